@@ -1,0 +1,1 @@
+# cli/local.mk -- what cli adds to the one Makefile.

@@ -1,0 +1,152 @@
+/*
+ * daemon/domain.h -- the domain registry: what every procedure about domains
+ * calls.
+ *
+ * A registry holds the domains of one URI path ("/system", "/test").  All
+ * calls may come from any worker.  A call that changes one domain takes that
+ * domain's job, so calls about one domain queue and others go on; a job not
+ * had within its time ends in VIR_ERR_OPERATION_TIMEOUT.  Every accepted
+ * change is in the store before the call returns.
+ *
+ * States, reasons, events and details are libvirt's numbers (virDomainState,
+ * virDomainEventType, ...).
+ */
+#ifndef DAEMON_DOMAIN_H
+#define DAEMON_DOMAIN_H
+
+#include "drivers/driver.h"
+
+struct registry;
+struct store;
+struct error;
+
+/* A reference; identity fields never change while it is held, apart from
+ * id, which is a snapshot. */
+struct domain_ref {
+	uint8_t uuid[UUID_LEN];
+	char name[256];
+	int id; /* -1: not running */
+};
+
+struct domain_info { /* as virDomainGetInfo, plus what else is cheap */
+	int state, reason;
+	uint64_t max_mem, memory; /* bytes */
+	unsigned int vcpus, max_vcpus;
+	uint64_t cpu_ns;
+	bool active, persistent, updated, autostart;
+	int id;
+};
+
+/* path: "/system" or "/test"; opened once for each, at daemon start. */
+int registry_open(const char *path, struct store *store,
+		  struct registry **ret_reg, struct error *err);
+/* Finds running guests again, then starts what is marked autostart. */
+void registry_reconnect(struct registry *reg);
+void registry_close(struct registry *reg); /* guests stay */
+struct registry *registry_find(const char *path);
+
+int domain_lookup_name(struct registry *reg, const char *name,
+		       struct domain_ref *ret, struct error *err);
+int domain_lookup_uuid(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		       struct domain_ref *ret, struct error *err);
+int domain_lookup_id(struct registry *reg, int id, struct domain_ref *ret,
+		     struct error *err);
+
+/* flags: VIR_CONNECT_LIST_DOMAINS_*; caller frees *ret_refs; returns count. */
+int domain_list(struct registry *reg, unsigned int flags,
+		struct domain_ref **ret_refs, struct error *err);
+
+/* flags: VIR_DOMAIN_DEFINE_*, VIR_DOMAIN_START_*, ...: libvirt's own; the
+ * unknown ones are refused with VIR_ERR_INVALID_ARG naming the bits. */
+int domain_define(struct registry *reg, const char *xml, unsigned int flags,
+		  struct domain_ref *ret, struct error *err);
+int domain_create_xml(struct registry *reg, const char *xml,
+		      unsigned int flags, void *autodestroy_owner,
+		      struct domain_ref *ret, struct error *err);
+int domain_undefine(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    unsigned int flags, struct error *err);
+int domain_create(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		  unsigned int flags, void *autodestroy_owner,
+		  struct error *err);
+int domain_destroy(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		   unsigned int flags, struct error *err);
+int domain_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    unsigned int flags, struct error *err);
+int domain_reboot(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		  unsigned int flags, struct error *err);
+int domain_reset(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		 unsigned int flags, struct error *err);
+int domain_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		   struct error *err);
+int domain_resume(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		  struct error *err);
+int domain_inject_nmi(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      unsigned int flags, struct error *err);
+int domain_set_autostart(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 bool autostart, struct error *err);
+int domain_set_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      uint64_t bytes, unsigned int flags, struct error *err);
+int domain_rename(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		  const char *name, unsigned int flags, struct error *err);
+/* Metadata: type VIR_DOMAIN_METADATA_*; flags live/config/current. */
+int domain_set_metadata(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			int type, const char *metadata, const char *key,
+			const char *uri, unsigned int flags,
+			struct error *err);
+char *domain_get_metadata(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			  int type, const char *uri, unsigned int flags,
+			  struct error *err);
+
+int domain_get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    struct domain_info *ret, struct error *err);
+/* flags: VIR_DOMAIN_XML_*; NULL with err. */
+char *domain_get_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     unsigned int flags, struct error *err);
+int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct domain_stats *ret, struct error *err);
+int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *alias, unsigned int flags, int *ret_fd,
+			struct error *err);
+/* A copy of the definition (live: of the running one, if it runs). */
+struct domain_def *domain_get_def(struct registry *reg,
+				  const uint8_t uuid[UUID_LEN], bool live,
+				  struct error *err);
+
+/* Destroys what was created with START_AUTODESTROY by this owner. */
+void domain_owner_gone(struct registry *reg, void *owner);
+
+/*
+ * One subscriber: the server.  Called on the thread where it happened, after
+ * the change is stored and with no lock held; must not block.
+ */
+enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
+       DOMAIN_NOTIFY_METADATA };
+struct domain_notice {
+	int kind;
+	struct domain_ref dom;
+	int event, detail; /* lifecycle */
+	uint64_t value;	   /* balloon, KiB */
+	int type;	   /* metadata */
+	const char *uri;
+};
+void registry_subscribe(struct registry *reg,
+			void (*fn)(void *arg, const struct domain_notice *n),
+			void *arg);
+
+/* drivers: what was loaded, for capabilities; NULL-terminated. */
+struct loaded_driver {
+	const struct driver *driver;
+	struct host_caps caps;
+};
+int drivers_load(const char *dir, struct error *err);
+const struct loaded_driver *const *drivers_loaded(void);
+/* The driver for a definition; type 'vireo' takes the best that is usable. */
+const struct loaded_driver *driver_for(enum dom_virt virt, struct error *err);
+
+/* model/ text for clients; caller frees; NULL with err. */
+char *capabilities_xml(struct error *err);
+char *domain_capabilities_xml(const char *emulator, const char *arch,
+			      const char *machine, const char *virttype,
+			      struct error *err);
+
+#endif

@@ -1,0 +1,1 @@
+# daemon/local.mk -- what daemon adds to the one Makefile.

@@ -1,0 +1,23 @@
+/*
+ * daemon/server.h -- the RPC server: sockets, sessions, dispatch, workers.
+ */
+#ifndef DAEMON_SERVER_H
+#define DAEMON_SERVER_H
+
+#include <stdbool.h>
+
+struct server;
+struct sd_event;
+struct error;
+
+enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN };
+
+int server_create(struct sd_event *loop, struct server **ret_server,
+		  struct error *err);
+/* fd: listening, non-blocking; the server takes it over. */
+int server_listen(struct server *server, int fd, enum server_socket kind,
+		  struct error *err);
+/* Stops accepting, lets running calls end, closes all sessions. */
+void server_destroy(struct server *server);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * daemon/store.h -- the SQLite store: one row per object, changes durable
+ * before the call returns (WAL, synchronous=FULL).
+ *
+ * Thread-safe; each function is one transaction.
+ */
+#ifndef DAEMON_STORE_H
+#define DAEMON_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/domain.h"
+
+struct store;
+struct error;
+
+/* path: the database file, or ":memory:".  Runs missing migrations. */
+int store_open(const char *path, struct store **ret_store, struct error *err);
+void store_close(struct store *store);
+
+struct store_domain {
+	uint8_t uuid[UUID_LEN];
+	char *name;
+	char *xml; /* persistent definition; NULL: transient */
+	bool autostart;
+	/* The run in progress; live_xml NULL: not running. */
+	char *live_xml;
+	int id;
+	const char *driver;
+	int state, reason;
+	bool starting; /* recorded, but the VMM was not yet confirmed */
+};
+
+/* Inserts or replaces the persistent part (xml, name, autostart). */
+int store_domain_define(struct store *store, const struct store_domain *d,
+			struct error *err);
+int store_domain_undefine(struct store *store, const uint8_t uuid[UUID_LEN],
+			  struct error *err);
+/* Inserts or replaces the live part; clearing it deletes a transient row. */
+int store_domain_live(struct store *store, const struct store_domain *d,
+		      struct error *err);
+int store_domain_stopped(struct store *store, const uint8_t uuid[UUID_LEN],
+			 int reason, struct error *err);
+int store_domain_autostart(struct store *store, const uint8_t uuid[UUID_LEN],
+			   bool autostart, struct error *err);
+/* Calls fn for every row; strings are valid during the call only. */
+int store_domain_each(struct store *store,
+		      void (*fn)(void *arg, const struct store_domain *d),
+		      void *arg, struct error *err);
+
+#endif

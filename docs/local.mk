@@ -1,0 +1,1 @@
+# docs/local.mk -- what docs adds to the one Makefile.

@@ -1,0 +1,203 @@
+/*
+ * drivers/driver.h -- what a hypervisor driver offers the daemon, and what the
+ * daemon offers a driver.
+ *
+ * The daemon includes nothing else from drivers/.  Rules every driver may
+ * rely on: calls arrive on a worker thread with the domain's job held, never
+ * concurrently for one domain; a NULL op means "not supported" and is
+ * answered by the dispatcher, so drivers contain no stubs.  All ops return 0
+ * or -errno and fill *err with one sentence for the user.
+ */
+#ifndef DRIVERS_DRIVER_H
+#define DRIVERS_DRIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/domain.h"
+
+struct device_def;
+struct error;
+
+/* What of a domain a driver sees; the daemon's object embeds it. */
+struct domain {
+	uint8_t uuid[UUID_LEN];
+	char *name;
+	int id;			 /* while running */
+	struct domain_def *live; /* this run's definition: the driver fills in
+				    pty paths, tap names, aliases */
+	void *priv;		 /* the driver's, from start or reconnect
+				    until its DOMAIN_EVENT_STOPPED returned */
+};
+
+struct host_caps {
+	bool usable;	    /* false: why says so, and the remedy */
+	char why[512];
+	unsigned int max_vcpus;
+	/* Words for capabilities and domain capabilities. */
+	const char *const *machines; /* NULL-terminated */
+	const char *const *cpu_models;
+	const char *emulator; /* path */
+};
+
+enum stop_how { STOP_REQUEST, STOP_FORCE };
+
+struct domain_disk_stats {
+	char id[64];
+	uint64_t rd_req, rd_bytes, rd_ns, wr_req, wr_bytes, wr_ns, flush_req,
+		flush_ns;
+};
+
+struct domain_nic_stats {
+	char id[64];
+	uint64_t rx_bytes, rx_packets, rx_drop, tx_bytes, tx_packets, tx_drop;
+};
+
+struct domain_stats {
+	unsigned int n_vcpus, n_disks, n_nics;
+	uint64_t *vcpu_ns; /* freed with domain_stats_finish() */
+	struct domain_disk_stats *disks;
+	struct domain_nic_stats *nics;
+	uint64_t cpu_ns; /* the whole process */
+	uint64_t balloon_bytes;
+};
+void domain_stats_finish(struct domain_stats *stats);
+
+struct driver {
+	const char *name;	/* for logs and capabilities: "kvm" */
+	const enum dom_virt *virt_types; /* <domain type=...>; ends with -1 */
+	int priority; /* highest usable one takes type='vireo' */
+
+	/* Once, at daemon start.  Always fills ret_caps. */
+	int (*probe)(struct host_caps *ret_caps, struct error *err);
+
+	/* Before a definition is accepted; no side effects. */
+	int (*check)(const struct domain_def *def, struct error *err);
+
+	/*
+	 * Lifecycle.  start() also restores when 'state_fd' is not -1; the
+	 * guest is left paused when asked.  When start() fails it has undone
+	 * everything.
+	 */
+	int (*start)(struct domain *dom, int state_fd, bool paused,
+		     struct error *err);
+	int (*stop)(struct domain *dom, enum stop_how how, struct error *err);
+	int (*pause)(struct domain *dom, struct error *err);
+	int (*resume)(struct domain *dom, struct error *err);
+	int (*reset)(struct domain *dom, struct error *err);
+	int (*reboot)(struct domain *dom, struct error *err);
+	int (*nmi)(struct domain *dom, struct error *err);
+	int (*save)(struct domain *dom, int state_fd, struct error *err);
+
+	/* Live changes and observation. */
+	int (*attach)(struct domain *dom, const struct device_def *dev,
+		      struct error *err);
+	int (*detach)(struct domain *dom, const struct device_def *dev,
+		      struct error *err);
+	int (*set_balloon)(struct domain *dom, uint64_t bytes,
+			   struct error *err);
+	int (*stats)(struct domain *dom, struct domain_stats *ret_stats,
+		     struct error *err);
+	/* A descriptor for the named (or first) console; -1 index: first. */
+	int (*open_console)(struct domain *dom, const char *alias, bool force,
+			    int *ret_fd, struct error *err);
+
+	/*
+	 * After a daemon restart: find the running VMM again.  0: attached,
+	 * *ret_paused says in which state.  -ESRCH: it is gone, and *ret_why
+	 * (static text or NULL) says how it ended: "poweroff", "crash", ...
+	 */
+	int (*reconnect)(struct domain *dom, bool *ret_paused,
+			 const char **ret_why, struct error *err);
+};
+
+/* A driver module's one exported symbol: const struct driver vireo_driver. */
+#define DRIVER_SYMBOL "vireo_driver"
+
+/* ---- the daemon's side, for drivers ---- */
+
+/*
+ * The only way a driver tells the daemon that something happened; any
+ * thread, never from inside an op of the same domain.
+ */
+enum domain_event {
+	DOMAIN_EVENT_PAUSED,   /* by itself: I/O error, watchdog */
+	DOMAIN_EVENT_RESUMED,
+	DOMAIN_EVENT_REBOOTED,
+	DOMAIN_EVENT_SHUTDOWN, /* the guest began to switch off */
+	DOMAIN_EVENT_STOPPED,  /* why: "poweroff", "reset", "quit" */
+	DOMAIN_EVENT_CRASHED,  /* the guest, or its VMM died: why says */
+	DOMAIN_EVENT_BALLOON,
+};
+void domain_event(struct domain *dom, enum domain_event ev, const char *why);
+
+/*
+ * Things only the privileged process can do.  Each returns 0 or -errno with
+ * err set; descriptors are close-on-exec and the caller's.
+ */
+struct host_tap {
+	char ifname[16];    /* in: wanted name or ""; out: the name */
+	const char *bridge; /* NULL: none */
+	uint8_t mac[6];	    /* the guest's; the tap's own differs in byte 0 */
+	unsigned int mtu;   /* 0: default */
+	bool existing;	    /* use the named tap, do not make one */
+};
+
+int host_open_disk(const char *path, bool readonly, bool block,
+		   struct error *err, int *ret_fd);
+int host_open_file(const char *path, struct error *err, int *ret_fd);
+int host_open_log(const char *path, bool append, struct error *err,
+		  int *ret_fd); /* created 0600 when missing */
+int host_open_kvm(struct error *err, int *ret_fd);
+int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd);
+int host_remove_tap(const char *ifname, struct error *err);
+int host_open_pty(char ret_slave[64], struct error *err, int *ret_master);
+int host_open_tty(const char *slave, struct error *err, int *ret_fd);
+int host_listen_unix(const char *path, struct error *err, int *ret_fd);
+int host_connect_unix(const char *path, struct error *err, int *ret_fd);
+
+/*
+ * Starts vireo-vmm sandboxed for this domain under a uid of its own.  The
+ * connected control socket (vmm/control.h) comes back; the process outlives
+ * both daemon processes.  host_connect_vmm() finds it again after a restart
+ * (-ESRCH: gone), host_vmm_status() reads how it ended.
+ */
+int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name,
+		   struct error *err, int *ret_control, int *ret_pidfd,
+		   int *ret_pid);
+int host_connect_vmm(const uint8_t uuid[UUID_LEN], struct error *err,
+		     int *ret_control, int *ret_pidfd, int *ret_pid);
+int host_vmm_status(const uint8_t uuid[UUID_LEN], char ret_line[64]);
+int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err);
+void host_forget_vmm(const uint8_t uuid[UUID_LEN]); /* its run files */
+
+/*
+ * Calls fn(arg, events) on the daemon's loop thread when fd is readable or
+ * hung up, until host_unwatch(), which returns when no call is running.
+ */
+struct host_watch;
+struct host_watch *host_watch(int fd, void (*fn)(void *arg, uint32_t events),
+			      void *arg);
+void host_unwatch(struct host_watch *watch);
+
+/* ---- drivers/launch.c: the ops shared by every driver that has a VMM ---- */
+int launch_start(struct domain *dom, const char *engine, int state_fd,
+		 bool paused, struct error *err);
+int launch_stop(struct domain *dom, enum stop_how how, struct error *err);
+int launch_pause(struct domain *dom, struct error *err);
+int launch_resume(struct domain *dom, struct error *err);
+int launch_reset(struct domain *dom, struct error *err);
+int launch_reboot(struct domain *dom, struct error *err);
+int launch_nmi(struct domain *dom, struct error *err);
+int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
+int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
+		 struct error *err);
+int launch_open_console(struct domain *dom, const char *alias, bool force,
+			int *ret_fd, struct error *err);
+int launch_reconnect(struct domain *dom, bool *ret_paused,
+		     const char **ret_why, struct error *err);
+/* What any of our machines can run; each driver's check() starts with it. */
+int launch_check(const struct domain_def *def, struct error *err);
+
+#endif

@@ -1,0 +1,1 @@
+# drivers/local.mk -- what drivers adds to the one Makefile.

@@ -1,0 +1,1 @@
+# examples/local.mk -- what examples adds to the one Makefile.

@@ -1,0 +1,245 @@
+/*
+ * model/domain.h -- a domain as its XML describes it.
+ *
+ * Strings are NULL when absent.  Sizes are in bytes unless the name says
+ * otherwise.  What the model does not interpret is kept as XML text ("extra")
+ * and written back where it stood; nothing that was read ever vanishes.
+ */
+#ifndef MODEL_DOMAIN_H
+#define MODEL_DOMAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+
+#define UUID_LEN 16
+#define UUID_STR_LEN 37 /* with the NUL */
+
+/* The values in each enum are also XML words; model/names.h converts. */
+enum dom_virt { DOM_VIRT_KVM, DOM_VIRT_QEMU, DOM_VIRT_VIREO, DOM_VIRT_TEST };
+enum dom_action {
+	DOM_ACTION_DESTROY,
+	DOM_ACTION_RESTART,
+	DOM_ACTION_PRESERVE,
+	DOM_ACTION_RENAME_RESTART,
+	DOM_ACTION_COREDUMP_DESTROY,
+	DOM_ACTION_COREDUMP_RESTART,
+};
+enum dom_tristate { TRI_ABSENT, TRI_ON, TRI_OFF };
+enum dom_cpu_mode {
+	CPU_MODE_DEFAULT, /* no <cpu> or no mode */
+	CPU_MODE_CUSTOM,
+	CPU_MODE_HOST_MODEL,
+	CPU_MODE_HOST_PASSTHROUGH,
+	CPU_MODE_MAXIMUM,
+};
+enum dom_cpu_policy {
+	CPU_POLICY_REQUIRE,
+	CPU_POLICY_FORCE,
+	CPU_POLICY_OPTIONAL,
+	CPU_POLICY_DISABLE,
+	CPU_POLICY_FORBID,
+};
+enum dom_clock { CLOCK_UTC, CLOCK_LOCALTIME, CLOCK_TIMEZONE, CLOCK_VARIABLE,
+		 CLOCK_ABSOLUTE };
+enum dom_disk_type { DISK_FILE, DISK_BLOCK, DISK_DIR, DISK_NETWORK,
+		     DISK_VOLUME, DISK_NVME, DISK_VHOSTUSER };
+enum dom_disk_device { DISK_DEV_DISK, DISK_DEV_CDROM, DISK_DEV_FLOPPY,
+		       DISK_DEV_LUN };
+enum dom_iface_type {
+	IFACE_ETHERNET, IFACE_BRIDGE, IFACE_NETWORK, IFACE_USER, IFACE_DIRECT,
+	IFACE_HOSTDEV, IFACE_VHOSTUSER, IFACE_INTERNAL, IFACE_MCAST,
+	IFACE_SERVER, IFACE_CLIENT, IFACE_UDP, IFACE_VDPA,
+};
+enum dom_char_kind { CHAR_SERIAL, CHAR_CONSOLE, CHAR_CHANNEL, CHAR_PARALLEL };
+enum dom_char_type { CHR_PTY, CHR_UNIX, CHR_FILE, CHR_NULL, CHR_PIPE, CHR_DEV,
+		     CHR_STDIO, CHR_TCP, CHR_UDP, CHR_VC, CHR_SPICEVMC,
+		     CHR_SPICEPORT, CHR_NMDM, CHR_QEMU_VDAGENT, CHR_DBUS };
+enum dom_rng_backend { RNG_RANDOM, RNG_EGD, RNG_BUILTIN };
+
+/* An <address> element; type NULL: none.  Only the type's fields count. */
+struct dom_address {
+	char *type; /* "pci", "drive", "virtio-serial", "usb", "isa", ... */
+	unsigned int domain, bus, slot, function; /* pci */
+	enum dom_tristate multifunction;
+	unsigned int controller, target, unit; /* drive (bus above) */
+	unsigned int port;		       /* virtio-serial, usb */
+	char *extra; /* attributes of other types, as XML attribute text */
+};
+
+struct dom_info { /* common to all devices */
+	char *alias;
+	struct dom_address address;
+	unsigned int boot_order; /* 0: none */
+	char *extra;		 /* children not interpreted, as XML text */
+};
+
+struct dom_cpu_feature {
+	char *name;
+	enum dom_cpu_policy policy;
+};
+
+struct dom_cpu {
+	bool present;
+	enum dom_cpu_mode mode;
+	char *check, *match, *migratable;
+	char *model, *model_fallback, *vendor;
+	unsigned int sockets, dies, cores, threads; /* 0: no topology */
+	unsigned int n_features;
+	struct dom_cpu_feature *features;
+	char *extra;
+};
+
+struct dom_os {
+	char *type; /* "hvm" */
+	char *arch, *machine; /* "x86_64", "q35" or "microvm" */
+	char *firmware;	      /* "bios", "efi" or NULL */
+	char *loader, *loader_readonly, *loader_type, *loader_secure;
+	char *nvram, *nvram_template;
+	char *kernel, *initrd, *cmdline;
+	unsigned int n_boot;
+	char *boot[4]; /* "hd", "cdrom", "network", "fd" */
+	char *extra;
+};
+
+struct dom_timer {
+	char *name, *tickpolicy;
+	enum dom_tristate present;
+	char *extra; /* attributes and children not interpreted */
+};
+
+struct dom_disk {
+	struct dom_info info;
+	enum dom_disk_type type;
+	enum dom_disk_device device;
+	char *source; /* path; NULL: no medium */
+	char *source_extra;
+	char *target_dev, *target_bus; /* "vda", "virtio" */
+	char *driver_name, *driver_type; /* "vireo"/"qemu", "raw" */
+	char *cache, *io, *discard, *detect_zeroes;
+	unsigned int queues;
+	char *driver_extra; /* further driver attributes */
+	char *serial;
+	bool readonly, shareable, transient;
+};
+
+struct dom_iface {
+	struct dom_info info;
+	enum dom_iface_type type;
+	uint8_t mac[6];
+	bool mac_given;	 /* false: generated when defined */
+	char *source;	 /* bridge, network or device name */
+	char *source_extra;
+	char *target_dev; /* tap name */
+	enum dom_tristate target_managed;
+	char *model; /* "virtio", "e1000e" */
+	char *link_state; /* "up", "down" */
+	unsigned int mtu;
+	unsigned int queues;
+};
+
+struct dom_char {
+	struct dom_info info;
+	enum dom_char_kind kind;
+	enum dom_char_type type;
+	char *source_path;  /* pty slave (live), socket, file */
+	char *source_mode;  /* unix: "bind", "connect" */
+	char *source_append;
+	char *source_extra;
+	char *log_file, *log_append;
+	char *target_type;  /* "isa-serial", "serial", "virtio" */
+	char *target_model; /* <target><model name=> of a serial */
+	char *target_name;  /* channel's port name */
+	char *target_state; /* channel, live: "connected" */
+	int target_port;    /* -1: not given */
+};
+
+struct dom_controller {
+	struct dom_info info;
+	char *type, *model; /* "pci" "pcie-root", "virtio-serial", ... */
+	int index;	    /* -1: not given */
+};
+
+struct dom_rng {
+	struct dom_info info;
+	char *model;
+	enum dom_rng_backend backend;
+	char *backend_path; /* RNG_RANDOM */
+	unsigned int rate_bytes, rate_period;
+};
+
+struct dom_memballoon {
+	struct dom_info info;
+	bool present;
+	char *model; /* "virtio", "none" */
+	char *autodeflate, *freepage_reporting;
+	unsigned int stats_period;
+};
+
+struct domain_def {
+	enum dom_virt virt;
+	int id; /* -1: not running; set only in live XML */
+	char *name;
+	uint8_t uuid[UUID_LEN];
+	char *title, *description, *genid;
+	char *metadata;	      /* children of <metadata>, as XML text */
+	uint64_t memory;      /* maximum, bytes */
+	uint64_t cur_memory;  /* balloon target, bytes */
+	unsigned int vcpus;   /* current */
+	unsigned int max_vcpus;
+	char *vcpu_placement, *vcpu_cpuset;
+	unsigned int iothreads;
+	struct dom_os os;
+	/* <features>: the known flags; others are kept in features_extra. */
+	bool acpi, apic, pae;
+	char *features_extra;
+	struct dom_cpu cpu;
+	enum dom_clock clock;
+	char *clock_adjustment, *clock_timezone, *clock_basis;
+	unsigned int n_timers;
+	struct dom_timer *timers;
+	enum dom_action on_poweroff, on_reboot, on_crash;
+	char *emulator;
+	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
+	struct dom_disk *disks;
+	struct dom_iface *ifaces;
+	struct dom_char *chars; /* all kinds, in document order */
+	struct dom_controller *controllers;
+	struct dom_rng *rngs;
+	struct dom_memballoon memballoon;
+	char *devices_extra; /* device elements kept but not interpreted */
+	char *extra;	     /* top-level elements kept, not interpreted */
+};
+
+enum domain_parse_flags {
+	DOMAIN_PARSE_VALIDATE = 1 << 0, /* against the RELAX NG; else only
+					   what the reader itself checks */
+	DOMAIN_PARSE_LIVE = 1 << 1,	/* keep id, aliases, pty paths */
+};
+enum domain_format_flags {
+	DOMAIN_FORMAT_LIVE = 1 << 0, /* id, aliases, live paths */
+	DOMAIN_FORMAT_SECURE = 1 << 1,
+};
+
+/*
+ * Reads, checks and completes (uuid, MACs, defaults, an address and, live,
+ * an alias for each device).  Errors carry VIR_ERR_XML_ERROR,
+ * VIR_ERR_XML_DETAIL, VIR_ERR_XML_INVALID_SCHEMA or
+ * VIR_ERR_CONFIG_UNSUPPORTED, and name the element's path and line.
+ */
+int domain_def_parse(const char *xml, unsigned int flags,
+		     struct domain_def **ret_def, struct error *err);
+char *domain_def_format(const struct domain_def *def, unsigned int flags);
+struct domain_def *domain_def_copy(const struct domain_def *def);
+void domain_def_free(struct domain_def *def);
+
+/* Elements that were kept without being acted on, one path a line, for the
+ * log; NULL if there are none. */
+char *domain_def_uninterpreted(const struct domain_def *def);
+
+void uuid_generate_v4(uint8_t uuid[UUID_LEN]);
+int uuid_parse(const char *text, uint8_t ret_uuid[UUID_LEN]);
+void uuid_format(const uint8_t uuid[UUID_LEN], char ret_text[UUID_STR_LEN]);
+
+#endif

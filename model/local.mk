@@ -1,0 +1,1 @@
+# model/local.mk -- what model adds to the one Makefile.

@@ -1,0 +1,1 @@
+# network/local.mk -- what network adds to the one Makefile.

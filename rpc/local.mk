@@ -1,0 +1,1 @@
+# rpc/local.mk -- what rpc adds to the one Makefile.

@@ -1,0 +1,60 @@
+/*
+ * storage/format/block.h -- the block layer's interface: a disk image format
+ * over a descriptor, asynchronous requests.
+ *
+ * A node is opened over a descriptor the caller hands in; nothing here opens
+ * a path.  Requests complete through a callback on the thread that calls
+ * block_poll(), or on any thread of the pool where io_uring is refused.
+ */
+#ifndef STORAGE_FORMAT_BLOCK_H
+#define STORAGE_FORMAT_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#define BLOCK_SECTOR 512
+
+struct block;
+struct error;
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
+		BLOCK_WRITE_ZEROES };
+
+struct block_req {
+	enum block_op op;
+	uint64_t offset, length;  /* bytes; length also for the last two */
+	const struct iovec *iov;  /* read and write: sums to length */
+	unsigned int n_iov;
+	bool unmap;		  /* write zeroes: may deallocate */
+	void (*done)(struct block_req *req, int result); /* 0 or -errno */
+	void *arg;
+};
+
+struct block_options {
+	bool readonly, direct, no_flush, discard, sync_writes;
+};
+
+/* format: "raw".  Takes fd over on success. */
+int block_open(const char *format, int fd, const struct block_options *options,
+	       struct block **ret_blk, struct error *err);
+void block_close(struct block *blk); /* no request may be outstanding */
+uint64_t block_size(const struct block *blk);
+bool block_readonly(const struct block *blk);
+
+/*
+ * A queue is a submission context of one thread (a virtqueue's I/O thread).
+ * block_submit() checks the range and queues; block_kick() sends what is
+ * queued to the kernel; when the descriptor block_queue_fd() is readable,
+ * block_poll() runs the callbacks.
+ */
+struct block_queue;
+int block_queue_create(struct block *blk, unsigned int depth,
+		       struct block_queue **ret_q, struct error *err);
+void block_queue_destroy(struct block_queue *q); /* waits for completions */
+int block_submit(struct block_queue *q, struct block_req *req);
+int block_kick(struct block_queue *q);
+int block_queue_fd(const struct block_queue *q);
+void block_poll(struct block_queue *q);
+
+#endif

@@ -1,0 +1,1 @@
+# storage/local.mk -- the block layer, and later the pools.

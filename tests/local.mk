@@ -1,0 +1,1 @@
+# tests/local.mk -- what tests adds to the one Makefile.

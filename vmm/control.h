@@ -1,0 +1,72 @@
+/*
+ * vmm/control.h -- the control socket of a VMM: the protocol, both sides'.
+ *
+ * SOCK_SEQPACKET, one JSON object a message, descriptors as ancillary data.
+ * vireo-vmm listens; the daemon connects (again after its restart).  One
+ * client at a time: a new connection replaces the old one.
+ *
+ * On connecting, the VMM greets:
+ *	{"vireo-vmm": 1, "version": "0.1.0", "pid": 123, "state": STATE,
+ *	 "reason": STOP or null}
+ * STATE is one of
+ *	"new"      nothing built yet; the VMM exits if its client goes away
+ *	"paused"   built, or paused by request
+ *	"running"
+ *	"stopped"  the guest is gone but was to be preserved; "reason" is set
+ *
+ * Requests carry an "id"; each gets exactly one reply with the same id, in
+ * any order: {"id": 7, "ok": {...}} or {"id": 7, "error": "one sentence",
+ * "errno": 22}.
+ *
+ *	"create"   {"spec": {...}} + descriptors: build the machine, paused.
+ *		   Sent in state "new" only.
+ *	"run"      start or resume the vCPUs
+ *	"pause"    reply when all vCPUs have stopped
+ *	"reset"    as the reset button
+ *	"powerbutton"
+ *	"nmi"
+ *	"quit"     stop at once and exit; the reply is sent first
+ *	"status"   {"state", "reason", "balloon": bytes the guest keeps,
+ *		   "cpu_ns": [per vCPU thread], "first_run_ns": time from exec
+ *		   to the first guest instruction}
+ *	"stats"    {"cpu_ns": [...], "disks": {id: {"rd_req", "rd_bytes",
+ *		   "wr_req", "wr_bytes", "flush_req", "rd_ns", "wr_ns",
+ *		   "flush_ns"}}, "nics": {id: {"rx_bytes", "rx_packets",
+ *		   "rx_drop", "tx_bytes", "tx_packets", "tx_drop"}},
+ *		   "balloon": {"actual", ...}, "engine": {name: count}}
+ *	"balloon"  {"target": bytes}
+ *	"link"     {"nic": id, "up": bool}
+ *
+ * Events have no id:
+ *	{"event": "reset"}                     the guest rebooted
+ *	{"event": "stopped", "reason": STOP, "detail": text or null}
+ *		   then the VMM exits, unless the action was "preserve"
+ *	{"event": "shutdown"}                  guest began to act on the button
+ *	{"event": "balloon", "actual": bytes}
+ *	{"event": "panicked"}
+ * STOP is "poweroff", "reset", "crash" or "quit".
+ *
+ * A VMM also keeps its last state in a small file handed to it ("status
+ * file": one line "STATE REASON\n", rewritten with pwrite), so that a daemon
+ * that was away finds out how the guest ended.
+ */
+#ifndef VMM_CONTROL_H
+#define VMM_CONTROL_H
+
+#define CONTROL_VERSION 1
+#define CONTROL_MSG_MAX (128 * 1024) /* one message's JSON text */
+#define CONTROL_FDS_MAX 250	     /* SCM_RIGHTS' limit is 253 */
+
+struct control;
+struct loop;
+struct error;
+
+/*
+ * vireo-vmm's side.  listen_fd: bound and listening; status_fd: the status
+ * file or -1.  Serves until loop_quit().
+ */
+int control_create(struct loop *loop, int listen_fd, int status_fd,
+		   struct control **ret_control, struct error *err);
+void control_destroy(struct control *control);
+
+#endif

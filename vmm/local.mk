@@ -1,0 +1,1 @@
+# vmm/local.mk -- what vmm adds to the one Makefile.

@@ -1,0 +1,121 @@
+/*
+ * vmm/spec.h -- what a VMM is told to build: the machine, and which of the
+ * descriptors that came along is which.
+ *
+ * The daemon's drivers fill a struct vmm_spec and send it as JSON with
+ * descriptors as ancillary data; vireo-vmm reads it back.  An int named fd is
+ * an index into those descriptors in JSON and a descriptor in the struct; -1:
+ * none.  Strings may be NULL where said.  The reader checks every field and
+ * refuses what it does not know.
+ */
+#ifndef VMM_SPEC_H
+#define VMM_SPEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct error;
+struct json_object;
+
+/* What to do when the guest switches off, reboots or crashes. */
+enum spec_action {
+	SPEC_DESTROY,
+	SPEC_RESTART,
+	SPEC_PRESERVE, /* keep the stopped machine for inspection */
+};
+
+enum spec_disk_cache { CACHE_WRITEBACK, CACHE_NONE, CACHE_WRITETHROUGH,
+		       CACHE_DIRECTSYNC, CACHE_UNSAFE };
+
+struct spec_disk {
+	char *id;	/* the alias: "virtio-disk0" */
+	char *format;	/* "raw" (later: qcow2, ...) */
+	int fd;
+	bool readonly;
+	bool discard; /* unmap reaches the image */
+	char *serial; /* may be NULL */
+	unsigned int queues; /* 0: one per vCPU */
+	enum spec_disk_cache cache;
+	unsigned int boot_index; /* 0: not bootable */
+	unsigned int pci_slot, pci_function; /* 0: next free */
+};
+
+struct spec_nic {
+	char *id; /* "net0" */
+	int fd;	  /* a tap, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR */
+	uint8_t mac[6];
+	bool link_down;
+	unsigned int mtu; /* 0: default */
+	unsigned int pci_slot, pci_function;
+};
+
+enum spec_chardev {
+	CHARDEV_NULL,
+	CHARDEV_FD,	/* pty master, file, stdio: read and write fd */
+	CHARDEV_SOCKET, /* fd is a listening Unix socket: one client a time */
+};
+
+struct spec_char {
+	char *id; /* "serial0", "console1", "channel0" */
+	enum spec_chardev kind;
+	int fd;
+	int log_fd;	/* everything the guest sent is appended; -1: no */
+	char *port_name; /* virtio-serial port name; NULL: a console port */
+	unsigned int index; /* serial: 0 to 3; virtio console: port number */
+};
+
+struct spec_cpu_feature {
+	char *name; /* as libvirt's cpu map spells it */
+	bool enable;
+};
+
+struct vmm_spec {
+	char *name;
+	uint8_t uuid[16];
+	char *engine;  /* "kvm", "emu", "emu:interp" */
+	int kvm_fd;    /* /dev/kvm, for the kvm engine */
+	char *machine; /* "microvm" or "q35" */
+	uint64_t memory; /* bytes */
+	unsigned int vcpus, max_vcpus;
+	unsigned int sockets, cores, threads; /* 0: not given */
+	char *cpu_model; /* "host", "max", or a model's name */
+	unsigned int n_cpu_features;
+	struct spec_cpu_feature *cpu_features;
+
+	int kernel_fd, initrd_fd;
+	char *cmdline; /* may be NULL */
+	int firmware_fd, nvram_fd;
+
+	enum spec_action on_poweroff, on_reboot, on_crash;
+	bool clock_localtime;
+	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
+
+	unsigned int n_disks, n_nics, n_serials, n_consoles;
+	struct spec_disk *disks;
+	struct spec_nic *nics;
+	struct spec_char *serials;  /* 16550s */
+	struct spec_char *consoles; /* virtio console ports and channels */
+	bool rng;
+	int rng_fd; /* -1: getrandom(2) */
+	bool balloon;
+	uint64_t balloon_target; /* bytes the guest keeps; 0: all */
+	bool pvpanic;
+	bool debug_exit; /* the test device at port 0xf4 */
+};
+
+void vmm_spec_init(struct vmm_spec *spec);   /* every fd -1 */
+void vmm_spec_finish(struct vmm_spec *spec); /* closes what it holds */
+
+/*
+ * fds receives the descriptors in index order, at most max, still owned by
+ * the spec.  Returns the JSON text (caller frees) or NULL with err.
+ */
+char *vmm_spec_to_json(const struct vmm_spec *spec, int *fds,
+		       unsigned int max, unsigned int *ret_n,
+		       struct error *err);
+
+/* Takes the descriptors over, also on failure.  ret_spec is initialised. */
+int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,
+		       struct vmm_spec *ret_spec, struct error *err);
+
+#endif

@@ -1,0 +1,1 @@
+# xml-schemas/local.mk -- what xml-schemas adds to the one Makefile.
