@@ -70,6 +70,8 @@ struct engine {
 	int (*ioapic_route)(struct vm *vm, unsigned int pin, uint64_t addr,
 			    uint32_t data, bool level, bool masked);
 
+	/* id: the initial APIC ID; usually dense, but a topology that is not
+	 * a power of two leaves gaps. */
 	int (*vcpu_create)(struct vm *vm, unsigned int id,
 			   const struct x86_cpuid *cpuid,
 			   struct vcpu **ret_cpu, struct error *err);

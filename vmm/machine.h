@@ -29,6 +29,14 @@ struct error;
 #define IOAPIC_BASE 0xfec00000ull
 #define LAPIC_BASE 0xfee00000ull
 
+/* Interrupt lines (GSIs = IOAPIC pins; below 16 also the 8259 pair). */
+#define GSI_PIT	 0
+#define GSI_COM2 3
+#define GSI_COM1 4
+#define GSI_RTC	 8
+#define GSI_GED	 9 /* ACPI generic event device */
+#define IOAPIC_PINS 24
+
 /* Why the guest stopped; the names go over the control socket. */
 enum machine_stop {
 	STOP_NONE,
@@ -47,6 +55,8 @@ struct machine {
 	struct bus *mmio;
 	struct ioapic *ioapic;
 	struct pci_bus *pci;
+	uint64_t mmio64_base; /* PCI window above RAM; */
+	uint64_t mmio64_size; /* both multiples of 1 GiB */
 	struct loop *loop;
 	/* machine.c keeps the rest (threads, devices, state) to itself. */
 	struct machine_priv *priv;
@@ -59,6 +69,36 @@ int machine_create(const struct vmm_spec *spec, const struct engine *engine,
 		   struct machine **ret_m, struct error *err);
 void machine_destroy(struct machine *m);
 
+/*
+ * Devices register here; the machine calls back in the order of adding
+ * (destroy: in reverse).  All of it happens on the main thread; ops that a
+ * device does not have are NULL.
+ */
+typedef void machine_stat_fn(void *arg, const char *group, const char *id,
+			     const char *name, uint64_t value);
+
+struct machine_dev_ops {
+	const char *name;
+	void (*reset)(void *dev);		/* vCPUs are stopped */
+	void (*pause)(void *dev, bool paused);	/* quiesce own threads */
+	void (*destroy)(void *dev);		/* vCPUs are gone */
+	/* Control socket: group is "disks", "nics" or "balloon" (no id). */
+	void (*stats)(void *dev, machine_stat_fn *emit, void *arg);
+	/* -ENOENT: not mine, ask the next device. */
+	int (*set_link)(void *dev, const char *id, bool up);
+	int (*set_balloon)(void *dev, uint64_t bytes);
+	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
+};
+void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
+			void *dev);
+
+/* vmm/devices.c: what the spec asks for; called by machine_create(). */
+int machine_add_devices(struct machine *m, struct error *err);
+
+/* Loads the kernel into RAM and sets the vCPUs to its entry.  After the
+ * sandbox was entered: the image is not trusted. */
+int machine_load(struct machine *m, struct error *err);
+
 /* Starts (or resumes) and pauses all vCPUs; pause returns when all stopped. */
 int machine_run(struct machine *m);
 void machine_pause(struct machine *m);
@@ -69,6 +109,38 @@ void machine_request_reset(struct machine *m);
 void machine_request_stop(struct machine *m, enum machine_stop why,
 			  const char *detail);
 void machine_power_button(struct machine *m);
+
+/* Who hears what happens to the guest; called on the main thread. */
+struct machine_listener {
+	void (*reset)(void *arg);
+	void (*stopped)(void *arg, enum machine_stop why, const char *detail,
+			bool preserved);
+	void (*shutdown)(void *arg);
+	void (*balloon)(void *arg, uint64_t actual);
+	void (*panicked)(void *arg);
+};
+void machine_listen(struct machine *m, const struct machine_listener *l,
+		    void *arg);
+const char *machine_stop_name(enum machine_stop why);
+
+/* Any thread: tell the listener, on the main loop. */
+void machine_tell_balloon(struct machine *m, uint64_t actual);
+void machine_tell_panicked(struct machine *m);
+
+void machine_nmi(struct machine *m);
+void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
+int machine_set_link(struct machine *m, const char *id, bool up);
+int machine_set_balloon(struct machine *m, uint64_t bytes);
+uint64_t machine_balloon(struct machine *m);
+/* CPU time of vCPU n's thread; of the first run: CLOCK_MONOTONIC, or 0. */
+uint64_t machine_vcpu_ns(struct machine *m, unsigned int n);
+uint64_t machine_first_run(const struct machine *m);
+
+/*
+ * For engines: the ExtINT wire is high and the CPU takes it (an interrupt
+ * acknowledge cycle).  Returns the 8259's vector.
+ */
+uint8_t machine_intack(struct machine *m);
 
 /* Devices raise interrupts with these only. */
 void machine_irq(struct machine *m, unsigned int gsi, bool level);
