@@ -1,1 +1,2 @@
 # drivers/local.mk -- what drivers adds to the one Makefile.
+include drivers/kvm/local.mk

@@ -64,7 +64,7 @@ struct engine {
 
 	/*
 	 * The IOAPIC tells what its pin sends, so that an engine can report
-	 * EOIs of level-triggered vectors through ioapic_eoi().  NULL: the
+	 * EOIs of level-triggered vectors through machine_eoi().  NULL: the
 	 * engine reports every EOI that the local APIC broadcasts.
 	 */
 	int (*ioapic_route)(struct vm *vm, unsigned int pin, uint64_t addr,

@@ -146,4 +146,12 @@ uint8_t machine_intack(struct machine *m);
 void machine_irq(struct machine *m, unsigned int gsi, bool level);
 int machine_msi(struct machine *m, uint64_t addr, uint32_t data);
 
+/*
+ * What engines ask of the machine's interrupt controllers, on a vCPU's
+ * thread: the vector of the PIC's interrupt, acknowledged (-1: none after
+ * all), and that the guest ended a level-triggered interrupt.
+ */
+int machine_pic_ack(struct machine *m);
+void machine_eoi(struct machine *m, uint8_t vector);
+
 #endif

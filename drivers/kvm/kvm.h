@@ -1,0 +1,68 @@
+/*
+ * drivers/kvm/kvm.h -- the KVM engine's own structures, shared by its files.
+ *
+ * References to "API" are to the kernel's Documentation/virt/kvm/api.rst.
+ */
+#ifndef DRIVERS_KVM_KVM_H
+#define DRIVERS_KVM_KVM_H
+
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vmm/engine.h"
+#include "vmm/x86.h"
+
+/* The IOAPIC's pins come first in the routing table, then what
+ * msi_eventfd() was given. */
+enum { KVM_PINS = 24, KVM_ROUTES_MAX = 1024 };
+
+struct vm {
+	struct machine *machine;
+	int kvm_fd; /* the caller's */
+	int fd;
+	size_t run_size; /* of the mapping of a vCPU's struct kvm_run */
+	atomic_bool extint;
+	_Atomic(struct vcpu *) bsp;
+
+	pthread_mutex_t lock; /* routing and clock */
+	struct kvm_irq_routing *routing;
+	bool clock_stopped;
+	struct kvm_clock_data clock;
+	/* Fixed once the VM exists. */
+	struct kvm_msr_list *msr_list;
+};
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int id;
+	int fd;
+	struct kvm_run *run;
+	atomic_bool kicked; /* run() is to return RUN_KICKED */
+	atomic_bool nmi;    /* inject one before entering again */
+	atomic_int tid;	    /* thread inside run(), 0: none */
+};
+
+/* route.c */
+int kvm_routing_init(struct vm *vm);
+int kvm_ioapic_route(struct vm *vm, unsigned int pin, uint64_t addr,
+		     uint32_t data, bool level, bool masked);
+int kvm_msi_eventfd(struct vm *vm, int eventfd, unsigned int gsi,
+		    uint64_t addr, uint32_t data, bool add);
+
+/* cpuid.c */
+int kvm_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid);
+int kvm_set_cpuid(struct vcpu *cpu, const struct x86_cpuid *cpuid);
+
+/* state.c */
+int kvm_msr_list_read(struct vm *vm);
+int kvm_get_state(struct vcpu *cpu, struct x86_state *ret_state);
+int kvm_set_state(struct vcpu *cpu, const struct x86_state *state);
+
+/*
+ * probe.c: whether this KVM runs ordinary guests (long mode, SSE, at a speed
+ * near the host's).  0: yes.  -ENODEV: why holds a sentence with the remedy.
+ */
+int kvm_probe(int kvm_fd, char *why, size_t len);
+
+#endif
