@@ -1,0 +1,342 @@
+/*
+ * drivers/emu/cpu.h -- the vCPU as the interpreter (and later the translator)
+ * sees it, and the way every instruction reaches guest memory.
+ *
+ * Theory of operation.  Guest code is decoded once, a block at a time, into
+ * struct emu_insn with a direct pointer to the function that executes it
+ * (decode.c).  Blocks are cached by physical address and mode, per vCPU; each
+ * carries the generation of its physical page, which a write to the page
+ * advances (mmu.c), so a stale block is noticed when it is entered next.
+ *
+ * Linear addresses go through a software TLB, one per privilege view of the
+ * address space.  Pages that hold decoded code have no write tag in it.
+ *
+ * Exceptions leave the executing function by longjmp to the run loop
+ * (emu_raise()).  Every function therefore does all its checks and memory
+ * accesses before it changes registers; cpu->rip is that of the next
+ * instruction while one executes and is put back on the way out.
+ *
+ * Arithmetic flags are kept as LAHF and SETO deliver them: the host's own
+ * instructions compute them (alu.c).
+ */
+#ifndef EMU_CPU_H
+#define EMU_CPU_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "drivers/emu/vec.h"
+#include "vmm/engine.h"
+#include "vmm/x86.h"
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+struct emu_cpu;
+struct emu_insn;
+struct lapic;
+
+typedef void emu_fn(struct emu_cpu *cpu, const struct emu_insn *i);
+
+/*
+ * The guest's x87/SSE/AVX state: an XSAVE area in the standard format with
+ * XSTATE_BV = XCR0's bits always set, so that XRSTOR loads all of it.
+ */
+struct emu_fpu {
+	_Alignas(64) uint8_t xsave[X86_XSAVE_SIZE];
+	uint64_t xcr0;
+};
+
+enum { EMU_PAGE_SHIFT = 12 };
+#define EMU_PAGE      4096ull
+#define EMU_PAGE_MASK (~(EMU_PAGE - 1))
+
+/* Exceptions (SDM vol. 3, "Exception and Interrupt Vectors"). */
+enum {
+	EXC_DE = 0, EXC_DB = 1, EXC_NMI = 2, EXC_BP = 3, EXC_OF = 4,
+	EXC_BR = 5, EXC_UD = 6, EXC_NM = 7, EXC_DF = 8, EXC_TS = 10,
+	EXC_NP = 11, EXC_SS = 12, EXC_GP = 13, EXC_PF = 14, EXC_MF = 16,
+	EXC_AC = 17, EXC_XM = 19, EXC_CP = 21,
+};
+
+/* RFLAGS. */
+#define FLAG_CF	  BIT64(0)
+#define FLAG_PF	  BIT64(2)
+#define FLAG_AF	  BIT64(4)
+#define FLAG_ZF	  BIT64(6)
+#define FLAG_SF	  BIT64(7)
+#define FLAG_TF	  BIT64(8)
+#define FLAG_IF	  BIT64(9)
+#define FLAG_DF	  BIT64(10)
+#define FLAG_OF	  BIT64(11)
+#define FLAG_IOPL (3ull << 12)
+#define FLAG_NT	  BIT64(14)
+#define FLAG_RF	  BIT64(16)
+#define FLAG_VM	  BIT64(17)
+#define FLAG_AC	  BIT64(18)
+#define FLAG_VIF  BIT64(19)
+#define FLAG_VIP  BIT64(20)
+#define FLAG_ID	  BIT64(21)
+#define FLAGS_ARITH \
+	(FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
+
+/* struct emu_cpu.aflags: AX after LAHF; SETO AL. */
+#define AF_OF 0x0001u
+#define AF_CF 0x0100u
+#define AF_PF 0x0400u
+#define AF_AF 0x1000u
+#define AF_ZF 0x4000u
+#define AF_SF 0x8000u
+
+#define CR0_PE	    BIT64(0)
+#define CR0_MP	    BIT64(1)
+#define CR0_EM	    BIT64(2)
+#define CR0_TS	    BIT64(3)
+#define CR0_ET	    BIT64(4)
+#define CR0_NE	    BIT64(5)
+#define CR0_WP	    BIT64(16)
+#define CR0_AM	    BIT64(18)
+#define CR0_NW	    BIT64(29)
+#define CR0_CD	    BIT64(30)
+#define CR0_PG	    BIT64(31)
+#define CR4_VME	    BIT64(0)
+#define CR4_PVI	    BIT64(1)
+#define CR4_TSD	    BIT64(2)
+#define CR4_DE	    BIT64(3)
+#define CR4_PSE	    BIT64(4)
+#define CR4_PAE	    BIT64(5)
+#define CR4_MCE	    BIT64(6)
+#define CR4_PGE	    BIT64(7)
+#define CR4_PCE	    BIT64(8)
+#define CR4_OSFXSR  BIT64(9)
+#define CR4_OSXMMEXCPT BIT64(10)
+#define CR4_UMIP    BIT64(11)
+#define CR4_FSGSBASE BIT64(16)
+#define CR4_PCIDE   BIT64(17)
+#define CR4_OSXSAVE BIT64(18)
+#define CR4_SMEP    BIT64(20)
+#define CR4_SMAP    BIT64(21)
+#define EFER_SCE    BIT64(0)
+#define EFER_LME    BIT64(8)
+#define EFER_LMA    BIT64(10)
+#define EFER_NXE    BIT64(11)
+#define EFER_FFXSR  BIT64(14)
+
+/* Code size: how instructions decode. */
+enum emu_mode { MODE_16, MODE_32, MODE_64 };
+
+/* Views of the address space; SMAP makes two of the supervisor's. */
+enum { MMU_USER, MMU_KERNEL, MMU_KERNEL_AC, MMU_VIEWS };
+
+enum emu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+enum { EMU_TLB_BITS = 8, EMU_TLB_SIZE = 1 << EMU_TLB_BITS };
+
+/* tag: linear page, or TLB_INVALID.  host address = linear + addend. */
+struct emu_tlb {
+	uint64_t rtag, wtag;
+	uintptr_t addend;
+	uint64_t phys; /* page | TLB_GLOBAL | TLB_LARGE */
+};
+#define TLB_INVALID (~0ull)
+enum { TLB_GLOBAL = 1, TLB_LARGE = 2 };
+
+struct emu_itlb {
+	uint64_t tag; /* linear page | user */
+	uint64_t phys;
+	uint8_t *host; /* NULL: not RAM */
+	struct emu_page *page;
+	bool global;
+};
+enum { EMU_ITLB_SIZE = 256 };
+
+/* What is known about one physical page of RAM; shared by all vCPUs. */
+struct emu_page {
+	_Atomic uint32_t gen; /* advanced when its code was overwritten */
+	_Atomic uint8_t code; /* some vCPU has decoded from it */
+};
+
+struct emu_slot {
+	uint64_t gpa, size;
+	uint8_t *host; /* NULL: slot unused */
+	bool readonly, log_dirty;
+	struct emu_page *pages;
+	_Atomic uint64_t *dirty;
+};
+enum { EMU_SLOTS = 32 };
+
+/*
+ * One decoded instruction.  Registers are byte offsets into struct emu_cpu's
+ * gpr[] (so AH is RAX's + 1); SLOT_ZERO and SLOT_RIP stand for "none" and RIP
+ * in addresses.
+ */
+struct emu_insn {
+	emu_fn *fn;
+	union {
+		int64_t imm; /* sign-extended; also 64-bit displacement */
+		struct emu_vec_insn *vec;
+	};
+	int32_t disp;
+	uint16_t end; /* offset behind this instruction in its block */
+	uint8_t dst, src;
+	uint8_t base, index, scale;
+	uint8_t seg;	 /* X86_DS, ... of the memory operand */
+	uint8_t ea_slow; /* EA_*: not plain 64-bit flat */
+	uint8_t len;
+	uint8_t flags; /* INSN_* */
+	uint8_t aux;   /* third register, condition, ... */
+};
+
+enum { EA_SEGBASE = 1, EA_ADDR32 = 2, EA_ADDR16 = 4, EA_LEGACY = 8,
+       EA_BIG = 16 /* displacement is in imm */ };
+enum { INSN_LOCK = 1, INSN_REP = 2, INSN_REPNE = 4, INSN_OP16 = 8,
+       INSN_MODE64 = 16, INSN_ADDR16 = 32, INSN_ADDR32 = 64,
+       INSN_OP64 = 128 };
+
+struct emu_vec_insn {
+	struct vec_op op;
+	int64_t imm;
+};
+
+struct emu_block {
+	struct emu_block *hash_next;
+	struct emu_block *next[2]; /* fall through, taken: same page only */
+	uint64_t phys;
+	struct emu_page *page;
+	uint32_t gen;
+	uint16_t len; /* bytes of code */
+	uint16_t n;
+	uint8_t mode;
+	bool crosses; /* last instruction continues on the next page */
+	struct emu_insn insn[];
+};
+
+/* cpu->pending */
+enum {
+	PEND_KICK = 1,
+	PEND_IRQ = 2, /* look at the local APIC and ExtINT */
+	PEND_NMI = 4,
+	PEND_INIT = 8,
+	PEND_SIPI = 16,
+	PEND_FLUSH = 32, /* drop write tags: a page became code */
+	PEND_SMC = 64,	 /* this vCPU wrote to code */
+	PEND_STEP = 128,
+	PEND_FLUSH_ALL = 256,
+};
+
+struct emu_msrs {
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t pat, tsc_aux, misc_enable, mtrr_def, spec_ctrl;
+	uint64_t mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
+	uint64_t kvmclock, wallclock, xss, tsc_adjust, mcg_status;
+	uint64_t debugctl;
+};
+
+struct emu_cpu {
+	/* Hot; within reach of an 8-bit displacement.  ORDER GPR. */
+	uint64_t gpr[16];
+	uint64_t zero; /* SLOT_ZERO: always 0 */
+	uint64_t rip;  /* SLOT_RIP */
+	uint16_t aflags;
+	uint8_t cpl;
+	uint8_t mode; /* enum emu_mode */
+	_Atomic uint32_t pending; /* PEND_*; also the futex of a halted vCPU */
+	uint64_t rflags; /* all but FLAGS_ARITH, which are in aflags */
+	const struct emu_insn *cur;
+	const struct emu_insn *block_end;
+	struct emu_tlb *tlb; /* tlbs[mmu_view] */
+	struct x86_segment seg[X86_SEGS];
+	uint64_t sp_mask; /* from SS.B: 16, 32 or 64 bits */
+
+	struct x86_segment ldt, tr;
+	struct x86_table gdt, idt;
+	uint64_t cr0, cr2, cr3, cr4, efer;
+	uint64_t pdpte[4]; /* PAE: loaded with CR3 */
+	uint64_t dr[8];
+	struct emu_msrs msr;
+	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
+
+	bool shadow;	  /* interrupts held off for one instruction */
+	bool nmi_blocked;
+	bool halted;
+	bool step_db;	  /* RFLAGS.TF: #DB after this instruction */
+	uint8_t run_state; /* enum x86_run_state */
+	int sipi_vector;
+	_Atomic bool sleeping;
+	bool stop; /* leave the run loop: result is in it */
+	enum run_result result;
+
+	/* The exception being raised, and what was being delivered. */
+	jmp_buf *escape;
+	uint8_t exc_vector;
+	bool exc_has_error;
+	bool exc_soft; /* INT n, INT3, INTO: RIP is behind it */
+	uint32_t exc_error;
+	uint64_t exc_dr6;
+	int delivering; /* vector being delivered, or -1 */
+
+	unsigned int id;
+	struct vm *vm;
+	struct lapic *lapic;
+	struct x86_cpuid cpuid;
+	void *cache; /* decode.c's */
+	struct emu_test *test;
+
+	uint64_t n_insns, n_blocks, n_tlb_miss, n_decoded, n_exits;
+
+	struct emu_itlb itlb[EMU_ITLB_SIZE];
+	struct emu_tlb tlbs[MMU_VIEWS][EMU_TLB_SIZE];
+	struct emu_fpu fpu;
+};
+
+#define SLOT_ZERO 128
+#define SLOT_RIP  136
+static_assert(offsetof(struct emu_cpu, zero) == SLOT_ZERO, "ORDER GPR");
+static_assert(offsetof(struct emu_cpu, rip) == SLOT_RIP, "ORDER GPR");
+
+struct emu_test;
+
+/*
+ * A bare run for tests, without a machine: code at state->rip executes with
+ * linear addresses mapped straight onto the given memory (so a test may use
+ * the host's own addresses and run the same bytes natively).  Stops after
+ * max_insns, at HLT, or at the first exception or interrupt instruction,
+ * which is reported and not delivered; state is then that before the
+ * faulting instruction.
+ */
+struct emu_test_mem {
+	uint64_t addr; /* page aligned, as is size */
+	size_t size;
+	void *host;
+	bool readonly;
+};
+
+struct emu_test {
+	const struct emu_test_mem *mem;
+	unsigned int n_mem;
+	struct x86_state *state; /* in and out */
+	unsigned int max_insns;
+	/* out */
+	bool fault;
+	uint8_t vector;
+	uint32_t error;
+	unsigned int n_insns;
+};
+
+/* A 64-bit ring 3 state, everything vectorial enabled: to be filled in. */
+void emu_test_state64(struct x86_state *ret_state);
+/* 0 or -errno.  Creates what it needs; slow but without limits. */
+int emu_test_run(struct emu_test *test);
+/* The same, keeping the CPU between runs: for millions of short ones. */
+struct emu_cpu *emu_test_cpu_create(const struct emu_test_mem *mem,
+				    unsigned int n_mem);
+void emu_test_cpu_destroy(struct emu_cpu *cpu);
+int emu_test_cpu_run(struct emu_cpu *cpu, struct emu_test *test);
+
+#endif
