@@ -28,7 +28,7 @@ struct domain {
 	struct domain_def *live; /* this run's definition: the driver fills in
 				    pty paths, tap names, aliases */
 	void *priv;		 /* the driver's, from start or reconnect
-				    until its DOMAIN_EVENT_STOPPED returned */
+				    until stop(STOP_FORCE) */
 };
 
 struct host_caps {
@@ -79,6 +79,11 @@ struct driver {
 	 * Lifecycle.  start() also restores when 'state_fd' is not -1; the
 	 * guest is left paused when asked.  When start() fails it has undone
 	 * everything.
+	 *
+	 * stop(STOP_FORCE) ends a run in every case: the daemon also calls it
+	 * after the driver's own DOMAIN_EVENT_STOPPED or _CRASHED, when there
+	 * may be nothing left to kill.  When it returns 0 the driver has freed
+	 * priv and sends no event about this run any more.
 	 */
 	int (*start)(struct domain *dom, int state_fd, bool paused,
 		     struct error *err);
@@ -88,6 +93,11 @@ struct driver {
 	int (*reset)(struct domain *dom, struct error *err);
 	int (*reboot)(struct domain *dom, struct error *err);
 	int (*nmi)(struct domain *dom, struct error *err);
+	/*
+	 * Makes another op of this domain that hangs fail soon, by killing
+	 * the VMM and nothing else.  The only op called while another runs.
+	 */
+	void (*interrupt)(struct domain *dom);
 	int (*save)(struct domain *dom, int state_fd, struct error *err);
 
 	/* Live changes and observation. */
@@ -119,7 +129,8 @@ struct driver {
 
 /*
  * The only way a driver tells the daemon that something happened; any
- * thread, never from inside an op of the same domain.
+ * thread, never from inside an op of the same domain.  Returns at once: the
+ * daemon acts later, with the domain's job held.
  */
 enum domain_event {
 	DOMAIN_EVENT_PAUSED,   /* by itself: I/O error, watchdog */
