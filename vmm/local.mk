@@ -17,3 +17,13 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/x86.h \
 	$(NULL)
 %C%_libvmm_la_LIBADD = base/libbase.la -lpthread
+# vmm/local.mk -- what vmm adds to the one Makefile.
+
+# Apart: the daemon's drivers link it too.
+noinst_LTLIBRARIES += %D%/libspec.la
+%C%_libspec_la_SOURCES = \
+	%D%/spec.c \
+	%D%/spec.h \
+	$(NULL)
+%C%_libspec_la_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
+%C%_libspec_la_LIBADD = $(JSON_LIBS)

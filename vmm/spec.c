@@ -1,0 +1,552 @@
+/*
+ * vmm/spec.c -- struct vmm_spec to JSON and back.
+ *
+ * One table per struct describes its members; the writer and the reader both
+ * walk it, so they cannot disagree.  Keys are the members' names.  The writer
+ * leaves out absent strings and descriptors; the reader gives absent members
+ * their initial value and refuses unknown keys, values out of range,
+ * descriptors used twice and descriptors that nothing uses.
+ */
+#include "vmm/spec.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/util.h"
+
+enum field_type {
+	FIELD_STR,
+	FIELD_FD,
+	FIELD_BOOL,
+	FIELD_UINT,
+	FIELD_U64,
+	FIELD_I64,
+	FIELD_ENUM,
+	FIELD_BYTES, /* as hexadecimal digits; max is how many bytes */
+	FIELD_ARRAY, /* of structs; max is how many of them */
+};
+
+struct shape;
+
+struct field {
+	const char *key;
+	enum field_type type;
+	bool required;
+	uint64_t max; /* value, string length or count */
+	size_t offset;
+	const char *const *words;  /* FIELD_ENUM, NULL-terminated */
+	const struct shape *shape; /* FIELD_ARRAY */
+	size_t n_offset;	   /* FIELD_ARRAY: where the count is */
+};
+
+struct shape {
+	size_t size;
+	const struct field *fields;
+	unsigned int n;
+};
+
+/* Limits that no sensible machine meets; they bound what a reader allocates. */
+enum { NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
+       VCPUS = 255 };
+
+#define FIELD(s, m, t, req, mx) \
+	.key = #m, .type = FIELD_##t, .required = (req), .max = (mx), \
+	.offset = offsetof(struct s, m)
+#define STR(s, m, req, max) { FIELD(s, m, STR, req, max) }
+#define FD(s, m) { FIELD(s, m, FD, false, 0) }
+#define BOOL(s, m) { FIELD(s, m, BOOL, false, 0) }
+#define UINT(s, m, max) { FIELD(s, m, UINT, false, max) }
+#define ENUM(s, m, w) { FIELD(s, m, ENUM, false, 0), .words = (w) }
+#define BYTES(s, m) { FIELD(s, m, BYTES, true, sizeof(((struct s *)0)->m)) }
+#define ARRAY(s, m, sh, max) \
+	{ FIELD(s, m, ARRAY, false, max), .shape = &(sh), \
+	  .n_offset = offsetof(struct s, n_##m) }
+#define SHAPE(s, f) \
+	static const struct shape f##_shape = { sizeof(struct s), f, \
+						ARRAY_SIZE(f) }
+
+static const char *const action_words[] = { "destroy", "restart", "preserve",
+					    NULL };
+static const char *const cache_words[] = { "writeback", "none", "writethrough",
+					   "directsync", "unsafe", NULL };
+static const char *const chardev_words[] = { "null", "fd", "socket", NULL };
+
+static const struct field feature[] = {
+	STR(spec_cpu_feature, name, true, NAME_LEN),
+	BOOL(spec_cpu_feature, enable),
+};
+SHAPE(spec_cpu_feature, feature);
+
+static const struct field disk[] = {
+	STR(spec_disk, id, true, NAME_LEN),
+	STR(spec_disk, format, true, NAME_LEN),
+	FD(spec_disk, fd),
+	BOOL(spec_disk, readonly),
+	BOOL(spec_disk, discard),
+	STR(spec_disk, serial, false, NAME_LEN),
+	UINT(spec_disk, queues, VCPUS),
+	ENUM(spec_disk, cache, cache_words),
+	UINT(spec_disk, boot_index, INT32_MAX),
+	UINT(spec_disk, pci_slot, 31),
+	UINT(spec_disk, pci_function, 7),
+};
+SHAPE(spec_disk, disk);
+
+static const struct field nic[] = {
+	STR(spec_nic, id, true, NAME_LEN),
+	FD(spec_nic, fd),
+	BYTES(spec_nic, mac),
+	BOOL(spec_nic, link_down),
+	UINT(spec_nic, mtu, UINT16_MAX),
+	UINT(spec_nic, pci_slot, 31),
+	UINT(spec_nic, pci_function, 7),
+};
+SHAPE(spec_nic, nic);
+
+static const struct field chardev[] = {
+	STR(spec_char, id, true, NAME_LEN),
+	ENUM(spec_char, kind, chardev_words),
+	FD(spec_char, fd),
+	FD(spec_char, log_fd),
+	STR(spec_char, port_name, false, NAME_LEN),
+	UINT(spec_char, index, DEVICES),
+};
+SHAPE(spec_char, chardev);
+
+static const struct field top[] = {
+	STR(vmm_spec, name, true, NAME_LEN),
+	BYTES(vmm_spec, uuid),
+	STR(vmm_spec, engine, true, NAME_LEN),
+	FD(vmm_spec, kvm_fd),
+	STR(vmm_spec, machine, true, NAME_LEN),
+	{ FIELD(vmm_spec, memory, U64, true, INT64_MAX) },
+	{ FIELD(vmm_spec, vcpus, UINT, true, VCPUS) },
+	UINT(vmm_spec, max_vcpus, VCPUS),
+	UINT(vmm_spec, sockets, VCPUS),
+	UINT(vmm_spec, cores, VCPUS),
+	UINT(vmm_spec, threads, VCPUS),
+	STR(vmm_spec, cpu_model, false, NAME_LEN),
+	ARRAY(vmm_spec, cpu_features, feature_shape, FEATURES),
+	FD(vmm_spec, kernel_fd),
+	FD(vmm_spec, initrd_fd),
+	STR(vmm_spec, cmdline, false, CMDLINE_LEN),
+	FD(vmm_spec, firmware_fd),
+	FD(vmm_spec, nvram_fd),
+	ENUM(vmm_spec, on_poweroff, action_words),
+	ENUM(vmm_spec, on_reboot, action_words),
+	ENUM(vmm_spec, on_crash, action_words),
+	BOOL(vmm_spec, clock_localtime),
+	{ FIELD(vmm_spec, clock_offset, I64, false, 0) },
+	ARRAY(vmm_spec, disks, disk_shape, DEVICES),
+	ARRAY(vmm_spec, nics, nic_shape, DEVICES),
+	ARRAY(vmm_spec, serials, chardev_shape, 4),
+	ARRAY(vmm_spec, consoles, chardev_shape, DEVICES),
+	BOOL(vmm_spec, rng),
+	FD(vmm_spec, rng_fd),
+	BOOL(vmm_spec, balloon),
+	{ FIELD(vmm_spec, balloon_target, U64, false, INT64_MAX) },
+	BOOL(vmm_spec, pvpanic),
+	BOOL(vmm_spec, debug_exit),
+};
+SHAPE(vmm_spec, top);
+
+static void *member(const void *obj, size_t offset)
+{
+	return (char *)obj + offset;
+}
+
+static void *element(const struct field *f, const void *obj, unsigned int i)
+{
+	char *array = *(char **)member(obj, f->offset);
+
+	return array + i * f->shape->size;
+}
+
+static unsigned int *count(const struct field *f, const void *obj)
+{
+	return member(obj, f->n_offset);
+}
+
+static void object_init(const struct shape *s, void *obj)
+{
+	memset(obj, 0, s->size);
+	for (unsigned int i = 0; i < s->n; i++)
+		if (s->fields[i].type == FIELD_FD)
+			*(int *)member(obj, s->fields[i].offset) = -1;
+}
+
+static void object_finish(const struct shape *s, void *obj);
+
+static void field_finish(const struct field *f, void *obj)
+{
+	void *p = member(obj, f->offset);
+
+	if (f->type == FIELD_STR) {
+		free(*(char **)p);
+	} else if (f->type == FIELD_FD) {
+		fd_close(*(int *)p);
+	} else if (f->type == FIELD_ARRAY) {
+		for (unsigned int i = 0; i < *count(f, obj); i++)
+			object_finish(f->shape, element(f, obj, i));
+		free(*(void **)p);
+	}
+}
+
+static void object_finish(const struct shape *s, void *obj)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		field_finish(&s->fields[i], obj);
+	object_init(s, obj);
+}
+
+void vmm_spec_init(struct vmm_spec *spec)
+{
+	object_init(&top_shape, spec);
+}
+
+void vmm_spec_finish(struct vmm_spec *spec)
+{
+	object_finish(&top_shape, spec);
+}
+
+/* ---- writing ---- */
+
+struct writer {
+	int *fds;
+	unsigned int n, max;
+	bool full; /* more descriptors than fit */
+};
+
+static struct json_object *object_to_json(const struct shape *s,
+					  const void *obj, struct writer *w);
+
+static struct json_object *bytes_to_json(const uint8_t *bytes, size_t n)
+{
+	char hex[2 * 16 + 1] = "";
+
+	for (size_t i = 0; i < n; i++)
+		sprintf(hex + 2 * i, "%02x", bytes[i]);
+	return json_object_new_string(hex);
+}
+
+static struct json_object *fd_to_json(int fd, struct writer *w)
+{
+	if (fd < 0)
+		return NULL;
+	if (w->n == w->max) {
+		w->full = true;
+		return NULL;
+	}
+	w->fds[w->n] = fd;
+	return json_object_new_int(w->n++);
+}
+
+static struct json_object *array_to_json(const struct field *f,
+					 const void *obj, struct writer *w)
+{
+	struct json_object *array;
+
+	if (!*count(f, obj))
+		return NULL;
+	array = json_object_new_array();
+	for (unsigned int i = 0; i < *count(f, obj); i++)
+		json_object_array_add(
+			array, object_to_json(f->shape, element(f, obj, i), w));
+	return array;
+}
+
+/* NULL: the member is absent. */
+static struct json_object *field_to_json(const struct field *f,
+					 const void *obj, struct writer *w)
+{
+	const void *p = member(obj, f->offset);
+
+	switch (f->type) {
+	case FIELD_STR:
+		return *(char *const *)p ?
+			       json_object_new_string(*(char *const *)p) :
+			       NULL;
+	case FIELD_FD:
+		return fd_to_json(*(const int *)p, w);
+	case FIELD_BOOL:
+		return json_object_new_boolean(*(const bool *)p);
+	case FIELD_UINT:
+		return json_object_new_int64(*(const unsigned int *)p);
+	case FIELD_U64:
+	case FIELD_I64:
+		return json_object_new_int64(*(const int64_t *)p);
+	case FIELD_ENUM:
+		return json_object_new_string(
+			f->words[*(const unsigned int *)p]);
+	case FIELD_BYTES:
+		return bytes_to_json(p, f->max);
+	case FIELD_ARRAY:
+		return array_to_json(f, obj, w);
+	}
+	return NULL;
+}
+
+static struct json_object *object_to_json(const struct shape *s,
+					  const void *obj, struct writer *w)
+{
+	struct json_object *json = json_object_new_object();
+
+	for (unsigned int i = 0; i < s->n; i++) {
+		struct json_object *v = field_to_json(&s->fields[i], obj, w);
+
+		if (v)
+			json_object_object_add(json, s->fields[i].key, v);
+	}
+	return json;
+}
+
+char *vmm_spec_to_json(const struct vmm_spec *spec, int *fds, unsigned int max,
+		       unsigned int *ret_n, struct error *err)
+{
+	struct writer w = { .fds = fds, .max = max };
+	struct json_object *json = object_to_json(&top_shape, spec, &w);
+	char *text = NULL;
+
+	if (w.full)
+		error_set(err, -E2BIG,
+			  "machine '%s' needs more than %u descriptors",
+			  spec->name, max);
+	else
+		text = xstrdup(json_object_to_json_string_ext(
+			json, JSON_C_TO_STRING_PLAIN));
+	json_object_put(json);
+	if (text)
+		*ret_n = w.n;
+	return text;
+}
+
+/* ---- reading ---- */
+
+struct reader {
+	int *fds; /* -1 once a member owns it */
+	unsigned int n;
+	const char *key; /* where we are, for errors */
+	struct error *err;
+};
+
+static int refuse(struct reader *r, const char *what)
+{
+	return error_set(r->err, -EINVAL, "machine description: '%s' %s",
+			 r->key, what);
+}
+
+static int read_int(struct reader *r, struct json_object *v, int64_t min,
+		    uint64_t max, int64_t *ret)
+{
+	if (!json_object_is_type(v, json_type_int))
+		return refuse(r, "is not a whole number");
+	errno = 0;
+	*ret = json_object_get_int64(v);
+	/* json-c clamps what does not fit; so the ends are not accepted. */
+	if (*ret == INT64_MAX || *ret == INT64_MIN || *ret < min ||
+	    (*ret > 0 && (uint64_t)*ret > max))
+		return refuse(r, "is out of range");
+	return 0;
+}
+
+static int read_str(struct reader *r, const struct field *f,
+		    struct json_object *v, char **ret)
+{
+	const char *s = json_object_get_string(v);
+
+	if (!json_object_is_type(v, json_type_string))
+		return refuse(r, "is not a string");
+	if (strlen(s) != (size_t)json_object_get_string_len(v) ||
+	    strlen(s) > f->max)
+		return refuse(r, "is too long or has a NUL inside");
+	*ret = xstrdup(s);
+	return 0;
+}
+
+static int read_fd(struct reader *r, struct json_object *v, int *ret)
+{
+	int64_t i;
+	int e = read_int(r, v, 0, r->n ? r->n - 1 : 0, &i);
+
+	if (e < 0)
+		return e;
+	if (!r->n || r->fds[i] < 0)
+		return refuse(r, "names a descriptor that did not come along");
+	*ret = steal_fd(&r->fds[i]);
+	return 0;
+}
+
+static int read_enum(struct reader *r, const struct field *f,
+		     struct json_object *v, unsigned int *ret)
+{
+	if (!json_object_is_type(v, json_type_string))
+		return refuse(r, "is not a string");
+	for (unsigned int i = 0; f->words[i]; i++) {
+		if (str_eq(f->words[i], json_object_get_string(v))) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return refuse(r, "has an unknown value");
+}
+
+static int read_bytes(struct reader *r, const struct field *f,
+		      struct json_object *v, uint8_t *ret)
+{
+	const char *s = json_object_get_string(v);
+	char digits[3] = "";
+	uint64_t byte;
+
+	if (!json_object_is_type(v, json_type_string) ||
+	    (size_t)json_object_get_string_len(v) != 2 * f->max)
+		return refuse(r, "has the wrong length");
+	for (size_t i = 0; i < f->max; i++) {
+		memcpy(digits, s + 2 * i, 2);
+		if (parse_u64(digits, 16, UINT8_MAX, &byte) < 0)
+			return refuse(r, "is not hexadecimal");
+		ret[i] = byte;
+	}
+	return 0;
+}
+
+static int read_object(struct reader *r, const struct shape *s,
+		       struct json_object *json, void *obj);
+
+static int read_array(struct reader *r, const struct field *f,
+		      struct json_object *v, void *obj)
+{
+	size_t n;
+
+	if (!json_object_is_type(v, json_type_array))
+		return refuse(r, "is not an array");
+	n = json_object_array_length(v);
+	if (n > f->max)
+		return refuse(r, "has too many elements");
+	*(void **)member(obj, f->offset) = xcalloc(n, f->shape->size);
+	/* Each one is valid before it is counted: read_object() saw to it. */
+	for (size_t i = 0; i < n; i++) {
+		int e;
+
+		object_init(f->shape, element(f, obj, i));
+		++*count(f, obj);
+		e = read_object(r, f->shape, json_object_array_get_idx(v, i),
+				element(f, obj, i));
+		if (e < 0)
+			return e;
+	}
+	return 0;
+}
+
+static int read_number(struct reader *r, const struct field *f,
+		       struct json_object *v, void *p)
+{
+	int64_t min = f->type == FIELD_I64 ? INT64_MIN : 0;
+	uint64_t max = f->type == FIELD_I64 ? INT64_MAX : f->max;
+	int64_t n;
+	int e = read_int(r, v, min, max, &n);
+
+	if (e < 0)
+		return e;
+	if (f->type == FIELD_UINT)
+		*(unsigned int *)p = n;
+	else
+		*(int64_t *)p = n;
+	return 0;
+}
+
+static int read_field(struct reader *r, const struct field *f,
+		      struct json_object *v, void *obj)
+{
+	void *p = member(obj, f->offset);
+
+	r->key = f->key;
+	switch (f->type) {
+	case FIELD_STR:
+		return read_str(r, f, v, p);
+	case FIELD_FD:
+		return read_fd(r, v, p);
+	case FIELD_BOOL:
+		if (!json_object_is_type(v, json_type_boolean))
+			return refuse(r, "is not true or false");
+		*(bool *)p = json_object_get_boolean(v);
+		return 0;
+	case FIELD_UINT:
+	case FIELD_U64:
+	case FIELD_I64:
+		return read_number(r, f, v, p);
+	case FIELD_ENUM:
+		return read_enum(r, f, v, p);
+	case FIELD_BYTES:
+		return read_bytes(r, f, v, p);
+	case FIELD_ARRAY:
+		return read_array(r, f, v, obj);
+	}
+	return refuse(r, "has an unknown type");
+}
+
+static int read_object(struct reader *r, const struct shape *s,
+		       struct json_object *json, void *obj)
+{
+	struct json_object *v;
+	int known = 0;
+
+	if (!json_object_is_type(json, json_type_object))
+		return error_set(r->err, -EINVAL,
+				 "machine description: not an object");
+	for (unsigned int i = 0; i < s->n; i++) {
+		const struct field *f = &s->fields[i];
+		int e = 0;
+
+		if (json_object_object_get_ex(json, f->key, &v)) {
+			e = read_field(r, f, v, obj);
+			known++;
+		} else if (f->required) {
+			r->key = f->key;
+			e = refuse(r, "is missing");
+		}
+		if (e < 0)
+			return e;
+	}
+	if (known != json_object_object_length(json))
+		return error_set(r->err, -EINVAL,
+				 "machine description: unknown member");
+	return 0;
+}
+
+/* What single members cannot say. */
+static int check_whole(struct reader *r, const struct vmm_spec *spec)
+{
+	for (unsigned int i = 0; i < r->n; i++)
+		if (r->fds[i] >= 0)
+			return error_set(r->err, -EINVAL,
+					 "machine description: descriptor %u is unused",
+					 i);
+	r->key = "vcpus";
+	if (!spec->vcpus ||
+	    (spec->max_vcpus && spec->max_vcpus < spec->vcpus))
+		return refuse(r, "is out of range");
+	r->key = "memory";
+	if (!spec->memory || spec->memory % 4096)
+		return refuse(r, "is not a multiple of 4 KiB");
+	return 0;
+}
+
+int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,
+		       struct vmm_spec *ret_spec, struct error *err)
+{
+	struct reader r = { .fds = fds, .n = n, .key = "", .err = err };
+	int e;
+
+	vmm_spec_init(ret_spec);
+	e = read_object(&r, &top_shape, json, ret_spec);
+	if (e >= 0)
+		e = check_whole(&r, ret_spec);
+	if (e < 0) {
+		for (unsigned int i = 0; i < n; i++)
+			fds[i] = fd_close(fds[i]);
+		vmm_spec_finish(ret_spec);
+	}
+	return e;
+}
