@@ -1,3 +1,2 @@
 # tests/local.mk -- what tests adds to the one Makefile.
 include tests/unit/priv.mk
-include tests/cli/cli.mk

@@ -55,7 +55,7 @@ struct machine {
 	struct bus *mmio;
 	struct ioapic *ioapic;
 	struct pci_bus *pci;
-	uint64_t mmio64_base; /* PCI window above RAM; */
+	uint64_t mmio64_base; /* PCI window above RAM */
 	uint64_t mmio64_size; /* both multiples of 1 GiB */
 	struct loop *loop;
 	/* machine.c keeps the rest (threads, devices, state) to itself. */
@@ -126,6 +126,14 @@ const char *machine_stop_name(enum machine_stop why);
 /* Any thread: tell the listener, on the main loop. */
 void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
+void machine_tell_shutdown(struct machine *m); /* acts on the button */
+
+/* The test device: stops with STOP_QUIT; the value decides the exit status. */
+void machine_debug_exit(struct machine *m, uint32_t value);
+int machine_debug_status(const struct machine *m); /* -1: not written */
+
+/* The initial APIC ID of vCPU n. */
+unsigned int machine_apic_id(const struct machine *m, unsigned int n);
 
 void machine_nmi(struct machine *m);
 void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
@@ -135,12 +143,6 @@ uint64_t machine_balloon(struct machine *m);
 /* CPU time of vCPU n's thread; of the first run: CLOCK_MONOTONIC, or 0. */
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n);
 uint64_t machine_first_run(const struct machine *m);
-
-/*
- * For engines: the ExtINT wire is high and the CPU takes it (an interrupt
- * acknowledge cycle).  Returns the 8259's vector.
- */
-uint8_t machine_intack(struct machine *m);
 
 /* Devices raise interrupts with these only. */
 void machine_irq(struct machine *m, unsigned int gsi, bool level);

@@ -1,3 +1,0 @@
-# tests/cli/cli.mk -- the command line beside virsh.
-dist_check_SCRIPTS += tests/cli/compare.sh
-TESTS += tests/cli/compare.sh

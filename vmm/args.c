@@ -1,0 +1,370 @@
+/*
+ * vmm/args.c -- vireo-vmm's command line for running one machine directly.
+ */
+#include "vmm/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <linux/if_tun.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/error.h"
+#include "vmm/spec.h"
+
+enum option_id {
+	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
+	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
+	OPT_CONSOLE, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TIMEOUT, OPT_NO_REBOOT,
+	OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_HELP,
+};
+
+static const struct option options[] = {
+	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "cpu", required_argument, NULL, OPT_CPU },
+	{ "serial", required_argument, NULL, OPT_SERIAL },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "tap", required_argument, NULL, OPT_TAP },
+	{ "rng", no_argument, NULL, OPT_RNG },
+	{ "balloon", no_argument, NULL, OPT_BALLOON },
+	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
+	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "seccomp-log", no_argument, NULL, OPT_SECCOMP_LOG },
+	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ NULL, 0, NULL, 0 },
+};
+
+static const char usage[] =
+"Usage: vireo-vmm --kernel FILE [OPTION...]\n"
+"       vireo-vmm --control-fd N --status-fd N --log-fd N\n"
+"\n"
+"Runs one machine.  The second form is how the daemon starts it.\n"
+"\n"
+"  --engine NAME    kvm, emu or emu:interp (default: kvm if /dev/kvm opens)\n"
+"  --kernel FILE    bzImage or ELF kernel with a PVH entry point\n"
+"  --initrd FILE\n"
+"  --append TEXT    kernel command line\n"
+"  --memory MIB     default 256\n"
+"  --cpus N         default 1; SOCKETS:CORES:THREADS gives a topology\n"
+"  --cpu MODEL[,+FEATURE|,-FEATURE...]  default host\n"
+"  --serial WHERE   stdio (default), null or file:PATH; repeatable\n"
+"  --console WHERE  the same, as a virtio console\n"
+"  --disk PATH[,ro] raw image or block device; repeatable\n"
+"  --tap NAME       network card on an existing tap; repeatable\n"
+"  --rng --balloon --pvpanic            further devices\n"
+"  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
+"  --timeout SECONDS\n"
+"  --no-reboot      a guest's reboot ends the run\n"
+"  --verbose        tell when the guest's first instruction ran\n"
+"  --seccomp-log    log what the system call filter refuses, go on\n"
+"  --no-sandbox     for debuggers and profilers\n"
+"\n"
+"On a terminal, Ctrl-A x ends the run.  Exit status: 0 the guest switched\n"
+"off, 1 error, 2 the guest crashed, 3 it reset with --no-reboot, 4 timeout.\n";
+
+static int open_arg(const char *path, int flags, struct error *err)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	return fd < 0 ? error_set(err, -errno, "cannot open '%s': %m", path) :
+			fd;
+}
+
+static int set_open(int *fd, const char *path, int flags, struct error *err)
+{
+	int r = open_arg(path, flags, err);
+
+	if (r < 0)
+		return r;
+	fd_close(*fd);
+	*fd = r;
+	return 0;
+}
+
+static int set_uint(unsigned int *ret, const char *what, const char *text,
+		    uint64_t max, struct error *err)
+{
+	uint64_t v;
+
+	if (parse_u64(text, 10, max, &v) < 0)
+		return error_set(err, -EINVAL, "--%s: '%s' is not a number "
+				 "the option takes", what, text);
+	*ret = v;
+	return 0;
+}
+
+static int set_cpus(struct vmm_spec *spec, char *text, struct error *err)
+{
+	unsigned int *field[] = { &spec->sockets, &spec->cores,
+				  &spec->threads };
+	int r = 0;
+
+	if (!strchr(text, ':'))
+		return set_uint(&spec->vcpus, "cpus", text, 1024, err);
+	spec->vcpus = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(field) && r == 0; i++) {
+		char *word = strsep(&text, ":");
+
+		r = set_uint(field[i], "cpus", word ? word : "", 1024, err);
+		spec->vcpus *= *field[i];
+	}
+	return r;
+}
+
+static int set_cpu(struct vmm_spec *spec, char *text, struct error *err)
+{
+	char *word = strsep(&text, ",");
+
+	free(spec->cpu_model);
+	spec->cpu_model = xstrdup(word);
+	while ((word = strsep(&text, ","))) {
+		struct spec_cpu_feature *f;
+
+		if (word[0] != '+' && word[0] != '-')
+			return error_set(err, -EINVAL,
+					 "--cpu: feature '%s' needs + or -",
+					 word);
+		spec->cpu_features =
+			xrealloc(spec->cpu_features, spec->n_cpu_features + 1,
+				 sizeof(*spec->cpu_features));
+		f = &spec->cpu_features[spec->n_cpu_features++];
+		f->name = xstrdup(word + 1);
+		f->enable = word[0] == '+';
+	}
+	return 0;
+}
+
+/* Opened anew, so that "does not block" is not set for whoever shares it. */
+static int open_stdio(void)
+{
+	int fd = open("/proc/self/fd/0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0 && isatty(fd) && isatty(STDOUT_FILENO))
+		return fd;
+	fd_close(fd);
+	fd = open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NOCTTY |
+		  O_CLOEXEC);
+	return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
+static int add_char(struct spec_char **list, unsigned int *n,
+		    const char *prefix, const char *where, bool *ret_stdio,
+		    struct error *err)
+{
+	struct spec_char c = { .kind = CHARDEV_NULL, .fd = -1, .log_fd = -1 };
+	int r = 0;
+
+	if (str_eq(where, "stdio")) {
+		c.kind = CHARDEV_FD;
+		c.fd = open_stdio();
+		*ret_stdio = true;
+	} else if (str_startswith(where, "file:")) {
+		c.kind = CHARDEV_FD;
+		r = set_open(&c.fd, where + 5, O_WRONLY | O_CREAT | O_APPEND,
+			     err);
+	} else if (!str_eq(where, "null")) {
+		r = error_set(err, -EINVAL, "--%s: unknown end '%s'", prefix,
+			      where);
+	}
+	if (r < 0)
+		return r;
+	c.index = *n;
+	c.id = xasprintf("%s%u", prefix, c.index);
+	*list = xrealloc(*list, *n + 1, sizeof(**list));
+	(*list)[(*n)++] = c;
+	return 0;
+}
+
+static int add_disk(struct vmm_spec *spec, char *text, struct error *err)
+{
+	struct spec_disk d = { .fd = -1, .format = "raw", .discard = true };
+	char *path = strsep(&text, ",");
+	int r;
+
+	if (text && !str_eq(text, "ro"))
+		return error_set(err, -EINVAL, "--disk: unknown option '%s'",
+				 text);
+	d.readonly = text != NULL;
+	r = set_open(&d.fd, path, d.readonly ? O_RDONLY : O_RDWR, err);
+	if (r < 0)
+		return r;
+	d.format = xstrdup("raw");
+	d.id = xasprintf("virtio-disk%u", spec->n_disks);
+	spec->disks = xrealloc(spec->disks, spec->n_disks + 1,
+			       sizeof(*spec->disks));
+	spec->disks[spec->n_disks++] = d;
+	return 0;
+}
+
+static int open_tap(const char *name, struct error *err)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = open_arg("/dev/net/tun", O_RDWR | O_NONBLOCK, err);
+
+	if (fd < 0)
+		return fd;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (ioctl(fd, TUNSETIFF, &ifr) == 0)
+		return fd;
+	error_set(err, -errno, "cannot use tap '%s': %m", name);
+	fd_close(fd);
+	return err->errnum;
+}
+
+static int add_nic(struct vmm_spec *spec, const char *tap, struct error *err)
+{
+	struct spec_nic n = { .mac = { 0x52, 0x54, 0, 0x76, 0x72,
+				       spec->n_nics + 1 } };
+
+	n.fd = open_tap(tap, err);
+	if (n.fd < 0)
+		return n.fd;
+	n.id = xasprintf("net%u", spec->n_nics);
+	spec->nics = xrealloc(spec->nics, spec->n_nics + 1,
+			      sizeof(*spec->nics));
+	spec->nics[spec->n_nics++] = n;
+	return 0;
+}
+
+static int set_memory(struct vmm_spec *spec, const char *text,
+		      struct error *err)
+{
+	uint64_t mib;
+
+	if (parse_u64(text, 10, 64 * 1024 * 1024, &mib) < 0 || !mib)
+		return error_set(err, -EINVAL,
+				 "--memory: '%s' is not a number of MiB",
+				 text);
+	spec->memory = mib * MIB;
+	return 0;
+}
+
+static void set_string(char **field, const char *text)
+{
+	free(*field);
+	*field = xstrdup(text);
+}
+
+static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
+		    struct error *err)
+{
+	bool ignored;
+
+	switch (id) {
+	case OPT_ENGINE:
+		set_string(&spec->engine, optarg);
+		return 0;
+	case OPT_KERNEL:
+		return set_open(&spec->kernel_fd, optarg, O_RDONLY, err);
+	case OPT_INITRD:
+		return set_open(&spec->initrd_fd, optarg, O_RDONLY, err);
+	case OPT_APPEND:
+		set_string(&spec->cmdline, optarg);
+		return 0;
+	case OPT_MEMORY:
+		return set_memory(spec, optarg, err);
+	case OPT_CPUS:
+		return set_cpus(spec, optarg, err);
+	case OPT_CPU:
+		return set_cpu(spec, optarg, err);
+	case OPT_SERIAL:
+		return add_char(&spec->serials, &spec->n_serials, "serial",
+				optarg, &opt->stdio, err);
+	case OPT_CONSOLE:
+		return add_char(&spec->consoles, &spec->n_consoles, "console",
+				optarg, &ignored, err);
+	case OPT_DISK:
+		return add_disk(spec, optarg, err);
+	case OPT_TAP:
+		return add_nic(spec, optarg, err);
+	case OPT_RNG:
+		spec->rng = true;
+		return 0;
+	case OPT_BALLOON:
+		spec->balloon = true;
+		return 0;
+	case OPT_PVPANIC:
+		spec->pvpanic = true;
+		return 0;
+	case OPT_DEBUG_EXIT:
+		spec->debug_exit = true;
+		return 0;
+	case OPT_TIMEOUT:
+		return set_uint(&opt->timeout, "timeout", optarg, 1000000,
+				err);
+	case OPT_NO_REBOOT:
+		spec->on_reboot = SPEC_DESTROY;
+		return 0;
+	case OPT_VERBOSE:
+		opt->verbose = true;
+		return 0;
+	case OPT_SECCOMP_LOG:
+		opt->seccomp_log = true;
+		return 0;
+	case OPT_NO_SANDBOX:
+		opt->no_sandbox = true;
+		return 0;
+	case OPT_HELP:
+		fputs(usage, stdout);
+		exit(0);
+	}
+	return error_set(err, -EINVAL, "see vireo-vmm --help");
+}
+
+/* What was not said. */
+static int args_defaults(struct vmm_spec *spec, struct run_options *opt,
+			 struct error *err)
+{
+	bool kvm = !spec->engine || str_eq(spec->engine, "kvm");
+
+	if (spec->kernel_fd < 0)
+		return error_set(err, -EINVAL,
+				 "--kernel is needed; see vireo-vmm --help");
+	if (kvm)
+		spec->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (spec->engine && kvm && spec->kvm_fd < 0)
+		return error_set(err, -errno, "cannot open /dev/kvm: %m");
+	if (!spec->engine)
+		spec->engine = xstrdup(spec->kvm_fd >= 0 ? "kvm" : "emu");
+	if (!spec->cpu_model)
+		spec->cpu_model = xstrdup("host");
+	if (!spec->n_serials)
+		return add_char(&spec->serials, &spec->n_serials, "serial",
+				"stdio", &opt->stdio, err);
+	return 0;
+}
+
+int args_parse(int argc, char **argv, struct vmm_spec *spec,
+	       struct run_options *opt, struct error *err)
+{
+	int id, r = 0;
+
+	vmm_spec_init(spec);
+	spec->name = xstrdup("machine");
+	spec->machine = xstrdup("microvm");
+	spec->memory = 256 * MIB;
+	spec->vcpus = 1;
+	spec->on_reboot = SPEC_RESTART;
+	while (r == 0 && (id = getopt_long(argc, argv, "h", options, NULL)) !=
+				 -1)
+		r = args_one(id == 'h' ? OPT_HELP : id, spec, opt, err);
+	if (r == 0 && optind < argc)
+		r = error_set(err, -EINVAL, "unexpected argument '%s'",
+			      argv[optind]);
+	if (r == 0)
+		r = args_defaults(spec, opt, err);
+	spec->max_vcpus = spec->vcpus;
+	return r;
+}

@@ -1,0 +1,217 @@
+/*
+ * vmm/boot/dsdt.c -- the devices that cannot be discovered, in AML.
+ */
+#include "vmm/boot/acpi.h"
+
+#include "base/buf.h"
+#include "vmm/boot/aml.h"
+#include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/pvpanic.h"
+#include "vmm/dev/serial.h"
+#include "vmm/machine.h"
+#include "vmm/spec.h"
+
+/* PCI Firmware Specification 3.2, section 4.5.1: what the OS may own. */
+#define OSC_PCI_UUID	  "33db4d5b-1ff7-401c-9657-7441c03dd766"
+#define OSC_PCI_CONTROL	  0x1d /* hotplug, PME, AER, capabilities */
+#define OSC_UNKNOWN_UUID  0x04
+#define OSC_MASKED	  0x10
+
+static void dsdt_ids(struct buf *b, const char *hid, unsigned int uid)
+{
+	aml_name(b, "_HID");
+	if (hid[0] == 'P')
+		aml_eisa_id(b, hid);
+	else
+		aml_string(b, hid);
+	aml_name(b, "_UID");
+	aml_int(b, uid);
+}
+
+/* CDW3 &= what we grant; tell when that took something away. */
+static void dsdt_osc(struct buf *b)
+{
+	size_t method = aml_method(b, "_OSC", 4), branch;
+
+	aml_create_dword_field(b, AML_ARG3, 0, "CDW1");
+	branch = aml_if(b);
+	aml_op(b, AML_LEQUAL);
+	aml_op(b, AML_ARG0);
+	aml_uuid(b, OSC_PCI_UUID);
+	aml_create_dword_field(b, AML_ARG3, 8, "CDW3");
+	aml_op(b, AML_AND);
+	aml_path(b, "CDW3");
+	aml_int(b, OSC_PCI_CONTROL);
+	aml_op(b, AML_LOCAL0);
+	{
+		size_t less = aml_if(b);
+
+		aml_op(b, 0x92); /* LNotEqual is LNot of LEqual */
+		aml_op(b, AML_LEQUAL);
+		aml_op(b, AML_LOCAL0);
+		aml_path(b, "CDW3");
+		aml_op(b, AML_OR);
+		aml_path(b, "CDW1");
+		aml_int(b, OSC_MASKED);
+		aml_path(b, "CDW1");
+		aml_close(b, less);
+	}
+	aml_op(b, AML_STORE);
+	aml_op(b, AML_LOCAL0);
+	aml_path(b, "CDW3");
+	aml_close(b, branch);
+	branch = aml_else(b);
+	aml_op(b, AML_OR);
+	aml_path(b, "CDW1");
+	aml_int(b, OSC_UNKNOWN_UUID);
+	aml_path(b, "CDW1");
+	aml_close(b, branch);
+	aml_op(b, AML_RETURN);
+	aml_op(b, AML_ARG3);
+	aml_close(b, method);
+}
+
+static void dsdt_pci(struct machine *m, struct buf *b)
+{
+	size_t dev = aml_device(b, "PCI0"), res;
+
+	dsdt_ids(b, "PNP0A08", 0);
+	aml_name(b, "_CID");
+	aml_eisa_id(b, "PNP0A03");
+	aml_name(b, "_SEG");
+	aml_int(b, 0);
+	aml_name(b, "_BBN");
+	aml_int(b, 0);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_bus_window(b, 0, ECAM_SIZE / MIB - 1);
+	aml_res_io_window(b, 0x1000, 0xffff);
+	aml_res_mem_window(b, MMIO32_BASE, MMIO32_END - MMIO32_BASE);
+	if (m->mmio64_size)
+		aml_res_mem_window(b, m->mmio64_base, m->mmio64_size);
+	aml_resources_end(b, res);
+	dsdt_osc(b);
+	aml_close(b, dev);
+
+	/* The OS wants the ECAM reserved by a motherboard device. */
+	dev = aml_device(b, "MBRD");
+	dsdt_ids(b, "PNP0C02", 0);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_mem32(b, ECAM_BASE, ECAM_SIZE);
+	aml_resources_end(b, res);
+	aml_close(b, dev);
+}
+
+/*
+ * 5.6.9: the event device's interrupt runs _EVT, which asks the selector what
+ * happened.  The power button is a control method button (4.8.2.2.1.2).
+ */
+static void dsdt_events(struct buf *b)
+{
+	size_t dev = aml_device(b, "PWRB"), res, field, method, branch;
+
+	dsdt_ids(b, "PNP0C0C", 0);
+	aml_close(b, dev);
+
+	dev = aml_device(b, "GED0");
+	dsdt_ids(b, "ACPI0013", 0);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_irq(b, GSI_GED, true);
+	aml_resources_end(b, res);
+	aml_io_region(b, "ESRG", ACPI_PM_EVENTS, 4);
+	field = aml_dword_field(b, "ESRG");
+	aml_field_unit(b, "ESEL", 32);
+	aml_close(b, field);
+	method = aml_method(b, "_EVT", 1);
+	aml_op(b, AML_STORE);
+	aml_path(b, "ESEL");
+	aml_op(b, AML_LOCAL0);
+	branch = aml_if(b);
+	aml_op(b, AML_AND);
+	aml_op(b, AML_LOCAL0);
+	aml_int(b, ACPI_PM_EVENT_POWER);
+	aml_op(b, 0); /* no target */
+	aml_op(b, AML_NOTIFY);
+	aml_path(b, "\\_SB.PWRB");
+	aml_int(b, 0x80);
+	aml_close(b, branch);
+	aml_close(b, method);
+	aml_close(b, dev);
+}
+
+static void dsdt_isa(struct buf *b, const char *name, const char *hid,
+		     unsigned int uid, uint16_t port, uint8_t len, int gsi)
+{
+	size_t dev = aml_device(b, name), res;
+
+	dsdt_ids(b, hid, uid);
+	aml_name(b, "_STA");
+	aml_int(b, 0x0f);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_io(b, port, len);
+	if (gsi >= 0)
+		aml_res_irq(b, gsi, true);
+	aml_resources_end(b, res);
+	aml_close(b, dev);
+}
+
+static void dsdt_serials(struct machine *m, struct buf *b)
+{
+	for (unsigned int i = 0; i < m->spec->n_serials; i++) {
+		unsigned int n = m->spec->serials[i].index;
+		char name[] = "COM1";
+
+		if (n >= SERIALS_MAX)
+			continue;
+		name[3] += n;
+		dsdt_isa(b, name, "PNP0501", n + 1, serial_port(n), 8,
+			 serial_gsi(n));
+	}
+}
+
+static void dsdt_cpus(struct machine *m, struct buf *b)
+{
+	for (unsigned int i = 0; i < m->spec->vcpus; i++) {
+		char name[5];
+		size_t dev;
+
+		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
+		dev = aml_device(b, name);
+		dsdt_ids(b, "ACPI0007", i);
+		aml_close(b, dev);
+	}
+}
+
+static void dsdt_s5(struct buf *b)
+{
+	size_t pkg;
+
+	aml_name(b, "\\_S5");
+	pkg = aml_package(b, 4);
+	aml_int(b, ACPI_PM_S5);
+	aml_int(b, 0);
+	aml_int(b, 0);
+	aml_int(b, 0);
+	aml_close(b, pkg);
+}
+
+void acpi_dsdt(struct machine *m, struct buf *b)
+{
+	size_t start = b->len, scope;
+
+	acpi_begin(b, "DSDT", 2);
+	dsdt_s5(b);
+	scope = aml_scope(b, "\\_SB");
+	dsdt_cpus(m, b);
+	dsdt_pci(m, b);
+	dsdt_events(b);
+	dsdt_serials(m, b);
+	dsdt_isa(b, "RTC0", "PNP0B00", 0, 0x70, 2, GSI_RTC);
+	if (m->spec->pvpanic)
+		dsdt_isa(b, "PEVT", "QEMU0001", 0, PVPANIC_PORT, 1, -1);
+	aml_close(b, scope);
+	acpi_end(b, start);
+}

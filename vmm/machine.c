@@ -1,0 +1,741 @@
+/*
+ * vmm/machine.c -- building a machine, and running, pausing, resetting and
+ * stopping it.
+ *
+ * Theory of operation.  vCPU threads wait until 'run' is set, then stay inside
+ * engine->run() until somebody clears it and kicks them.  Whatever ends a run
+ * (a device's request, a triple fault) clears 'run' for all vCPUs at once,
+ * notes what is wanted and defers machine_act() to the main thread, which
+ * alone changes the machine: it waits until all vCPUs are out and then resets
+ * or stops.
+ */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "vmm/boot/boot.h"
+#include "vmm/bus.h"
+#include "vmm/cpuid.h"
+#include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/ioapic.h"
+#include "vmm/loop.h"
+#include "vmm/machine_priv.h"
+#include "vmm/ram.h"
+#include "vmm/spec.h"
+#include "vmm/x86.h"
+
+/* #syscalls:vmm futex tgkill rt_sigprocmask rt_sigreturn sched_yield */
+/* #syscalls:vmm exit madvise set_robust_list rseq */
+
+/* ---- vCPU threads ---- */
+
+/* Locked: all vCPUs leave engine->run() soon and stay out. */
+static void machine_halt_locked(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	p->run = false;
+	for (unsigned int i = 0; i < p->n_vcpus; i++)
+		m->engine->kick(p->vcpu[i].cpu);
+}
+
+/* Locked.  The first wish wins, except that a stop beats a reset. */
+static void machine_wish(struct machine *m, enum machine_stop stop, bool reset,
+			 const char *detail)
+{
+	struct machine_priv *p = m->priv;
+
+	machine_halt_locked(m);
+	if (reset) {
+		p->wish_reset = true;
+	} else if (p->wish_stop == STOP_NONE) {
+		p->wish_stop = stop;
+		free(p->detail);
+		p->detail = xstrdup(detail);
+	}
+	loop_defer(m->loop, machine_act, m);
+}
+
+/* Locked. */
+static void vcpu_result(struct machine_vcpu *v, enum run_result result,
+			int error)
+{
+	char text[96];
+
+	switch (result) {
+	case RUN_KICKED:
+		break;
+	case RUN_RESET:
+		machine_wish(v->m, STOP_NONE, true, NULL);
+		break;
+	case RUN_POWEROFF:
+		machine_wish(v->m, STOP_POWEROFF, false, NULL);
+		break;
+	case RUN_DEBUG:
+	case RUN_FAILED:
+		snprintf(text, sizeof(text), "vCPU %u: the %s engine failed: %s",
+			 v->index, v->m->engine->name, strerror(error));
+		machine_wish(v->m, STOP_CRASH, false, text);
+		break;
+	}
+}
+
+static void vcpu_run_once(struct machine_vcpu *v)
+{
+	struct machine_priv *p = v->m->priv;
+	enum run_result result;
+	int error;
+
+	p->running++;
+	if (!p->first_run)
+		p->first_run = now_ns();
+	pthread_mutex_unlock(&p->lock);
+	errno = 0;
+	result = v->m->engine->run(v->cpu);
+	error = errno;
+	pthread_mutex_lock(&p->lock);
+	p->running--;
+	vcpu_result(v, result, error);
+	pthread_cond_broadcast(&p->stopped);
+}
+
+static void *vcpu_main(void *arg)
+{
+	struct machine_vcpu *v = arg;
+	struct machine_priv *p = v->m->priv;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->exit) {
+		if (p->run)
+			vcpu_run_once(v);
+		else
+			pthread_cond_wait(&p->go, &p->lock);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+static void machine_halt(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	pthread_mutex_lock(&p->lock);
+	machine_halt_locked(m);
+	while (p->running)
+		pthread_cond_wait(&p->stopped, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void machine_go(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	pthread_mutex_lock(&p->lock);
+	/* A wish not yet granted: machine_act() goes on after it. */
+	if (p->wish_stop == STOP_NONE && !p->wish_reset) {
+		p->run = true;
+		pthread_cond_broadcast(&p->go);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- run, pause, reset, stop: main thread ---- */
+
+static void devices_pause(struct machine *m, bool paused)
+{
+	struct machine_priv *p = m->priv;
+
+	for (unsigned int i = 0; i < p->n_devices; i++) {
+		if (p->device[i].ops->pause)
+			p->device[i].ops->pause(p->device[i].dev, paused);
+	}
+}
+
+int machine_run(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	if (p->gone)
+		return -ESHUTDOWN;
+	if (!p->loaded)
+		return -EINVAL;
+	if (p->want_run)
+		return 0;
+	p->want_run = true;
+	if (m->engine->pause_clock && p->first_run)
+		m->engine->pause_clock(m->vm, false);
+	devices_pause(m, false);
+	machine_go(m);
+	return 0;
+}
+
+void machine_pause(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	if (!p->want_run)
+		return;
+	p->want_run = false;
+	machine_halt(m);
+	devices_pause(m, true);
+	if (m->engine->pause_clock)
+		m->engine->pause_clock(m->vm, true);
+}
+
+bool machine_paused(const struct machine *m)
+{
+	return !m->priv->want_run;
+}
+
+/* Devices, then the interrupt controllers that they have let go of. */
+static int machine_reset(struct machine *m, struct error *err)
+{
+	struct machine_priv *p = m->priv;
+
+	for (unsigned int i = 0; i < p->n_devices; i++) {
+		if (p->device[i].ops->reset)
+			p->device[i].ops->reset(p->device[i].dev);
+	}
+	ioapic_reset(m->ioapic);
+	return machine_load(m, err);
+}
+
+static void machine_gone(struct machine *m, enum machine_stop why,
+			 const char *detail, bool preserved)
+{
+	struct machine_priv *p = m->priv;
+
+	p->gone = true;
+	p->want_run = false;
+	if (p->listener->stopped)
+		p->listener->stopped(p->listener_arg, why, detail, preserved);
+}
+
+static void machine_restart(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+	struct error err = { 0 };
+
+	if (machine_reset(m, &err) < 0) {
+		machine_gone(m, STOP_CRASH, err.message, false);
+		return;
+	}
+	if (p->listener->reset)
+		p->listener->reset(p->listener_arg);
+	if (p->want_run)
+		machine_go(m);
+}
+
+static enum spec_action machine_action(struct machine *m,
+				       enum machine_stop why)
+{
+	switch (why) {
+	case STOP_POWEROFF:
+		return m->spec->on_poweroff;
+	case STOP_RESET:
+		return m->spec->on_reboot;
+	case STOP_CRASH:
+		return m->spec->on_crash;
+	default:
+		return SPEC_DESTROY;
+	}
+}
+
+void machine_act(void *arg)
+{
+	struct machine *m = arg;
+	struct machine_priv *p = m->priv;
+	_cleanup_free_ char *detail = NULL;
+	enum spec_action action;
+	enum machine_stop why;
+
+	pthread_mutex_lock(&p->lock);
+	why = p->wish_stop;
+	if (why == STOP_NONE && p->wish_reset)
+		why = STOP_RESET;
+	detail = steal_ptr(&p->detail);
+	pthread_mutex_unlock(&p->lock);
+	if (why == STOP_NONE || p->gone)
+		return;
+
+	machine_halt(m);
+	pthread_mutex_lock(&p->lock); /* what came meanwhile is moot */
+	p->wish_stop = STOP_NONE;
+	p->wish_reset = false;
+	pthread_mutex_unlock(&p->lock);
+
+	action = machine_action(m, why);
+	if (action == SPEC_RESTART)
+		machine_restart(m);
+	else
+		machine_gone(m, why, detail, action == SPEC_PRESERVE);
+}
+
+/* ---- requests from any thread ---- */
+
+void machine_request_reset(struct machine *m)
+{
+	pthread_mutex_lock(&m->priv->lock);
+	machine_wish(m, STOP_NONE, true, NULL);
+	pthread_mutex_unlock(&m->priv->lock);
+}
+
+void machine_request_stop(struct machine *m, enum machine_stop why,
+			  const char *detail)
+{
+	pthread_mutex_lock(&m->priv->lock);
+	machine_wish(m, why, false, detail);
+	pthread_mutex_unlock(&m->priv->lock);
+}
+
+void machine_debug_exit(struct machine *m, uint32_t value)
+{
+	atomic_store(&m->priv->debug_status, (value << 1 | 1) & 0xff);
+	machine_request_stop(m, STOP_QUIT, NULL);
+}
+
+int machine_debug_status(const struct machine *m)
+{
+	return atomic_load(&m->priv->debug_status);
+}
+
+void machine_power_button(struct machine *m)
+{
+	acpi_pm_power_button(m->priv->pm);
+}
+
+void machine_nmi(struct machine *m)
+{
+	for (unsigned int i = 0; i < m->priv->n_vcpus; i++)
+		m->engine->nmi(m->priv->vcpu[i].cpu);
+}
+
+static void tell_shutdown(void *arg)
+{
+	struct machine_priv *p = ((struct machine *)arg)->priv;
+
+	if (p->listener->shutdown)
+		p->listener->shutdown(p->listener_arg);
+}
+
+void machine_tell_shutdown(struct machine *m)
+{
+	loop_defer(m->loop, tell_shutdown, m);
+}
+
+static void tell_panicked(void *arg)
+{
+	struct machine_priv *p = ((struct machine *)arg)->priv;
+
+	if (p->listener->panicked)
+		p->listener->panicked(p->listener_arg);
+}
+
+void machine_tell_panicked(struct machine *m)
+{
+	loop_defer(m->loop, tell_panicked, m);
+}
+
+static void tell_balloon(void *arg)
+{
+	struct machine_priv *p = ((struct machine *)arg)->priv;
+
+	if (p->listener->balloon)
+		p->listener->balloon(p->listener_arg,
+				     atomic_load(&p->balloon));
+}
+
+void machine_tell_balloon(struct machine *m, uint64_t actual)
+{
+	atomic_store(&m->priv->balloon, actual);
+	loop_defer(m->loop, tell_balloon, m);
+}
+
+/* ---- interrupts ---- */
+
+void machine_irq(struct machine *m, unsigned int gsi, bool level)
+{
+	ioapic_set(m->ioapic, gsi, level);
+}
+
+int machine_msi(struct machine *m, uint64_t addr, uint32_t data)
+{
+	return m->engine->msi(m->vm, addr, data);
+}
+
+int machine_pic_ack(struct machine *m)
+{
+	return -1;
+}
+
+void machine_eoi(struct machine *m, uint8_t vector)
+{
+	ioapic_eoi(m->ioapic, vector);
+}
+
+/* ---- observation ---- */
+
+static const struct machine_listener no_listener;
+
+void machine_listen(struct machine *m, const struct machine_listener *l,
+		    void *arg)
+{
+	m->priv->listener = l;
+	m->priv->listener_arg = arg;
+}
+
+const char *machine_stop_name(enum machine_stop why)
+{
+	static const char *const name[] = {
+		[STOP_NONE] = "none",	      [STOP_POWEROFF] = "poweroff",
+		[STOP_RESET] = "reset",	      [STOP_CRASH] = "crash",
+		[STOP_QUIT] = "quit",
+	};
+
+	return name[why];
+}
+
+void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg)
+{
+	struct machine_priv *p = m->priv;
+
+	for (unsigned int i = 0; i < p->n_devices; i++) {
+		if (p->device[i].ops->stats)
+			p->device[i].ops->stats(p->device[i].dev, emit, arg);
+	}
+}
+
+int machine_set_link(struct machine *m, const char *id, bool up)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
+		if (p->device[i].ops->set_link)
+			r = p->device[i].ops->set_link(p->device[i].dev, id,
+						       up);
+	}
+	return r;
+}
+
+int machine_set_balloon(struct machine *m, uint64_t bytes)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
+		if (p->device[i].ops->set_balloon)
+			r = p->device[i].ops->set_balloon(p->device[i].dev,
+							  bytes);
+	}
+	return r;
+}
+
+uint64_t machine_balloon(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+	uint64_t bytes;
+
+	for (unsigned int i = 0; i < p->n_devices; i++) {
+		if (p->device[i].ops->get_balloon &&
+		    p->device[i].ops->get_balloon(p->device[i].dev, &bytes) ==
+			    0)
+			return bytes;
+	}
+	return ram_size(m->ram);
+}
+
+uint64_t machine_vcpu_ns(struct machine *m, unsigned int n)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (n >= m->priv->n_vcpus || !m->priv->vcpu[n].started ||
+	    pthread_getcpuclockid(m->priv->vcpu[n].thread, &clock) != 0 ||
+	    clock_gettime(clock, &ts) < 0)
+		return 0;
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+uint64_t machine_first_run(const struct machine *m)
+{
+	return m->priv->first_run;
+}
+
+unsigned int machine_apic_id(const struct machine *m, unsigned int n)
+{
+	return cpuid_apic_id(&m->priv->topology, n);
+}
+
+/* ---- building ---- */
+
+void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
+			void *dev)
+{
+	struct machine_priv *p = m->priv;
+
+	p->device = xrealloc(p->device, p->n_devices + 1, sizeof(*p->device));
+	p->device[p->n_devices++] =
+		(struct machine_device){ .ops = ops, .dev = dev };
+}
+
+/* MSRs as the engine made them: a reset returns to these. */
+static void machine_keep_msrs(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+	struct x86_state *s = xcalloc(1, sizeof(*s));
+
+	if (m->engine->get_state(p->vcpu[0].cpu, s) == 0 &&
+	    s->n_msrs <= X86_MSRS_MAX) {
+		p->n_msrs = s->n_msrs;
+		p->msrs = xcalloc(s->n_msrs + 1, sizeof(*p->msrs));
+		memcpy(p->msrs, s->msrs, s->n_msrs * sizeof(*p->msrs));
+	}
+	free(s);
+}
+
+/* The boot processor enters the kernel, the others wait for INIT. */
+static int machine_load_cpus(struct machine *m, struct x86_state *s,
+			     struct error *err)
+{
+	struct machine_priv *p = m->priv;
+
+	for (unsigned int i = 0; i < p->n_vcpus; i++) {
+		int r = 0;
+
+		x86_state_reset(s, i == 0, machine_apic_id(m, i));
+		s->n_msrs = p->n_msrs;
+		memcpy(s->msrs, p->msrs, p->n_msrs * sizeof(*p->msrs));
+		if (i == 0)
+			r = boot_load(m, s, err);
+		if (r < 0)
+			return r;
+		r = m->engine->set_state(p->vcpu[i].cpu, s);
+		if (r < 0)
+			return error_set(err, r,
+					 "cannot set vCPU %u's state: %m", i);
+	}
+	return 0;
+}
+
+int machine_load(struct machine *m, struct error *err)
+{
+	struct x86_state *s = xcalloc(1, sizeof(*s));
+	int r = machine_load_cpus(m, s, err);
+
+	free(s);
+	m->priv->loaded = r == 0;
+	return r;
+}
+
+static int machine_map_ram(struct machine *m, struct error *err)
+{
+	const struct ram_region *region;
+	unsigned int n = ram_regions(m->ram, &region);
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct ram_slot slot = {
+			.slot = i,
+			.gpa = region[i].gpa,
+			.size = region[i].size,
+			.host = region[i].host,
+		};
+		int r = m->engine->set_ram(m->vm, &slot);
+
+		if (r < 0)
+			return error_set(err, r,
+					 "the %s engine refuses the guest's "
+					 "memory: %m", m->engine->name);
+	}
+	return 0;
+}
+
+/* The 64-bit PCI window: after RAM, as far as the guest can address. */
+static int machine_layout(struct machine *m, unsigned int phys_bits,
+			  struct error *err)
+{
+	const struct ram_region *region;
+	unsigned int n = ram_regions(m->ram, &region);
+	uint64_t limit = BIT64(MIN(phys_bits, 52));
+	uint64_t end = region[n - 1].gpa + region[n - 1].size;
+
+	if (end > limit)
+		return error_set(err, -E2BIG,
+				 "guest memory ends above the %u address bits "
+				 "of the CPU", phys_bits);
+	m->mmio64_base = MAX(ALIGN_UP(end, GIB), RAM_HIGH_BASE);
+	if (m->mmio64_base < limit)
+		m->mmio64_size = MIN(limit - m->mmio64_base, 64 * GIB);
+	return 0;
+}
+
+/* Small stacks: handlers are shallow, and a guest costs what it uses. */
+static int vcpu_start(struct machine_vcpu *v, struct error *err)
+{
+	pthread_attr_t attr;
+	char name[16];
+	int r;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, 512 * KIB);
+	r = -pthread_create(&v->thread, &attr, vcpu_main, v);
+	pthread_attr_destroy(&attr);
+	if (r < 0)
+		return error_set(err, r, "cannot start vCPU %u's thread: %m",
+				 v->index);
+	v->started = true;
+	snprintf(name, sizeof(name), "vcpu%u", v->index);
+	pthread_setname_np(v->thread, name);
+	return 0;
+}
+
+static int machine_add_vcpus(struct machine *m, const struct x86_cpuid *base,
+			     struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	struct x86_cpuid *cpuid = xcalloc(1, sizeof(*cpuid));
+	int r = 0;
+
+	p->vcpu = xcalloc(m->spec->vcpus, sizeof(*p->vcpu));
+	for (unsigned int i = 0; i < m->spec->vcpus && r == 0; i++) {
+		struct machine_vcpu *v = &p->vcpu[i];
+
+		v->m = m;
+		v->index = i;
+		*cpuid = *base;
+		cpuid_for_vcpu(cpuid, &p->topology, i);
+		r = m->engine->vcpu_create(m->vm, machine_apic_id(m, i), cpuid,
+					   &v->cpu, err);
+		if (r == 0)
+			p->n_vcpus++;
+	}
+	free(cpuid);
+	for (unsigned int i = 0; i < p->n_vcpus && r == 0; i++)
+		r = vcpu_start(&p->vcpu[i], err);
+	return r;
+}
+
+static int machine_add_cpus(struct machine *m, struct error *err)
+{
+	struct x86_cpuid *base = xcalloc(1, sizeof(*base));
+	int r = m->engine->cpuid(m->vm, base);
+
+	if (r < 0)
+		error_set(err, r, "the %s engine tells no CPUID: %m",
+			  m->engine->name);
+	if (r == 0)
+		r = cpuid_apply_spec(base, m->spec, err);
+	if (r == 0)
+		r = machine_layout(m, cpuid_phys_bits(base), err);
+	if (r == 0)
+		r = machine_add_vcpus(m, base, err);
+	free(base);
+	if (r == 0)
+		machine_keep_msrs(m);
+	return r;
+}
+
+static int machine_build(struct machine *m, const char *variant,
+			 struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	int r = ram_create(m->spec->memory, &m->ram, err);
+
+	m->ports = bus_create();
+	m->mmio = bus_create();
+	if (r == 0)
+		r = cpuid_topology(m->spec, &p->topology, err);
+	if (r == 0)
+		r = m->engine->vm_create(m, m->spec->kvm_fd, variant, &m->vm,
+					 err);
+	if (r == 0)
+		r = machine_map_ram(m, err);
+	if (r < 0)
+		return r;
+	m->ioapic = ioapic_create(m);
+	p->pm = acpi_pm_create(m);
+	r = machine_add_cpus(m, err);
+	if (r == 0)
+		r = machine_add_devices(m, err);
+	return r;
+}
+
+int machine_create(const struct vmm_spec *spec, const struct engine *engine,
+		   const char *variant, struct loop *loop,
+		   struct machine **ret_m, struct error *err)
+{
+	struct machine *m = xcalloc(1, sizeof(*m));
+	struct machine_priv *p = xcalloc(1, sizeof(*p));
+	int r;
+
+	m->spec = spec;
+	m->engine = engine;
+	m->loop = loop;
+	m->priv = p;
+	p->listener = &no_listener;
+	p->debug_status = -1;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->go, NULL);
+	pthread_cond_init(&p->stopped, NULL);
+	r = machine_build(m, variant, err);
+	if (r < 0) {
+		machine_destroy(m);
+		return r;
+	}
+	*ret_m = m;
+	return 0;
+}
+
+static void machine_join(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	machine_halt(m);
+	pthread_mutex_lock(&p->lock);
+	p->exit = true;
+	pthread_cond_broadcast(&p->go);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < p->n_vcpus; i++) {
+		if (p->vcpu[i].started)
+			pthread_join(p->vcpu[i].thread, NULL);
+		m->engine->vcpu_destroy(p->vcpu[i].cpu);
+	}
+	p->n_vcpus = 0;
+}
+
+void machine_destroy(struct machine *m)
+{
+	struct machine_priv *p;
+
+	if (!m)
+		return;
+	p = m->priv;
+	machine_join(m);
+	while (p->n_devices--) {
+		struct machine_device *d = &p->device[p->n_devices];
+
+		if (d->ops->destroy)
+			d->ops->destroy(d->dev);
+	}
+	ioapic_destroy(m->ioapic);
+	if (m->vm)
+		m->engine->vm_destroy(m->vm);
+	bus_destroy(m->ports);
+	bus_destroy(m->mmio);
+	ram_destroy(m->ram);
+	pthread_cond_destroy(&p->go);
+	pthread_cond_destroy(&p->stopped);
+	pthread_mutex_destroy(&p->lock);
+	free(p->device);
+	free(p->vcpu);
+	free(p->msrs);
+	free(p->detail);
+	free(p);
+	free(m);
+}

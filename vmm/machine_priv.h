@@ -1,0 +1,65 @@
+/*
+ * vmm/machine_priv.h -- what machine.c keeps to itself.
+ */
+#ifndef VMM_MACHINE_PRIV_H
+#define VMM_MACHINE_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "vmm/cpuid.h"
+#include "vmm/machine.h"
+
+struct acpi_pm;
+struct pic;
+struct x86_msr;
+
+struct machine_vcpu {
+	struct machine *m;
+	struct vcpu *cpu;
+	unsigned int index;
+	bool started;
+	pthread_t thread;
+};
+
+struct machine_device {
+	const struct machine_dev_ops *ops;
+	void *dev;
+};
+
+struct machine_priv {
+	/* Set while building. */
+	struct cpu_topology topology;
+	unsigned int n_vcpus;
+	struct machine_vcpu *vcpu;
+	struct acpi_pm *pm;
+	struct pic *pic;
+	unsigned int n_msrs;
+	struct x86_msr *msrs; /* at power-on */
+
+	/* The main thread only. */
+	unsigned int n_devices;
+	struct machine_device *device;
+	const struct machine_listener *listener;
+	void *listener_arg;
+	bool loaded;
+	bool want_run; /* running, as seen from outside */
+	bool gone;     /* stopped for good */
+
+	_Atomic uint64_t balloon;
+	_Atomic int debug_status;
+
+	pthread_mutex_t lock; /* the rest */
+	pthread_cond_t go;	/* run or exit was set */
+	pthread_cond_t stopped; /* running went down */
+	bool run, exit;
+	unsigned int running;
+	uint64_t first_run;
+	enum machine_stop wish_stop;
+	bool wish_reset;
+	char *detail;
+};
+
+void machine_act(void *machine);
+
+#endif
