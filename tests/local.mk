@@ -1,2 +1,3 @@
 # tests/local.mk -- what tests adds to the one Makefile.
 include tests/unit/priv.mk
+include tests/unit/emu.mk

@@ -43,14 +43,7 @@ enum { /* vec_op.checks: what the interpreter tests before vec_run() */
 	VEC_XSAVE = 64,	  /* #UD if !CR4.OSXSAVE; #NM if TS */
 	VEC_FXSAVE = 128, /* FXSAVE, FXRSTOR: #NM if CR0.EM or TS */
 	VEC_NOCHECK = 256,
-};
-
-struct vec_op {
-	const struct vec_thunk *thunk; /* vec.c's */
-	uint16_t mem_size; /* bytes in the bounce buffer, at most 64 */
-	uint16_t align;	   /* #GP(0) unless the address is a multiple; 0: no */
-	uint16_t checks;
-	uint8_t flags;
+	VEC_CPL0 = 512,	  /* XSAVES, XRSTORS: #GP(0) outside ring 0 */
 };
 
 enum vec_result {
@@ -60,6 +53,30 @@ enum vec_result {
 	VEC_UD,
 	VEC_GP,	 /* #GP(0): reserved MXCSR or XSAVE header bits, ... */
 	VEC_NM,
+};
+
+struct vec_op;
+struct vec_ctx;
+typedef enum vec_result vec_fn(const struct vec_op *op, struct vec_ctx *ctx);
+
+struct vec_op {
+	vec_fn *run;
+	const uint8_t *thunk; /* NULL: emitted anew for each run */
+	uint16_t mem_size; /* bytes in the bounce buffer, at most 64 */
+	uint16_t align;	   /* #GP(0) unless the address is a multiple; 0: no */
+	uint16_t checks;
+	uint8_t flags;
+	/* From here on vec's own. */
+	uint8_t traits;	   /* enum vec_trait */
+	uint8_t gpr;	   /* guest register that the thunk's RAX stands for */
+	uint8_t insn_len;
+	uint8_t insn_off;  /* of the instruction in the thunk */
+	uint8_t kind;	   /* for run: which of its instructions */
+	uint8_t insn[16];  /* re-encoded: the memory operand is [rdi] */
+	uint16_t xmm_in, xmm_out, ymm_in; /* registers to load and store */
+	/* Gathers and masked moves. */
+	uint8_t dst, mask, index, base, scale, elem, index_size, count;
+	int32_t disp;
 };
 
 struct vec_ctx {
@@ -81,7 +98,11 @@ struct vec_ctx {
 	void (*probe)(void *cpu, uint64_t addr, size_t size, bool write);
 };
 
-/* Once per process, before the sandbox: maps the thunks' memory. */
+/*
+ * Once per process, before the sandbox: maps the thunks' memory and catches
+ * SIGFPE and SIGILL, which say what a thunk raised.  A thread that calls
+ * vec_run() must not block these signals.
+ */
 int vec_init(void);
 
 /*
@@ -101,9 +122,13 @@ void vec_fpu_reset(struct emu_fpu *fpu);
 /* XCR0 bits that this host has and we run. */
 uint64_t vec_xcr0_mask(void);
 
+/* Bytes of an XSAVE area with these components (for CPUID leaf 0xd). */
+uint32_t vec_xsave_size(uint64_t components, bool compacted);
+
 /*
  * Takes the feature bits of vector extensions that we cannot run out of one
- * CPUID leaf of the host, and fills leaf 0xd.
+ * CPUID leaf of the host, and fills leaf 0xd.  There, EBX of subleaves 0 and
+ * 1 is for all components; what the guest enabled gives vec_xsave_size().
  */
 void vec_cpuid(uint32_t function, uint32_t index, uint32_t regs[4]);
 

@@ -1,0 +1,312 @@
+/*
+ * drivers/emu/vec_emit.c -- thunks: small functions around one instruction.
+ *
+ * A thunk loads the registers that its instruction reads from the guest's
+ * XSAVE area, executes the instruction, and stores those that it writes.  It
+ * is a vec_thunk_fn: RDI points to the bounce buffer, RSI to the XSAVE area,
+ * RDX and RCX hold the guest's, R8 points to struct vec_io.  All vector
+ * registers are the callee's to destroy in the C calling convention, and the
+ * stack pointer is that of the entry while the instruction executes, so that
+ * a fault can return from there (vec_fault.c).
+ *
+ * x87 and MMX instructions have the whole FXSAVE image loaded and stored.
+ *
+ * The memory is one memfd mapped twice, writable and executable at different
+ * addresses: nothing is ever both.  Thunks are shared by content and never
+ * freed.  When the memory is full, an instruction without a thunk is emitted
+ * into a slot of the running thread each time: slow, and bounded.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/util.h"
+#include "drivers/emu/vec_int.h"
+
+enum {
+	THUNK_MAX = 512,     /* longest thunk */
+	ARENA_SIZE = 16 << 20,
+	ARENA_SLOTS = 512,   /* of threads, at the arena's start */
+	ARENA_FIRST = 4096 + ARENA_SLOTS * THUNK_MAX,
+	HASH_SIZE = 1 << 18, /* more than thunks fit */
+};
+
+struct thunk { /* in the arena, before the code */
+	uint8_t insn[16];
+	uint8_t insn_len, insn_off;
+	uint8_t pad[14];
+	uint8_t code[];
+};
+static_assert(sizeof(struct thunk) == 32, "code is aligned");
+
+/* One per process: instructions of the same bytes share a thunk. */
+static struct arena {
+	pthread_mutex_t lock; /* used, hash */
+	uint8_t *write, *exec;
+	size_t used, limit;
+	uint32_t *hash; /* offset of a struct thunk, or 0 */
+	bool avx;
+	_Atomic unsigned int slots;
+} arena = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static __thread unsigned int own_slot; /* 1 + index */
+
+struct out {
+	uint8_t buf[THUNK_MAX];
+	unsigned int len;
+};
+
+static void emit(struct out *o, const void *bytes, size_t n)
+{
+	assert(o->len + n <= sizeof(o->buf));
+	memcpy(o->buf + o->len, bytes, n);
+	o->len += n;
+}
+
+#define EMIT(o, ...) \
+	emit(o, (const uint8_t[]){ __VA_ARGS__ }, \
+	     sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+/* ModRM and displacement of [rsi + offset]. */
+static void emit_rsi(struct out *o, unsigned int reg, uint32_t offset)
+{
+	EMIT(o, 0x80 | (reg & 7) << 3 | 6);
+	emit(o, &offset, sizeof(offset));
+}
+
+/* MOVUPS of one register: opcode 0x10 loads, 0x11 stores. */
+static void emit_xmm(struct out *o, bool vex, uint8_t opcode, unsigned int n)
+{
+	if (vex)
+		EMIT(o, 0xc5, n < 8 ? 0xf8 : 0x78, opcode);
+	else if (n < 8)
+		EMIT(o, 0x0f, opcode);
+	else
+		EMIT(o, 0x44, 0x0f, opcode);
+	emit_rsi(o, n, XA_XMM + 16 * n);
+}
+
+/* VINSERTF128 (0x18) or VEXTRACTF128 (0x19) of the upper half. */
+static void emit_ymm(struct out *o, uint8_t opcode, unsigned int n)
+{
+	unsigned int vvvv = opcode == 0x18 ? n : 0;
+
+	EMIT(o, 0xc4, n < 8 ? 0xe3 : 0x63, (~vvvv & 15) << 3 | 5, opcode);
+	emit_rsi(o, n, XA_YMMH + 16 * n);
+	EMIT(o, 1);
+}
+
+static void emit_vectors_in(struct out *o, const struct vec_op *op)
+{
+	bool vex = op->traits & VT_VEX;
+
+	for (unsigned int n = 0; n < 16; n++) {
+		if (op->xmm_in & BIT(n))
+			emit_xmm(o, vex, 0x10, n);
+		if (op->ymm_in & BIT(n))
+			emit_ymm(o, 0x18, n);
+	}
+}
+
+/* VEX-coded instructions clear what they do not write: all of it is stored. */
+static void emit_vectors_out(struct out *o, const struct vec_op *op)
+{
+	bool vex = op->traits & VT_VEX;
+
+	for (unsigned int n = 0; n < 16; n++) {
+		if (!(op->xmm_out & BIT(n)))
+			continue;
+		emit_xmm(o, vex, 0x11, n);
+		if (vex)
+			emit_ymm(o, 0x19, n);
+	}
+	if (vex)
+		EMIT(o, 0xc5, 0xf8, 0x77); /* vzeroupper */
+}
+
+static void emit_before(struct out *o, const struct vec_op *op)
+{
+	if (op->traits & VT_X87)
+		EMIT(o, 0x48, 0x0f, 0xae, 0x0e); /* fxrstor64 [rsi] */
+	else
+		emit_vectors_in(o, op);
+	if (op->traits & VT_FLAGS_IN)
+		EMIT(o, 0x41, 0xff, 0x70, 0x18, 0x9d); /* push [r8+24]; popfq */
+	if (op->traits & VT_GPR)
+		EMIT(o, 0x49, 0x8b, 0x00); /* mov rax, [r8] */
+	if ((op->traits & (VT_MXCSR | VT_X87)) == VT_MXCSR)
+		EMIT(o, 0x0f, 0xae, 0x56, XA_MXCSR); /* ldmxcsr [rsi+24] */
+}
+
+static void emit_after(struct out *o, const struct vec_op *op)
+{
+	if (op->traits & VT_FLAGS_OUT)
+		EMIT(o, 0x9c, 0x41, 0x8f, 0x40, 0x18); /* pushfq; pop [r8+24] */
+	if (op->traits & VT_GPR)
+		EMIT(o, 0x49, 0x89, 0x00); /* mov [r8], rax */
+	if (op->traits & VT_RCX_OUT)
+		EMIT(o, 0x49, 0x89, 0x48, 0x08); /* mov [r8+8], rcx */
+	if (op->traits & VT_X87) {
+		EMIT(o, 0x48, 0x0f, 0xae, 0x06); /* fxsave64 [rsi] */
+		EMIT(o, 0xdb, 0xe3);		 /* fninit */
+		EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20); /* ldmxcsr [r8+32] */
+		return;
+	}
+	if (op->traits & VT_MXCSR) {
+		EMIT(o, 0x0f, 0xae, 0x5e, XA_MXCSR); /* stmxcsr [rsi+24] */
+		EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20);
+	}
+	emit_vectors_out(o, op);
+}
+
+/* Returns the instruction's offset in the code. */
+static unsigned int emit_thunk(struct out *o, const struct vec_op *op)
+{
+	unsigned int off;
+
+	emit_before(o, op);
+	off = o->len;
+	emit(o, op->insn, op->insn_len);
+	emit_after(o, op);
+	EMIT(o, 0xc3);
+	return off;
+}
+
+/* Where a faulting thunk continues: what is common to every return. */
+static void emit_exit(struct out *o)
+{
+	EMIT(o, 0x0f, 0xae, 0x5e, XA_MXCSR);
+	EMIT(o, 0xdb, 0xe3);
+	EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20);
+	if (arena.avx)
+		EMIT(o, 0xc5, 0xf8, 0x77);
+	EMIT(o, 0xc3);
+}
+
+/* #syscalls:vmm-init memfd_create ftruncate mmap */
+int vec_arena_init(void)
+{
+	_cleanup_close_ int fd = memfd_create("vec-thunks", MFD_CLOEXEC);
+	struct out o = { .len = 0 };
+
+	if (arena.exec)
+		return 0;
+	if (fd < 0 || ftruncate(fd, ARENA_SIZE) < 0)
+		return -errno;
+	arena.hash = calloc(HASH_SIZE, sizeof(*arena.hash));
+	if (!arena.hash)
+		return -ENOMEM;
+	arena.write = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			   fd, 0);
+	if (arena.write == MAP_FAILED)
+		return -errno;
+	arena.exec = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED,
+			  fd, 0);
+	if (arena.exec == MAP_FAILED)
+		return -errno;
+	arena.avx = vec_host_avx();
+	emit_exit(&o);
+	memcpy(arena.write, o.buf, o.len);
+	arena.used = ARENA_FIRST;
+	arena.limit = ARENA_SIZE;
+	return 0;
+}
+
+bool vec_arena_has(uintptr_t rip, uintptr_t *ret_exit)
+{
+	uintptr_t start = (uintptr_t)arena.exec;
+
+	if (!start || rip < start + 4096 || rip >= start + ARENA_SIZE)
+		return false;
+	*ret_exit = start;
+	return true;
+}
+
+static uint32_t hash_insn(const struct vec_op *op)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+
+	for (unsigned int i = 0; i < op->insn_len; i++)
+		h = (h ^ op->insn[i]) * 16777619u;
+	return h ^ h >> 15;
+}
+
+static struct thunk *find(const struct vec_op *op, uint32_t **ret_slot)
+{
+	uint32_t i = hash_insn(op) & (HASH_SIZE - 1);
+
+	for (; arena.hash[i]; i = (i + 1) & (HASH_SIZE - 1)) {
+		struct thunk *t = (void *)(arena.write + arena.hash[i]);
+
+		if (t->insn_len == op->insn_len &&
+		    memcmp(t->insn, op->insn, op->insn_len) == 0)
+			return t;
+	}
+	*ret_slot = &arena.hash[i];
+	return NULL;
+}
+
+static struct thunk *add(const struct vec_op *op, uint32_t *slot)
+{
+	struct out o = { .len = 0 };
+	unsigned int off = emit_thunk(&o, op);
+	size_t size = ALIGN_UP(sizeof(struct thunk) + o.len, 32);
+	struct thunk *t = (void *)(arena.write + arena.used);
+
+	if (size > arena.limit - arena.used)
+		return NULL;
+	memcpy(t->insn, op->insn, sizeof(t->insn));
+	t->insn_len = op->insn_len;
+	t->insn_off = off;
+	memcpy(t->code, o.buf, o.len);
+	*slot = arena.used;
+	arena.used += size;
+	return t;
+}
+
+void vec_arena_get(struct vec_op *op)
+{
+	struct thunk *t;
+	uint32_t *slot;
+
+	pthread_mutex_lock(&arena.lock);
+	t = find(op, &slot);
+	if (!t)
+		t = add(op, slot);
+	op->thunk = NULL;
+	if (t) {
+		op->thunk = arena.exec + (t->code - arena.write);
+		op->insn_off = t->insn_off;
+	}
+	pthread_mutex_unlock(&arena.lock);
+}
+
+/* SDM vol. 3, "Handling Self- and Cross-Modifying Code": code written at
+ * another linear address needs a serializing instruction. */
+static void serialize(void)
+{
+	uint32_t a = 0, b, c = 0, d;
+
+	__asm__ volatile("cpuid"
+			 : "+a"(a), "=b"(b), "+c"(c), "=d"(d)
+			 :
+			 : "memory");
+}
+
+const uint8_t *vec_arena_once(const struct vec_op *op)
+{
+	struct out o = { .len = 0 };
+	size_t at;
+
+	if (!own_slot)
+		own_slot = 1 + atomic_fetch_add(&arena.slots, 1);
+	if (own_slot > ARENA_SLOTS)
+		return NULL;
+	emit_thunk(&o, op);
+	at = 4096 + (own_slot - 1) * THUNK_MAX;
+	memcpy(arena.write + at, o.buf, o.len);
+	serialize();
+	return arena.exec + at;
+}
