@@ -1,1 +1,2 @@
 # docs/local.mk -- what docs adds to the one Makefile.
+dist_man_MANS += docs/man/vireo.1

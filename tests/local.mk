@@ -1,3 +1,4 @@
 # tests/local.mk -- what tests adds to the one Makefile.
 include tests/unit/priv.mk
 include tests/unit/emu.mk
+include tests/cli/cli.mk

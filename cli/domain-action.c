@@ -1,0 +1,115 @@
+/*
+ * cli/domain-action.c -- commands that do one thing to one domain.
+ */
+#include "cli/domain-action.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli/output.h"
+
+/* The texts are ours, each with one %s. */
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+int domain_action(struct ctl *ctl, const struct args *args,
+		  const struct domain_action *action, unsigned int flags)
+{
+	virDomainPtr dom = ctl_domain(ctl, args);
+	int status = EXIT_OK;
+
+	if (!dom)
+		return EXIT_FAILED;
+	if (action->act(dom, flags) < 0)
+		status = say_failed(ctl, action->failed, virDomainGetName(dom));
+	else
+		say(ctl, action->done, virDomainGetName(dom));
+	virDomainFree(dom);
+	return status;
+}
+
+unsigned int args_flags(const struct args *args,
+			const struct flag_option *table)
+{
+	unsigned int flags = 0;
+
+	for (; table->name; table++)
+		if (args_has(args, table->name))
+			flags |= table->bit;
+	return flags;
+}
+
+static const struct flag_option power_modes[] = {
+	{ "acpi", VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN },
+	{ "agent", VIR_DOMAIN_SHUTDOWN_GUEST_AGENT },
+	{ "initctl", VIR_DOMAIN_SHUTDOWN_INITCTL },
+	{ "signal", VIR_DOMAIN_SHUTDOWN_SIGNAL },
+	{ "paravirt", VIR_DOMAIN_SHUTDOWN_PARAVIRT },
+	{ NULL },
+};
+/* One table serves both calls: libvirt gave them the same bits. */
+static_assert((int)VIR_DOMAIN_SHUTDOWN_GUEST_AGENT ==
+			      (int)VIR_DOMAIN_REBOOT_GUEST_AGENT &&
+		      (int)VIR_DOMAIN_SHUTDOWN_PARAVIRT ==
+			      (int)VIR_DOMAIN_REBOOT_PARAVIRT,
+	      "modes differ");
+
+static unsigned int mode_bit(const char *name)
+{
+	const struct flag_option *m;
+
+	for (m = power_modes; m->name; m++)
+		if (str_eq(m->name, name))
+			return m->bit;
+	return 0;
+}
+
+int args_power_mode(const struct args *args, unsigned int *ret_flags)
+{
+	_cleanup_free_ char *copy = xstrdup(args_get(args, "mode"));
+	char *save, *word;
+	unsigned int bit;
+
+	*ret_flags = 0;
+	for (word = copy ? strtok_r(copy, ",", &save) : NULL; word;
+	     word = strtok_r(NULL, ",", &save)) {
+		bit = mode_bit(word);
+		if (!bit) {
+			say_error("Unknown mode %s value, expecting 'acpi', "
+				  "'agent', 'initctl', 'signal', or 'paravirt'",
+				  word);
+			return EXIT_USAGE;
+		}
+		*ret_flags |= bit;
+	}
+	return EXIT_OK;
+}
+
+enum { XML_FILE_MAX = 10 << 20 };
+
+char *read_xml_file(const char *path)
+{
+	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_buf_ struct buf b = { 0 };
+	char chunk[8192];
+	FILE *in = stdin;
+	size_t n;
+
+	if (path && !str_eq(path, "-")) {
+		in = f = fopen(path, "re");
+		if (!f) {
+			say_error("Failed to open file '%s': %s", path,
+				  strerror(errno));
+			return NULL;
+		}
+	}
+	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0 &&
+	       b.len <= XML_FILE_MAX)
+		buf_add(&b, chunk, n);
+	if (ferror(in) || b.len > XML_FILE_MAX) {
+		say_error("Failed to read '%s': %s", path ? path : "-",
+			  ferror(in) ? strerror(errno) : "it is too large");
+		return NULL;
+	}
+	return buf_steal(&b);
+}

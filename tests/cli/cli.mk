@@ -1,0 +1,3 @@
+# tests/cli/cli.mk -- the command line beside virsh.
+dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/man.sh
+TESTS += tests/cli/compare.sh tests/cli/man.sh

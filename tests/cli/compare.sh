@@ -1,0 +1,62 @@
+#!/bin/bash
+# tests/cli/compare.sh -- vireo prints what virsh prints, and succeeds when it
+# does, against libvirt's own test driver.
+set -u
+vireo=${VIREO:-./vireo}
+command -v virsh > /dev/null || { echo "virsh is not installed"; exit 77; }
+t=$(mktemp -d)
+trap 'rm -rf "$t"' EXIT
+failed=0
+
+while read -r line; do
+	virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err"; a=$?
+	"$vireo" -c test:///default "$line" > "$t/vireo" 2> "$t/vireo.err"; b=$?
+	if ! diff -u "$t/virsh" "$t/vireo" || [ $((a != 0)) != $((b != 0)) ]; then
+		echo "differs: $line (virsh: $a, vireo: $b)"
+		failed=1
+	fi
+	head -n 1 "$t/virsh.err" | cmp -s - <(head -n 1 "$t/vireo.err") ||
+		{ echo "first error differs: $line"; cat "$t/virsh.err" "$t/vireo.err"; failed=1; }
+done <<'END'
+list
+list --all
+list --all --title
+list --all --name
+list --uuid --all
+list --id
+list --inactive
+dominfo test
+domstate test
+domstate test --reason
+domid test
+domname 1
+domuuid test
+dumpxml test
+dumpxml --domain test --inactive
+desc test
+capabilities
+nodeinfo
+hostname
+uri
+version
+suspend test; domstate test; resume test; domstate test
+destroy test; list --all; start test; list
+start test
+shutdown test; list --all
+reboot test
+undefine test; list
+autostart test
+autostart test --disable
+define /nonexistent
+domstate nosuch
+END
+
+# The JSON forms parse, and hold what the table shows.
+"$vireo" -c test:///default --output json list --all |
+	jq -e '.[0].name == "test" and .[0].id == 1 and .[0].state == "running"' > /dev/null || failed=1
+"$vireo" -c test:///default dominfo test --output json | jq -e '.cpus == 2' > /dev/null || failed=1
+[ "$("$vireo" -c test:///default __complete dominfo te)" = test ] || { echo "completion"; failed=1; }
+[ "$(printf 'domid test\nquit\n' | "$vireo" -c test:///default | grep -cx 1)" = 1 ] || { echo "prompt"; failed=1; }
+"$vireo" -c test:///nonexistent list 2> /dev/null; [ $? = 3 ] || { echo "connection status"; failed=1; }
+"$vireo" list --bogus 2> /dev/null; [ $? = 2 ] || { echo "usage status"; failed=1; }
+exit $failed
