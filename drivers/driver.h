@@ -161,6 +161,12 @@ int host_open_file(const char *path, struct error *err, int *ret_fd);
 int host_open_log(const char *path, bool append, struct error *err,
 		  int *ret_fd); /* created 0600 when missing */
 int host_open_kvm(struct error *err, int *ret_fd);
+/*
+ * Whether KVM runs ordinary guests here, found out by one in a sandbox within
+ * a few seconds ("vireo-vmm --probe-kvm --kvm-fd=N" prints "ok" or one
+ * sentence).  ret_why is "" when it does; an error means it could not be tried.
+ */
+int host_probe_kvm(char *ret_why, size_t size, struct error *err);
 int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd);
 int host_remove_tap(const char *ifname, struct error *err);
 int host_open_pty(char ret_slave[64], struct error *err, int *ret_master);

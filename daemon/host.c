@@ -1,0 +1,351 @@
+/*
+ * daemon/host.c -- main's side of priv: one function per operation.
+ *
+ * Any thread may call.  A call takes a free channel, sends one message and
+ * waits for one; when priv is gone there is nothing left to serve, and the
+ * process ends (the guests do not notice, and whatever supervises us starts a
+ * new pair).
+ */
+#include "daemon/host.h"
+
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define LOG_MODULE "host"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "daemon/priv.h"
+#include "daemon/watch.h"
+#include "drivers/driver.h"
+
+enum { CHANNEL_WAIT_S = 30 };
+
+/* Process-wide by nature: there is one priv. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	int channels[PRIV_CHANNELS];
+	unsigned int n; /* free ones */
+} host = { .lock = PTHREAD_MUTEX_INITIALIZER,
+	   .freed = PTHREAD_COND_INITIALIZER };
+
+int host_init(struct sd_event *loop, const int *channels, struct error *err)
+{
+	memcpy(host.channels, channels, sizeof(host.channels));
+	host.n = PRIV_CHANNELS;
+	return watch_init(loop, err);
+}
+
+static int channel_get(struct error *err)
+{
+	struct timespec until;
+	int r = 0, channel = -1;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += CHANNEL_WAIT_S;
+	pthread_mutex_lock(&host.lock);
+	while (!host.n && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&host.freed, &host.lock, &until);
+	if (host.n)
+		channel = host.channels[--host.n];
+	pthread_mutex_unlock(&host.lock);
+	if (channel < 0)
+		return error_virt(err, VIR_ERR_OPERATION_TIMEOUT,
+				  "the host is busy opening other files");
+	return channel;
+}
+
+static void channel_put(int channel)
+{
+	pthread_mutex_lock(&host.lock);
+	host.channels[host.n++] = channel;
+	pthread_cond_signal(&host.freed);
+	pthread_mutex_unlock(&host.lock);
+}
+
+static void __attribute__((noreturn)) priv_is_gone(void)
+{
+	log_error("the privileged process is gone: ending");
+	_exit(EXIT_FAILURE);
+}
+
+static void take_fds(struct msghdr *msg, int fds[PRIV_FDS_MAX])
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	size_t n;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	memcpy(fds, CMSG_DATA(c), MIN(n, PRIV_FDS_MAX) * sizeof(int));
+}
+
+static void receive(int channel, struct priv_reply *reply,
+		    int fds[PRIV_FDS_MAX])
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * PRIV_FDS_MAX)];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { reply, sizeof(*reply) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.buf,
+			      .msg_controllen = sizeof(control) };
+	ssize_t n;
+
+	do {
+		n = recvmsg(channel, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(*reply))
+		priv_is_gone();
+	take_fds(&msg, fds);
+	reply->text[sizeof(reply->text) - 1] = '\0';
+}
+
+/* size: of the op's struct in rq.  fds: as many as the op returns, or NULL. */
+static int call(struct priv_request *rq, size_t size, struct priv_reply *reply,
+		int fds[PRIV_FDS_MAX], struct error *err)
+{
+	int none[PRIV_FDS_MAX] = { -1, -1 };
+	int channel = channel_get(err);
+	size_t len = offsetof(struct priv_request, path) + size;
+
+	if (channel < 0)
+		return channel;
+	if (send(channel, rq, len, MSG_NOSIGNAL) != (ssize_t)len)
+		priv_is_gone();
+	receive(channel, reply, none);
+	channel_put(channel);
+	if (reply->errnum < 0) {
+		error_set(err, reply->errnum, "%s", reply->text);
+		if (err)
+			err->code = reply->code;
+		return reply->errnum;
+	}
+	for (int i = 0; i < PRIV_FDS_MAX; i++) {
+		if (fds)
+			fds[i] = none[i];
+		else
+			fd_close(none[i]);
+	}
+	return 0;
+}
+
+static int call_fd(struct priv_request *rq, size_t size,
+		   struct priv_reply *reply, int *ret_fd, struct error *err)
+{
+	int fds[PRIV_FDS_MAX];
+	int r = call(rq, size, reply, fds, err);
+
+	if (r < 0)
+		return r;
+	if (fds[0] < 0)
+		return error_set(err, -EPROTO, "no descriptor came back");
+	*ret_fd = fds[0];
+	return 0;
+}
+
+static int call_path(enum priv_op op, const char *path, uint32_t flags,
+		     struct error *err, int *ret_fd)
+{
+	struct priv_request *rq = xcalloc(1, sizeof(*rq));
+	struct priv_reply reply;
+	int r;
+
+	rq->op = op;
+	rq->path.flags = flags;
+	if (strlen(path) >= sizeof(rq->path.path)) {
+		r = error_set(err, -ENAMETOOLONG, "a path is too long");
+	} else {
+		strcpy(rq->path.path, path);
+		r = call_fd(rq, sizeof(rq->path), &reply, ret_fd, err);
+	}
+	free(rq);
+	return r;
+}
+
+int host_open_disk(const char *path, bool readonly, bool block,
+		   struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_OPEN_DISK, path,
+			 (readonly ? PRIV_READONLY : 0) |
+				 (block ? PRIV_BLOCK : 0),
+			 err, ret_fd);
+}
+
+int host_open_file(const char *path, struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_OPEN_FILE, path, 0, err, ret_fd);
+}
+
+int host_open_log(const char *path, bool append, struct error *err,
+		  int *ret_fd)
+{
+	return call_path(PRIV_OPEN_LOG, path, append ? PRIV_APPEND : 0, err,
+			 ret_fd);
+}
+
+int host_open_tty(const char *slave, struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_OPEN_TTY, slave, 0, err, ret_fd);
+}
+
+int host_listen_unix(const char *path, struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_LISTEN_UNIX, path, 0, err, ret_fd);
+}
+
+int host_connect_unix(const char *path, struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_CONNECT_UNIX, path, 0, err, ret_fd);
+}
+
+int host_open_kvm(struct error *err, int *ret_fd)
+{
+	struct priv_request rq = { .op = PRIV_OPEN_KVM };
+	struct priv_reply reply;
+
+	return call_fd(&rq, sizeof(rq.none), &reply, ret_fd, err);
+}
+
+int host_probe_kvm(char *ret_why, size_t size, struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_PROBE_KVM };
+	struct priv_reply reply;
+	int r = call(&rq, sizeof(rq.none), &reply, NULL, err);
+
+	if (r < 0)
+		return r;
+	snprintf(ret_why, size, "%s",
+		 str_eq(reply.text, "ok") ? "" : reply.text);
+	return 0;
+}
+
+int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd)
+{
+	struct priv_request rq = { .op = PRIV_OPEN_TAP };
+	struct priv_reply reply;
+	int r;
+
+	if (tap->bridge && strlen(tap->bridge) >= sizeof(rq.tap.bridge))
+		return error_set(err, -EINVAL,
+				 "the bridge's name '%s' is too long",
+				 tap->bridge);
+	memcpy(rq.tap.ifname, tap->ifname, sizeof(rq.tap.ifname));
+	strcpy(rq.tap.bridge, tap->bridge ? tap->bridge : "");
+	memcpy(rq.tap.mac, tap->mac, 6);
+	rq.tap.mtu = tap->mtu;
+	rq.tap.existing = tap->existing;
+	r = call_fd(&rq, sizeof(rq.tap), &reply, ret_fd, err);
+	if (r >= 0)
+		snprintf(tap->ifname, sizeof(tap->ifname), "%.15s",
+			 reply.text);
+	return r;
+}
+
+int host_remove_tap(const char *ifname, struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_REMOVE_TAP };
+	struct priv_reply reply;
+
+	if (strlen(ifname) >= sizeof(rq.ifname.ifname))
+		return error_set(err, -EINVAL, "the name '%s' is too long",
+				 ifname);
+	strcpy(rq.ifname.ifname, ifname);
+	return call(&rq, sizeof(rq.ifname), &reply, NULL, err);
+}
+
+int host_open_pty(char ret_slave[64], struct error *err, int *ret_master)
+{
+	struct priv_request rq = { .op = PRIV_OPEN_PTY };
+	struct priv_reply reply;
+	int r = call_fd(&rq, sizeof(rq.none), &reply, ret_master, err);
+
+	if (r >= 0)
+		snprintf(ret_slave, 64, "%.63s", reply.text);
+	return r;
+}
+
+static int call_vmm(enum priv_op op, const uint8_t uuid[UUID_LEN],
+		    const char *name, struct priv_reply *reply,
+		    int fds[PRIV_FDS_MAX], struct error *err)
+{
+	struct priv_request rq = { .op = op };
+
+	static_assert(UUID_LEN == PRIV_UUID_LEN, "one kind of UUID");
+	memcpy(rq.vmm.uuid, uuid, UUID_LEN);
+	snprintf(rq.vmm.name, sizeof(rq.vmm.name), "%s", name);
+	return call(&rq, sizeof(rq.vmm), reply, fds, err);
+}
+
+/* The two ops that return a control socket and a pidfd. */
+static int call_machine(enum priv_op op, const uint8_t uuid[UUID_LEN],
+			const char *name, struct error *err, int *ret_control,
+			int *ret_pidfd, int *ret_pid)
+{
+	struct priv_reply reply;
+	int fds[PRIV_FDS_MAX];
+	int r = call_vmm(op, uuid, name, &reply, fds, err);
+
+	if (r < 0)
+		return r;
+	*ret_control = fds[0];
+	*ret_pidfd = fds[1];
+	*ret_pid = reply.pid;
+	return 0;
+}
+
+int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name,
+		   struct error *err, int *ret_control, int *ret_pidfd,
+		   int *ret_pid)
+{
+	return call_machine(PRIV_SPAWN_VMM, uuid, name, err, ret_control,
+			    ret_pidfd, ret_pid);
+}
+
+int host_connect_vmm(const uint8_t uuid[UUID_LEN], struct error *err,
+		     int *ret_control, int *ret_pidfd, int *ret_pid)
+{
+	return call_machine(PRIV_CONNECT_VMM, uuid, "", err, ret_control,
+			    ret_pidfd, ret_pid);
+}
+
+int host_vmm_status(const uint8_t uuid[UUID_LEN], char ret_line[64])
+{
+	struct priv_reply reply;
+	int r = call_vmm(PRIV_VMM_STATUS, uuid, "", &reply, NULL, NULL);
+
+	if (r >= 0)
+		snprintf(ret_line, 64, "%.63s", reply.text);
+	return r;
+}
+
+int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err)
+{
+	struct priv_reply reply;
+
+	return call_vmm(PRIV_KILL_VMM, uuid, "", &reply, NULL, err);
+}
+
+void host_forget_vmm(const uint8_t uuid[UUID_LEN])
+{
+	struct priv_reply reply;
+	struct error err;
+
+	if (call_vmm(PRIV_FORGET_VMM, uuid, "", &reply, NULL, &err) < 0)
+		log_warn("cannot forget a machine: %s", err.message);
+}
+
+int host_ready(struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_READY };
+	struct priv_reply reply;
+
+	return call(&rq, sizeof(rq.none), &reply, NULL, err);
+}

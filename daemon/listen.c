@@ -1,0 +1,165 @@
+/*
+ * daemon/listen.c -- the sockets that clients connect to.
+ */
+#include "daemon/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "daemon/options.h"
+#include "daemon/priv.h"
+
+static const struct {
+	const char *suffix, *name;
+	enum server_socket kind;
+	mode_t mode;
+} kinds[] = {
+	{ "-sock", "rw", SERVER_RW, 0770 },
+	{ "-sock-ro", "ro", SERVER_RO, 0777 },
+	{ "-admin-sock", "admin", SERVER_ADMIN, 0700 },
+};
+
+static int add(struct listeners *l, int fd, enum server_socket kind,
+	       char *path)
+{
+	if (l->n == LISTEN_MAX)
+		return -E2BIG;
+	l->s[l->n].fd = fd;
+	l->s[l->n].kind = kind;
+	l->s[l->n++].path = path;
+	return 0;
+}
+
+static int kind_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (str_eq(kinds[i].name, name))
+			return (int)i;
+	return -1;
+}
+
+/* How many; 0: we were not started by a socket. */
+static int take_activated(struct listeners *l, struct error *err)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+	int r = 0;
+
+	for (int i = 0; i < n && r >= 0; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+		int k = kind_of(names[i]);
+
+		if (k < 0 || sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) <= 0)
+			r = error_set(err, -EINVAL,
+				      "the service manager's socket '%s' is none of rw, ro, admin",
+				      names[i]);
+		else
+			r = add(l, fd, kinds[k].kind, NULL);
+		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	}
+	for (int i = 0; names && i < n; i++)
+		free(names[i]);
+	free(names);
+	if (n < 0)
+		return error_set(err, n, "cannot take over sockets: %m");
+	return r < 0 ? r : n;
+}
+
+/* Made for us alone; opened up once the group is right. */
+static void set_access(int dir, const char *name, mode_t mode)
+{
+	struct group *g = mode == 0770 ? getgrnam("libvirt") : NULL;
+
+	if (mode == 0770 && !g)
+		g = getgrnam("vireo");
+	if (mode == 0770 && (!g || fchownat(dir, name, -1, g->gr_gid, 0) < 0))
+		mode = 0700;
+	fchmodat(dir, name, mode, 0);
+}
+
+static int make_socket(int dir, const char *name, mode_t mode)
+{
+	_cleanup_close_ int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un addr;
+	struct stat st;
+	int r = priv_unix_address(dir, name, &addr);
+
+	if (fd < 0 || r < 0)
+		return r < 0 ? r : -errno;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!S_ISSOCK(st.st_mode))
+			return -EEXIST;
+		unlinkat(dir, name, 0); /* a leftover: we hold the lock */
+	}
+	fchmod(fd, 0700);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return -errno;
+	set_access(dir, name, mode);
+	/* Clients that come before main serves wait in the queue. */
+	return listen(fd, 128) < 0 ? -errno : steal_fd(&fd);
+}
+
+static int make_all(struct listeners *l, const char *dir_path,
+		    const char *prefix, struct error *err)
+{
+	_cleanup_close_ int dir =
+		open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		return error_set(err, -errno, "cannot open '%s': %m",
+				 dir_path);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char *path = xasprintf("%s/%s%s", dir_path, prefix,
+				       kinds[i].suffix);
+		int fd = make_socket(dir, strrchr(path, '/') + 1,
+				     kinds[i].mode);
+
+		if (fd < 0) {
+			error_set(err, fd, "cannot listen on '%s': %m", path);
+			free(path);
+			return fd;
+		}
+		add(l, fd, kinds[i].kind, path);
+	}
+	return 0;
+}
+
+int listeners_open(const struct options *opt, struct listeners *ret_l,
+		   struct error *err)
+{
+	int r;
+
+	*ret_l = (struct listeners){ 0 };
+	r = take_activated(ret_l, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = make_all(ret_l, opt->socket_dir, "virtvireod", err);
+	if (r >= 0 && opt->libvirt_names)
+		r = make_all(ret_l, opt->socket_dir, "virtqemud", err);
+	return r;
+}
+
+void listeners_remove(struct listeners *l)
+{
+	for (unsigned int i = 0; i < l->n; i++)
+		if (l->s[i].path)
+			unlink(l->s[i].path);
+}
+
+void listeners_close(struct listeners *l)
+{
+	for (unsigned int i = 0; i < l->n; i++) {
+		fd_close(l->s[i].fd);
+		free(l->s[i].path);
+	}
+	l->n = 0;
+}

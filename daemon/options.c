@@ -1,0 +1,213 @@
+/*
+ * daemon/options.c -- vireod's command line and its defaults.
+ *
+ * A daemon that was not installed finds its modules, schemas and vireo-vmm in
+ * the build tree around it.
+ */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "config.h"
+
+enum { OPT_STRING, OPT_TRUE, OPT_NOTHING, OPT_HELP, OPT_VERSION };
+
+static const struct {
+	const char *name, *arg, *help;
+	int kind;
+	size_t offset;
+} table[] = {
+#define S(n, a, m, h) { n, a, h, OPT_STRING, offsetof(struct options, m) }
+#define T(n, m, h) { n, NULL, h, OPT_TRUE, offsetof(struct options, m) }
+	T("session", session, "serve vireo:///session; the default without root"),
+	S("state-dir", "DIR", state_dir, "definitions and other lasting state"),
+	S("run-dir", "DIR", run_dir, "lock and running machines"),
+	S("socket-dir", "DIR", socket_dir, "where clients connect"),
+	S("driver-dir", "DIR", driver_dir, "hypervisor drivers"),
+	S("schema-dir", "DIR", schema_dir, "RELAX NG schemas"),
+	S("vmm", "PATH", vmm, "the vireo-vmm program"),
+	S("log", "TARGET", log, "stderr, journal or file:PATH"),
+	S("log-filters", "FILTERS", log_filters, "levels, as in \"3:rpc 2\""),
+	S("machine-uids", "BASE:COUNT", uid_range, "user ids for machines"),
+	T("libvirt-sockets", libvirt_names, "also serve qemu:/// clients"),
+	{ "foreground", NULL, "stay in the foreground (always so)",
+	  OPT_NOTHING, 0 },
+	{ "help", NULL, "print this", OPT_HELP, 0 },
+	{ "version", NULL, "print the version", OPT_VERSION, 0 },
+};
+
+static void __attribute__((noreturn)) help(void)
+{
+	printf("usage: vireod [OPTION]...\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "--%s%s%s", table[i].name,
+			 table[i].arg ? "=" : "",
+			 table[i].arg ? table[i].arg : "");
+		printf("  %-28s %s\n", left, table[i].help);
+	}
+	exit(EXIT_SUCCESS);
+}
+
+static void take(struct options *opt, size_t i)
+{
+	void *p = (char *)opt + table[i].offset;
+
+	switch (table[i].kind) {
+	case OPT_STRING:
+		free(*(char **)p);
+		*(char **)p = xstrdup(optarg);
+		break;
+	case OPT_TRUE:
+		*(bool *)p = true;
+		break;
+	case OPT_HELP:
+		help();
+	case OPT_VERSION:
+		printf("vireod %s\n", PACKAGE_VERSION);
+		exit(EXIT_SUCCESS);
+	}
+}
+
+/* Removes the path's last component if it has this name. */
+static void cut_last(char *path, const char *name)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash && str_eq(slash + 1, name))
+		*slash = '\0';
+}
+
+/* The build tree that holds our program, or NULL when it was installed. */
+static char *build_tree(void)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	_cleanup_free_ char *status = NULL;
+
+	if (n <= 0)
+		return NULL;
+	exe[n] = '\0';
+	cut_last(exe, "vireod");
+	cut_last(exe, ".libs");
+	cut_last(exe, "daemon");
+	status = xasprintf("%s/config.status", exe);
+	return access(status, F_OK) == 0 ? xstrdup(exe) : NULL;
+}
+
+static void set_default(char **opt, char *value)
+{
+	if (*opt)
+		free(value);
+	else
+		*opt = value;
+}
+
+static char *home_dir(const char *variable, const char *fallback)
+{
+	const char *dir = getenv(variable);
+	const char *home = getenv("HOME");
+
+	if (dir && dir[0] == '/')
+		return xasprintf("%s/vireo", dir);
+	return xasprintf("%s/%s/vireo", home ? home : "/nonexistent", fallback);
+}
+
+static void default_dirs(struct options *opt)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (!opt->session) {
+		set_default(&opt->state_dir,
+			    xstrdup(LOCALSTATEDIR "/lib/vireo"));
+		set_default(&opt->run_dir, xstrdup(RUNSTATEDIR "/vireo"));
+		set_default(&opt->socket_dir, xstrdup(RUNSTATEDIR "/libvirt"));
+		return;
+	}
+	set_default(&opt->state_dir, home_dir("XDG_DATA_HOME", ".local/share"));
+	set_default(&opt->run_dir,
+		    home_dir("XDG_RUNTIME_DIR", ".cache"));
+	set_default(&opt->socket_dir,
+		    runtime ? xasprintf("%s/libvirt", runtime) :
+			      home_dir("XDG_CACHE_HOME", ".cache"));
+}
+
+static void default_programs(struct options *opt)
+{
+	_cleanup_free_ char *tree = build_tree();
+
+	if (!tree) {
+		set_default(&opt->driver_dir, xstrdup(PKGLIBDIR "/drivers"));
+		set_default(&opt->schema_dir, xstrdup(PKGDATADIR "/schemas"));
+		set_default(&opt->vmm, xstrdup(SBINDIR "/vireo-vmm"));
+		return;
+	}
+	set_default(&opt->driver_dir, xasprintf("%s/drivers/.libs", tree));
+	/* configure may have been called by a relative or an absolute path. */
+	set_default(&opt->schema_dir,
+		    SOURCE_FROM_BUILD[0] == '/' ?
+			    xstrdup(SOURCE_FROM_BUILD "/xml-schemas") :
+			    xasprintf("%s/" SOURCE_FROM_BUILD "/xml-schemas",
+				      tree));
+	set_default(&opt->vmm, xasprintf("%s/vmm/vireo-vmm", tree));
+}
+
+static void make_absolute(char **path)
+{
+	char cwd[PATH_MAX];
+	char *full;
+
+	if (**path == '/' || !getcwd(cwd, sizeof(cwd)))
+		return;
+	full = xasprintf("%s/%s", cwd, *path);
+	free(*path);
+	*path = full;
+}
+
+void options_parse(int argc, char **argv, struct options *ret_opt)
+{
+	struct option longs[ARRAY_SIZE(table) + 1] = { 0 };
+	int i = 0, c;
+
+	*ret_opt = (struct options){ .session = geteuid() != 0 };
+	for (size_t n = 0; n < ARRAY_SIZE(table); n++) {
+		longs[n].name = table[n].name;
+		longs[n].has_arg = table[n].arg ? required_argument :
+						  no_argument;
+	}
+	while ((c = getopt_long(argc, argv, "", longs, &i)) != -1) {
+		if (c == '?')
+			exit(EXIT_FAILURE);
+		take(ret_opt, i);
+	}
+	if (optind < argc) {
+		fprintf(stderr, "vireod: unexpected argument '%s'\n",
+			argv[optind]);
+		exit(EXIT_FAILURE);
+	}
+	default_dirs(ret_opt);
+	default_programs(ret_opt);
+	set_default(&ret_opt->log, xstrdup("stderr"));
+	set_default(&ret_opt->uid_range, xstrdup("1900000000:65536"));
+	make_absolute(&ret_opt->state_dir);
+	make_absolute(&ret_opt->run_dir);
+	make_absolute(&ret_opt->socket_dir);
+	make_absolute(&ret_opt->driver_dir);
+	make_absolute(&ret_opt->schema_dir);
+	make_absolute(&ret_opt->vmm);
+}
+
+void options_finish(struct options *opt)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].kind == OPT_STRING)
+			free(*(char **)((char *)opt + table[i].offset));
+}

@@ -1,0 +1,26 @@
+/*
+ * daemon/options.h -- vireod's command line.
+ */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+
+struct error;
+
+struct options {
+	bool session;
+	char *state_dir, *run_dir, *socket_dir;
+	char *driver_dir, *schema_dir;
+	char *vmm;	    /* vireo-vmm's path */
+	char *log;	    /* "stderr", "file:PATH", "journal" */
+	char *log_filters;  /* may be NULL */
+	char *uid_range;    /* "BASE:COUNT" for machines */
+	bool libvirt_names; /* also serve qemu:/// */
+};
+
+/* Exits by itself after --help, --version and mistakes. */
+void options_parse(int argc, char **argv, struct options *ret_opt);
+void options_finish(struct options *opt);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * daemon/priv.h -- between main, which may do nothing, and priv, which does
+ * what only root can.
+ *
+ * One message is an op number followed by exactly that op's struct; one
+ * message comes back.  Both cross a SOCK_SEQPACKET pair, descriptors as
+ * ancillary data.  There are PRIV_CHANNELS such pairs, each served by a thread
+ * of priv's, so that an open that hangs (a dead NFS server) holds up one call
+ * and not the daemon.
+ */
+#ifndef DAEMON_PRIV_H
+#define DAEMON_PRIV_H
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct error;
+
+enum { PRIV_CHANNELS = 8, PRIV_FDS_MAX = 2, PRIV_UUID_LEN = 16 };
+
+enum priv_op {
+	PRIV_OPEN_DISK,
+	PRIV_OPEN_FILE,
+	PRIV_OPEN_LOG,
+	PRIV_OPEN_KVM,
+	PRIV_OPEN_TAP,
+	PRIV_REMOVE_TAP,
+	PRIV_OPEN_PTY,
+	PRIV_OPEN_TTY,
+	PRIV_LISTEN_UNIX,
+	PRIV_CONNECT_UNIX,
+	PRIV_PROBE_KVM,
+	PRIV_SPAWN_VMM,
+	PRIV_CONNECT_VMM,
+	PRIV_VMM_STATUS,
+	PRIV_KILL_VMM,
+	PRIV_FORGET_VMM,
+	PRIV_READY,
+	PRIV_OPS,
+};
+
+/* Flags of PRIV_OPEN_DISK and PRIV_OPEN_LOG. */
+enum { PRIV_READONLY = 1, PRIV_BLOCK = 2, PRIV_APPEND = 4 };
+
+struct priv_path {
+	uint32_t flags;
+	char path[PATH_MAX];
+};
+
+struct priv_tap {
+	char ifname[16];
+	char bridge[16]; /* "": none */
+	uint8_t mac[6];
+	uint8_t existing;
+	uint8_t unused;
+	uint32_t mtu;
+};
+
+struct priv_ifname {
+	char ifname[16];
+};
+
+struct priv_vmm {
+	uint8_t uuid[PRIV_UUID_LEN];
+	char name[256];
+};
+
+struct priv_none {
+	uint32_t zero;
+};
+
+struct priv_request {
+	uint32_t op;
+	union {
+		struct priv_path path;
+		struct priv_tap tap;
+		struct priv_ifname ifname;
+		struct priv_vmm vmm;
+		struct priv_none none;
+	};
+};
+
+struct priv_reply {
+	int32_t errnum; /* 0 or -errno */
+	int32_t code;	/* virErrorNumber or 0 */
+	int32_t pid;
+	char text[600]; /* the sentence, or what the op returns */
+};
+
+/* What priv knows; set up once, before its threads start. */
+struct priv {
+	int channels[PRIV_CHANNELS];
+	pid_t main_pid;
+	uid_t main_uid;
+	bool session; /* not root: guests run under our own uid */
+	uid_t vmm_uid_base;
+	unsigned int vmm_uids;
+	const char *run_dir;
+	int vmm_dir;	  /* RUN/vmm */
+	int vmm_exe;	  /* O_PATH */
+	int lock_fd;	  /* gets our pid when main is ready */
+	pthread_mutex_t spawn_lock; /* one uid, one machine */
+};
+
+/*
+ * Serves main until it ends, and returns this process's exit status.  A main
+ * that was killed takes priv along at once: what would restart the pair
+ * (systemd) sees one daemon.
+ */
+int priv_run(struct priv *priv);
+
+/* ---- the operations, one file per group ---- */
+
+/*
+ * arg: the op's struct, of the right length, its string terminated.  fds are
+ * closed by the caller once sent.  Fills err when it fails.
+ */
+typedef int priv_fn(struct priv *priv, const void *arg,
+		    struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		    struct error *err);
+
+/* priv_open.c: what lies in the file system */
+priv_fn priv_open_disk, priv_open_file, priv_open_log, priv_open_kvm;
+/* priv_chr.c: what guests' character devices connect to */
+priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
+/* priv_net.c */
+priv_fn priv_open_tap, priv_remove_tap;
+/* priv_vmm.c: machines */
+priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
+	priv_forget_vmm;
+/* priv_probe.c */
+priv_fn priv_probe_kvm;
+
+/* ---- what they share ---- */
+
+/*
+ * priv_path.c: an O_PATH descriptor of what an absolute path names.  Symbolic
+ * links are followed only when root (or we) own them; nothing on a kernel
+ * file system (/proc, /sys, ...) is reached.  The error names the component
+ * that refuses.
+ */
+int priv_resolve(const char *path, int *ret_fd, struct error *err);
+/* The same of the path's folder; *ret_name is the rest, inside path. */
+int priv_resolve_parent(const char *path, int *ret_dir, const char **ret_name,
+			struct error *err);
+/* Opens what an O_PATH descriptor stands for. */
+int priv_reopen(int path_fd, int flags);
+/* A Unix socket's address for a name in dir, however long dir's path is. */
+struct sockaddr_un;
+int priv_unix_address(int dir, const char *name, struct sockaddr_un *ret_addr);
+
+/*
+ * priv_spawn.c: starts the program behind vmm_exe.  keep: descriptors that it
+ * gets as 3, 4, ...; output: its standard output and error, -1: none.  It runs
+ * as uid (not in session mode) in namespaces of its own and has nothing else.
+ */
+struct spawn {
+	int exe;
+	uid_t uid;
+	bool session;
+	char *const *argv;
+	const int *keep;
+	unsigned int n_keep;
+	int output;
+	bool namespaces; /* out: it has its own */
+};
+int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,
+	       struct error *err);
+/*
+ * Takes the file system away from a spawned process that has loaded its
+ * libraries: its root becomes an empty, read-only one.
+ */
+int priv_seal(const struct spawn *s, int pidfd, const char *mount_point,
+	      struct error *err);
+
+#endif
