@@ -14,9 +14,11 @@
  *	"running"
  *	"stopped"  the guest is gone but was to be preserved; "reason" is set
  *
- * Requests carry an "id"; each gets exactly one reply with the same id, in
- * any order: {"id": 7, "ok": {...}} or {"id": 7, "error": "one sentence",
- * "errno": 22}.
+ * A request names what it wants beside its arguments, and carries an "id":
+ *	{"id": 7, "request": "create", "spec": {...}}
+ * It gets exactly one reply with the same id, in any order: {"id": 7, "ok":
+ * {...}} or {"id": 7, "error": "one sentence", "errno": 22}.  What follows is
+ * each request's name and its arguments (none: {}), or the members of its ok.
  *
  *	"create"   {"spec": {...}} + descriptors: build the machine, paused.
  *		   Sent in state "new" only.
