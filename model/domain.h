@@ -2,8 +2,9 @@
  * model/domain.h -- a domain as its XML describes it.
  *
  * Strings are NULL when absent.  Sizes are in bytes unless the name says
- * otherwise.  What the model does not interpret is kept as XML text ("extra")
- * and written back where it stood; nothing that was read ever vanishes.
+ * otherwise.  What the model does not interpret is kept and written back:
+ * "extra" is the element itself with only the attributes and children that
+ * nobody read ("<disk snapshot='no'><iotune>..."), so nothing vanishes.
  */
 #ifndef MODEL_DOMAIN_H
 #define MODEL_DOMAIN_H
@@ -65,14 +66,13 @@ struct dom_address {
 	enum dom_tristate multifunction;
 	unsigned int controller, target, unit; /* drive (bus above) */
 	unsigned int port;		       /* virtio-serial, usb */
-	char *extra; /* attributes of other types, as XML attribute text */
 };
 
 struct dom_info { /* common to all devices */
 	char *alias;
 	struct dom_address address;
 	unsigned int boot_order; /* 0: none */
-	char *extra;		 /* children not interpreted, as XML text */
+	char *extra;		 /* what was not interpreted */
 };
 
 struct dom_cpu_feature {
@@ -106,7 +106,7 @@ struct dom_os {
 struct dom_timer {
 	char *name, *tickpolicy;
 	enum dom_tristate present;
-	char *extra; /* attributes and children not interpreted */
+	char *extra;
 };
 
 struct dom_disk {
@@ -114,12 +114,10 @@ struct dom_disk {
 	enum dom_disk_type type;
 	enum dom_disk_device device;
 	char *source; /* path; NULL: no medium */
-	char *source_extra;
 	char *target_dev, *target_bus; /* "vda", "virtio" */
 	char *driver_name, *driver_type; /* "vireo"/"qemu", "raw" */
 	char *cache, *io, *discard, *detect_zeroes;
 	unsigned int queues;
-	char *driver_extra; /* further driver attributes */
 	char *serial;
 	bool readonly, shareable, transient;
 };
@@ -130,7 +128,6 @@ struct dom_iface {
 	uint8_t mac[6];
 	bool mac_given;	 /* false: generated when defined */
 	char *source;	 /* bridge, network or device name */
-	char *source_extra;
 	char *target_dev; /* tap name */
 	enum dom_tristate target_managed;
 	char *model; /* "virtio", "e1000e" */
@@ -144,9 +141,9 @@ struct dom_char {
 	enum dom_char_kind kind;
 	enum dom_char_type type;
 	char *source_path;  /* pty slave (live), socket, file */
+	char *tty;	     /* console: the pty slave again (live) */
 	char *source_mode;  /* unix: "bind", "connect" */
 	char *source_append;
-	char *source_extra;
 	char *log_file, *log_append;
 	char *target_type;  /* "isa-serial", "serial", "virtio" */
 	char *target_model; /* <target><model name=> of a serial */
@@ -191,7 +188,6 @@ struct domain_def {
 	char *vcpu_placement, *vcpu_cpuset;
 	unsigned int iothreads;
 	struct dom_os os;
-	/* <features>: the known flags; others are kept in features_extra. */
 	bool acpi, apic, pae;
 	char *features_extra;
 	struct dom_cpu cpu;
@@ -208,8 +204,8 @@ struct domain_def {
 	struct dom_controller *controllers;
 	struct dom_rng *rngs;
 	struct dom_memballoon memballoon;
-	char *devices_extra; /* device elements kept but not interpreted */
-	char *extra;	     /* top-level elements kept, not interpreted */
+	char *devices_extra; /* devices not interpreted */
+	char *extra;	     /* top-level elements not interpreted */
 };
 
 enum domain_parse_flags {
@@ -231,6 +227,9 @@ enum domain_format_flags {
 int domain_def_parse(const char *xml, unsigned int flags,
 		     struct domain_def **ret_def, struct error *err);
 char *domain_def_format(const struct domain_def *def, unsigned int flags);
+
+/* Names each device that has no alias yet, as starting a domain does. */
+void domain_def_assign_aliases(struct domain_def *def);
 struct domain_def *domain_def_copy(const struct domain_def *def);
 void domain_def_free(struct domain_def *def);
 

@@ -1,1 +1,38 @@
-# model/local.mk -- what model adds to the one Makefile.
+# model/local.mk -- XML <-> C structs.
+noinst_LTLIBRARIES += %D%/libmodel.la
+%C%_libmodel_la_SOURCES = \
+	%D%/bind.c \
+	%D%/bind.h \
+	%D%/bind_extra.c \
+	%D%/bind_format.c \
+	%D%/bind_mem.c \
+	%D%/bind_parse.c \
+	%D%/bind_scalar.c \
+	%D%/complete.c \
+	%D%/complete.h \
+	%D%/complete_addresses.c \
+	%D%/complete_chars.c \
+	%D%/complete_controllers.c \
+	%D%/complete_disks.c \
+	%D%/complete_ifaces.c \
+	%D%/complete_os.c \
+	%D%/domain.c \
+	%D%/domain.h \
+	%D%/info.c \
+	%D%/names.c \
+	%D%/names.h \
+	%D%/schemas.c \
+	%D%/schemas.h \
+	%D%/tables.h \
+	%D%/tables_devices.c \
+	%D%/tables_domain.c \
+	%D%/uninterpreted.c \
+	%D%/units.c \
+	%D%/units.h \
+	%D%/uuid.c \
+	%D%/xml.c \
+	%D%/xml.h \
+	%D%/xml_write.c \
+	$(NULL)
+%C%_libmodel_la_CFLAGS = $(AM_CFLAGS) $(XML_CFLAGS) $(LIBVIRT_CFLAGS)
+%C%_libmodel_la_LIBADD = base/libbase.la $(XML_LIBS)

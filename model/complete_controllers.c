@@ -1,0 +1,105 @@
+/*
+ * model/complete_controllers.c -- the controllers that devices need.
+ */
+#include <string.h>
+
+#include "model/complete.h"
+
+static struct dom_controller *find(const struct domain_def *def,
+				   const char *type, int index)
+{
+	for (unsigned int i = 0; i < def->n_controllers; i++)
+		if (str_eq(def->controllers[i].type, type) &&
+		    def->controllers[i].index == index)
+			return &def->controllers[i];
+	return NULL;
+}
+
+static void need(struct domain_def *def, const char *type, unsigned int index,
+		 const char *model)
+{
+	struct dom_controller *c = find(def, type, index);
+
+	if (!c) {
+		c = def_append(def->controllers, def->n_controllers);
+		c->type = xstrdup(type);
+		c->index = index;
+	}
+	if (model)
+		default_str(&c->model, model);
+}
+
+/* One without an index takes the first that is free for its type. */
+static void complete_index(struct domain_def *def, struct dom_controller *c)
+{
+	int index = 0;
+
+	if (c->index >= 0)
+		return;
+	while (find(def, c->type, index))
+		index++;
+	c->index = index;
+}
+
+static void need_for_disk(struct domain_def *def, const struct dom_disk *disk)
+{
+	const char *bus = disk->target_bus;
+	unsigned int index = disk->info.address.controller;
+
+	if (!str_eq(disk->info.address.type, "drive"))
+		return;
+	if (str_eq(bus, "scsi"))
+		need(def, bus, index, "virtio-scsi");
+	else
+		need(def, bus, index, NULL);
+}
+
+static bool on_virtio_serial(const struct dom_char *chr)
+{
+	return (chr->kind == CHAR_CHANNEL || chr->kind == CHAR_CONSOLE) &&
+	       str_eq(chr->target_type, "virtio");
+}
+
+static bool port_taken(const struct domain_def *def,
+		       const struct dom_address *self, unsigned int port)
+{
+	for (unsigned int i = 0; i < def->n_chars; i++) {
+		const struct dom_address *a = &def->chars[i].info.address;
+
+		if (a != self && str_eq(a->type, "virtio-serial") &&
+		    a->controller == self->controller && a->port == port)
+			return true;
+	}
+	return false;
+}
+
+/* Port 0 is for a console (virtio 1.2, 5.3.4), so channels start at 1. */
+static void place_char(struct domain_def *def, struct dom_char *chr)
+{
+	struct dom_address *a = &chr->info.address;
+
+	if (a->type)
+		return;
+	a->type = xstrdup("virtio-serial");
+	a->port = chr->kind == CHAR_CHANNEL;
+	while (port_taken(def, a, a->port))
+		a->port++;
+}
+
+void domain_complete_controllers(struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_controllers; i++)
+		complete_index(def, &def->controllers[i]);
+	need(def, "pci", 0, "pcie-root");
+	for (unsigned int i = 0; i < def->n_disks; i++)
+		need_for_disk(def, &def->disks[i]);
+	for (unsigned int i = 0; i < def->n_chars; i++) {
+		struct dom_char *chr = &def->chars[i];
+
+		if (!on_virtio_serial(chr))
+			continue;
+		place_char(def, chr);
+		need(def, "virtio-serial", chr->info.address.controller,
+		     NULL);
+	}
+}

@@ -1,0 +1,82 @@
+/*
+ * model/complete_os.c -- <os>: architecture, machine, boot order.
+ */
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "model/complete.h"
+
+/* Every name of the PC machine means ours; see DESIGN in ARCHITECTURE.md. */
+static bool is_pc(const char *machine)
+{
+	return str_eq(machine, "pc") || str_eq(machine, "q35") ||
+	       str_startswith(machine, "pc-q35-") ||
+	       str_startswith(machine, "pc-i440fx-");
+}
+
+/* Booting a kernel directly needs no firmware, so no firmware's machine. */
+static const char *default_machine(const struct dom_os *os)
+{
+	return os->kernel && !os->loader && !os->firmware ? "microvm" : "q35";
+}
+
+static int complete_machine(struct domain_def *def, struct error *err)
+{
+	struct dom_os *os = &def->os;
+
+	if (!os->machine || is_pc(os->machine)) {
+		const char *name =
+			os->machine ? "q35" : default_machine(os);
+
+		free(os->machine);
+		os->machine = xstrdup(name);
+		return 0;
+	}
+	if (str_eq(os->machine, "microvm") || def->virt == DOM_VIRT_TEST)
+		return 0;
+	return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+			  "unknown machine type '%.80s'; there are microvm "
+			  "and q35", os->machine);
+}
+
+static bool boots_by_device(const struct domain_def *def)
+{
+	struct dom_info *info;
+
+	for (unsigned int i = 0; (info = domain_info(def, i)); i++)
+		if (info->boot_order)
+			return true;
+	return false;
+}
+
+static int complete_boot(struct domain_def *def, struct error *err)
+{
+	struct dom_os *os = &def->os;
+	bool by_device = boots_by_device(def);
+
+	if (by_device && os->n_boot)
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "per-device boot elements cannot be used "
+				  "together with os/boot elements");
+	if (!by_device && !os->n_boot)
+		os->boot[os->n_boot++] = xstrdup("hd");
+	return 0;
+}
+
+int domain_complete_os(struct domain_def *def, struct error *err)
+{
+	struct dom_os *os = &def->os;
+	int r;
+
+	if (!str_eq(os->type, "hvm"))
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "unknown OS type '%.40s'; there is hvm",
+				  os->type);
+	default_str(&os->arch, "x86_64");
+	if (!str_eq(os->arch, "x86_64"))
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "No emulator found for arch '%.40s'; there "
+				  "is x86_64", os->arch);
+	r = complete_machine(def, err);
+	return r < 0 ? r : complete_boot(def, err);
+}

@@ -1,0 +1,81 @@
+/*
+ * model/domain.c -- a domain read, written, copied and freed.
+ */
+#include "model/domain.h"
+
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "model/complete.h"
+#include "model/schemas.h"
+#include "model/tables.h"
+#include "model/xml.h"
+
+static struct domain_def *def_new(void)
+{
+	struct domain_def *def = xmalloc(sizeof(*def));
+
+	memcpy(def, type_domain.defaults, sizeof(*def));
+	return def;
+}
+
+void domain_def_free(struct domain_def *def)
+{
+	if (!def)
+		return;
+	bind_finish(&type_domain, def);
+	free(def);
+}
+
+struct domain_def *domain_def_copy(const struct domain_def *def)
+{
+	struct domain_def *copy = xmalloc(sizeof(*copy));
+
+	bind_copy(&type_domain, def, copy);
+	return copy;
+}
+
+static int read_def(const char *xml, unsigned int flags,
+		    struct domain_def *def, struct error *err)
+{
+	bool live = flags & DOMAIN_PARSE_LIVE;
+	_cleanup_xml_ xmlDoc *doc = NULL;
+	int r = xml_parse(xml, "domain", &doc, err);
+
+	if (r == 0 && (flags & DOMAIN_PARSE_VALIDATE))
+		r = schema_validate("domain", doc, err);
+	if (r == 0)
+		r = bind_parse(&type_domain, xmlDocGetRootElement(doc), live,
+			       def, err);
+	return r < 0 ? r : domain_complete(def, live, err);
+}
+
+int domain_def_parse(const char *xml, unsigned int flags,
+		     struct domain_def **ret_def, struct error *err)
+{
+	struct domain_def *def = def_new();
+	int r = read_def(xml, flags, def, err);
+
+	if (r < 0)
+		domain_def_free(def);
+	else
+		*ret_def = def;
+	return r;
+}
+
+char *domain_def_format(const struct domain_def *def, unsigned int flags)
+{
+	bool live = flags & DOMAIN_FORMAT_LIVE;
+	struct domain_def *view = domain_def_copy(def);
+	xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
+	struct buf text = { 0 };
+
+	domain_prepare_view(view);
+	xmlDocSetRootElement(doc, root);
+	bind_format(&type_domain, view, live, root);
+	xml_write(&text, root, 0);
+	xmlFreeDoc(doc);
+	domain_def_free(view);
+	return buf_steal(&text);
+}

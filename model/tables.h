@@ -1,0 +1,34 @@
+/*
+ * model/tables.h -- the tables of domain.h's structs, for use inside model/.
+ */
+#ifndef MODEL_TABLES_H
+#define MODEL_TABLES_H
+
+#include "model/bind.h"
+#include "model/domain.h"
+
+extern const struct xml_type type_domain;
+extern const struct xml_type type_cpu;
+extern const struct xml_type type_os;
+extern const struct xml_type type_clock;    /* in struct domain_def */
+extern const struct xml_type type_features; /* in struct domain_def */
+extern const struct xml_type type_disk;
+extern const struct xml_type type_iface;
+extern const struct xml_type type_char;
+extern const struct xml_type type_controller;
+extern const struct xml_type type_rng;
+extern const struct xml_type type_memballoon;
+
+/* Attributes of an <address>, chosen by its type. */
+const struct xml_type *address_type(const void *address);
+
+/* What the structs of all devices begin with. */
+#define INFO_FIELDS(s) \
+	{ "boot@order", FIELD_UINT, offsetof(s, info.boot_order) }, \
+	{ "alias@name", FIELD_STR, offsetof(s, info.alias), \
+	  .flags = FIELD_ALIAS }, \
+	{ "address@type", FIELD_STR, offsetof(s, info.address.type) }, \
+	{ "address", FIELD_PART, offsetof(s, info.address), \
+	  .part = address_type }
+
+#endif

@@ -1,0 +1,198 @@
+/*
+ * model/tables_devices.c -- where each member of a device is in its element.
+ */
+#include "model/tables.h"
+
+#define A(m) offsetof(struct dom_address, m)
+static const struct field pci_fields[] = {
+	{ "@domain", FIELD_HEX4, A(domain), .max = 0xffff },
+	{ "@bus", FIELD_HEX2, A(bus), .max = 0xff },
+	{ "@slot", FIELD_HEX2, A(slot), .max = 0x1f },
+	{ "@function", FIELD_HEX1, A(function), .max = 7 },
+	{ "@multifunction", FIELD_ENUM, A(multifunction), &words_onoff },
+	{ 0 },
+};
+static const struct field drive_fields[] = {
+	{ "@controller", FIELD_NUMBER, A(controller) },
+	{ "@bus", FIELD_NUMBER, A(bus) },
+	{ "@target", FIELD_NUMBER, A(target) },
+	{ "@unit", FIELD_NUMBER, A(unit) },
+	{ 0 },
+};
+static const struct field virtio_serial_fields[] = {
+	{ "@controller", FIELD_NUMBER, A(controller) },
+	{ "@bus", FIELD_NUMBER, A(bus) },
+	{ "@port", FIELD_NUMBER, A(port) },
+	{ 0 },
+};
+#undef A
+
+static const struct xml_type type_pci = { .fields = pci_fields };
+static const struct xml_type type_drive = { .fields = drive_fields };
+static const struct xml_type type_virtio_serial = {
+	.fields = virtio_serial_fields,
+};
+
+const struct xml_type *address_type(const void *address)
+{
+	const char *type = ((const struct dom_address *)address)->type;
+
+	if (str_eq(type, "pci"))
+		return &type_pci;
+	if (str_eq(type, "drive"))
+		return &type_drive;
+	if (str_eq(type, "virtio-serial"))
+		return &type_virtio_serial;
+	return NULL;
+}
+
+#define D(m) offsetof(struct dom_disk, m)
+static const struct field disk_fields[] = {
+	{ "@type", FIELD_ENUM, D(type), &words_disk_type },
+	{ "@device", FIELD_ENUM, D(device), &words_disk_device },
+	{ "driver@name", FIELD_STR, D(driver_name) },
+	{ "driver@type", FIELD_STR, D(driver_type) },
+	{ "driver@cache", FIELD_STR, D(cache) },
+	{ "driver@io", FIELD_STR, D(io) },
+	{ "driver@discard", FIELD_STR, D(discard) },
+	{ "driver@detect_zeroes", FIELD_STR, D(detect_zeroes) },
+	{ "driver@queues", FIELD_UINT, D(queues) },
+	{ "source@file", FIELD_STR, D(source), .only = BIT(DISK_FILE) },
+	{ "source@dev", FIELD_STR, D(source), .only = BIT(DISK_BLOCK) },
+	{ "source@dir", FIELD_STR, D(source), .only = BIT(DISK_DIR) },
+	{ "target@dev", FIELD_STR, D(target_dev), .flags = FIELD_REQUIRED,
+	  .missing = "missing target device name of the disk" },
+	{ "target@bus", FIELD_STR, D(target_bus) },
+	{ "readonly", FIELD_FLAG, D(readonly) },
+	{ "shareable", FIELD_FLAG, D(shareable) },
+	{ "transient", FIELD_FLAG, D(transient) },
+	{ "serial", FIELD_STR, D(serial) },
+	INFO_FIELDS(struct dom_disk),
+	{ 0 },
+};
+#undef D
+const struct xml_type type_disk = {
+	XML_TYPE_EXTRA(struct dom_disk, info.extra),
+	.fields = disk_fields,
+	.tag_off = offsetof(struct dom_disk, type),
+	.order = " driver auth source backingStore backenddomain geometry "
+		 "blockio mirror target iotune readonly shareable transient "
+		 "serial wwn vendor product encryption boot * alias address ",
+};
+
+#define N(m) offsetof(struct dom_iface, m)
+static const struct field iface_fields[] = {
+	{ "@type", FIELD_ENUM, N(type), &words_iface_type,
+	  .flags = FIELD_REQUIRED },
+	{ "mac@address", FIELD_MAC, N(mac), .n_off = N(mac_given) },
+	{ "source@bridge", FIELD_STR, N(source), .only = BIT(IFACE_BRIDGE) },
+	{ "source@network", FIELD_STR, N(source), .only = BIT(IFACE_NETWORK) },
+	{ "source@dev", FIELD_STR, N(source),
+	  .only = BIT(IFACE_DIRECT) | BIT(IFACE_VDPA) },
+	{ "target@dev", FIELD_STR, N(target_dev) },
+	{ "target@managed", FIELD_ENUM, N(target_managed), &words_yesno },
+	{ "model@type", FIELD_STR, N(model) },
+	{ "driver@queues", FIELD_UINT, N(queues) },
+	{ "link@state", FIELD_STR, N(link_state) },
+	{ "mtu@size", FIELD_UINT, N(mtu) },
+	INFO_FIELDS(struct dom_iface),
+	{ 0 },
+};
+#undef N
+const struct xml_type type_iface = {
+	XML_TYPE_EXTRA(struct dom_iface, info.extra),
+	.fields = iface_fields,
+	.tag_off = offsetof(struct dom_iface, type),
+	.order = " mac source virtualport vlan ip route script downscript "
+		 "backenddomain target guest model driver backend filterref "
+		 "boot bandwidth port teaming tune link mtu coalesce * "
+		 "alias address ",
+};
+
+#define C(m) offsetof(struct dom_char, m)
+#define WITH_PATH \
+	(BIT(CHR_UNIX) | BIT(CHR_FILE) | BIT(CHR_PIPE) | BIT(CHR_DEV))
+static const struct field char_fields[] = {
+	{ "@type", FIELD_ENUM, C(type), &words_char_type,
+	  .flags = FIELD_REQUIRED },
+	{ "@tty", FIELD_STR, C(tty), .only = BIT(CHR_PTY),
+	  .flags = FIELD_LIVE },
+	{ "source@path", FIELD_STR, C(source_path), .only = BIT(CHR_PTY),
+	  .flags = FIELD_LIVE },
+	{ "source@mode", FIELD_STR, C(source_mode), .only = BIT(CHR_UNIX) },
+	{ "source@path", FIELD_STR, C(source_path), .only = WITH_PATH },
+	{ "source@append", FIELD_STR, C(source_append),
+	  .only = BIT(CHR_FILE) },
+	{ "log@file", FIELD_STR, C(log_file) },
+	{ "log@append", FIELD_STR, C(log_append) },
+	{ "target@type", FIELD_STR, C(target_type) },
+	{ "target@name", FIELD_STR, C(target_name) },
+	{ "target@state", FIELD_STR, C(target_state), .flags = FIELD_LIVE },
+	{ "target@port", FIELD_INT, C(target_port) },
+	{ "target/model@name", FIELD_STR, C(target_model) },
+	INFO_FIELDS(struct dom_char),
+	{ 0 },
+};
+#undef C
+static const struct dom_char char_defaults = { .target_port = -1 };
+const struct xml_type type_char = {
+	XML_TYPE_EXTRA(struct dom_char, info.extra),
+	.fields = char_fields,
+	.tag_off = offsetof(struct dom_char, type),
+	.defaults = &char_defaults,
+	.order = " source protocol log target * alias address ",
+};
+
+#define T(m) offsetof(struct dom_controller, m)
+static const struct field controller_fields[] = {
+	{ "@type", FIELD_STR, T(type), .flags = FIELD_REQUIRED },
+	{ "@index", FIELD_INT, T(index) },
+	{ "@model", FIELD_STR, T(model) },
+	INFO_FIELDS(struct dom_controller),
+	{ 0 },
+};
+#undef T
+static const struct dom_controller controller_defaults = { .index = -1 };
+const struct xml_type type_controller = {
+	XML_TYPE_EXTRA(struct dom_controller, info.extra),
+	.fields = controller_fields,
+	.defaults = &controller_defaults,
+	.order = " model target * alias master address ",
+};
+
+#define R(m) offsetof(struct dom_rng, m)
+static const struct field rng_fields[] = {
+	{ "@model", FIELD_STR, R(model), .flags = FIELD_REQUIRED },
+	{ "rate@bytes", FIELD_UINT, R(rate_bytes) },
+	{ "rate@period", FIELD_UINT, R(rate_period) },
+	{ "backend@model", FIELD_ENUM, R(backend), &words_rng_backend,
+	  .flags = FIELD_REQUIRED, .missing = "missing RNG device backend" },
+	{ "backend", FIELD_STR, R(backend_path), .only = BIT(RNG_RANDOM) },
+	INFO_FIELDS(struct dom_rng),
+	{ 0 },
+};
+#undef R
+const struct xml_type type_rng = {
+	XML_TYPE_EXTRA(struct dom_rng, info.extra),
+	.fields = rng_fields,
+	.tag_off = offsetof(struct dom_rng, backend),
+	.order = " rate backend driver * alias address ",
+};
+
+#define B(m) offsetof(struct dom_memballoon, m)
+static const struct field memballoon_fields[] = {
+	{ "@model", FIELD_STR, B(model), .flags = FIELD_REQUIRED,
+	  .missing = "balloon memory must contain model name" },
+	{ "@autodeflate", FIELD_STR, B(autodeflate), &words_onoff },
+	{ "@freePageReporting", FIELD_STR, B(freepage_reporting),
+	  &words_onoff },
+	{ "stats@period", FIELD_UINT, B(stats_period) },
+	INFO_FIELDS(struct dom_memballoon),
+	{ 0 },
+};
+#undef B
+const struct xml_type type_memballoon = {
+	XML_TYPE_EXTRA(struct dom_memballoon, info.extra),
+	.fields = memballoon_fields,
+	.order = " stats * alias driver address ",
+};

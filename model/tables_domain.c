@@ -1,0 +1,185 @@
+/*
+ * model/tables_domain.c -- where each member of a domain is in its XML.
+ */
+#include "model/tables.h"
+
+#define C(m) offsetof(struct dom_cpu, m)
+static const struct field feature_fields[] = {
+	{ "@policy", FIELD_ENUM, offsetof(struct dom_cpu_feature, policy),
+	  &words_cpu_policy },
+	{ "@name", FIELD_STR, offsetof(struct dom_cpu_feature, name),
+	  .flags = FIELD_REQUIRED, .missing = "invalid CPU feature name" },
+	{ 0 },
+};
+static const struct xml_type type_feature = {
+	.size = sizeof(struct dom_cpu_feature),
+	.fields = feature_fields,
+};
+static const struct field cpu_fields[] = {
+	{ "@mode", FIELD_ENUM, C(mode), &words_cpu_mode },
+	{ "@match", FIELD_STR, C(match) },
+	{ "@check", FIELD_STR, C(check) },
+	{ "@migratable", FIELD_STR, C(migratable), &words_onoff },
+	{ "model@fallback", FIELD_STR, C(model_fallback) },
+	{ "model", FIELD_STR, C(model) },
+	{ "vendor", FIELD_STR, C(vendor) },
+	{ "topology@sockets", FIELD_UINT, C(sockets) },
+	{ "topology@dies", FIELD_UINT, C(dies) },
+	{ "topology@cores", FIELD_UINT, C(cores) },
+	{ "topology@threads", FIELD_UINT, C(threads) },
+	{ "feature", FIELD_LIST, C(features), .type = &type_feature,
+	  .n_off = C(n_features) },
+	{ 0 },
+};
+#undef C
+const struct xml_type type_cpu = {
+	XML_TYPE_EXTRA(struct dom_cpu, extra),
+	.fields = cpu_fields,
+	.order = " model vendor topology cache maxphysaddr feature numa * ",
+};
+
+static const char *const boot_list[] = { "fd", "hd", "cdrom", "network" };
+static const struct words words_boot = { boot_list, ARRAY_SIZE(boot_list) };
+static const char *const firmware_list[] = { "bios", "efi" };
+static const struct words words_firmware = { firmware_list,
+					     ARRAY_SIZE(firmware_list) };
+
+#define O(m) offsetof(struct dom_os, m)
+static const struct field os_fields[] = {
+	{ "@firmware", FIELD_STR, O(firmware), &words_firmware },
+	{ "type@arch", FIELD_STR, O(arch) },
+	{ "type@machine", FIELD_STR, O(machine) },
+	{ "type", FIELD_STR, O(type), .flags = FIELD_REQUIRED,
+	  .missing = "an os <type> must be specified" },
+	{ "loader@readonly", FIELD_STR, O(loader_readonly), &words_yesno },
+	{ "loader@secure", FIELD_STR, O(loader_secure), &words_yesno },
+	{ "loader@type", FIELD_STR, O(loader_type) },
+	{ "loader", FIELD_STR, O(loader) },
+	{ "nvram@template", FIELD_STR, O(nvram_template) },
+	{ "nvram", FIELD_STR, O(nvram) },
+	{ "kernel", FIELD_STR, O(kernel) },
+	{ "initrd", FIELD_STR, O(initrd) },
+	{ "cmdline", FIELD_STR, O(cmdline) },
+	{ "boot@dev", FIELD_STRS, O(boot), &words_boot, .n_off = O(n_boot),
+	  .max = ARRAY_SIZE(((struct dom_os *)0)->boot) },
+	{ 0 },
+};
+#undef O
+const struct xml_type type_os = {
+	XML_TYPE_EXTRA(struct dom_os, extra),
+	.fields = os_fields,
+	.order = " type firmware init initarg initenv initdir inituser "
+		 "initgroup loader nvram kernel initrd cmdline dtb root acpi "
+		 "boot bootmenu bios smbios * ",
+};
+
+#define M(m) offsetof(struct dom_timer, m)
+static const struct field timer_fields[] = {
+	{ "@name", FIELD_STR, M(name), .flags = FIELD_REQUIRED },
+	{ "@present", FIELD_ENUM, M(present), &words_yesno },
+	{ "@tickpolicy", FIELD_STR, M(tickpolicy) },
+	{ 0 },
+};
+#undef M
+static const struct xml_type type_timer = {
+	XML_TYPE_EXTRA(struct dom_timer, extra),
+	.fields = timer_fields,
+};
+
+#define D(m) offsetof(struct domain_def, m)
+static const struct field clock_fields[] = {
+	{ "@offset", FIELD_ENUM, D(clock), &words_clock },
+	{ "@adjustment", FIELD_STR, D(clock_adjustment) },
+	{ "@basis", FIELD_STR, D(clock_basis) },
+	{ "@timezone", FIELD_STR, D(clock_timezone) },
+	{ "timer", FIELD_LIST, D(timers), .type = &type_timer,
+	  .n_off = D(n_timers) },
+	{ 0 },
+};
+const struct xml_type type_clock = { .fields = clock_fields };
+
+static const struct field features_fields[] = {
+	{ "acpi", FIELD_FLAG, D(acpi) },
+	{ "apic", FIELD_FLAG, D(apic) },
+	{ "pae", FIELD_FLAG, D(pae) },
+	{ 0 },
+};
+const struct xml_type type_features = {
+	.extra_off = D(features_extra),
+	.fields = features_fields,
+};
+
+static const struct field devices_fields[] = {
+	{ "emulator", FIELD_STR, D(emulator) },
+	{ "disk", FIELD_LIST, D(disks), .type = &type_disk,
+	  .n_off = D(n_disks) },
+	{ "controller", FIELD_LIST, D(controllers), .type = &type_controller,
+	  .n_off = D(n_controllers) },
+	{ "interface", FIELD_LIST, D(ifaces), .type = &type_iface,
+	  .n_off = D(n_ifaces) },
+	{ "serial", FIELD_LIST, D(chars), .type = &type_char,
+	  .n_off = D(n_chars), .words = &words_char_kind,
+	  .name_off = offsetof(struct dom_char, kind) },
+	{ "memballoon", FIELD_STRUCT, D(memballoon), .type = &type_memballoon,
+	  .n_off = D(memballoon.present) },
+	{ "rng", FIELD_LIST, D(rngs), .type = &type_rng, .n_off = D(n_rngs) },
+	{ 0 },
+};
+static const struct xml_type type_devices = {
+	.extra_off = D(devices_extra),
+	.fields = devices_fields,
+	.order = " emulator disk controller lease filesystem interface "
+		 "smartcard serial parallel console channel input tpm "
+		 "graphics sound audio video hostdev redirdev redirfilter "
+		 "hub watchdog memballoon rng nvram panic shmem memory "
+		 "crypto * iommu vsock ",
+};
+
+static const struct field domain_fields[] = {
+	{ "@type", FIELD_ENUM, D(virt), &words_virt, .flags = FIELD_REQUIRED,
+	  .missing = "missing domain type attribute" },
+	{ "@id", FIELD_INT, D(id), .flags = FIELD_LIVE },
+	{ "name", FIELD_STR, D(name), .flags = FIELD_REQUIRED,
+	  .missing = "missing domain name" },
+	{ "uuid", FIELD_UUID, D(uuid) },
+	{ "genid", FIELD_STR, D(genid) },
+	{ "title", FIELD_STR, D(title) },
+	{ "description", FIELD_STR, D(description) },
+	{ "metadata", FIELD_INNER, D(metadata) },
+	{ "memory", FIELD_SIZE, D(memory) },
+	{ "currentMemory", FIELD_SIZE, D(cur_memory) },
+	{ "vcpu@placement", FIELD_STR, D(vcpu_placement) },
+	{ "vcpu@cpuset", FIELD_STR, D(vcpu_cpuset) },
+	{ "vcpu@current", FIELD_UINT, D(vcpus) },
+	{ "vcpu", FIELD_UINT, D(max_vcpus), .max = 65536 },
+	{ "iothreads", FIELD_UINT, D(iothreads) },
+	{ "os", FIELD_STRUCT, D(os), .type = &type_os,
+	  .flags = FIELD_REQUIRED,
+	  .missing = "an os <type> must be specified" },
+	{ "features", FIELD_STRUCT, 0, .type = &type_features },
+	{ "cpu", FIELD_STRUCT, D(cpu), .type = &type_cpu,
+	  .n_off = D(cpu.present) },
+	{ "clock", FIELD_STRUCT, 0, .type = &type_clock },
+	{ "on_poweroff", FIELD_ENUM, D(on_poweroff), &words_action },
+	{ "on_reboot", FIELD_ENUM, D(on_reboot), &words_action },
+	{ "on_crash", FIELD_ENUM, D(on_crash), &words_action },
+	{ "devices", FIELD_STRUCT, 0, .type = &type_devices },
+	{ 0 },
+};
+static const struct domain_def domain_defaults = {
+	.id = -1,
+	.on_reboot = DOM_ACTION_RESTART,
+};
+const struct xml_type type_domain = {
+	XML_TYPE_EXTRA(struct domain_def, extra),
+	.fields = domain_fields,
+	.defaults = &domain_defaults,
+	.order = " name uuid genid title description metadata maxMemory "
+		 "memory currentMemory blkiotune memtune memoryBacking vcpu "
+		 "vcpus iothreads iothreadids defaultiothread cputune "
+		 "numatune resource sysinfo bootloader bootloader_args os "
+		 "idmap features cpu clock on_poweroff on_reboot on_crash "
+		 "on_lockfailure pm perf devices seclabel keywrap "
+		 "launchSecurity * ",
+};
+#undef D
