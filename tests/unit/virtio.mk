@@ -1,0 +1,20 @@
+# PCI, virtio, and what they are built on.
+virtio_unit_ldadd = vmm/libvmm.la base/libbase.la -lpthread
+
+check_PROGRAMS += tests/unit/virtio/pci
+TESTS += tests/unit/virtio/pci
+tests_unit_virtio_pci_SOURCES = \
+	tests/unit/virtio/pci.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_unit_virtio_pci_LDADD = $(virtio_unit_ldadd)
+
+check_PROGRAMS += tests/unit/virtio/queue
+TESTS += tests/unit/virtio/queue
+tests_unit_virtio_queue_SOURCES = \
+	tests/unit/virtio/queue.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_unit_virtio_queue_LDADD = $(virtio_unit_ldadd)

@@ -1,0 +1,236 @@
+#include "tests/unit/virtio/rig.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <linux/virtio_pci.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { ISR_AT = 0x1000, NOTIFY_AT = 0x3000 };
+
+static pthread_mutex_t msi_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned int msi_count[4096];
+
+/* In place of the machine's: counts what devices send. */
+int machine_msi(struct machine *m, uint64_t addr, uint32_t data)
+{
+	pthread_mutex_lock(&msi_lock);
+	msi_count[data % ARRAY_SIZE(msi_count)]++;
+	pthread_mutex_unlock(&msi_lock);
+	return 0;
+}
+
+void machine_irq(struct machine *m, unsigned int gsi, bool level)
+{
+}
+
+unsigned int rig_msis(uint32_t data)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&msi_lock);
+	n = msi_count[data % ARRAY_SIZE(msi_count)];
+	pthread_mutex_unlock(&msi_lock);
+	return n;
+}
+
+void rig_init(struct rig *rig)
+{
+	*rig = (struct rig){ 0 };
+	assert(!ram_create(RIG_RAM, &rig->m.ram, NULL));
+	rig->m.ports = bus_create();
+	rig->m.mmio = bus_create();
+	assert(!loop_create(&rig->m.loop, NULL));
+	assert(!pci_bus_create(&rig->m, &rig->m.pci, NULL));
+}
+
+void rig_finish(struct rig *rig)
+{
+	pci_bus_destroy(rig->m.pci);
+	loop_destroy(rig->m.loop);
+	bus_destroy(rig->m.mmio);
+	bus_destroy(rig->m.ports);
+	ram_destroy(rig->m.ram);
+}
+
+static void quit(void *arg)
+{
+	loop_quit(arg);
+}
+
+/* What is ready now is served before the timer, which fires later. */
+void rig_settle(struct rig *rig)
+{
+	struct loop_timer *timer;
+
+	assert(!timer_create_on(rig->m.loop, quit, rig->m.loop, &timer));
+	timer_arm(timer, now_ns() + 200000);
+	loop_run(rig->m.loop);
+	timer_destroy(timer);
+}
+
+void rig_wait_msi(struct rig *rig, uint32_t data, unsigned int n)
+{
+	while (rig_msis(data) < n)
+		rig_settle(rig);
+}
+
+uint64_t rig_in(struct rig *rig, uint64_t addr, unsigned int size)
+{
+	uint64_t value = 0;
+
+	bus_io(rig->m.mmio, addr, &value, size, false);
+	return value;
+}
+
+void rig_out(struct rig *rig, uint64_t addr, uint64_t value,
+	     unsigned int size)
+{
+	bus_io(rig->m.mmio, addr, &value, size, true);
+}
+
+static uint64_t ecam(struct rig *rig, unsigned int reg)
+{
+	return ECAM_BASE + (rig->dev->slot << 15 | rig->dev->function << 12) +
+	       reg;
+}
+
+uint32_t rig_cfg(struct rig *rig, unsigned int reg, unsigned int size)
+{
+	return rig_in(rig, ecam(rig, reg), size);
+}
+
+void rig_cfg_out(struct rig *rig, unsigned int reg, uint32_t value,
+		 unsigned int size)
+{
+	rig_out(rig, ecam(rig, reg), value, size);
+}
+
+static void find_slot(struct pci_dev *dev, void *arg)
+{
+	struct rig *rig = arg;
+
+	/* On the way in, regs has the slot that is wanted. */
+	if (dev->slot == rig->regs && dev->function == 0)
+		rig->dev = dev;
+}
+
+/* Vector v sends data word v. */
+void rig_probe(struct rig *rig, unsigned int slot)
+{
+	uint64_t table;
+
+	rig->regs = slot;
+	rig->dev = NULL;
+	pci_for_each(rig->m.pci, find_slot, rig);
+	assert(rig->dev);
+	table = rig_cfg(rig, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
+	rig->regs = rig_cfg(rig, PCI_BASE_ADDRESS_2, 4) & ~0xfu;
+	rig_cfg_out(rig, PCI_COMMAND,
+		    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+	/* MSI-X is the first capability. */
+	rig_cfg_out(rig, 0x42, PCI_MSIX_FLAGS_ENABLE, 2);
+	for (unsigned int v = 0; v <= (rig_cfg(rig, 0x42, 2) & 0x7ff); v++) {
+		rig_out(rig, table + 16 * v, 0xfee00000, 4);
+		rig_out(rig, table + 16 * v + 8, v, 4);
+		rig_out(rig, table + 16 * v + 12, 0, 4);
+	}
+}
+
+uint8_t rig_status(struct rig *rig)
+{
+	return rig_in(rig, rig->regs + VIRTIO_PCI_COMMON_STATUS, 1);
+}
+
+void rig_reset(struct rig *rig)
+{
+	rig_out(rig, rig->regs + VIRTIO_PCI_COMMON_STATUS, 0, 1);
+	while (rig_status(rig))
+		rig_settle(rig);
+}
+
+uint64_t rig_offered(struct rig *rig)
+{
+	uint64_t low;
+
+	rig_out(rig, rig->regs + VIRTIO_PCI_COMMON_DFSELECT, 0, 4);
+	low = rig_in(rig, rig->regs + VIRTIO_PCI_COMMON_DF, 4);
+	rig_out(rig, rig->regs + VIRTIO_PCI_COMMON_DFSELECT, 1, 4);
+	return low | rig_in(rig, rig->regs + VIRTIO_PCI_COMMON_DF, 4) << 32;
+}
+
+void rig_negotiate(struct rig *rig, uint64_t features)
+{
+	uint64_t r = rig->regs;
+
+	features |= BIT64(VIRTIO_F_VERSION_1);
+	rig_reset(rig);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_STATUS, 3, 1);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_GFSELECT, 0, 4);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_GF, (uint32_t)features, 4);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_GFSELECT, 1, 4);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_GF, features >> 32, 4);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_STATUS, 11, 1);
+}
+
+void *rig_ptr(struct rig *rig, uint64_t gpa)
+{
+	void *p = ram_ptr(rig->m.ram, gpa, 1);
+
+	assert(p);
+	return p;
+}
+
+static void write_gpa(struct rig *rig, unsigned int reg, uint64_t gpa)
+{
+	rig_out(rig, rig->regs + reg, (uint32_t)gpa, 4);
+	rig_out(rig, rig->regs + reg + 4, gpa >> 32, 4);
+}
+
+void rig_queue(struct rig *rig, struct rig_vq *vq, unsigned int index,
+	       unsigned int size, uint64_t gpa)
+{
+	uint64_t r = rig->regs;
+
+	*vq = (struct rig_vq){ rig, index, size, gpa };
+	vq->desc = rig_ptr(rig, gpa);
+	vq->avail = rig_ptr(rig, gpa + 0x1000);
+	vq->used = rig_ptr(rig, gpa + 0x2000);
+	memset(vq->desc, 0, 0x4000);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_Q_SELECT, index, 2);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_Q_SIZE, size, 2);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_Q_MSIX, index + 1, 2);
+	write_gpa(rig, VIRTIO_PCI_COMMON_Q_DESCLO, gpa);
+	write_gpa(rig, VIRTIO_PCI_COMMON_Q_AVAILLO, gpa + 0x1000);
+	write_gpa(rig, VIRTIO_PCI_COMMON_Q_USEDLO, gpa + 0x2000);
+	rig_out(rig, r + VIRTIO_PCI_COMMON_Q_ENABLE, 1, 2);
+}
+
+void rig_driver_ok(struct rig *rig)
+{
+	rig_out(rig, rig->regs + VIRTIO_PCI_COMMON_STATUS, 15, 1);
+}
+
+void rig_desc(struct rig_vq *vq, unsigned int i, uint64_t gpa, uint32_t len,
+	      uint16_t flags, uint16_t next)
+{
+	vq->desc[i] = (struct vring_desc){ gpa, len, flags, next };
+}
+
+void rig_offer(struct rig_vq *vq, uint16_t head)
+{
+	vq->avail->ring[vq->avail->idx % vq->size] = head;
+	__atomic_store_n(&vq->avail->idx, vq->avail->idx + 1,
+			 __ATOMIC_RELEASE);
+	rig_out(vq->rig, vq->rig->regs + NOTIFY_AT + 4 * vq->index,
+		vq->index, 2);
+}
+
+struct vring_used_elem rig_take(struct rig_vq *vq)
+{
+	while (__atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE) == vq->seen) {
+		assert(!(rig_status(vq->rig) & VIRTIO_CONFIG_S_NEEDS_RESET));
+		rig_settle(vq->rig);
+	}
+	return vq->used->ring[vq->seen++ % vq->size];
+}

@@ -1,0 +1,233 @@
+/*
+ * vmm/dev/msix.c -- MSI-X (PCI Local Bus 3.0, section 6.8.2).
+ *
+ * A vector that is masked, by its own bit or for the whole function, sets its
+ * pending bit instead of sending; unmasking sends what is pending (6.8.2.9).
+ */
+#include "vmm/dev/msix.h"
+
+#include <linux/pci_regs.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "vmm/bus.h"
+#include "vmm/dev/pci.h"
+#include "vmm/machine.h"
+
+/* 6.8.2.6 to 6.8.2.9: a table entry. */
+struct msix_entry {
+	uint32_t addr_lo, addr_hi, data, control;
+};
+
+enum { ENTRY_SIZE = sizeof(struct msix_entry), CONTROL_MASKED = 1 };
+
+struct msix {
+	struct pci_dev *dev;
+	unsigned int cap;
+	unsigned int n;
+	uint64_t pba; /* offset of the pending bits in the BAR */
+
+	pthread_mutex_t lock; /* the rest */
+	bool enabled, masked;
+	uint64_t *pending;
+	struct msix_entry *table;
+};
+
+static unsigned int pba_words(const struct msix *msix)
+{
+	return (msix->n + 63) / 64;
+}
+
+static bool is_pending(const struct msix *msix, unsigned int v)
+{
+	return msix->pending[v / 64] & BIT64(v % 64);
+}
+
+static bool is_masked(const struct msix *msix, unsigned int v)
+{
+	return msix->masked || (msix->table[v].control & CONTROL_MASKED);
+}
+
+static void send(struct msix *msix, unsigned int v)
+{
+	const struct msix_entry *e = &msix->table[v];
+
+	msix->pending[v / 64] &= ~BIT64(v % 64);
+	machine_msi(pci_bus_machine(msix->dev->bus),
+		    (uint64_t)e->addr_hi << 32 | e->addr_lo, e->data);
+}
+
+static void send_pending(struct msix *msix, unsigned int v)
+{
+	if (msix->enabled && is_pending(msix, v) && !is_masked(msix, v))
+		send(msix, v);
+}
+
+void msix_notify(struct msix *msix, unsigned int vector)
+{
+	pthread_mutex_lock(&msix->lock);
+	if (msix->enabled && vector < msix->n) {
+		if (is_masked(msix, vector))
+			msix->pending[vector / 64] |= BIT64(vector % 64);
+		else
+			send(msix, vector);
+	}
+	pthread_mutex_unlock(&msix->lock);
+}
+
+bool msix_enabled(struct msix *msix)
+{
+	bool enabled;
+
+	pthread_mutex_lock(&msix->lock);
+	enabled = msix->enabled;
+	pthread_mutex_unlock(&msix->lock);
+	return enabled;
+}
+
+unsigned int msix_vectors(const struct msix *msix)
+{
+	return msix->n;
+}
+
+/* The BAR: the table, then the pending bits.  Aligned words only (6.8.2). */
+
+static uint32_t *table_word(struct msix *msix, uint64_t offset)
+{
+	if (offset >= (uint64_t)msix->n * ENTRY_SIZE)
+		return NULL;
+	return (uint32_t *)msix->table + offset / 4;
+}
+
+static uint32_t read32(struct msix *msix, uint64_t offset)
+{
+	uint32_t *word = table_word(msix, offset);
+
+	if (word)
+		return *word;
+	offset -= msix->pba;
+	if (offset / 8 < pba_words(msix))
+		return msix->pending[offset / 8] >> 8 * (offset & 4);
+	return 0;
+}
+
+static uint64_t msix_read(void *arg, uint64_t offset, unsigned int size)
+{
+	struct msix *msix = arg;
+	uint64_t value;
+
+	if (size < 4 || offset % size)
+		return 0;
+	pthread_mutex_lock(&msix->lock);
+	value = read32(msix, offset);
+	if (size == 8)
+		value |= (uint64_t)read32(msix, offset + 4) << 32;
+	pthread_mutex_unlock(&msix->lock);
+	return value;
+}
+
+static void write32(struct msix *msix, uint64_t offset, uint32_t value)
+{
+	uint32_t *word = table_word(msix, offset);
+
+	if (!word)
+		return; /* the pending bits are read-only */
+	if (offset % ENTRY_SIZE == offsetof(struct msix_entry, control))
+		value &= CONTROL_MASKED;
+	*word = value;
+	send_pending(msix, offset / ENTRY_SIZE);
+}
+
+static void msix_write(void *arg, uint64_t offset, uint64_t value,
+		       unsigned int size)
+{
+	struct msix *msix = arg;
+
+	if (size < 4 || offset % size)
+		return;
+	pthread_mutex_lock(&msix->lock);
+	write32(msix, offset, value);
+	if (size == 8)
+		write32(msix, offset + 4, value >> 32);
+	pthread_mutex_unlock(&msix->lock);
+}
+
+static const struct bus_ops msix_bar_ops = { msix_read, msix_write };
+
+/* 6.8.2.3: message control. */
+void msix_config_written(struct msix *msix, unsigned int reg,
+			 unsigned int size)
+{
+	unsigned int at = msix->cap + PCI_MSIX_FLAGS;
+	uint16_t flags;
+
+	if (reg >= at + 2 || reg + size <= at)
+		return;
+	flags = pci_get16(msix->dev->config + at);
+	pthread_mutex_lock(&msix->lock);
+	msix->enabled = flags & PCI_MSIX_FLAGS_ENABLE;
+	msix->masked = flags & PCI_MSIX_FLAGS_MASKALL;
+	for (unsigned int v = 0; v < msix->n; v++)
+		send_pending(msix, v);
+	pthread_mutex_unlock(&msix->lock);
+}
+
+/* 6.8.2.9: after reset every vector is masked. */
+void msix_reset(struct msix *msix)
+{
+	pthread_mutex_lock(&msix->lock);
+	msix->enabled = msix->masked = false;
+	memset(msix->pending, 0, pba_words(msix) * sizeof(*msix->pending));
+	memset(msix->table, 0, msix->n * sizeof(*msix->table));
+	for (unsigned int v = 0; v < msix->n; v++)
+		msix->table[v].control = CONTROL_MASKED;
+	pthread_mutex_unlock(&msix->lock);
+}
+
+static uint64_t bar_size(uint64_t used)
+{
+	uint64_t size = 4 * KIB;
+
+	while (size < used)
+		size *= 2;
+	return size;
+}
+
+struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
+			 unsigned int vectors)
+{
+	struct msix *msix = xcalloc(1, sizeof(*msix));
+	uint8_t *cap;
+
+	assert(vectors && vectors <= MSIX_VECTORS_MAX);
+	msix->dev = dev;
+	msix->n = vectors;
+	msix->pba = ALIGN_UP((uint64_t)vectors * ENTRY_SIZE, 8);
+	msix->table = xcalloc(vectors, sizeof(*msix->table));
+	msix->pending = xcalloc(pba_words(msix), sizeof(*msix->pending));
+	pthread_mutex_init(&msix->lock, NULL);
+	msix_reset(msix);
+
+	msix->cap = pci_add_cap(dev, PCI_CAP_ID_MSIX, PCI_CAP_MSIX_SIZEOF);
+	cap = dev->config + msix->cap;
+	pci_set16(cap + PCI_MSIX_FLAGS, vectors - 1);
+	pci_set32(cap + PCI_MSIX_TABLE, bar);
+	pci_set32(cap + PCI_MSIX_PBA, msix->pba | bar);
+	pci_set16(dev->wmask + msix->cap + PCI_MSIX_FLAGS,
+		  PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	pci_set_bar(dev, bar,
+		    bar_size(msix->pba + 8ull * pba_words(msix)), false,
+		    &msix_bar_ops, msix);
+	return msix;
+}
+
+void msix_destroy(struct msix *msix)
+{
+	if (!msix)
+		return;
+	pthread_mutex_destroy(&msix->lock);
+	free(msix->pending);
+	free(msix->table);
+	free(msix);
+}

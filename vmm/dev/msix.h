@@ -1,0 +1,32 @@
+/*
+ * vmm/dev/msix.h -- MSI-X (PCI Local Bus 3.0, section 6.8.2): interrupts of
+ * a device as messages, with a table and pending bits in one of its BARs.
+ */
+#ifndef VMM_DEV_MSIX_H
+#define VMM_DEV_MSIX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct msix;
+struct pci_dev;
+
+enum { MSIX_VECTORS_MAX = 2048 };
+
+/* Adds the capability, and the BAR of the table; before pci_plug(). */
+struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
+			 unsigned int vectors);
+void msix_destroy(struct msix *msix);
+
+/* The owner's config_written() and reset() hooks call these. */
+void msix_config_written(struct msix *msix, unsigned int reg,
+			 unsigned int size);
+void msix_reset(struct msix *msix);
+
+bool msix_enabled(struct msix *msix);
+unsigned int msix_vectors(const struct msix *msix);
+
+/* Any thread.  Sends the vector's message, or marks it pending. */
+void msix_notify(struct msix *msix, unsigned int vector);
+
+#endif

@@ -1,0 +1,514 @@
+/*
+ * vmm/dev/pci.c -- PCI bus 0: configuration space, BARs, slots.
+ *
+ * Two ways lead to configuration space: the enhanced mechanism, one 4 KiB
+ * page per function at ECAM_BASE (PCIe 7.2.2), and configuration mechanism
+ * #1 at ports 0xcf8 and 0xcfc (PCI 3.2.2.3.2).  Only bus 0 exists; all other
+ * buses and absent functions read as all ones.
+ *
+ * Locks: bus->lock, held over one access and its hooks; device locks and the
+ * address space's lock are taken inside it.
+ */
+#include "vmm/dev/pci.h"
+
+#include <errno.h>
+#include <linux/pci_regs.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "vmm/bus.h"
+#include "vmm/machine.h"
+
+struct pci_bus {
+	struct machine *m;
+	pthread_mutex_t lock;
+	struct pci_dev *devs[PCI_SLOTS * PCI_FUNCTIONS];
+	struct pci_dev host;
+	uint64_t next_bar; /* first free address of the window */
+	uint32_t address;  /* the register at port 0xcf8 */
+};
+
+enum { CF8_BASE = 0xcf8, CF8_SIZE = 8, CF8_DATA = 4 };
+
+void pci_set16(uint8_t *at, uint16_t value)
+{
+	at[0] = value;
+	at[1] = value >> 8;
+}
+
+void pci_set32(uint8_t *at, uint32_t value)
+{
+	pci_set16(at, value);
+	pci_set16(at + 2, value >> 16);
+}
+
+uint16_t pci_get16(const uint8_t *at)
+{
+	return at[0] | at[1] << 8;
+}
+
+uint32_t pci_get32(const uint8_t *at)
+{
+	return pci_get16(at) | (uint32_t)pci_get16(at + 2) << 16;
+}
+
+struct machine *pci_bus_machine(const struct pci_bus *bus)
+{
+	return bus->m;
+}
+
+/* BARs */
+
+static uint8_t *bar_reg(struct pci_dev *dev, unsigned int bar)
+{
+	return dev->config + PCI_BASE_ADDRESS_0 + 4 * bar;
+}
+
+static uint64_t bar_address(struct pci_dev *dev, unsigned int bar)
+{
+	uint64_t addr = pci_get32(bar_reg(dev, bar)) & ~0xfull;
+
+	if (dev->bar[bar].is_64)
+		addr |= (uint64_t)pci_get32(bar_reg(dev, bar + 1)) << 32;
+	return addr;
+}
+
+static void bar_set_address(struct pci_dev *dev, unsigned int bar,
+			    uint64_t addr)
+{
+	uint8_t *reg = bar_reg(dev, bar);
+
+	pci_set32(reg, (pci_get32(reg) & 0xf) | (uint32_t)addr);
+	if (dev->bar[bar].is_64)
+		pci_set32(bar_reg(dev, bar + 1), addr >> 32);
+}
+
+static bool bar_decodes(struct pci_dev *dev, unsigned int bar)
+{
+	return dev->bar[bar].size &&
+	       (pci_get16(dev->config + PCI_COMMAND) & PCI_COMMAND_MEMORY);
+}
+
+static void bar_unmap(struct pci_dev *dev, unsigned int bar)
+{
+	struct pci_bar *b = &dev->bar[bar];
+
+	if (!b->mapped)
+		return;
+	if (dev->ops->bar_mapped)
+		dev->ops->bar_mapped(dev, bar, b->addr, false);
+	bus_remove(dev->bus->m->mmio, b->addr);
+	b->mapped = false;
+}
+
+/*
+ * A BAR that the guest put over RAM, over another region or past the end of
+ * the address space decodes nothing until it is moved.
+ */
+static void bar_map(struct pci_dev *dev, unsigned int bar)
+{
+	struct pci_bar *b = &dev->bar[bar];
+	uint64_t addr = bar_address(dev, bar);
+
+	if (b->mapped || !bar_decodes(dev, bar))
+		return;
+	if (addr < MMIO32_BASE || addr + b->size < addr)
+		return;
+	if (bus_add(dev->bus->m->mmio, addr, b->size, b->ops, b->arg) < 0)
+		return;
+	b->addr = addr;
+	b->mapped = true;
+	if (dev->ops->bar_mapped)
+		dev->ops->bar_mapped(dev, bar, addr, true);
+}
+
+static void unmap_stale(struct pci_dev *dev)
+{
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		if (!bar_decodes(dev, i) ||
+		    bar_address(dev, i) != dev->bar[i].addr)
+			bar_unmap(dev, i);
+	}
+}
+
+static void map_all(struct pci_dev *dev)
+{
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		bar_map(dev, i);
+}
+
+/* One device left a range that another one may have been waiting for. */
+static void update_bars(struct pci_dev *dev)
+{
+	struct pci_bus *bus = dev->bus;
+
+	unmap_stale(dev);
+	map_all(dev);
+	for (unsigned int i = 0; i < ARRAY_SIZE(bus->devs); i++) {
+		if (bus->devs[i] && bus->devs[i] != dev)
+			map_all(bus->devs[i]);
+	}
+}
+
+/* Configuration space */
+
+uint32_t pci_config_read(struct pci_bus *bus, unsigned int devfn,
+			 unsigned int reg, unsigned int size)
+{
+	struct pci_dev *dev = NULL;
+	uint32_t value = 0;
+
+	if (devfn < ARRAY_SIZE(bus->devs))
+		dev = bus->devs[devfn];
+	if (!dev)
+		return ~0u;
+	if (size > 4 || reg > PCI_CONFIG_SIZE - size)
+		return 0; /* PCIe 7.9.1: no extended capabilities */
+
+	pthread_mutex_lock(&bus->lock);
+	if (dev->ops->config_read)
+		dev->ops->config_read(dev, reg, size);
+	memcpy(&value, dev->config + reg, size);
+	pthread_mutex_unlock(&bus->lock);
+	return value;
+}
+
+static bool touches(unsigned int reg, unsigned int size, unsigned int at,
+		    unsigned int len)
+{
+	return reg < at + len && at < reg + size;
+}
+
+void pci_config_write(struct pci_bus *bus, unsigned int devfn,
+		      unsigned int reg, uint32_t value, unsigned int size)
+{
+	struct pci_dev *dev = NULL;
+
+	if (devfn < ARRAY_SIZE(bus->devs))
+		dev = bus->devs[devfn];
+	if (!dev || size > 4 || reg > PCI_CONFIG_SIZE - size)
+		return;
+
+	pthread_mutex_lock(&bus->lock);
+	for (unsigned int i = 0; i < size; i++, value >>= 8) {
+		uint8_t mask = dev->wmask[reg + i];
+		uint8_t *byte = &dev->config[reg + i];
+
+		*byte = (*byte & ~mask) | (value & mask);
+	}
+	if (touches(reg, size, PCI_COMMAND, 2) ||
+	    touches(reg, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
+		update_bars(dev);
+	if (dev->ops->config_written)
+		dev->ops->config_written(dev, reg, size);
+	pthread_mutex_unlock(&bus->lock);
+}
+
+/* PCIe 7.2.2: bus in bits 20 and up, device and function from bit 12. */
+static uint64_t ecam_read(void *arg, uint64_t offset, unsigned int size)
+{
+	unsigned int devfn = offset / PCI_ECAM_SIZE;
+	unsigned int reg = offset % PCI_ECAM_SIZE;
+	uint64_t value;
+
+	if (size < 8)
+		return pci_config_read(arg, devfn, reg, size);
+	value = pci_config_read(arg, devfn, reg, 4);
+	return value | (uint64_t)pci_config_read(arg, devfn, reg + 4, 4) << 32;
+}
+
+static void ecam_write(void *arg, uint64_t offset, uint64_t value,
+		       unsigned int size)
+{
+	unsigned int devfn = offset / PCI_ECAM_SIZE;
+	unsigned int reg = offset % PCI_ECAM_SIZE;
+
+	pci_config_write(arg, devfn, reg, value, MIN(size, 4));
+	if (size == 8)
+		pci_config_write(arg, devfn, reg + 4, value >> 32, 4);
+}
+
+static const struct bus_ops ecam_ops = { ecam_read, ecam_write };
+
+/*
+ * PCI 3.2.2.3.2: only a double word access reaches the address register;
+ * bit 31 enables, bits 16-23 are the bus, 8-15 device and function.
+ */
+static bool cf8_target(struct pci_bus *bus, uint64_t offset,
+		       unsigned int *ret_devfn, unsigned int *ret_reg)
+{
+	uint32_t a = __atomic_load_n(&bus->address, __ATOMIC_RELAXED);
+
+	*ret_devfn = a >> 8 & 0xff;
+	*ret_reg = (a & 0xfc) + (offset - CF8_DATA);
+	return offset >= CF8_DATA && (a & BIT(31)) && !(a >> 16 & 0xff);
+}
+
+static uint64_t cf8_read(void *arg, uint64_t offset, unsigned int size)
+{
+	struct pci_bus *bus = arg;
+	unsigned int devfn, reg;
+
+	if (offset == 0 && size == 4)
+		return __atomic_load_n(&bus->address, __ATOMIC_RELAXED);
+	if (!cf8_target(bus, offset, &devfn, &reg))
+		return ~0ull;
+	return pci_config_read(bus, devfn, reg, size);
+}
+
+static void cf8_write(void *arg, uint64_t offset, uint64_t value,
+		      unsigned int size)
+{
+	struct pci_bus *bus = arg;
+	unsigned int devfn, reg;
+
+	if (offset == 0 && size == 4)
+		__atomic_store_n(&bus->address, (uint32_t)value,
+				 __ATOMIC_RELAXED);
+	else if (cf8_target(bus, offset, &devfn, &reg))
+		pci_config_write(bus, devfn, reg, value, size);
+}
+
+static const struct bus_ops cf8_ops = { cf8_read, cf8_write };
+
+/* Devices */
+
+void pci_dev_init(struct pci_dev *dev, const struct pci_ops *ops,
+		  const struct pci_id *id)
+{
+	uint8_t *c = dev->config;
+
+	*dev = (struct pci_dev){ .ops = ops, .cap_end = 0x40 };
+	pci_set16(c + PCI_VENDOR_ID, id->vendor);
+	pci_set16(c + PCI_DEVICE_ID, id->device);
+	pci_set32(c + PCI_CLASS_REVISION, id->class_code << 8 | id->revision);
+	pci_set16(c + PCI_SUBSYSTEM_VENDOR_ID, id->subsystem_vendor);
+	pci_set16(c + PCI_SUBSYSTEM_ID, id->subsystem);
+	/* PCI 6.2.2 and 6.2.4: what software must be able to change. */
+	pci_set16(dev->wmask + PCI_COMMAND,
+		  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
+			  PCI_COMMAND_INTX_DISABLE);
+	dev->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
+	dev->wmask[PCI_INTERRUPT_LINE] = 0xff;
+}
+
+/* PCI 6.7: a list from the pointer at 0x34, each entry on a double word. */
+unsigned int pci_add_cap(struct pci_dev *dev, uint8_t id, unsigned int len)
+{
+	unsigned int at = dev->cap_end;
+
+	assert(at + len <= PCI_CONFIG_SIZE);
+	dev->config[at] = id;
+	if (dev->last_cap)
+		dev->config[dev->last_cap + PCI_CAP_LIST_NEXT] = at;
+	else
+		dev->config[PCI_CAPABILITY_LIST] = at;
+	dev->config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+	dev->last_cap = at;
+	dev->cap_end = ALIGN_UP(at + len, 4);
+	return at;
+}
+
+/*
+ * PCI 6.2.5.1: the bits below the size are hard-wired to zero, which is how
+ * software finds the size.
+ */
+void pci_set_bar(struct pci_dev *dev, unsigned int bar, uint64_t size,
+		 bool is_64, const struct bus_ops *ops, void *arg)
+{
+	uint8_t *mask = dev->wmask + PCI_BASE_ADDRESS_0 + 4 * bar;
+
+	assert(bar + is_64 < PCI_BARS && size >= 16 && !(size & (size - 1)));
+	dev->bar[bar] = (struct pci_bar){
+		.size = size,
+		.is_64 = is_64,
+		.ops = ops,
+		.arg = arg,
+	};
+	pci_set32(bar_reg(dev, bar), is_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0);
+	pci_set32(mask, ~(uint32_t)(size - 1));
+	if (is_64)
+		pci_set32(mask + 4, ~(size - 1) >> 32);
+}
+
+static int assign_bars(struct pci_bus *bus, struct pci_dev *dev,
+		       struct error *err)
+{
+	uint64_t next = bus->next_bar;
+
+	for (unsigned int i = 0; i < PCI_BARS; i++) {
+		struct pci_bar *b = &dev->bar[i];
+
+		if (!b->size)
+			continue;
+		/* Pages of their own: an engine maps and traps whole pages. */
+		b->home = ALIGN_UP(next, MAX(b->size, 4 * KIB));
+		next = b->home + b->size;
+		if (next > MMIO32_END)
+			return error_set(err, -ENOSPC,
+					 "PCI memory window is full");
+		bar_set_address(dev, i, b->home);
+	}
+	bus->next_bar = next;
+	return 0;
+}
+
+static int find_slot(struct pci_bus *bus)
+{
+	for (unsigned int slot = 1; slot < PCI_SLOTS; slot++) {
+		unsigned int fn = 0;
+
+		while (fn < PCI_FUNCTIONS &&
+		       !bus->devs[slot * PCI_FUNCTIONS + fn])
+			fn++;
+		if (fn == PCI_FUNCTIONS)
+			return slot;
+	}
+	return -ENOSPC;
+}
+
+/* PCI 6.2.1: bit 7 of the header type in every function of such a device. */
+static void mark_multifunction(struct pci_bus *bus, unsigned int slot)
+{
+	struct pci_dev **fns = &bus->devs[slot * PCI_FUNCTIONS];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++)
+		n += fns[i] != NULL;
+	for (unsigned int i = 0; i < PCI_FUNCTIONS && n > 1; i++) {
+		if (fns[i]) {
+			fns[i]->config[PCI_HEADER_TYPE] |= 0x80;
+			fns[i]->reset_value[PCI_HEADER_TYPE] |= 0x80;
+		}
+	}
+}
+
+int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
+	     unsigned int function, struct error *err)
+{
+	int r = slot ? (int)slot : find_slot(bus);
+
+	if (r < 0)
+		return error_set(err, r, "no free PCI slot");
+	if (r >= PCI_SLOTS || function >= PCI_FUNCTIONS)
+		return error_set(err, -EINVAL, "no PCI address %02x.%x", r,
+				 function);
+	slot = r;
+	if (bus->devs[slot * PCI_FUNCTIONS + function])
+		return error_set(err, -EEXIST,
+				 "PCI address %02x.%x is taken", slot,
+				 function);
+	r = assign_bars(bus, dev, err);
+	if (r < 0)
+		return r;
+
+	dev->bus = bus;
+	dev->slot = slot;
+	dev->function = function;
+	memcpy(dev->reset_value, dev->config, sizeof(dev->config));
+	bus->devs[slot * PCI_FUNCTIONS + function] = dev;
+	mark_multifunction(bus, slot);
+	return 0;
+}
+
+void pci_for_each(struct pci_bus *bus,
+		  void (*fn)(struct pci_dev *dev, void *arg), void *arg)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(bus->devs); i++) {
+		if (bus->devs[i])
+			fn(bus->devs[i], arg);
+	}
+}
+
+/* The bus */
+
+/* Nothing but an identity and, read-only, where ECAM is (as PCIEXBAR). */
+static void host_bridge_plug(struct pci_bus *bus)
+{
+	static const struct pci_ops host_ops = { 0 };
+	static const struct pci_id host_id = {
+		.vendor = 0x8086,
+		.device = 0x29c0,
+		.subsystem_vendor = 0x1af4,
+		.subsystem = 0x1100,
+		.class_code = 0x060000, /* PCI D.7: host bridge */
+	};
+	enum { PCIEXBAR = 0x60, PCIEXBAR_ENABLE = 1 };
+	struct pci_dev *dev = &bus->host;
+
+	pci_dev_init(dev, &host_ops, &host_id);
+	pci_set32(dev->config + PCIEXBAR, ECAM_BASE | PCIEXBAR_ENABLE);
+	memcpy(dev->reset_value, dev->config, sizeof(dev->config));
+	dev->bus = bus;
+	bus->devs[0] = dev;
+}
+
+int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
+		   struct error *err)
+{
+	struct pci_bus *bus = xcalloc(1, sizeof(*bus));
+	int r;
+
+	bus->m = m;
+	bus->next_bar = MMIO32_BASE;
+	pthread_mutex_init(&bus->lock, NULL);
+	host_bridge_plug(bus);
+
+	r = bus_add(m->mmio, ECAM_BASE, ECAM_SIZE, &ecam_ops, bus);
+	if (r < 0) {
+		error_set(err, r, "cannot map PCI configuration space: %m");
+		goto fail;
+	}
+	r = bus_add(m->ports, CF8_BASE, CF8_SIZE, &cf8_ops, bus);
+	if (r < 0) {
+		error_set(err, r, "cannot claim ports 0xcf8-0xcff: %m");
+		goto fail_ecam;
+	}
+	*ret_bus = bus;
+	return 0;
+
+fail_ecam:
+	bus_remove(m->mmio, ECAM_BASE);
+fail:
+	pthread_mutex_destroy(&bus->lock);
+	free(bus);
+	return r;
+}
+
+static void dev_reset(struct pci_dev *dev, void *arg)
+{
+	if (dev->ops->reset)
+		dev->ops->reset(dev);
+	memcpy(dev->config, dev->reset_value, sizeof(dev->config));
+	update_bars(dev);
+	if (dev->ops->config_written)
+		dev->ops->config_written(dev, 0, PCI_CONFIG_SIZE);
+}
+
+void pci_bus_reset(struct pci_bus *bus)
+{
+	pthread_mutex_lock(&bus->lock);
+	pci_for_each(bus, dev_reset, NULL);
+	bus->address = 0;
+	pthread_mutex_unlock(&bus->lock);
+}
+
+static void dev_destroy(struct pci_dev *dev, void *arg)
+{
+	for (unsigned int i = 0; i < PCI_BARS; i++)
+		bar_unmap(dev, i);
+	if (dev->ops->destroy)
+		dev->ops->destroy(dev);
+}
+
+void pci_bus_destroy(struct pci_bus *bus)
+{
+	if (!bus)
+		return;
+	pci_for_each(bus, dev_destroy, NULL);
+	bus_remove(bus->m->mmio, ECAM_BASE);
+	bus_remove(bus->m->ports, CF8_BASE);
+	pthread_mutex_destroy(&bus->lock);
+	free(bus);
+}

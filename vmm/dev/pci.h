@@ -1,0 +1,118 @@
+/*
+ * vmm/dev/pci.h -- PCI bus 0: configuration space, BARs, slots.
+ *
+ * Cited as "PCI": PCI Local Bus Specification 3.0; "PCIe": PCI Express Base
+ * Specification 4.0.
+ *
+ * A device fills struct pci_dev with pci_dev_init(), pci_add_cap() and
+ * pci_set_bar(), then plugs it.  The bus gives every BAR an address in the
+ * window below 4 GiB, so that a kernel without firmware finds them assigned;
+ * the guest may move them.
+ */
+#ifndef VMM_DEV_PCI_H
+#define VMM_DEV_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bus_ops;
+struct machine;
+struct pci_bus;
+struct pci_dev;
+struct error;
+
+enum {
+	PCI_BARS = 6,
+	PCI_CONFIG_SIZE = 256, /* conventional part, where our devices live */
+	PCI_ECAM_SIZE = 4096,
+	PCI_SLOTS = 32,
+	PCI_FUNCTIONS = 8,
+};
+
+/* Hooks run on the vCPU's thread with the bus locked; each may be NULL. */
+struct pci_ops {
+	/* Before the guest reads: bring these bytes of config up to date. */
+	void (*config_read)(struct pci_dev *dev, unsigned int reg,
+			    unsigned int size);
+	/* After a write went through the masks. */
+	void (*config_written)(struct pci_dev *dev, unsigned int reg,
+			       unsigned int size);
+	/* A BAR appeared at addr in the memory map, or left it. */
+	void (*bar_mapped)(struct pci_dev *dev, unsigned int bar,
+			   uint64_t addr, bool mapped);
+	/* The machine resets (vCPUs are stopped). */
+	void (*reset)(struct pci_dev *dev);
+	/* The bus goes away: free the device. */
+	void (*destroy)(struct pci_dev *dev);
+};
+
+struct pci_bar {
+	uint64_t size; /* 0: none; a power of two */
+	bool is_64;
+	const struct bus_ops *ops;
+	void *arg;
+	uint64_t home; /* what the VMM assigned */
+	uint64_t addr; /* where it is mapped now */
+	bool mapped;
+};
+
+struct pci_dev {
+	const struct pci_ops *ops;
+	struct pci_bus *bus; /* NULL: not plugged */
+	unsigned int slot, function;
+	uint8_t config[PCI_CONFIG_SIZE];
+	uint8_t wmask[PCI_CONFIG_SIZE];	 /* bits the guest may change */
+	uint8_t reset_value[PCI_CONFIG_SIZE];
+	unsigned int cap_end; /* first free byte for capabilities */
+	unsigned int last_cap;
+	struct pci_bar bar[PCI_BARS];
+};
+
+struct pci_id {
+	uint16_t vendor, device, subsystem_vendor, subsystem;
+	uint32_t class_code; /* 24 bits: class, subclass, interface */
+	uint8_t revision;
+};
+
+/* Host bridge in slot 0; ECAM on m->mmio, ports 0xcf8-0xcff on m->ports. */
+int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
+		   struct error *err);
+void pci_bus_destroy(struct pci_bus *bus); /* and every device on it */
+void pci_bus_reset(struct pci_bus *bus);
+struct machine *pci_bus_machine(const struct pci_bus *bus);
+
+void pci_dev_init(struct pci_dev *dev, const struct pci_ops *ops,
+		  const struct pci_id *id);
+
+/*
+ * Reserves len bytes (header included) and links the capability into the
+ * list; returns its offset.  The body is zero and read-only until the caller
+ * fills config and wmask.
+ */
+unsigned int pci_add_cap(struct pci_dev *dev, uint8_t id, unsigned int len);
+
+/* A memory BAR; a 64-bit one takes bar + 1 as well. */
+void pci_set_bar(struct pci_dev *dev, unsigned int bar, uint64_t size,
+		 bool is_64, const struct bus_ops *ops, void *arg);
+
+/* slot 0: the next free one.  The device stays the caller's on failure. */
+int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
+	     unsigned int function, struct error *err);
+
+/* Visits every device, in slot order. */
+void pci_for_each(struct pci_bus *bus,
+		  void (*fn)(struct pci_dev *dev, void *arg), void *arg);
+
+/* Little-endian fields of config and wmask. */
+void pci_set16(uint8_t *at, uint16_t value);
+void pci_set32(uint8_t *at, uint32_t value);
+uint16_t pci_get16(const uint8_t *at);
+uint32_t pci_get32(const uint8_t *at);
+
+/* One guest access to configuration space; any reg and size. */
+uint32_t pci_config_read(struct pci_bus *bus, unsigned int devfn,
+			 unsigned int reg, unsigned int size);
+void pci_config_write(struct pci_bus *bus, unsigned int devfn,
+		      unsigned int reg, uint32_t value, unsigned int size);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * vmm/virtio/devices.h -- the machine's virtio devices, from outside.
+ */
+#ifndef VMM_VIRTIO_DEVICES_H
+#define VMM_VIRTIO_DEVICES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct machine;
+struct vmm_spec;
+struct error;
+
+/*
+ * Makes what the spec asks for and puts it on m->pci, which owns it (and is
+ * created before, destroyed and reset with the bus).  Descriptors stay the
+ * spec's.
+ */
+int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
+		       struct error *err);
+
+/* One kind of device each; used by virtio_add_devices() and by tests. */
+int virtio_rng_add(struct machine *m, int fd, struct error *err);
+
+#endif

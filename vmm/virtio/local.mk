@@ -1,0 +1,16 @@
+# vmm/virtio/local.mk -- PCI and virtio, part of libvmm.
+vmm_libvmm_la_SOURCES += \
+	vmm/dev/msix.c \
+	vmm/dev/msix.h \
+	vmm/dev/pci.c \
+	vmm/dev/pci.h \
+	%D%/devices.c \
+	%D%/devices.h \
+	%D%/iothread.c \
+	%D%/iothread.h \
+	%D%/pci.c \
+	%D%/rng.c \
+	%D%/virtio.c \
+	%D%/virtio.h \
+	%D%/virtqueue.c \
+	$(NULL)
