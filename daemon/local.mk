@@ -38,3 +38,5 @@ sbin_PROGRAMS += %D%/vireod
 	$(CAPNG_LIBS) \
 	-lpthread \
 	$(NULL)
+
+include daemon/server.mk

@@ -12,8 +12,15 @@ struct error;
 
 enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN };
 
+/*
+ * Reads what is needed of the host (/proc, /sys): before the process gives up
+ * opening files.
+ */
 int server_create(struct sd_event *loop, struct server **ret_server,
 		  struct error *err);
+/* Members of this group may use the read-write socket, beside root. */
+int server_allow_group(struct server *server, unsigned int gid,
+		       struct error *err);
 /* fd: listening, non-blocking; the server takes it over. */
 int server_listen(struct server *server, int fd, enum server_socket kind,
 		  struct error *err);

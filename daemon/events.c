@@ -1,0 +1,205 @@
+/*
+ * daemon/events.c -- what a client asked to be told, and telling it.
+ *
+ * Newer clients register with a callback id, which each message repeats; the
+ * two older registrations get messages without one.  Every domain event is
+ * accepted; those that never happen here are never sent.
+ */
+#include <string.h>
+
+#define VIR_ENUM_SENTINELS /* the number of each kind of event */
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "base/error.h"
+#include "daemon/domain.h"
+#include "daemon/events.h"
+#include "daemon/session.h"
+#include "rpc/procs.h"
+
+static const struct {
+	const char *name;
+	int count;
+} classes[] = {
+	[EVENT_DOMAIN] = { "domain", VIR_DOMAIN_EVENT_ID_LAST },
+	[EVENT_NETWORK] = { "network", VIR_NETWORK_EVENT_ID_LAST },
+	[EVENT_POOL] = { "storage pool", VIR_STORAGE_POOL_EVENT_ID_LAST },
+	[EVENT_NODEDEV] = { "node device", VIR_NODE_DEVICE_EVENT_ID_LAST },
+	[EVENT_SECRET] = { "secret", VIR_SECRET_EVENT_ID_LAST },
+};
+
+int events_subscribe(struct session *s, enum event_class class, int event,
+		     const char *uuid, int *ret_id, struct error *err)
+{
+	struct subscription *sub;
+
+	if (event < 0 || event >= classes[class].count)
+		return error_virt(err, VIR_ERR_INTERNAL_ERROR,
+				  "unsupported %s event ID %d",
+				  classes[class].name, event);
+	if (s->n_subscriptions == SESSION_SUBSCRIPTIONS_MAX)
+		return error_virt(err, VIR_ERR_OPERATION_FAILED,
+				  "too many event callbacks on one connection");
+	sub = xcalloc(1, sizeof(*sub));
+	sub->class = class;
+	sub->event = event;
+	if (uuid) {
+		sub->filter = true;
+		memcpy(sub->uuid, uuid, UUID_LEN);
+	}
+	if (ret_id)
+		*ret_id = sub->id = ++s->last_callback;
+	sub->next = s->subscriptions;
+	s->subscriptions = sub;
+	s->n_subscriptions++;
+	return 0;
+}
+
+static void events_remove(struct session *s, struct subscription **p)
+{
+	struct subscription *sub = *p;
+
+	*p = sub->next;
+	s->n_subscriptions--;
+	free(sub);
+}
+
+int events_unsubscribe(struct session *s, enum event_class class, int id,
+		       struct error *err)
+{
+	struct subscription **p = &s->subscriptions;
+
+	while (*p && ((*p)->class != class || (*p)->id != id || !(*p)->id))
+		p = &(*p)->next;
+	if (!*p)
+		return error_virt(err, VIR_ERR_INTERNAL_ERROR,
+				  "%s event callback %d not registered",
+				  classes[class].name, id);
+	events_remove(s, p);
+	return 0;
+}
+
+int events_unsubscribe_old(struct session *s, int event, struct error *err)
+{
+	struct subscription **p = &s->subscriptions;
+
+	while (*p && ((*p)->class != EVENT_DOMAIN || (*p)->event != event ||
+		      (*p)->id))
+		p = &(*p)->next;
+	if (!*p)
+		return error_virt(err, VIR_ERR_INTERNAL_ERROR,
+				  "domain event %d not registered", event);
+	events_remove(s, p);
+	return 0;
+}
+
+void events_forget(struct session *s)
+{
+	while (s->subscriptions)
+		events_remove(s, &s->subscriptions);
+}
+
+/* ---- telling ---- */
+
+static void tell(struct session *s, int proc, xdrproc_t type, const void *body)
+{
+	wire_header h = {
+		.prog = RPC_PROGRAM,
+		.vers = RPC_VERSION,
+		.proc = proc,
+		.type = FRAME_MESSAGE,
+		.serial = 1, /* as libvirtd has it */
+	};
+
+	session_send(s, packet_create(&h, type, body));
+}
+
+static void tell_lifecycle(struct session *s, const struct subscription *sub,
+			   const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_lifecycle m = { sub->id, { *dom, n->event, n->detail } };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_LIFECYCLE,
+		     (xdrproc_t)xdr_wire_cb_lifecycle, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_LIFECYCLE,
+		     (xdrproc_t)xdr_wire_ev_lifecycle, &m.msg);
+}
+
+static void tell_reboot(struct session *s, const struct subscription *sub,
+			const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_dom m = { sub->id, *dom };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_REBOOT,
+		     (xdrproc_t)xdr_wire_cb_dom, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_REBOOT, (xdrproc_t)xdr_wire_dom, dom);
+}
+
+static void tell_balloon(struct session *s, const struct subscription *sub,
+			 const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_dom_u64 m = { sub->id, *dom, n->value };
+	wire_dom_u64 old = { *dom, n->value };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_BALLOON_CHANGE,
+		     (xdrproc_t)xdr_wire_cb_dom_u64, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_BALLOON_CHANGE,
+		     (xdrproc_t)xdr_wire_dom_u64, &old);
+}
+
+static void tell_metadata(struct session *s, const struct subscription *sub,
+			  const wire_dom *dom, const struct domain_notice *n)
+{
+	char *uri = (char *)n->uri;
+	wire_cb_metadata m = { sub->id, *dom, n->type, uri ? &uri : NULL };
+
+	if (sub->id) /* younger than the registrations without ids */
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_METADATA_CHANGE,
+		     (xdrproc_t)xdr_wire_cb_metadata, &m);
+}
+
+static const struct {
+	int event;
+	void (*tell)(struct session *s, const struct subscription *sub,
+		     const wire_dom *dom, const struct domain_notice *n);
+} notices[] = {
+	[DOMAIN_NOTIFY_LIFECYCLE] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+				      tell_lifecycle },
+	[DOMAIN_NOTIFY_REBOOT] = { VIR_DOMAIN_EVENT_ID_REBOOT, tell_reboot },
+	[DOMAIN_NOTIFY_BALLOON] = { VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE,
+				    tell_balloon },
+	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
+				     tell_metadata },
+};
+
+static bool wanted(const struct subscription *sub,
+		   const struct domain_notice *n)
+{
+	return sub->class == EVENT_DOMAIN && n->kind >= 0 &&
+	       (size_t)n->kind < ARRAY_SIZE(notices) &&
+	       sub->event == notices[n->kind].event &&
+	       (!sub->filter || !memcmp(sub->uuid, n->dom.uuid, UUID_LEN));
+}
+
+void events_tell(struct session *s, const struct domain_notice *n)
+{
+	wire_dom dom = { .name = (char *)n->dom.name, .id = n->dom.id };
+	struct subscription *sub, *next;
+
+	memcpy(dom.uuid, n->dom.uuid, UUID_LEN);
+	session_ref(s);
+	for (sub = s->subscriptions; sub; sub = next) {
+		next = sub->next;
+		if (wanted(sub, n))
+			notices[n->kind].tell(s, sub, &dom, n);
+		if (s->fd < 0)
+			break; /* closed, and its subscriptions freed */
+	}
+	session_unref(s);
+}

@@ -1,0 +1,254 @@
+/*
+ * daemon/server.c -- the RPC server: sockets and the sessions they bring.
+ *
+ * Threads: the event loop's owns every struct here and in session.h.  Workers
+ * run calls and come back through workers.h, and so do the registry's notices,
+ * which arrive on any thread; so replies and events leave in the order in
+ * which they happened.
+ */
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#define LOG_MODULE "rpc"
+#include "base/log.h"
+#include "daemon/domain.h"
+#include "daemon/events.h"
+#include "daemon/hostinfo.h"
+#include "daemon/server_priv.h"
+#include "daemon/session.h"
+
+struct listener {
+	struct listener *next;
+	struct server *server;
+	enum server_socket kind;
+	int fd;
+	sd_event_source *source;
+};
+
+/* ---- accepting ---- */
+
+static void server_set_accepting(struct server *server, bool on)
+{
+	for (struct listener *l = server->listeners; l; l = l->next)
+		(void)sd_event_source_set_enabled(l->source, on ? SD_EVENT_ON
+								: SD_EVENT_OFF);
+}
+
+static bool user_has_too_many(const struct server *server,
+			      const struct peer *peer)
+{
+	unsigned int n = 0;
+
+	if (!peer->uid)
+		return false;
+	for (struct session *s = server->sessions; s; s = s->next)
+		n += s->peer.uid == peer->uid;
+	return n >= SERVER_SESSIONS_PER_USER_MAX;
+}
+
+static int server_admit(struct listener *l, int fd, struct error *err)
+{
+	struct peer peer;
+	int r = peer_read(fd, &peer, err);
+
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	if (!access_connect(&peer, l->kind, &l->server->groups) ||
+	    user_has_too_many(l->server, &peer)) {
+		error_set(err, -EACCES, "uid %u may not connect%s",
+			  (unsigned int)peer.uid,
+			  user_has_too_many(l->server, &peer) ? " so often"
+							      : "");
+		peer_finish(&peer);
+		fd_close(fd);
+		return -EACCES;
+	}
+	return session_create(l->server, fd, l->kind, &peer, err);
+}
+
+static int on_accept(sd_event_source *source, int fd, uint32_t events,
+		     void *arg)
+{
+	struct listener *l = arg;
+	struct error err = { 0 };
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (client < 0) {
+		/* Out of descriptors: wait until a session ends. */
+		if (errno == EMFILE || errno == ENFILE)
+			server_set_accepting(l->server, false);
+		return 0;
+	}
+	if (server_admit(l, client, &err) < 0)
+		log_warn("%s", err.message);
+	if (l->server->n_sessions >= SERVER_SESSIONS_MAX)
+		server_set_accepting(l->server, false);
+	return 0;
+}
+
+void server_session_gone(struct server *server)
+{
+	if (!server->stopping)
+		server_set_accepting(server, true);
+}
+
+int server_listen(struct server *server, int fd, enum server_socket kind,
+		  struct error *err)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+	int r;
+
+	l->server = server;
+	l->kind = kind;
+	l->fd = fd;
+	r = sd_event_add_io(server->loop, &l->source, fd, EPOLLIN, on_accept,
+			    l);
+	if (r < 0) {
+		fd_close(fd);
+		free(l);
+		return error_set(err, r, "cannot watch a socket: %m");
+	}
+	l->next = server->listeners;
+	server->listeners = l;
+	return 0;
+}
+
+int server_allow_group(struct server *server, unsigned int gid,
+		       struct error *err)
+{
+	struct access_groups *g = &server->groups;
+
+	if (g->n == ARRAY_SIZE(g->gids))
+		return error_set(err, -ENOSPC, "too many groups");
+	g->gids[g->n++] = gid;
+	return 0;
+}
+
+/* ---- notices ---- */
+
+struct watched {
+	struct watched *next;
+	struct server *server;
+	struct registry *reg;
+};
+
+struct notice_work {
+	struct work work;
+	const struct watched *from;
+	struct domain_notice notice;
+	char *uri;
+};
+
+static void notice_done(struct work *work)
+{
+	struct notice_work *w = container_of(work, struct notice_work, work);
+	struct session *s, *next;
+
+	for (s = w->from->server->sessions; s; s = next) {
+		next = s->next;
+		if (s->reg == w->from->reg)
+			events_tell(s, &w->notice);
+	}
+	free(w->uri);
+	free(w);
+}
+
+/* On any thread. */
+static void on_notice(void *arg, const struct domain_notice *n)
+{
+	const struct watched *from = arg;
+	struct notice_work *w = xcalloc(1, sizeof(*w));
+
+	w->work.done = notice_done;
+	w->from = from;
+	w->notice = *n;
+	w->notice.uri = w->uri = xstrdup(n->uri);
+	workers_post(from->server->workers, &w->work);
+}
+
+void server_watch_registry(struct server *server, struct registry *reg)
+{
+	struct watched *w;
+
+	for (w = server->watched; w; w = w->next)
+		if (w->reg == reg)
+			return;
+	w = xcalloc(1, sizeof(*w));
+	w->server = server;
+	w->reg = reg;
+	w->next = server->watched;
+	server->watched = w;
+	registry_subscribe(reg, on_notice, w);
+}
+
+static void server_unwatch_all(struct server *server)
+{
+	for (struct watched *w = server->watched; w; w = w->next)
+		registry_subscribe(w->reg, NULL, NULL);
+}
+
+static void server_free_watched(struct server *server)
+{
+	struct watched *w, *next;
+
+	for (w = server->watched; w; w = next) {
+		next = w->next;
+		free(w);
+	}
+}
+
+/* ---- life and death ---- */
+
+int server_create(struct sd_event *loop, struct server **ret_server,
+		  struct error *err)
+{
+	struct server *server = xcalloc(1, sizeof(*server));
+	int r;
+
+	server->loop = sd_event_ref(loop);
+	r = hostinfo_gather(&server->host, err);
+	if (r >= 0)
+		r = workers_create(loop, &server->workers, err);
+	if (r < 0) {
+		server_destroy(server);
+		return r;
+	}
+	*ret_server = server;
+	return 0;
+}
+
+static void server_close_listeners(struct server *server)
+{
+	struct listener *l, *next;
+
+	for (l = server->listeners; l; l = next) {
+		next = l->next;
+		sd_event_source_disable_unref(l->source);
+		fd_close(l->fd);
+		free(l);
+	}
+	server->listeners = NULL;
+}
+
+void server_destroy(struct server *server)
+{
+	if (!server)
+		return;
+	server->stopping = true;
+	server_close_listeners(server);
+	if (server->workers) {
+		workers_drain(server->workers);
+		while (server->sessions)
+			session_close(server->sessions, "the daemon stops");
+		workers_drain(server->workers);
+		server_unwatch_all(server);
+		workers_destroy(server->workers);
+	}
+	server_free_watched(server);
+	hostinfo_free(server->host);
+	sd_event_unref(server->loop);
+	free(server);
+}

@@ -1,0 +1,61 @@
+# daemon/server.mk -- the RPC server, in a library so that tests can link it.
+daemon_made = \
+	%D%/handlers-gen.c \
+	%D%/handlers-gen.h \
+	$(NULL)
+BUILT_SOURCES += $(daemon_made)
+CLEANFILES += $(daemon_made)
+
+%D%/handlers-gen.c: $(RPC_PROCS) $(RPC_AWK)
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+		$(AWK) -v out=handlers -f $(RPC_AWK) $(RPC_PROCS) > $@.tmp && \
+		mv $@.tmp $@
+
+%D%/handlers-gen.h: $(RPC_PROCS) $(RPC_AWK)
+	$(AM_V_GEN)$(MKDIR_P) %D% && \
+		$(AWK) -v out=prototypes -f $(RPC_AWK) $(RPC_PROCS) > \
+			$@.tmp && mv $@.tmp $@
+
+noinst_LTLIBRARIES += %D%/libserver.la
+%C%_libserver_la_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(TIRPC_CFLAGS) \
+	$(LIBVIRT_CFLAGS)
+%C%_libserver_la_LIBADD = rpc/librpc.la $(SYSTEMD_LIBS) -lpthread
+nodist_%C%_libserver_la_SOURCES = \
+	%D%/handlers-gen.c \
+	%D%/handlers-gen.h \
+	$(NULL)
+%C%_libserver_la_SOURCES = \
+	%D%/access.c \
+	%D%/access.h \
+	%D%/dispatch.c \
+	%D%/dispatch.h \
+	%D%/events.c \
+	%D%/events.h \
+	%D%/handlers_connect.c \
+	%D%/handlers_domain.c \
+	%D%/handlers_domain_info.c \
+	%D%/handlers_event.c \
+	%D%/handlers_interface.c \
+	%D%/handlers_network.c \
+	%D%/handlers_node.c \
+	%D%/handlers_nodedev.c \
+	%D%/handlers_nwfilter.c \
+	%D%/handlers_secret.c \
+	%D%/handlers_snapshot.c \
+	%D%/handlers_stats.c \
+	%D%/handlers_storage.c \
+	%D%/hostinfo.c \
+	%D%/hostinfo.h \
+	%D%/reply.c \
+	%D%/reply.h \
+	%D%/server.c \
+	%D%/server.h \
+	%D%/server_priv.h \
+	%D%/session.c \
+	%D%/session.h \
+	%D%/stream.c \
+	%D%/stream.h \
+	%D%/stream_console.c \
+	%D%/workers.c \
+	%D%/workers.h \
+	$(NULL)

@@ -1,0 +1,256 @@
+/*
+ * daemon/stream.c -- streams: bytes between a client and a descriptor.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <libvirt/virterror.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "daemon/server_priv.h"
+#include "daemon/session.h"
+#include "daemon/stream.h"
+
+/* What may wait for a descriptor that takes nothing: a console left alone. */
+enum { STREAM_PENDING_MAX = 4 * 1024 * 1024 };
+
+struct stream {
+	struct stream *next;
+	struct session *session;
+	wire_header header; /* of its packets, apart from status */
+	int fd;
+	sd_event_source *io;
+	struct buf pending; /* from the client, for fd */
+	size_t written;	    /* of pending */
+	bool ended;	    /* fd gave end of file */
+	bool finishing;	    /* the client said OK; pending comes first */
+};
+
+static void stream_send(struct stream *st, int status, const void *data,
+			size_t len)
+{
+	wire_header h = st->header;
+
+	h.status = status;
+	session_send(st->session, packet_create_raw(&h, data, len));
+}
+
+static void stream_free(struct stream *st)
+{
+	sd_event_source_disable_unref(st->io);
+	fd_close(st->fd);
+	buf_free(&st->pending);
+	free(st);
+}
+
+static void stream_unlink(struct stream *st)
+{
+	struct stream **p = &st->session->streams;
+
+	while (*p != st)
+		p = &(*p)->next;
+	*p = st->next;
+	st->session->n_streams--;
+}
+
+/* Ends a stream with the confirmation that the client waits for. */
+static void stream_confirm(struct stream *st)
+{
+	stream_unlink(st);
+	stream_send(st, FRAME_OK, NULL, 0);
+	stream_free(st);
+}
+
+static void stream_fail(struct stream *st, const char *why)
+{
+	struct error err = { .code = VIR_ERR_OPERATION_FAILED,
+			     .domain = VIR_FROM_STREAMS };
+
+	snprintf(err.message, sizeof(err.message), "%s", why);
+	stream_unlink(st);
+	session_send_error(st->session, &st->header, &err, 0);
+	stream_free(st);
+}
+
+static void stream_update_io(struct stream *st)
+{
+	uint32_t events = 0;
+
+	if (!st->ended && st->session->out_bytes < SESSION_OUT_HIGH)
+		events |= EPOLLIN;
+	if (st->written < st->pending.len)
+		events |= EPOLLOUT;
+	(void)sd_event_source_set_io_events(st->io, events);
+	/* A hang-up is reported whatever was asked for, so do not ask. */
+	(void)sd_event_source_set_enabled(st->io,
+					  events ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
+void stream_update(struct session *s)
+{
+	for (struct stream *st = s->streams; st; st = st->next)
+		stream_update_io(st);
+}
+
+/* ---- towards the client ---- */
+
+static void stream_end_of_file(struct stream *st)
+{
+	st->ended = true;
+	stream_send(st, FRAME_CONTINUE, NULL, 0);
+}
+
+static void stream_read(struct stream *st)
+{
+	_cleanup_free_ char *data = xmalloc(STREAM_CHUNK_MAX);
+	ssize_t n = read(st->fd, data, STREAM_CHUNK_MAX);
+
+	if (n > 0)
+		stream_send(st, FRAME_CONTINUE, data, n);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		stream_end_of_file(st); /* EIO: a pty whose far side closed */
+}
+
+/* ---- towards the descriptor ---- */
+
+/* Returns false when the stream is no more. */
+static bool stream_write(struct stream *st)
+{
+	ssize_t n;
+
+	while (st->written < st->pending.len) {
+		n = write(st->fd, st->pending.data + st->written,
+			  st->pending.len - st->written);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return true;
+		if (n < 0) {
+			stream_fail(st, "cannot write to the stream: its far "
+					"side is gone");
+			return false;
+		}
+		st->written += n;
+	}
+	st->pending.len = st->written = 0;
+	if (!st->finishing)
+		return true;
+	stream_confirm(st);
+	return false;
+}
+
+static bool stream_add(struct stream *st, const struct frame *f)
+{
+	if (st->written) {
+		struct buf rest = { 0 };
+
+		buf_add(&rest, st->pending.data + st->written,
+			st->pending.len - st->written);
+		buf_free(&st->pending);
+		st->pending = rest;
+		st->written = 0;
+	}
+	if (st->pending.len + f->len > STREAM_PENDING_MAX) {
+		stream_fail(st, "nothing reads the stream's far side");
+		return false;
+	}
+	buf_add(&st->pending, f->body, f->len);
+	return stream_write(st);
+}
+
+static bool stream_take(struct stream *st, const struct frame *f)
+{
+	if (f->header.type == FRAME_STREAM_HOLE) {
+		stream_fail(st, "the stream was not opened as sparse");
+		return false;
+	}
+	switch (f->header.status) {
+	case FRAME_CONTINUE:
+		return stream_add(st, f);
+	case FRAME_OK:
+		st->finishing = true;
+		return stream_write(st);
+	default: /* abort: the client waits for no data any more */
+		stream_confirm(st);
+		return false;
+	}
+}
+
+void stream_input(struct session *s, const struct frame *f)
+{
+	struct stream *st = s->streams;
+
+	while (st && (st->header.proc != f->header.proc ||
+		      st->header.serial != f->header.serial))
+		st = st->next;
+	if (st && !st->finishing && stream_take(st, f))
+		stream_update_io(st);
+}
+
+/* ---- life and death ---- */
+
+static int on_stream_io(sd_event_source *source, int fd, uint32_t events,
+			void *arg)
+{
+	struct stream *st = arg;
+	struct session *s = session_ref(st->session);
+	wire_header h = st->header;
+
+	if ((events & EPOLLOUT) && !stream_write(st))
+		goto out;
+	if (!st->ended && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) &&
+	    s->out_bytes < SESSION_OUT_HIGH)
+		stream_read(st);
+	/* Sending may have closed the session, and every stream with it. */
+	for (st = s->streams; st; st = st->next)
+		if (st->header.serial == h.serial && st->header.proc == h.proc)
+			stream_update_io(st);
+out:
+	session_unref(s);
+	return 0;
+}
+
+int stream_open(struct session *s, const wire_header *call, int fd,
+		struct error *err)
+{
+	struct stream *st;
+	int r;
+
+	if (s->n_streams == SESSION_STREAMS_MAX || s->fd < 0) {
+		fd_close(fd);
+		return error_virt(err, VIR_ERR_OPERATION_FAILED,
+				  "too many streams on one connection");
+	}
+	st = xcalloc(1, sizeof(*st));
+	st->session = s;
+	st->fd = fd;
+	st->header = *call;
+	st->header.type = FRAME_STREAM;
+	r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno
+								    : 0;
+	if (!r)
+		r = sd_event_add_io(s->server->loop, &st->io, fd, EPOLLIN,
+				    on_stream_io, st);
+	if (r < 0) {
+		stream_free(st);
+		return error_set(err, r, "cannot watch the stream: %m");
+	}
+	st->next = s->streams;
+	s->streams = st;
+	s->n_streams++;
+	return 0;
+}
+
+void stream_close_all(struct session *s)
+{
+	struct stream *st, *next;
+
+	for (st = s->streams; st; st = next) {
+		next = st->next;
+		stream_free(st);
+	}
+	s->streams = NULL;
+	s->n_streams = 0;
+}

@@ -1,0 +1,31 @@
+/*
+ * daemon/workers.h -- threads that run what may block, and the way back to
+ * the event loop.
+ *
+ * A work item's run() is called on a worker, then its done() on the loop.
+ * Items that are posted skip the worker: that is how any thread gets something
+ * done on the loop.  done() calls happen in the order in which run() ended or
+ * workers_post() was called.
+ */
+#ifndef DAEMON_WORKERS_H
+#define DAEMON_WORKERS_H
+
+struct workers;
+struct sd_event;
+struct error;
+
+struct work {
+	struct work *next;
+	void (*run)(struct work *work);
+	void (*done)(struct work *work); /* may free it */
+};
+
+int workers_create(struct sd_event *loop, struct workers **ret_workers,
+		   struct error *err);
+void workers_submit(struct workers *w, struct work *work);
+void workers_post(struct workers *w, struct work *work);
+/* Lets what was submitted end, and calls every done(). */
+void workers_drain(struct workers *w);
+void workers_destroy(struct workers *w);
+
+#endif
