@@ -49,4 +49,11 @@ int store_domain_each(struct store *store,
 		      void (*fn)(void *arg, const struct store_domain *d),
 		      void *arg, struct error *err);
 
+/* Small facts about the daemon itself, such as the host's last boot.  The
+ * value is the caller's to free; NULL, with no error, when never set. */
+int store_fact_get(struct store *store, const char *key, char **ret_value,
+		   struct error *err);
+int store_fact_set(struct store *store, const char *key, const char *value,
+		   struct error *err);
+
 #endif

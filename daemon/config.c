@@ -1,0 +1,397 @@
+/*
+ * daemon/config.c -- the calls that change what a domain is: define, undefine,
+ * rename, autostart, memory.  (What it does: control.c.)
+ *
+ * A definition is changed on a copy; the copy is stored, and only then takes
+ * the place of the old one.
+ */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "daemon/registry.h"
+
+static int parse_flags(bool validate)
+{
+	return validate ? DOMAIN_PARSE_VALIDATE : 0;
+}
+
+int config_parse(struct registry *reg, const char *xml, bool validate,
+		 struct domain_def **ret_def, struct error *err)
+{
+	const struct loaded_driver *l;
+	struct domain_def *def;
+	bool is_test;
+	int r = domain_def_parse(xml, parse_flags(validate), &def, err);
+
+	if (r < 0)
+		return r;
+	is_test = def->virt == DOM_VIRT_TEST;
+	if (strlen(def->name) >= sizeof(((struct domain_ref *)NULL)->name))
+		r = error_virt(err, VIR_ERR_XML_ERROR,
+			       "domain name of %zu bytes is too long, at most "
+			       "255 are possible",
+			       strlen(def->name));
+	else if (is_test != (reg->kind == REGISTRY_TEST))
+		r = error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+			       "domain type '%s' is not available at '%s'",
+			       is_test ? "test" : "other than test",
+			       reg->path);
+	else if (!(l = driver_for(def->virt, err)))
+		r = -EOPNOTSUPP;
+	else if (l->driver->check)
+		r = l->driver->check(def, err);
+	if (r < 0) {
+		domain_def_free(def);
+		return r;
+	}
+	*ret_def = def;
+	return 0;
+}
+
+/* Takes def over when it succeeds. */
+int config_replace(struct dom_obj *obj, struct domain_def *def,
+		   struct error *err)
+{
+	_cleanup_free_ char *xml = domain_def_format(def, DOMAIN_FORMAT_SECURE);
+	struct store_domain row = {
+		.name = def->name,
+		.xml = xml,
+		.autostart = obj->autostart,
+	};
+	struct domain_def *old;
+	int r;
+
+	memcpy(row.uuid, obj->d.uuid, UUID_LEN);
+	r = store_domain_define(obj->reg->store, &row, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&obj->reg->lock);
+	old = obj->config;
+	obj->config = def;
+	obj->hidden = false;
+	obj->updated = obj->active;
+	pthread_mutex_unlock(&obj->reg->lock);
+	domain_def_free(old);
+	return 0;
+}
+
+static int define(struct dom_obj *obj, struct domain_def *def,
+		  struct error *err)
+{
+	bool added = !obj->config;
+	int r = config_replace(obj, def, err);
+
+	if (r == 0)
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_DEFINED,
+				 added ? (int)VIR_DOMAIN_EVENT_DEFINED_ADDED :
+					 (int)VIR_DOMAIN_EVENT_DEFINED_UPDATED);
+	return r;
+}
+
+int domain_define(struct registry *reg, const char *xml, unsigned int flags,
+		  struct domain_ref *ret, struct error *err)
+{
+	struct domain_def *def;
+	struct dom_obj *obj;
+	int r = check_flags(flags, VIR_DOMAIN_DEFINE_VALIDATE, __func__, err);
+
+	if (r < 0)
+		return r;
+	r = config_parse(reg, xml, flags & VIR_DOMAIN_DEFINE_VALIDATE, &def,
+			 err);
+	if (r < 0)
+		return r;
+	r = obj_claim(reg, def, "define", &obj, err);
+	if (r < 0) {
+		domain_def_free(def);
+		return r;
+	}
+	r = define(obj, def, err);
+	if (r == 0)
+		obj_ref_fill(obj, ret);
+	else
+		domain_def_free(def);
+	obj_unclaim(obj);
+	return r;
+}
+
+static int undefine(struct dom_obj *obj, struct error *err)
+{
+	struct registry *reg = obj->reg;
+	int r;
+
+	if (!obj->config)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot undefine transient domain");
+	r = store_domain_undefine(reg->store, obj->d.uuid, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&reg->lock);
+	domain_def_free(steal_ptr(&obj->config));
+	obj->autostart = false;
+	obj->updated = false;
+	if (!obj->active)
+		obj_remove_locked(obj);
+	pthread_mutex_unlock(&reg->lock);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_UNDEFINED,
+			 VIR_DOMAIN_EVENT_UNDEFINED_REMOVED);
+	return 0;
+}
+
+enum {
+	UNDEFINE_FLAGS = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+			 VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |
+			 VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA |
+			 VIR_DOMAIN_UNDEFINE_NVRAM |
+			 VIR_DOMAIN_UNDEFINE_KEEP_NVRAM |
+			 VIR_DOMAIN_UNDEFINE_TPM |
+			 VIR_DOMAIN_UNDEFINE_KEEP_TPM,
+};
+
+static int undefine_flags(unsigned int flags, struct error *err)
+{
+	if ((flags & VIR_DOMAIN_UNDEFINE_NVRAM) &&
+	    (flags & VIR_DOMAIN_UNDEFINE_KEEP_NVRAM))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot both keep and delete nvram");
+	if ((flags & VIR_DOMAIN_UNDEFINE_TPM) &&
+	    (flags & VIR_DOMAIN_UNDEFINE_KEEP_TPM))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot both keep and delete TPM");
+	return check_flags(flags, UNDEFINE_FLAGS, "domain_undefine", err);
+}
+
+int domain_undefine(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    unsigned int flags, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = undefine_flags(flags, err);
+
+	if (r == 0)
+		r = obj_begin(reg, uuid, "undefine", &obj, err);
+	if (r < 0)
+		return r;
+	r = undefine(obj, err);
+	obj_end(obj);
+	return r;
+}
+
+int domain_set_autostart(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 bool autostart, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = obj_begin(reg, uuid, "set-autostart", &obj, err);
+
+	if (r < 0)
+		return r;
+	if (!obj->config)
+		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
+			       "cannot set autostart for transient domain");
+	else if (obj->autostart != autostart)
+		r = store_domain_autostart(reg->store, uuid, autostart, err);
+	if (r == 0) {
+		pthread_mutex_lock(&reg->lock);
+		obj->autostart = autostart;
+		pthread_mutex_unlock(&reg->lock);
+	}
+	obj_end(obj);
+	return r;
+}
+
+/* ---- rename ---- */
+
+static int rename_check(const struct dom_obj *obj, const char *name,
+			struct error *err)
+{
+	if (obj->active)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot rename active domain");
+	if (str_eq(obj->d.name, name))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot rename domain '%s' to itself", name);
+	if (strpbrk(name, "/\n"))
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "name %s cannot contain '/' or a newline",
+				  name);
+	if (!name[0] || strlen(name) > 255)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "a domain name has 1 to 255 bytes");
+	return 0;
+}
+
+/* Keeps the new name for us while the store is written. */
+static int reserve_name(struct registry *reg, const char *name,
+			struct dom_obj **ret_place, struct error *err)
+{
+	uint8_t uuid[UUID_LEN];
+	bool taken;
+
+	uuid_generate_v4(uuid);
+	pthread_mutex_lock(&reg->lock);
+	taken = obj_find_name_locked(reg, name);
+	if (!taken) {
+		*ret_place = obj_create_locked(reg, uuid, name);
+		(*ret_place)->hidden = true;
+		(*ret_place)->job = "rename";
+	}
+	pthread_mutex_unlock(&reg->lock);
+	if (taken)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "domain with name '%s' already exists", name);
+	return 0;
+}
+
+static int store_renamed(struct dom_obj *obj, const char *name,
+			 struct error *err)
+{
+	struct domain_def *def = domain_def_copy(obj->config);
+	int r;
+
+	free(def->name);
+	def->name = xstrdup(name);
+	r = config_replace(obj, def, err);
+	if (r < 0)
+		domain_def_free(def);
+	return r;
+}
+
+static int rename_to(struct dom_obj *obj, const char *name, struct error *err)
+{
+	struct registry *reg = obj->reg;
+	struct domain_notice old = {
+		.kind = DOMAIN_NOTIFY_LIFECYCLE,
+		.event = VIR_DOMAIN_EVENT_UNDEFINED,
+		.detail = VIR_DOMAIN_EVENT_UNDEFINED_RENAMED,
+	};
+	struct dom_obj *place = NULL;
+	int r = rename_check(obj, name, err);
+
+	if (r == 0)
+		r = reserve_name(reg, name, &place, err);
+	if (r < 0)
+		return r;
+	r = store_renamed(obj, name, err);
+	if (r == 0)
+		notify(obj, &old);
+	pthread_mutex_lock(&reg->lock);
+	obj_remove_locked(place);
+	if (r == 0)
+		obj_rename_locked(obj, name);
+	pthread_mutex_unlock(&reg->lock);
+	if (r == 0)
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_DEFINED,
+				 VIR_DOMAIN_EVENT_DEFINED_RENAMED);
+	return r;
+}
+
+int domain_rename(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		  const char *name, unsigned int flags, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = check_flags(flags, 0, __func__, err);
+
+	if (r == 0)
+		r = obj_begin(reg, uuid, "rename", &obj, err);
+	if (r < 0)
+		return r;
+	if (!obj->config)
+		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
+			       "cannot rename a transient domain");
+	else
+		r = rename_to(obj, name, err);
+	obj_end(obj);
+	return r;
+}
+
+/* ---- live, config, current ---- */
+
+int config_impact(const struct dom_obj *obj, unsigned int *flags,
+		  struct error *err)
+{
+	if (!(*flags & (VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG)))
+		*flags |= obj->active ? VIR_DOMAIN_AFFECT_LIVE :
+					VIR_DOMAIN_AFFECT_CONFIG;
+	if (!obj->active && (*flags & VIR_DOMAIN_AFFECT_LIVE))
+		return run_check_active(obj, err);
+	if (!obj->config && (*flags & VIR_DOMAIN_AFFECT_CONFIG))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "transient domains do not have any "
+				  "persistent config");
+	return 0;
+}
+
+/* ---- memory ---- */
+
+static int store_memory(struct dom_obj *obj, uint64_t max, uint64_t cur,
+			struct error *err)
+{
+	struct domain_def *def = domain_def_copy(obj->config);
+	int r;
+
+	def->memory = max;
+	def->cur_memory = cur;
+	r = config_replace(obj, def, err);
+	if (r < 0)
+		domain_def_free(def);
+	return r;
+}
+
+static int set_max_memory(struct dom_obj *obj, uint64_t bytes,
+			  unsigned int flags, struct error *err)
+{
+	if (flags & VIR_DOMAIN_AFFECT_LIVE)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot resize the maximum memory on an "
+				  "active domain");
+	return store_memory(obj, bytes, MIN(bytes, obj->config->cur_memory),
+			    err);
+}
+
+static int set_cur_memory(struct dom_obj *obj, uint64_t bytes,
+			  unsigned int flags, struct error *err)
+{
+	bool live = flags & VIR_DOMAIN_AFFECT_LIVE;
+	bool config = flags & VIR_DOMAIN_AFFECT_CONFIG;
+	int r = 0;
+
+	if ((live && bytes > obj->d.live->memory) ||
+	    (config && bytes > obj->config->memory))
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "cannot set memory higher than max memory");
+	if (live)
+		r = driver_call(obj, set_balloon, bytes, err);
+	if (r == 0 && live)
+		guest_refresh_balloon(obj);
+	if (r == 0 && config)
+		r = store_memory(obj, obj->config->memory, bytes, err);
+	return r;
+}
+
+int domain_set_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      uint64_t bytes, unsigned int flags, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = check_flags(flags,
+			    VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG |
+				    VIR_DOMAIN_MEM_MAXIMUM,
+			    __func__, err);
+
+	if (r == 0 && !bytes)
+		r = error_virt(err, VIR_ERR_INVALID_ARG,
+			       "memory in domain_set_memory must not be zero");
+	if (r == 0)
+		r = obj_begin(reg, uuid, "set-memory", &obj, err);
+	if (r < 0)
+		return r;
+	r = config_impact(obj, &flags, err);
+	if (r == 0)
+		r = flags & VIR_DOMAIN_MEM_MAXIMUM ?
+			    set_max_memory(obj, bytes, flags, err) :
+			    set_cur_memory(obj, bytes, flags, err);
+	obj_end(obj);
+	return r;
+}

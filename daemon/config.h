@@ -1,0 +1,27 @@
+/*
+ * daemon/config.h -- changing definitions, for the files behind
+ * daemon/domain.h.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+
+struct dom_obj;
+struct domain_def;
+struct error;
+struct registry;
+
+/* Reads XML and asks the driver whether it can run that. */
+int config_parse(struct registry *reg, const char *xml, bool validate,
+		 struct domain_def **ret_def, struct error *err);
+
+/* Stores def, then makes it the persistent one; owns it when it succeeds. */
+int config_replace(struct dom_obj *obj, struct domain_def *def,
+		   struct error *err);
+
+/* Resolves VIR_DOMAIN_AFFECT_CURRENT; refuses what the domain has not. */
+int config_impact(const struct dom_obj *obj, unsigned int *flags,
+		  struct error *err);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * daemon/guest.c -- what a guest did by itself, as its driver tells it, with
+ * the domain's job held.
+ */
+#include <libvirt/libvirt.h>
+
+#include "daemon/registry.h"
+
+#define LOG_MODULE "domain"
+#include "base/log.h"
+
+static void guest_stopped(struct dom_obj *obj, const char *why)
+{
+	run_stop_quietly(obj);
+	if (str_eq(why, "quit"))
+		run_stopped(obj, VIR_DOMAIN_SHUTOFF_DESTROYED,
+			    VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+	else
+		run_stopped(obj, VIR_DOMAIN_SHUTOFF_SHUTDOWN,
+			    VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN);
+}
+
+/* The guest's own crash, or that of the VMM under it? */
+static bool guest_crash(const char *why)
+{
+	return str_eq(why, "crash") || str_eq(why, "panicked");
+}
+
+static void guest_crashed(struct dom_obj *obj, const char *why)
+{
+	bool guest = guest_crash(why);
+
+	if (guest)
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_CRASHED,
+				 VIR_DOMAIN_EVENT_CRASHED_PANICKED);
+	log_warn("domain '%s' crashed: %s", obj->d.name, why);
+	run_stop_quietly(obj);
+	run_stopped(obj, VIR_DOMAIN_SHUTOFF_CRASHED,
+		    guest ? VIR_DOMAIN_EVENT_STOPPED_CRASHED :
+			    VIR_DOMAIN_EVENT_STOPPED_FAILED);
+}
+
+/* on_poweroff or on_crash says preserve: the stopped machine stays. */
+static void guest_preserved(struct dom_obj *obj, bool crashed)
+{
+	if (!crashed) {
+		run_force_state(obj, VIR_DOMAIN_SHUTDOWN,
+			    VIR_DOMAIN_SHUTDOWN_UNKNOWN);
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_SHUTDOWN,
+				 VIR_DOMAIN_EVENT_SHUTDOWN_GUEST);
+		return;
+	}
+	run_force_state(obj, VIR_DOMAIN_CRASHED, VIR_DOMAIN_CRASHED_PANICKED);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_CRASHED,
+			 VIR_DOMAIN_EVENT_CRASHED_PANICKED);
+}
+
+static void guest_paused(struct dom_obj *obj, const char *why)
+{
+	int reason = VIR_DOMAIN_PAUSED_UNKNOWN;
+	int detail = VIR_DOMAIN_EVENT_SUSPENDED_PAUSED;
+
+	if (str_eq(why, "ioerror")) {
+		reason = VIR_DOMAIN_PAUSED_IOERROR;
+		detail = VIR_DOMAIN_EVENT_SUSPENDED_IOERROR;
+	} else if (str_eq(why, "watchdog")) {
+		reason = VIR_DOMAIN_PAUSED_WATCHDOG;
+		detail = VIR_DOMAIN_EVENT_SUSPENDED_WATCHDOG;
+	}
+	if (obj->state == VIR_DOMAIN_PAUSED)
+		return;
+	run_force_state(obj, VIR_DOMAIN_PAUSED, reason);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_SUSPENDED, detail);
+}
+
+static void guest_resumed(struct dom_obj *obj)
+{
+	if (obj->state == VIR_DOMAIN_RUNNING)
+		return;
+	run_force_state(obj, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_RESUMED,
+			 VIR_DOMAIN_EVENT_RESUMED_UNPAUSED);
+}
+
+static void guest_shutting_down(struct dom_obj *obj)
+{
+	if (obj->state == VIR_DOMAIN_SHUTDOWN)
+		return;
+	run_force_state(obj, VIR_DOMAIN_SHUTDOWN, VIR_DOMAIN_SHUTDOWN_UNKNOWN);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_SHUTDOWN,
+			 VIR_DOMAIN_EVENT_SHUTDOWN_GUEST);
+}
+
+static void guest_rebooted(struct dom_obj *obj)
+{
+	struct domain_notice n = { .kind = DOMAIN_NOTIFY_REBOOT };
+
+	if (obj->state == VIR_DOMAIN_SHUTDOWN)
+		run_force_state(obj, VIR_DOMAIN_RUNNING,
+			    VIR_DOMAIN_RUNNING_BOOTED);
+	notify(obj, &n);
+}
+
+static void set_balloon(struct dom_obj *obj, uint64_t bytes)
+{
+	struct domain_notice n = {
+		.kind = DOMAIN_NOTIFY_BALLOON,
+		.value = bytes / KIB,
+	};
+
+	if (bytes == obj->d.live->cur_memory)
+		return;
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->d.live->cur_memory = bytes;
+	pthread_mutex_unlock(&obj->reg->lock);
+	run_force_state(obj, obj->state, obj->reason);
+	notify(obj, &n);
+}
+
+void guest_refresh_balloon(struct dom_obj *obj)
+{
+	struct domain_stats stats = { 0 };
+	struct error err = { 0 };
+
+	if (driver_call(obj, stats, &stats, &err) < 0)
+		return;
+	if (stats.balloon_bytes)
+		set_balloon(obj, stats.balloon_bytes);
+	domain_stats_finish(&stats);
+}
+
+static void guest_ended(struct dom_obj *obj, bool crashed, const char *why)
+{
+	if (str_eq(why, "preserved"))
+		guest_preserved(obj, crashed);
+	else if (crashed)
+		guest_crashed(obj, why);
+	else
+		guest_stopped(obj, why);
+}
+
+void guest_event(struct dom_obj *obj, const struct pending_event *ev)
+{
+	if (!obj->active || ev->id != obj->d.id)
+		return; /* about a run that has ended */
+	switch (ev->event) {
+	case DOMAIN_EVENT_PAUSED:
+		guest_paused(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_RESUMED:
+		guest_resumed(obj);
+		break;
+	case DOMAIN_EVENT_REBOOTED:
+		guest_rebooted(obj);
+		break;
+	case DOMAIN_EVENT_SHUTDOWN:
+		guest_shutting_down(obj);
+		break;
+	case DOMAIN_EVENT_STOPPED:
+	case DOMAIN_EVENT_CRASHED:
+		guest_ended(obj, ev->event == DOMAIN_EVENT_CRASHED, ev->why);
+		break;
+	case DOMAIN_EVENT_BALLOON:
+		guest_refresh_balloon(obj);
+		break;
+	}
+}

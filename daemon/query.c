@@ -1,0 +1,150 @@
+/*
+ * daemon/query.c -- what a domain is like: information, XML, statistics.
+ *
+ * All but the statistics are answered from memory, also while a call about
+ * the domain hangs.
+ */
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "daemon/registry.h"
+
+static void info_fill_locked(const struct dom_obj *obj,
+			     struct domain_info *ret)
+{
+	const struct domain_def *live = obj_live_locked(obj);
+	const struct domain_def *def = live ? live : obj->config;
+
+	*ret = (struct domain_info){
+		.state = obj->state,
+		.reason = obj->reason,
+		.max_mem = def->memory,
+		.memory = def->cur_memory,
+		.vcpus = def->vcpus,
+		.max_vcpus = def->max_vcpus,
+		.cpu_ns = obj->cpu_ns,
+		.active = obj->active,
+		.persistent = obj->config != NULL,
+		.updated = obj->updated,
+		.autostart = obj->autostart,
+		.id = obj->d.id,
+	};
+}
+
+/* The processor time is asked for only if that delays nobody. */
+static void refresh_cpu_time(struct dom_obj *obj)
+{
+	struct domain_stats stats = { 0 };
+	struct error err;
+	int r;
+
+	if (!job_try(obj, "query"))
+		return;
+	r = obj->active && obj->driver && obj->driver->stats ?
+		    obj->driver->stats(&obj->d, &stats, &err) :
+		    -1;
+	if (r == 0) {
+		pthread_mutex_lock(&obj->reg->lock);
+		obj->cpu_ns = stats.cpu_ns;
+		pthread_mutex_unlock(&obj->reg->lock);
+		domain_stats_finish(&stats);
+	}
+	job_end(obj);
+}
+
+int domain_get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    struct domain_info *ret, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = obj_get(reg, uuid, &obj, err);
+
+	if (r < 0)
+		return r;
+	refresh_cpu_time(obj);
+	pthread_mutex_lock(&reg->lock);
+	if (obj->listed)
+		info_fill_locked(obj, ret);
+	else
+		r = obj_gone(uuid, err); /* vanished meanwhile */
+	pthread_mutex_unlock(&reg->lock);
+	obj_unref(obj);
+	return r;
+}
+
+enum {
+	XML_FLAGS = VIR_DOMAIN_XML_SECURE | VIR_DOMAIN_XML_INACTIVE |
+		    VIR_DOMAIN_XML_UPDATE_CPU | VIR_DOMAIN_XML_MIGRATABLE,
+};
+
+static char *format_locked(const struct dom_obj *obj, unsigned int flags)
+{
+	const struct domain_def *live = obj_live_locked(obj);
+	bool inactive = flags & VIR_DOMAIN_XML_INACTIVE;
+	unsigned int f = 0;
+
+	if (flags & VIR_DOMAIN_XML_SECURE)
+		f |= DOMAIN_FORMAT_SECURE;
+	if (inactive && obj->config)
+		live = NULL;
+	if (live && !inactive)
+		f |= DOMAIN_FORMAT_LIVE;
+	return domain_def_format(live ? live : obj->config, f);
+}
+
+char *domain_get_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     unsigned int flags, struct error *err)
+{
+	struct dom_obj *obj;
+	char *xml = NULL;
+
+	if (check_flags(flags, XML_FLAGS, __func__, err) < 0 ||
+	    obj_get(reg, uuid, &obj, err) < 0)
+		return NULL;
+	pthread_mutex_lock(&reg->lock);
+	if (obj->listed)
+		xml = format_locked(obj, flags);
+	else
+		obj_gone(uuid, err);
+	pthread_mutex_unlock(&reg->lock);
+	obj_unref(obj);
+	return xml;
+}
+
+struct domain_def *domain_get_def(struct registry *reg,
+				  const uint8_t uuid[UUID_LEN], bool live,
+				  struct error *err)
+{
+	const struct domain_def *run;
+	struct domain_def *def = NULL;
+	struct dom_obj *obj;
+
+	if (obj_get(reg, uuid, &obj, err) < 0)
+		return NULL;
+	pthread_mutex_lock(&reg->lock);
+	run = obj_live_locked(obj);
+	if (run && (live || !obj->config))
+		def = domain_def_copy(run);
+	else if (obj->config)
+		def = domain_def_copy(obj->config);
+	else
+		obj_gone(uuid, err);
+	pthread_mutex_unlock(&reg->lock);
+	obj_unref(obj);
+	return def;
+}
+
+int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct domain_stats *ret, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = obj_begin(reg, uuid, "query", &obj, err);
+
+	if (r < 0)
+		return r;
+	r = run_check_active(obj, err);
+	if (r == 0)
+		r = driver_call(obj, stats, ret, err);
+	obj_end(obj);
+	return r;
+}

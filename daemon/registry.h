@@ -1,0 +1,175 @@
+/*
+ * daemon/registry.h -- the registry's inside; other parts include
+ * daemon/domain.h.
+ *
+ * Theory of operation.  Two things protect a domain object:
+ *
+ *  - its job, held by one call at a time for as long as that call works on
+ *    the domain, driver and store included.  Callers queue for it, in order.
+ *  - the registry's lock, held for moments only: never across a driver's op,
+ *    the store or a subscriber.
+ *
+ * A field of a domain is written with both held, so either is enough to read
+ * it: queries that only read memory take the lock and never wait for a job
+ * that hangs.  The exception is domain.live while a driver's start() or
+ * reconnect() fills it in; until that is done, readers get 'boot' instead.
+ *
+ * A driver's domain_event() puts the event on the object.  Events are handled
+ * with the job held: by the call that holds it, as its last act, or by the
+ * registry's own thread when nobody does.  So a domain whose VMM hangs delays
+ * no other domain's events.
+ *
+ * Order of a change: driver, store, memory, subscribers; then the job ends
+ * and the call returns.
+ */
+#ifndef DAEMON_REGISTRY_H
+#define DAEMON_REGISTRY_H
+
+#include <pthread.h>
+
+#include "base/error.h"
+#include "daemon/domain.h"
+#include "daemon/index.h"
+#include "daemon/store.h"
+
+struct pending_event {
+	struct pending_event *next;
+	enum domain_event event;
+	int id; /* the run it is about */
+	char why[64];
+};
+
+struct job_waiter {
+	struct job_waiter *next;
+	pthread_cond_t granted_cond;
+	bool granted;
+};
+
+struct dom_obj {
+	struct domain d; /* what drivers see */
+	struct registry *reg;
+	unsigned int refs;
+	struct dom_obj *next, *prev; /* all of them, oldest first */
+	struct index_node by_uuid, by_name, by_id;
+	bool listed; /* in the registry: false once removed */
+	bool hidden; /* made by a call that may still fail */
+	bool found, found_starting; /* in the store, not yet reconnected */
+	bool autostart_tried;
+
+	struct domain_def *config; /* for the next start; NULL: transient */
+	struct domain_def *boot;   /* shown while d.live is the driver's */
+	const struct driver *driver; /* of the run */
+	bool active, autostart, updated;
+	int state, reason;
+	uint64_t cpu_ns;   /* as last heard */
+	void *owner;	   /* the run ends with this connection */
+
+	const char *job; /* who holds it, NULL: nobody */
+	struct job_waiter *waiters;
+	unsigned int destroyers; /* waiting: events are left to them */
+	struct pending_event *events;
+	struct dom_obj *next_work; /* in the worker's queue */
+	bool queued;
+};
+
+struct registry {
+	const char *path;
+	enum { REGISTRY_SYSTEM, REGISTRY_TEST } kind;
+	struct store *store;
+	bool own_store;
+	const char *boot_id; /* for tests; NULL: the host's */
+	unsigned int job_timeout_ms, destroy_grace_ms;
+	struct registry *next_registry;
+
+	pthread_mutex_t lock; /* everything below, and the objects */
+	struct dom_obj *first, *last;
+	struct index by_uuid, by_name, by_id;
+	int next_id;
+	void (*notify)(void *arg, const struct domain_notice *n);
+	void *notify_arg;
+
+	pthread_t worker;
+	pthread_cond_t work_cond;
+	struct dom_obj *work, *work_last;
+	bool closing;
+};
+
+/* ---- registry.c: objects; those named _locked want the lock held ---- */
+struct dom_obj *obj_create_locked(struct registry *reg,
+				  const uint8_t uuid[UUID_LEN],
+				  const char *name);
+void obj_remove_locked(struct dom_obj *obj);
+struct dom_obj *obj_find_uuid_locked(struct registry *reg,
+				     const uint8_t uuid[UUID_LEN]);
+struct dom_obj *obj_find_name_locked(struct registry *reg, const char *name);
+void obj_rename_locked(struct dom_obj *obj, const char *name);
+void obj_unref_locked(struct dom_obj *obj);
+void obj_unref(struct dom_obj *obj);
+/* VIR_ERR_NO_DOMAIN, naming the uuid. */
+int obj_gone(const uint8_t uuid[UUID_LEN], struct error *err);
+/* The object of a uuid, referenced; VIR_ERR_NO_DOMAIN. */
+int obj_get(struct registry *reg, const uint8_t uuid[UUID_LEN],
+	    struct dom_obj **ret_obj, struct error *err);
+/* The same with its job held; obj_end() gives both back. */
+int obj_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
+	      const char *job, struct dom_obj **ret_obj, struct error *err);
+void obj_end(struct dom_obj *obj);
+/*
+ * The object that a definition names, with its job held; made, hidden, when
+ * there is none.  Refuses a name or uuid that belongs to another domain.
+ */
+int obj_claim(struct registry *reg, const struct domain_def *def,
+	      const char *job, struct dom_obj **ret_obj, struct error *err);
+void obj_unclaim(struct dom_obj *obj); /* obj_end(), and forgets a hidden one */
+void obj_ref_fill(const struct dom_obj *obj, struct domain_ref *ret);
+/* What readers are shown, the lock held: the run's definition or NULL. */
+const struct domain_def *obj_live_locked(const struct dom_obj *obj);
+
+void notify_lifecycle(struct dom_obj *obj, int event, int detail);
+void notify(struct dom_obj *obj, struct domain_notice *n);
+
+/* VIR_ERR_INVALID_ARG when flags has bits that supported has not. */
+int check_flags(unsigned int flags, unsigned int supported,
+		const char *function, struct error *err);
+
+/* ---- job.c ---- */
+int job_begin(struct dom_obj *obj, const char *job, struct error *err);
+bool job_try(struct dom_obj *obj, const char *job); /* only if it is free */
+/* For destroy: goes first, and breaks up a call that hangs. */
+int job_begin_destroy(struct dom_obj *obj, struct error *err);
+void job_end(struct dom_obj *obj);
+int job_worker_start(struct registry *reg, struct error *err);
+void job_worker_stop(struct registry *reg);
+
+/* ---- run.c: the job held ---- */
+int run_check_active(const struct dom_obj *obj, struct error *err);
+/* def: copied.  owner: NULL or who the run ends with. */
+int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
+	      void *owner, struct error *err);
+int run_destroy(struct dom_obj *obj, struct error *err);
+/* The driver has ended the run: what remains to be done. */
+void run_stopped(struct dom_obj *obj, int reason, int detail);
+/* Ends a run whose VMM is gone or must go; failing is only logged. */
+void run_stop_quietly(struct dom_obj *obj);
+int run_set_state(struct dom_obj *obj, int state, int reason,
+		  struct error *err);
+/* The same for what has happened and cannot be refused. */
+void run_force_state(struct dom_obj *obj, int state, int reason);
+int run_record(struct dom_obj *obj, struct error *err);
+
+/* ---- guest.c: the job held ---- */
+void guest_event(struct dom_obj *obj, const struct pending_event *ev);
+void guest_refresh_balloon(struct dom_obj *obj);
+
+/* ---- drivers.c ---- */
+const struct loaded_driver *driver_named(const char *name);
+
+/* A driver's op, or VIR_ERR_OPERATION_UNSUPPORTED when it has none. */
+int driver_lacks(const struct driver *driver, const char *op,
+		 struct error *err);
+#define driver_call(obj, op, ...) \
+	((obj)->driver && (obj)->driver->op ? \
+		 (obj)->driver->op(&(obj)->d, __VA_ARGS__) : \
+		 driver_lacks((obj)->driver, #op, err))
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * daemon/run.c -- a domain's run: how it starts, what becomes of it, how it
+ * ends.  Everything here is called with the domain's job held.
+ *
+ * A run is in the store, marked 'starting', before its driver is asked, and
+ * leaves the store after the driver has ended it.  So whenever the daemon is
+ * killed, every VMM that may exist has a row.
+ */
+#include "daemon/registry.h"
+
+#include <errno.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#define LOG_MODULE "domain"
+#include "base/log.h"
+
+int run_check_active(const struct dom_obj *obj, struct error *err)
+{
+	if (obj->active)
+		return 0;
+	return error_virt(err, VIR_ERR_OPERATION_INVALID,
+			  "domain is not running");
+}
+
+/* ---- recording ---- */
+
+static int record(struct dom_obj *obj, int state, int reason, bool starting,
+		  struct error *err)
+{
+	_cleanup_free_ char *xml = domain_def_format(
+		obj->d.live, DOMAIN_FORMAT_LIVE | DOMAIN_FORMAT_SECURE);
+	struct store_domain row = {
+		.name = obj->d.name,
+		.live_xml = xml,
+		.id = obj->d.id,
+		.driver = obj->driver->name,
+		.state = state,
+		.reason = reason,
+		.starting = starting,
+	};
+
+	memcpy(row.uuid, obj->d.uuid, UUID_LEN);
+	return store_domain_live(obj->reg->store, &row, err);
+}
+
+int run_record(struct dom_obj *obj, struct error *err)
+{
+	return record(obj, obj->state, obj->reason, false, err);
+}
+
+static void set_state(struct dom_obj *obj, int state, int reason)
+{
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->state = state;
+	obj->reason = reason;
+	pthread_mutex_unlock(&obj->reg->lock);
+}
+
+int run_set_state(struct dom_obj *obj, int state, int reason,
+		  struct error *err)
+{
+	int r = record(obj, state, reason, false, err);
+
+	if (r == 0)
+		set_state(obj, state, reason);
+	return r;
+}
+
+/* For what has happened and cannot be refused. */
+void run_force_state(struct dom_obj *obj, int state, int reason)
+{
+	struct error err = { 0 };
+
+	if (record(obj, state, reason, false, &err) < 0)
+		log_warn("domain '%s': %s", obj->d.name, err.message);
+	set_state(obj, state, reason);
+}
+
+/* ---- the end ---- */
+
+/* Back to what the object is without a run; a transient one goes. */
+static void forget_run(struct dom_obj *obj, int reason)
+{
+	struct registry *reg = obj->reg;
+
+	pthread_mutex_lock(&reg->lock);
+	index_remove(&reg->by_id, &obj->by_id);
+	domain_def_free(steal_ptr(&obj->d.live));
+	domain_def_free(steal_ptr(&obj->boot));
+	obj->d.id = -1;
+	obj->active = false;
+	obj->updated = false;
+	obj->driver = NULL;
+	obj->owner = NULL;
+	obj->cpu_ns = 0;
+	obj->state = VIR_DOMAIN_SHUTOFF;
+	obj->reason = reason;
+	if (!obj->config && obj->listed)
+		obj_remove_locked(obj);
+	pthread_mutex_unlock(&reg->lock);
+}
+
+/*
+ * The driver has ended the run.  A store that cannot record it is no reason
+ * to claim otherwise: the next daemon looks for the VMM and finds it gone.
+ */
+static void run_ended(struct dom_obj *obj, int reason)
+{
+	struct error err = { 0 };
+
+	if (store_domain_stopped(obj->reg->store, obj->d.uuid, reason, &err))
+		log_warn("domain '%s': %s", obj->d.name, err.message);
+	forget_run(obj, reason);
+}
+
+void run_stopped(struct dom_obj *obj, int reason, int detail)
+{
+	run_ended(obj, reason);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_STOPPED, detail);
+}
+
+int run_destroy(struct dom_obj *obj, struct error *err)
+{
+	int r = driver_call(obj, stop, STOP_FORCE, err);
+
+	if (r == 0)
+		run_stopped(obj, VIR_DOMAIN_SHUTOFF_DESTROYED,
+			    VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
+	return r;
+}
+
+/* Ends a run whose VMM is gone or must go. */
+void run_stop_quietly(struct dom_obj *obj)
+{
+	struct error err = { 0 };
+
+	if (driver_call(obj, stop, STOP_FORCE, &err) < 0)
+		log_warn("domain '%s': %s", obj->d.name, err.message);
+}
+
+/* ---- the beginning ---- */
+
+/* The XML's way completes a run's definition: aliases, for one. */
+static int make_live(const struct domain_def *def, struct domain_def **ret_live,
+		     struct error *err)
+{
+	_cleanup_free_ char *xml = domain_def_format(def, DOMAIN_FORMAT_SECURE);
+
+	return domain_def_parse(xml, DOMAIN_PARSE_LIVE, ret_live, err);
+}
+
+static void begin_run(struct dom_obj *obj, const struct driver *driver,
+		      struct domain_def *live)
+{
+	struct registry *reg = obj->reg;
+
+	pthread_mutex_lock(&reg->lock);
+	obj->d.id = reg->next_id++;
+	live->id = obj->d.id;
+	obj->d.live = live;
+	obj->boot = domain_def_copy(live);
+	obj->driver = driver;
+	obj->active = true;
+	obj->state = VIR_DOMAIN_PAUSED;
+	obj->reason = VIR_DOMAIN_PAUSED_STARTING_UP;
+	index_insert(&reg->by_id, &obj->by_id,
+		     index_hash(&obj->d.id, sizeof(obj->d.id)));
+	pthread_mutex_unlock(&reg->lock);
+}
+
+static void show_live(struct dom_obj *obj, void *owner, int state, int reason)
+{
+	pthread_mutex_lock(&obj->reg->lock);
+	domain_def_free(steal_ptr(&obj->boot));
+	obj->owner = owner;
+	obj->state = state;
+	obj->reason = reason;
+	obj->hidden = false;
+	pthread_mutex_unlock(&obj->reg->lock);
+}
+
+static int start_recorded(struct dom_obj *obj, bool paused, int state,
+			  int reason, struct error *err)
+{
+	int r = record(obj, obj->state, obj->reason, true, err);
+
+	if (r < 0)
+		return r;
+	r = driver_call(obj, start, -1, paused, err);
+	if (r < 0)
+		return r;
+	r = record(obj, state, reason, false, err);
+	if (r < 0)
+		run_stop_quietly(obj);
+	return r;
+}
+
+static void notify_started(struct dom_obj *obj, bool paused)
+{
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_STARTED,
+			 VIR_DOMAIN_EVENT_STARTED_BOOTED);
+	/* For clients that only know on and off, and for the others. */
+	if (paused)
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_SUSPENDED,
+				 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+}
+
+int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
+	      void *owner, struct error *err)
+{
+	int state = paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
+	int reason = paused ? (int)VIR_DOMAIN_PAUSED_USER :
+			      (int)VIR_DOMAIN_RUNNING_BOOTED;
+	const struct loaded_driver *l = driver_for(def->virt, err);
+	struct domain_def *live;
+	int r;
+
+	if (!l)
+		return -EOPNOTSUPP;
+	r = l->driver->check ? l->driver->check(def, err) : 0;
+	if (r == 0)
+		r = make_live(def, &live, err);
+	if (r < 0)
+		return r;
+	begin_run(obj, l->driver, live);
+	r = start_recorded(obj, paused, state, reason, err);
+	if (r < 0) {
+		run_ended(obj, VIR_DOMAIN_SHUTOFF_FAILED);
+		return r;
+	}
+	show_live(obj, owner, state, reason);
+	notify_started(obj, paused);
+	return 0;
+}
