@@ -1,13 +1,13 @@
 /*
  * daemon/control.c -- the calls that make a domain do something.  (What it
- * is: config.c.)
+ * is: definition.c.)
  */
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "daemon/config.h"
+#include "daemon/definition.h"
 #include "daemon/registry.h"
 
 /* ---- start ---- */
@@ -219,7 +219,7 @@ int domain_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = check_agent(flags, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
 				VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, err);
 	if (r == 0)
-		r = driver_call(obj, stop, STOP_REQUEST, err);
+		r = driver_call(obj, err, stop, STOP_REQUEST);
 	obj_end(obj);
 	return r;
 }
@@ -242,14 +242,14 @@ int domain_reboot(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = check_agent(flags, VIR_DOMAIN_REBOOT_GUEST_AGENT,
 				VIR_DOMAIN_REBOOT_ACPI_POWER_BTN, err);
 	if (r == 0)
-		r = driver_call(obj, reboot, err);
+		r = driver_call(obj, err, reboot);
 	obj_end(obj);
 	return r;
 }
 
 static int reset(struct dom_obj *obj, struct error *err)
 {
-	int r = driver_call(obj, reset, err);
+	int r = driver_call(obj, err, reset);
 
 	if (r == 0 && obj->state == VIR_DOMAIN_CRASHED)
 		r = run_set_state(obj, VIR_DOMAIN_PAUSED,
@@ -259,7 +259,7 @@ static int reset(struct dom_obj *obj, struct error *err)
 
 static int inject_nmi(struct dom_obj *obj, struct error *err)
 {
-	return driver_call(obj, nmi, err);
+	return driver_call(obj, err, nmi);
 }
 
 /* ---- suspend and resume ---- */
@@ -271,7 +271,7 @@ static int suspend(struct dom_obj *obj, struct error *err)
 
 	if (obj->state == VIR_DOMAIN_PAUSED)
 		return 0; /* as libvirt: no event either */
-	r = driver_call(obj, pause, err);
+	r = driver_call(obj, err, pause);
 	if (r < 0)
 		return r;
 	r = run_set_state(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER, err);
@@ -293,7 +293,7 @@ static int resume(struct dom_obj *obj, struct error *err)
 	if (obj->state == VIR_DOMAIN_RUNNING)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "domain is already running");
-	r = driver_call(obj, resume, err);
+	r = driver_call(obj, err, resume);
 	if (r < 0)
 		return r;
 	r = run_set_state(obj, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED,
@@ -372,8 +372,8 @@ int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		return r;
 	r = run_check_active(obj, err);
 	if (r == 0)
-		r = driver_call(obj, open_console, alias,
-				flags & VIR_DOMAIN_CONSOLE_FORCE, ret_fd, err);
+		r = driver_call(obj, err, open_console, alias,
+				flags & VIR_DOMAIN_CONSOLE_FORCE, ret_fd);
 	obj_end(obj);
 	return r;
 }

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "daemon/registry.h"
+#include "model/names.h"
 
 #define LOG_MODULE "driver"
 #include "base/log.h"
@@ -162,18 +163,6 @@ static bool better(const struct loaded_driver *a,
 	return a->driver->priority > b->driver->priority;
 }
 
-static const char *virt_word(enum dom_virt virt)
-{
-	static const char *const words[] = {
-		[DOM_VIRT_KVM] = "kvm",
-		[DOM_VIRT_QEMU] = "qemu",
-		[DOM_VIRT_VIREO] = "vireo",
-		[DOM_VIRT_TEST] = "test",
-	};
-
-	return words[virt];
-}
-
 const struct loaded_driver *driver_for(enum dom_virt virt, struct error *err)
 {
 	const struct loaded_driver *best = NULL;
@@ -185,7 +174,7 @@ const struct loaded_driver *driver_for(enum dom_virt virt, struct error *err)
 		return best;
 	error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
 		   "domain type '%s' cannot be used on this host: %s",
-		   virt_word(virt),
+		   words_name(&words_virt, virt),
 		   best ? best->caps.why : "no driver for it is installed");
 	return NULL;
 }

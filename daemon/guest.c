@@ -122,7 +122,7 @@ void guest_refresh_balloon(struct dom_obj *obj)
 	struct domain_stats stats = { 0 };
 	struct error err = { 0 };
 
-	if (driver_call(obj, stats, &stats, &err) < 0)
+	if (driver_call(obj, &err, stats, &stats) < 0)
 		return;
 	if (stats.balloon_bytes)
 		set_balloon(obj, stats.balloon_bytes);

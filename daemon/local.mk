@@ -40,3 +40,32 @@ sbin_PROGRAMS += %D%/vireod
 	$(NULL)
 
 include daemon/server.mk
+# The registry and its store: what the RPC handlers call.
+noinst_LTLIBRARIES += %D%/libdaemon-core.la
+%C%_libdaemon_core_la_SOURCES = \
+	%D%/control.c \
+	%D%/definition.c \
+	%D%/definition.h \
+	%D%/domain.h \
+	%D%/drivers.c \
+	%D%/guest.c \
+	%D%/index.c \
+	%D%/index.h \
+	%D%/job.c \
+	%D%/metadata.c \
+	%D%/query.c \
+	%D%/reconnect.c \
+	%D%/registry.c \
+	%D%/registry.h \
+	%D%/run.c \
+	%D%/store.c \
+	%D%/store.h \
+	$(NULL)
+%C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS)
+%C%_libdaemon_core_la_LIBADD = \
+	model/libmodel.la \
+	base/libbase.la \
+	$(SQLITE_LIBS) \
+	$(XML_LIBS) \
+	-lpthread \
+	$(NULL)

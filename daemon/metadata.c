@@ -9,7 +9,7 @@
 #include <libxml/tree.h>
 #include <string.h>
 
-#include "daemon/config.h"
+#include "daemon/definition.h"
 #include "daemon/registry.h"
 
 enum { METADATA_OPTIONS = XML_PARSE_NONET | XML_PARSE_NOERROR |
@@ -65,7 +65,7 @@ static char *node_text(xmlDocPtr doc, xmlNodePtr node)
 	xmlBufferPtr buf = xmlBufferCreate();
 	char *text;
 
-	xmlNodeDump(buf, doc, node, 0, 0);
+	xmlNodeDump(buf, doc, node, 0, 1);
 	text = xstrdup((const char *)xmlBufferContent(buf));
 	xmlBufferFree(buf);
 	return text;
@@ -85,31 +85,67 @@ static char *children_text(xmlDocPtr doc)
 	return text;
 }
 
+static void add_ns(xmlNodePtr node, xmlNsPtr ns)
+{
+	if (node->type != XML_ELEMENT_NODE)
+		return;
+	if (!node->ns)
+		xmlSetNs(node, ns);
+	for (xmlNodePtr n = node->children; n; n = n->next)
+		add_ns(n, ns);
+}
+
+static void drop_ns(xmlNodePtr node, const char *uri)
+{
+	if (node->type != XML_ELEMENT_NODE)
+		return;
+	if (node->ns && str_eq((const char *)node->ns->href, uri))
+		xmlSetNs(node, NULL);
+	for (xmlNodePtr n = node->children; n; n = n->next)
+		drop_ns(n, uri);
+}
+
+static void drop_ns_declaration(xmlNodePtr node, const char *uri)
+{
+	for (xmlNsPtr *at = &node->nsDef; *at; at = &(*at)->next) {
+		xmlNsPtr ns = *at;
+
+		if (!str_eq((const char *)ns->href, uri))
+			continue;
+		*at = ns->next;
+		xmlFreeNs(ns);
+		return;
+	}
+}
+
 /*
- * The client's element gets the namespace, under the prefix 'key', on itself
- * and, as libvirt's clients expect, not on its children.
+ * The client's element, and all in it that has no namespace, gets the given
+ * one under the prefix 'key'; reading gives it back without, as libvirt does.
  */
 static xmlNodePtr parse_element(xmlDocPtr into, const char *text,
 				const char *key, const char *uri,
 				struct error *err)
 {
 	_cleanup_doc_ xmlDocPtr doc = parse_text(text, err);
-	xmlNodePtr root, node;
+	xmlNodePtr root;
 	xmlNsPtr ns;
 
 	if (!doc)
 		return NULL;
 	root = xmlDocGetRootElement(doc);
-	ns = xmlNewNs(root, (const xmlChar *)uri, (const xmlChar *)key);
+	ns = xmlValidateNCName((const xmlChar *)key, 0) == 0 ?
+		     xmlNewNs(root, (const xmlChar *)uri,
+			      (const xmlChar *)key) :
+		     NULL;
 	if (!ns) {
 		error_virt(err, VIR_ERR_INVALID_ARG,
-			   "the metadata element already uses the prefix '%s'",
+			   "'%s' cannot be the prefix of the metadata's "
+			   "namespace",
 			   key);
 		return NULL;
 	}
-	xmlSetNs(root, ns);
-	node = xmlDocCopyNode(root, into, 1);
-	return node;
+	add_ns(root, ns);
+	return xmlDocCopyNode(root, into, 1);
 }
 
 static int set_element(struct domain_def *def, const char *text,
@@ -303,7 +339,11 @@ static char *get_element(const struct domain_def *def, const char *uri)
 	_cleanup_doc_ xmlDocPtr doc = parse_children(def->metadata, NULL);
 	xmlNodePtr node = doc ? find_ns(doc, uri) : NULL;
 
-	return node ? node_text(doc, node) : NULL;
+	if (!node)
+		return NULL;
+	drop_ns(node, uri);
+	drop_ns_declaration(node, uri);
+	return node_text(doc, node);
 }
 
 static char *get_metadata(const struct domain_def *def, int type,

@@ -144,7 +144,7 @@ int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		return r;
 	r = run_check_active(obj, err);
 	if (r == 0)
-		r = driver_call(obj, stats, ret, err);
+		r = driver_call(obj, err, stats, ret);
 	obj_end(obj);
 	return r;
 }

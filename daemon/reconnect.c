@@ -6,7 +6,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
-#include "daemon/config.h"
+#include "daemon/definition.h"
 #include "daemon/registry.h"
 
 #define LOG_MODULE "domain"

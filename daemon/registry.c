@@ -250,7 +250,7 @@ int obj_claim(struct registry *reg, const struct domain_def *def,
 	      const char *job, struct dom_obj **ret_obj, struct error *err)
 {
 	for (;;) {
-		struct dom_obj *obj;
+		struct dom_obj *obj = NULL;
 		int r;
 
 		pthread_mutex_lock(&reg->lock);

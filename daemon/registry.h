@@ -167,9 +167,9 @@ const struct loaded_driver *driver_named(const char *name);
 /* A driver's op, or VIR_ERR_OPERATION_UNSUPPORTED when it has none. */
 int driver_lacks(const struct driver *driver, const char *op,
 		 struct error *err);
-#define driver_call(obj, op, ...) \
+#define driver_call(obj, err, op, ...) \
 	((obj)->driver && (obj)->driver->op ? \
-		 (obj)->driver->op(&(obj)->d, __VA_ARGS__) : \
+		 (obj)->driver->op(&(obj)->d, ##__VA_ARGS__, err) : \
 		 driver_lacks((obj)->driver, #op, err))
 
 #endif

@@ -123,7 +123,7 @@ void run_stopped(struct dom_obj *obj, int reason, int detail)
 
 int run_destroy(struct dom_obj *obj, struct error *err)
 {
-	int r = driver_call(obj, stop, STOP_FORCE, err);
+	int r = driver_call(obj, err, stop, STOP_FORCE);
 
 	if (r == 0)
 		run_stopped(obj, VIR_DOMAIN_SHUTOFF_DESTROYED,
@@ -136,7 +136,7 @@ void run_stop_quietly(struct dom_obj *obj)
 {
 	struct error err = { 0 };
 
-	if (driver_call(obj, stop, STOP_FORCE, &err) < 0)
+	if (driver_call(obj, &err, stop, STOP_FORCE) < 0)
 		log_warn("domain '%s': %s", obj->d.name, err.message);
 }
 
@@ -188,7 +188,7 @@ static int start_recorded(struct dom_obj *obj, bool paused, int state,
 
 	if (r < 0)
 		return r;
-	r = driver_call(obj, start, -1, paused, err);
+	r = driver_call(obj, err, start, -1, paused);
 	if (r < 0)
 		return r;
 	r = record(obj, state, reason, false, err);

@@ -184,7 +184,7 @@ static int migrate_one(struct store *s, unsigned int version,
 /* The version is read inside the transaction: two daemons may race. */
 static int migrate(struct store *s, struct error *err)
 {
-	unsigned int version;
+	unsigned int version = 0;
 	int r;
 
 	for (;;) {

@@ -1,11 +1,11 @@
 /*
- * daemon/config.c -- the calls that change what a domain is: define, undefine,
+ * daemon/definition.c -- the calls that change what a domain is: define, undefine,
  * rename, autostart, memory.  (What it does: control.c.)
  *
  * A definition is changed on a copy; the copy is stored, and only then takes
  * the place of the old one.
  */
-#include "daemon/config.h"
+#include "daemon/definition.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/registry.h"
+#include "model/names.h"
 
 static int parse_flags(bool validate)
 {
@@ -38,7 +39,7 @@ int config_parse(struct registry *reg, const char *xml, bool validate,
 	else if (is_test != (reg->kind == REGISTRY_TEST))
 		r = error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
 			       "domain type '%s' is not available at '%s'",
-			       is_test ? "test" : "other than test",
+			       words_name(&words_virt, def->virt),
 			       reg->path);
 	else if (!(l = driver_for(def->virt, err)))
 		r = -EOPNOTSUPP;
@@ -363,7 +364,7 @@ static int set_cur_memory(struct dom_obj *obj, uint64_t bytes,
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "cannot set memory higher than max memory");
 	if (live)
-		r = driver_call(obj, set_balloon, bytes, err);
+		r = driver_call(obj, err, set_balloon, bytes);
 	if (r == 0 && live)
 		guest_refresh_balloon(obj);
 	if (r == 0 && config)

@@ -1,9 +1,9 @@
 /*
- * daemon/config.h -- changing definitions, for the files behind
+ * daemon/definition.h -- changing definitions, for the files behind
  * daemon/domain.h.
  */
-#ifndef DAEMON_CONFIG_H
-#define DAEMON_CONFIG_H
+#ifndef DAEMON_DEFINITION_H
+#define DAEMON_DEFINITION_H
 
 #include <stdbool.h>
 
