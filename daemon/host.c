@@ -20,7 +20,6 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "daemon/priv.h"
-#include "daemon/watch.h"
 #include "drivers/driver.h"
 
 enum { CHANNEL_WAIT_S = 30 };
@@ -34,11 +33,10 @@ static struct {
 } host = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	   .freed = PTHREAD_COND_INITIALIZER };
 
-int host_init(struct sd_event *loop, const int *channels, struct error *err)
+void host_init(const int *channels)
 {
 	memcpy(host.channels, channels, sizeof(host.channels));
 	host.n = PRIV_CHANNELS;
-	return watch_init(loop, err);
 }
 
 static int channel_get(struct error *err)

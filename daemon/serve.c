@@ -53,8 +53,7 @@ static int open_before(struct main_half *m, const int *channels,
 {
 	int r = create_loop(m, err);
 
-	if (r >= 0)
-		r = host_init(m->loop, channels, err);
+	host_init(channels);
 	tzset(); /* reads /etc/localtime */
 	return r;
 }

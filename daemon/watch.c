@@ -1,21 +1,20 @@
 /*
  * daemon/watch.c -- host_watch() and host_unwatch().
  *
- * sd-event is not for several threads, epoll is: all watches are in one epoll
- * descriptor of ours, and that is what the loop sees.  An event carries the
- * watch's number, not its address, so one that arrives after host_unwatch()
- * finds nothing.
+ * One thread with an epoll descriptor, started with the first watch: drivers
+ * talk to their machines before the daemon's own loop runs (it reconnects
+ * them first), and a client's traffic does not delay a machine's news.  An
+ * event carries the watch's number, not its address, so one that arrives after
+ * host_unwatch() finds nothing.
  */
-#include "daemon/watch.h"
+#include "drivers/driver.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sys/epoll.h>
-#include <systemd/sd-event.h>
 
 #include "base/error.h"
 #include "base/util.h"
-#include "drivers/driver.h"
 
 struct host_watch {
 	struct host_watch *next;
@@ -27,13 +26,13 @@ struct host_watch {
 	bool dead; /* unwatched by its own call: freed when that returns */
 };
 
-/* Process-wide by nature: there is one loop. */
+/* Process-wide by nature: there is one thread for all. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	int epoll;
-	uint64_t last_number;
+	int epoll;	  /* -1: not started */
 	pthread_t thread; /* where calls run */
+	uint64_t last_number;
 	struct host_watch *watches;
 } w = { .lock = PTHREAD_MUTEX_INITIALIZER,
 	.idle = PTHREAD_COND_INITIALIZER,
@@ -69,6 +68,9 @@ static void run_one(uint64_t number, uint32_t events)
 		watch->fn(watch->arg, events);
 		pthread_mutex_lock(&w.lock);
 		watch->running = false;
+		/* Said once: it would be true for ever. */
+		if (!watch->dead && (events & (EPOLLHUP | EPOLLERR)))
+			epoll_ctl(w.epoll, EPOLL_CTL_DEL, watch->fd, NULL);
 		if (watch->dead)
 			free(watch);
 		pthread_cond_broadcast(&w.idle);
@@ -76,28 +78,33 @@ static void run_one(uint64_t number, uint32_t events)
 	pthread_mutex_unlock(&w.lock);
 }
 
-static int on_events(sd_event_source *source, int fd, uint32_t revents,
-		     void *arg)
+static void *watch_thread(void *arg)
 {
 	struct epoll_event ev[16];
-	int n = epoll_wait(w.epoll, ev, ARRAY_SIZE(ev), 0);
 
-	w.thread = pthread_self();
-	for (int i = 0; i < n; i++)
-		run_one(ev[i].data.u64, ev[i].events);
-	return 0;
+	for (;;) {
+		int n = epoll_wait(w.epoll, ev, ARRAY_SIZE(ev), -1);
+
+		for (int i = 0; i < n; i++)
+			run_one(ev[i].data.u64, ev[i].events);
+	}
+	return NULL;
 }
 
-int watch_init(struct sd_event *loop, struct error *err)
+/* Called with the lock held. */
+static int start_thread(void)
 {
 	int r;
 
-	w.thread = pthread_self();
+	if (w.epoll >= 0)
+		return 0;
 	w.epoll = epoll_create1(EPOLL_CLOEXEC);
-	r = w.epoll < 0 ? -errno :
-			  sd_event_add_io(loop, NULL, w.epoll, EPOLLIN,
-					  on_events, NULL);
-	return r < 0 ? error_set(err, r, "cannot watch descriptors: %m") : 0;
+	if (w.epoll < 0)
+		return -errno;
+	r = pthread_create(&w.thread, NULL, watch_thread, NULL);
+	if (r)
+		w.epoll = fd_close(w.epoll);
+	return -r;
 }
 
 struct host_watch *host_watch(int fd, void (*fn)(void *arg, uint32_t events),
@@ -113,7 +120,8 @@ struct host_watch *host_watch(int fd, void (*fn)(void *arg, uint32_t events),
 	ev.data.u64 = watch->number = ++w.last_number;
 	watch->next = w.watches;
 	w.watches = watch;
-	if (epoll_ctl(w.epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+	if (start_thread() < 0 ||
+	    epoll_ctl(w.epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		unlink_watch(watch);
 		free(steal_ptr(&watch));
 	}

@@ -190,8 +190,9 @@ int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err);
 void host_forget_vmm(const uint8_t uuid[UUID_LEN]); /* its run files */
 
 /*
- * Calls fn(arg, events) on the daemon's loop thread when fd is readable or
- * hung up, until host_unwatch(), which returns when no call is running.
+ * Calls fn(arg, events) on one thread of the daemon's when fd is readable or
+ * hung up (that is said once), until host_unwatch(), which returns when no call
+ * is running.
  */
 struct host_watch;
 struct host_watch *host_watch(int fd, void (*fn)(void *arg, uint32_t events),
@@ -207,6 +208,7 @@ int launch_resume(struct domain *dom, struct error *err);
 int launch_reset(struct domain *dom, struct error *err);
 int launch_reboot(struct domain *dom, struct error *err);
 int launch_nmi(struct domain *dom, struct error *err);
+void launch_interrupt(struct domain *dom);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);
