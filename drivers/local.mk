@@ -1,3 +1,27 @@
 # drivers/local.mk -- what drivers adds to the one Makefile.
 include drivers/kvm/local.mk
 include %D%/emu/local.mk
+
+# What drivers with a VMM share.
+noinst_LTLIBRARIES += %D%/liblaunch.la
+%C%_liblaunch_la_SOURCES = \
+	%D%/driver.h \
+	%D%/launch.c \
+	%D%/launch.h \
+	%D%/launch_check.c \
+	%D%/launch_monitor.c \
+	%D%/launch_spec.c \
+	%D%/launch_stats.c \
+	$(NULL)
+%C%_liblaunch_la_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(LIBVIRT_CFLAGS)
+%C%_liblaunch_la_LIBADD = vmm/libspec.la base/libbase.la $(JSON_LIBS)
+
+# Modules that the daemon loads; they call back into it.
+drivers_LTLIBRARIES += %D%/kvm.la %D%/emu.la
+%C%_kvm_la_SOURCES = %D%/kvm/driver.c
+%C%_kvm_la_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS)
+%C%_kvm_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+%C%_kvm_la_LIBADD = %D%/liblaunch.la
+%C%_emu_la_SOURCES = %D%/emu/driver.c
+%C%_emu_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+%C%_emu_la_LIBADD = %D%/liblaunch.la

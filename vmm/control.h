@@ -25,7 +25,8 @@
  *	"run"      start or resume the vCPUs
  *	"pause"    reply when all vCPUs have stopped
  *	"reset"    as the reset button
- *	"powerbutton"
+ *	"powerbutton" {"reboot": bool}  optional: when the guest then switches
+ *		   off, start it anew as after a reset
  *	"nmi"
  *	"quit"     stop at once and exit; the reply is sent first
  *	"status"   {"state", "reason", "balloon": bytes the guest keeps,

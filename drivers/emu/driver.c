@@ -1,0 +1,39 @@
+/*
+ * drivers/emu/driver.c -- guests without KVM: the daemon's half.
+ *
+ * It needs nothing of the host, so its probe always succeeds.
+ */
+#include "base/error.h"
+#include "base/util.h"
+#include "drivers/driver.h"
+#include "drivers/launch.h"
+
+static int emu_driver_probe(struct host_caps *ret_caps, struct error *err)
+{
+	*ret_caps = (struct host_caps){
+		.usable = true,
+		.max_vcpus = 255,
+		.machines = launch_machines,
+		.emulator = SBINDIR "/vireo-vmm",
+	};
+	return 0;
+}
+
+static int emu_driver_start(struct domain *dom, int state_fd, bool paused,
+			    struct error *err)
+{
+	return launch_start(dom, "emu", state_fd, paused, err);
+}
+
+static const enum dom_virt emu_types[] = { DOM_VIRT_QEMU, DOM_VIRT_VIREO, -1 };
+
+extern const struct driver vireo_driver;
+const struct driver vireo_driver = {
+	.name = "emu",
+	.virt_types = emu_types,
+	.priority = 10,
+	.probe = emu_driver_probe,
+	.check = launch_check,
+	.start = emu_driver_start,
+	LAUNCH_OPS,
+};

@@ -1,0 +1,69 @@
+/*
+ * drivers/launch.h -- between the files that drive one VMM; drivers see only
+ * what drivers/driver.h says of launch_*().
+ */
+#ifndef DRIVERS_LAUNCH_H
+#define DRIVERS_LAUNCH_H
+
+#include "drivers/driver.h"
+
+struct json_object;
+struct monitor;
+struct vmm_spec;
+
+/* ---- launch_monitor.c: the control socket, our side (vmm/control.h) ---- */
+
+/*
+ * Takes over the descriptors, also on failure.  Returns once the VMM has
+ * greeted; *ret_state is its state then ("new", "running", ...), static text
+ * or NULL for an unknown one.
+ */
+int monitor_open(struct domain *dom, int control, int pidfd,
+		 struct monitor **ret_mon, const char **ret_state,
+		 struct error *err);
+/* After it no call and no event is under way. */
+void monitor_close(struct monitor *mon);
+
+/*
+ * Events of the guest go to the daemon from now on; one that ended it earlier
+ * goes at once.
+ */
+void monitor_deliver(struct monitor *mon);
+
+/*
+ * One request and its reply.  args: its further members, consumed; may be
+ * NULL.  ret_ok: the reply's, to be put by the caller; may be NULL.
+ */
+int monitor_call(struct monitor *mon, const char *request,
+		 struct json_object *args, struct json_object **ret_ok,
+		 struct error *err);
+/* The same with descriptors, and with the arguments' JSON text made before. */
+int monitor_create(struct monitor *mon, const char *spec, const int *fds,
+		   unsigned int n_fds, struct error *err);
+
+/* Whether its process has ended; waits up to ms for it. */
+bool monitor_dead(struct monitor *mon, int ms);
+
+/* ---- launch_spec.c: a definition becomes a machine's description ---- */
+
+/*
+ * Opens everything the machine needs and fills in dom->live.  On failure
+ * nothing is left open.
+ */
+int launch_build(struct domain *dom, const char *engine,
+		 struct vmm_spec *ret_spec, struct error *err);
+
+/* Whether a character device is one, and not a serial line's other name. */
+bool launch_char_is_device(const struct dom_char *chr);
+
+/* What every driver with a VMM has in common in its table. */
+#define LAUNCH_OPS \
+	.stop = launch_stop, .pause = launch_pause, .resume = launch_resume, \
+	.reset = launch_reset, .reboot = launch_reboot, .nmi = launch_nmi, \
+	.interrupt = launch_interrupt, .set_balloon = launch_set_balloon, \
+	.stats = launch_stats, .open_console = launch_open_console, \
+	.reconnect = launch_reconnect
+
+extern const char *const launch_machines[]; /* for host_caps */
+
+#endif

@@ -1,0 +1,213 @@
+/*
+ * drivers/launch_check.c -- what our machines can run.
+ *
+ * What a definition asks for and no machine of ours has is an error that names
+ * the element and the remedy, never something else instead.
+ */
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "drivers/launch.h"
+
+const char *const launch_machines[] = { "microvm", NULL };
+
+#define refuse(err, ...) \
+	error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED, __VA_ARGS__)
+
+static int check_os(const struct domain_def *def, struct error *err)
+{
+	const struct dom_os *os = &def->os;
+
+	if (os->type && !str_eq(os->type, "hvm"))
+		return refuse(err, "<os><type>: '%s' is not supported, use 'hvm'",
+			      os->type);
+	if (os->arch && !str_eq(os->arch, "x86_64"))
+		return refuse(err, "<os><type arch>: '%s' is not supported, guests are x86_64",
+			      os->arch);
+	if (os->machine && !str_eq(os->machine, "microvm"))
+		return refuse(err, "<os><type machine>: this version has no machine '%s'; use machine='microvm' with <kernel> and <initrd>",
+			      os->machine);
+	if (os->loader || os->firmware || os->nvram)
+		return refuse(err, "<os>: machine 'microvm' has no firmware; remove <loader>, <nvram> and the firmware attribute");
+	if (!os->kernel)
+		return refuse(err, "<os>: machine 'microvm' boots a kernel directly; add <kernel>");
+	return 0;
+}
+
+static bool is_coredump(enum dom_action a)
+{
+	return a == DOM_ACTION_COREDUMP_DESTROY ||
+	       a == DOM_ACTION_COREDUMP_RESTART;
+}
+
+static int check_general(const struct domain_def *def, struct error *err)
+{
+	if (!def->memory)
+		return refuse(err, "<memory>: a guest needs some");
+	if (def->max_vcpus > 255 || !def->vcpus)
+		return refuse(err, "<vcpu>: from 1 to 255 are supported");
+	if (def->on_poweroff == DOM_ACTION_RENAME_RESTART ||
+	    def->on_reboot == DOM_ACTION_RENAME_RESTART ||
+	    def->on_crash == DOM_ACTION_RENAME_RESTART)
+		return refuse(err, "'rename-restart' is not supported, use 'restart'");
+	if (is_coredump(def->on_crash))
+		return refuse(err, "<on_crash>: core dumps are not supported, use 'destroy' or 'restart'");
+	if (def->clock == CLOCK_ABSOLUTE)
+		return refuse(err, "<clock>: offset 'absolute' is not supported, use 'utc' or 'variable'");
+	return 0;
+}
+
+static int check_disk(const struct dom_disk *d, struct error *err)
+{
+	const char *name = d->target_dev ? d->target_dev : "?";
+
+	if (d->device != DISK_DEV_DISK)
+		return refuse(err, "<disk> '%s': only device='disk' is supported by machine 'microvm'",
+			      name);
+	if (d->target_bus && !str_eq(d->target_bus, "virtio"))
+		return refuse(err, "<disk> '%s': bus '%s' is not supported by machine 'microvm', use bus='virtio'",
+			      name, d->target_bus);
+	if (d->type != DISK_FILE && d->type != DISK_BLOCK)
+		return refuse(err, "<disk> '%s': only type='file' and type='block' are supported",
+			      name);
+	if (!d->source)
+		return refuse(err, "<disk> '%s': it has no <source>", name);
+	if (d->driver_type && !str_eq(d->driver_type, "raw"))
+		return refuse(err, "<disk> '%s': format '%s' is not supported; convert it with 'qemu-img convert -O raw'",
+			      name, d->driver_type);
+	if (d->transient)
+		return refuse(err, "<disk> '%s': <transient/> is not supported",
+			      name);
+	return 0;
+}
+
+static int check_iface(const struct dom_iface *i, struct error *err)
+{
+	if (i->type != IFACE_ETHERNET && i->type != IFACE_BRIDGE &&
+	    i->type != IFACE_NETWORK)
+		return refuse(err, "<interface>: its type is not supported, use type='bridge' or type='ethernet'");
+	if (i->model && !str_eq(i->model, "virtio"))
+		return refuse(err, "<interface>: model '%s' is not supported, use 'virtio'",
+			      i->model);
+	if (i->type == IFACE_BRIDGE && !i->source)
+		return refuse(err, "<interface type='bridge'>: it has no <source bridge>");
+	if (i->target_managed == TRI_OFF && !i->target_dev)
+		return refuse(err, "<interface>: managed='no' needs <target dev>");
+	if (i->target_dev && strlen(i->target_dev) > 15)
+		return refuse(err, "<interface>: the name '%s' is too long for a network device",
+			      i->target_dev);
+	return 0;
+}
+
+static int check_backend(const struct dom_char *c, const char *what,
+			 struct error *err)
+{
+	switch (c->type) {
+	case CHR_PTY:
+	case CHR_NULL:
+		return 0;
+	case CHR_UNIX:
+		if (!c->source_path)
+			return refuse(err, "<%s type='unix'>: it has no <source path>",
+				      what);
+		return 0;
+	case CHR_FILE:
+		if (!c->source_path)
+			return refuse(err, "<%s type='file'>: it has no <source path>",
+				      what);
+		return 0;
+	default:
+		return refuse(err, "<%s>: its type is not supported, use 'pty', 'unix', 'file' or 'null'",
+			      what);
+	}
+}
+
+static int check_char(const struct dom_char *c, struct error *err)
+{
+	static const char *const names[] = { "serial", "console", "channel",
+					     "parallel" };
+	const char *what = names[c->kind];
+
+	if (c->kind == CHAR_PARALLEL)
+		return refuse(err, "<parallel>: machine 'microvm' has no parallel port");
+	if (c->kind == CHAR_SERIAL && c->target_type &&
+	    !str_eq(c->target_type, "isa-serial"))
+		return refuse(err, "<serial>: target type '%s' is not supported, use 'isa-serial'",
+			      c->target_type);
+	if (c->kind == CHAR_SERIAL && c->target_port > 3)
+		return refuse(err, "<serial>: ports are 0 to 3");
+	if (c->kind != CHAR_SERIAL && c->target_type &&
+	    !str_eq(c->target_type, "virtio") &&
+	    !(c->kind == CHAR_CONSOLE && str_eq(c->target_type, "serial")))
+		return refuse(err, "<%s>: target type '%s' is not supported, use 'virtio'",
+			      what, c->target_type);
+	return launch_char_is_device(c) ? check_backend(c, what, err) : 0;
+}
+
+static int check_controller(const struct dom_controller *c, struct error *err)
+{
+	if (str_eq(c->type, "pci") &&
+	    (!c->model || str_eq(c->model, "pcie-root") ||
+	     str_eq(c->model, "pci-root")))
+		return 0;
+	if (str_eq(c->type, "virtio-serial") ||
+	    (str_eq(c->type, "usb") && str_eq(c->model, "none")))
+		return 0;
+	return refuse(err, "<controller>: machine 'microvm' has no controller of type '%s'%s%s; remove it",
+		      c->type, c->model ? " and model " : "",
+		      c->model ? c->model : "");
+}
+
+static int check_rng(const struct dom_rng *r, struct error *err)
+{
+	if (r->model && !str_startswith(r->model, "virtio"))
+		return refuse(err, "<rng>: model '%s' is not supported, use 'virtio'",
+			      r->model);
+	if (r->backend == RNG_EGD ||
+	    (r->backend == RNG_RANDOM && r->backend_path &&
+	     !str_eq(r->backend_path, "/dev/urandom") &&
+	     !str_eq(r->backend_path, "/dev/random")))
+		return refuse(err, "<rng>: this backend is not supported, use <backend model='random'>/dev/urandom</backend>");
+	return 0;
+}
+
+static int check_singles(const struct domain_def *def, struct error *err)
+{
+	if (def->n_rngs > 1)
+		return refuse(err, "<rng>: one is supported");
+	if (def->memballoon.present && def->memballoon.model &&
+	    !str_startswith(def->memballoon.model, "virtio") &&
+	    !str_eq(def->memballoon.model, "none"))
+		return refuse(err, "<memballoon>: model '%s' is not supported, use 'virtio' or 'none'",
+			      def->memballoon.model);
+	return 0;
+}
+
+/* Runs the check for each element until one refuses. */
+#define CHECK_EACH(def, n, array, fn, err) \
+	for (unsigned int i_ = 0; i_ < (def)->n; i_++) { \
+		int r_ = fn(&(def)->array[i_], err); \
+		if (r_ < 0) \
+			return r_; \
+	}
+
+int launch_check(const struct domain_def *def, struct error *err)
+{
+	int r = check_os(def, err);
+
+	if (r >= 0)
+		r = check_general(def, err);
+	if (r >= 0)
+		r = check_singles(def, err);
+	if (r < 0)
+		return r;
+	CHECK_EACH(def, n_disks, disks, check_disk, err);
+	CHECK_EACH(def, n_ifaces, ifaces, check_iface, err);
+	CHECK_EACH(def, n_chars, chars, check_char, err);
+	CHECK_EACH(def, n_controllers, controllers, check_controller, err);
+	CHECK_EACH(def, n_rngs, rngs, check_rng, err);
+	return 0;
+}

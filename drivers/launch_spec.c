@@ -1,0 +1,309 @@
+/*
+ * drivers/launch_spec.c -- a definition becomes a machine's description: every
+ * name in it becomes an open descriptor.
+ *
+ * launch_check() has been through the definition, so what is not handled here
+ * does not occur.
+ */
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "drivers/launch.h"
+#include "vmm/spec.h"
+
+bool launch_char_is_device(const struct dom_char *chr)
+{
+	return !(chr->kind == CHAR_CONSOLE &&
+		 (!chr->target_type || str_eq(chr->target_type, "serial")));
+}
+
+static enum spec_action action(enum dom_action a)
+{
+	switch (a) {
+	case DOM_ACTION_RESTART:
+		return SPEC_RESTART;
+	case DOM_ACTION_PRESERVE:
+		return SPEC_PRESERVE;
+	default:
+		return SPEC_DESTROY;
+	}
+}
+
+static void set_id(char **id, const struct dom_info *info, const char *kind,
+		   unsigned int i)
+{
+	*id = info->alias ? xstrdup(info->alias) : xasprintf("%s%u", kind, i);
+}
+
+static void set_place(unsigned int *slot, unsigned int *function,
+		      const struct dom_info *info)
+{
+	if (!str_eq(info->address.type, "pci") || info->address.bus)
+		return;
+	*slot = info->address.slot;
+	*function = info->address.function;
+}
+
+/* ---- the machine itself ---- */
+
+static char *cpu_model(const struct dom_cpu *cpu)
+{
+	switch (cpu->mode) {
+	case CPU_MODE_CUSTOM:
+		return xstrdup(cpu->model ? cpu->model : "host");
+	case CPU_MODE_MAXIMUM:
+		return xstrdup("max");
+	default:
+		return xstrdup("host");
+	}
+}
+
+static void build_cpu(const struct domain_def *def, struct vmm_spec *s)
+{
+	const struct dom_cpu *cpu = &def->cpu;
+
+	s->vcpus = def->vcpus;
+	s->max_vcpus = MAX(def->max_vcpus, def->vcpus);
+	s->cpu_model = cpu_model(cpu);
+	s->sockets = cpu->sockets * (cpu->dies ? cpu->dies : 1);
+	s->cores = cpu->cores;
+	s->threads = cpu->threads;
+	s->cpu_features = xcalloc(cpu->n_features, sizeof(*s->cpu_features));
+	s->n_cpu_features = cpu->n_features;
+	for (unsigned int i = 0; i < cpu->n_features; i++) {
+		s->cpu_features[i].name = xstrdup(cpu->features[i].name);
+		s->cpu_features[i].enable =
+			cpu->features[i].policy != CPU_POLICY_DISABLE &&
+			cpu->features[i].policy != CPU_POLICY_FORBID;
+	}
+}
+
+/* The machine has no time zones: it gets the difference. */
+static int64_t clock_offset(const struct domain_def *def)
+{
+	time_t now = time(NULL);
+	int64_t adjustment = def->clock_adjustment ?
+				     strtoll(def->clock_adjustment, NULL, 10) :
+				     0;
+	struct tm tm;
+
+	if (def->clock == CLOCK_LOCALTIME && localtime_r(&now, &tm))
+		return tm.tm_gmtoff + adjustment;
+	return adjustment;
+}
+
+static void build_machine(const struct domain_def *def, const char *engine,
+			  struct vmm_spec *s)
+{
+	s->name = xstrdup(def->name);
+	memcpy(s->uuid, def->uuid, sizeof(s->uuid));
+	s->engine = xstrdup(engine);
+	s->machine = xstrdup(def->os.machine ? def->os.machine : "microvm");
+	s->memory = ALIGN_UP(def->memory, MIB);
+	s->cmdline = xstrdup(def->os.cmdline);
+	s->on_poweroff = action(def->on_poweroff);
+	s->on_reboot = action(def->on_reboot);
+	s->on_crash = action(def->on_crash);
+	s->clock_offset = clock_offset(def);
+	s->rng = def->n_rngs > 0;
+	s->balloon = def->memballoon.present &&
+		     !str_eq(def->memballoon.model, "none");
+	if (s->balloon && def->cur_memory < def->memory)
+		s->balloon_target = def->cur_memory;
+	build_cpu(def, s);
+}
+
+static int open_boot(const struct domain_def *def, struct vmm_spec *s,
+		     struct error *err)
+{
+	int r = host_open_file(def->os.kernel, err, &s->kernel_fd);
+
+	if (r >= 0 && def->os.initrd)
+		r = host_open_file(def->os.initrd, err, &s->initrd_fd);
+	if (r >= 0 && str_startswith(s->engine, "kvm"))
+		r = host_open_kvm(err, &s->kvm_fd);
+	return r;
+}
+
+/* ---- devices ---- */
+
+static enum spec_disk_cache cache_mode(const char *cache)
+{
+	static const char *const words[] = {
+		[CACHE_WRITEBACK] = "writeback",
+		[CACHE_NONE] = "none",
+		[CACHE_WRITETHROUGH] = "writethrough",
+		[CACHE_DIRECTSYNC] = "directsync",
+		[CACHE_UNSAFE] = "unsafe",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (str_eq(cache, words[i]))
+			return i;
+	return CACHE_WRITEBACK;
+}
+
+static int build_disk(const struct dom_disk *d, unsigned int i,
+		      struct spec_disk *s, struct error *err)
+{
+	s->fd = -1;
+	set_id(&s->id, &d->info, "virtio-disk", i);
+	s->format = xstrdup(d->driver_type ? d->driver_type : "raw");
+	s->readonly = d->readonly;
+	s->discard = str_eq(d->discard, "unmap");
+	s->serial = xstrdup(d->serial);
+	s->queues = d->queues;
+	s->cache = cache_mode(d->cache);
+	s->boot_index = d->info.boot_order;
+	set_place(&s->pci_slot, &s->pci_function, &d->info);
+	return host_open_disk(d->source, d->readonly, d->type == DISK_BLOCK,
+			      err, &s->fd);
+}
+
+static int open_tap(struct dom_iface *d, struct spec_nic *s, struct error *err)
+{
+	struct host_tap tap = {
+		.bridge = d->type == IFACE_BRIDGE ? d->source : NULL,
+		.mtu = d->mtu,
+		.existing = d->target_managed == TRI_OFF,
+	};
+	int r;
+
+	if (d->target_dev)
+		snprintf(tap.ifname, sizeof(tap.ifname), "%s", d->target_dev);
+	memcpy(tap.mac, d->mac, sizeof(tap.mac));
+	r = host_open_tap(&tap, err, &s->fd);
+	if (r < 0)
+		return r;
+	free(d->target_dev);
+	d->target_dev = xstrdup(tap.ifname);
+	return 0;
+}
+
+static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
+		     struct error *err)
+{
+	s->fd = -1;
+	set_id(&s->id, &d->info, "net", i);
+	memcpy(s->mac, d->mac, sizeof(s->mac));
+	s->link_down = str_eq(d->link_state, "down");
+	s->mtu = d->mtu;
+	set_place(&s->pci_slot, &s->pci_function, &d->info);
+	if (d->type == IFACE_NETWORK)
+		return error_virt(err, VIR_ERR_NO_NETWORK,
+				  "no network with matching name '%s'",
+				  d->source ? d->source : "default");
+	return open_tap(d, s, err);
+}
+
+static int open_pty(struct dom_char *d, struct spec_char *s, struct error *err)
+{
+	char slave[64];
+	int r = host_open_pty(slave, err, &s->fd);
+
+	if (r < 0)
+		return r;
+	free(d->source_path);
+	d->source_path = xstrdup(slave);
+	return 0;
+}
+
+static int open_char(struct dom_char *d, struct spec_char *s,
+		     struct error *err)
+{
+	s->kind = CHARDEV_FD;
+	switch (d->type) {
+	case CHR_PTY:
+		return open_pty(d, s, err);
+	case CHR_FILE:
+		return host_open_log(d->source_path,
+				     str_eq(d->source_append, "on"), err,
+				     &s->fd);
+	case CHR_UNIX:
+		if (str_eq(d->source_mode, "connect"))
+			return host_connect_unix(d->source_path, err, &s->fd);
+		s->kind = CHARDEV_SOCKET;
+		return host_listen_unix(d->source_path, err, &s->fd);
+	default:
+		s->kind = CHARDEV_NULL;
+		return 0;
+	}
+}
+
+static int build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
+		      struct error *err)
+{
+	static const char *const kinds[] = { "serial", "console", "channel",
+					     "parallel" };
+	int r;
+
+	s->fd = s->log_fd = -1;
+	set_id(&s->id, &d->info, kinds[d->kind], i);
+	if (d->kind == CHAR_SERIAL)
+		s->index = MAX(d->target_port, 0);
+	else
+		s->index = d->info.address.port;
+	if (d->kind == CHAR_CHANNEL)
+		s->port_name = xstrdup(d->target_name ? d->target_name : "");
+	r = open_char(d, s, err);
+	if (r >= 0 && d->log_file)
+		r = host_open_log(d->log_file, !str_eq(d->log_append, "off"),
+				  err, &s->log_fd);
+	return r;
+}
+
+/* Serial lines and virtio ports go to two lists. */
+static int build_chars(struct domain_def *def, struct vmm_spec *s,
+		       struct error *err)
+{
+	s->serials = xcalloc(def->n_chars, sizeof(*s->serials));
+	s->consoles = xcalloc(def->n_chars, sizeof(*s->consoles));
+	for (unsigned int i = 0; i < def->n_chars; i++) {
+		struct dom_char *d = &def->chars[i];
+		struct spec_char *c;
+		int r;
+
+		if (!launch_char_is_device(d))
+			continue;
+		c = d->kind == CHAR_SERIAL ? &s->serials[s->n_serials++] :
+					     &s->consoles[s->n_consoles++];
+		r = build_char(d, i, c, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int build_devices(struct domain_def *def, struct vmm_spec *s,
+			 struct error *err)
+{
+	int r = 0;
+
+	s->disks = xcalloc(def->n_disks, sizeof(*s->disks));
+	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++)
+		r = build_disk(&def->disks[i], i, &s->disks[s->n_disks++],
+			       err);
+	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
+	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
+		r = build_nic(&def->ifaces[i], i, &s->nics[s->n_nics++], err);
+	return r < 0 ? r : build_chars(def, s, err);
+}
+
+int launch_build(struct domain *dom, const char *engine,
+		 struct vmm_spec *ret_spec, struct error *err)
+{
+	int r;
+
+	vmm_spec_init(ret_spec);
+	build_machine(dom->live, engine, ret_spec);
+	r = open_boot(dom->live, ret_spec, err);
+	if (r >= 0)
+		r = build_devices(dom->live, ret_spec, err);
+	if (r < 0)
+		vmm_spec_finish(ret_spec);
+	return r;
+}

@@ -1,0 +1,107 @@
+/*
+ * drivers/launch_stats.c -- a machine's counters, from JSON.
+ *
+ * What the machine does not say is zero; how many devices there are is the
+ * definition's word, not the machine's.
+ */
+#include <json-c/json.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "drivers/launch.h"
+
+static uint64_t number(struct json_object *json, const char *key)
+{
+	struct json_object *v;
+
+	if (!json_object_object_get_ex(json, key, &v) ||
+	    !json_object_is_type(v, json_type_int))
+		return 0;
+	return (uint64_t)json_object_get_int64(v);
+}
+
+static void take_vcpus(const struct domain_def *def, struct json_object *json,
+		       struct domain_stats *s)
+{
+	struct json_object *array = NULL;
+
+	s->n_vcpus = def->vcpus;
+	s->vcpu_ns = xcalloc(def->vcpus, sizeof(*s->vcpu_ns));
+	if (!json_object_object_get_ex(json, "cpu_ns", &array) ||
+	    !json_object_is_type(array, json_type_array))
+		return;
+	for (unsigned int i = 0; i < def->vcpus; i++) {
+		s->vcpu_ns[i] = (uint64_t)json_object_get_int64(
+			json_object_array_get_idx(array, i));
+		s->cpu_ns += s->vcpu_ns[i];
+	}
+}
+
+static void take_disk(struct json_object *json, struct domain_disk_stats *d)
+{
+	d->rd_req = number(json, "rd_req");
+	d->rd_bytes = number(json, "rd_bytes");
+	d->rd_ns = number(json, "rd_ns");
+	d->wr_req = number(json, "wr_req");
+	d->wr_bytes = number(json, "wr_bytes");
+	d->wr_ns = number(json, "wr_ns");
+	d->flush_req = number(json, "flush_req");
+	d->flush_ns = number(json, "flush_ns");
+}
+
+static void take_nic(struct json_object *json, struct domain_nic_stats *n)
+{
+	n->rx_bytes = number(json, "rx_bytes");
+	n->rx_packets = number(json, "rx_packets");
+	n->rx_drop = number(json, "rx_drop");
+	n->tx_bytes = number(json, "tx_bytes");
+	n->tx_packets = number(json, "tx_packets");
+	n->tx_drop = number(json, "tx_drop");
+}
+
+static void take_devices(const struct domain_def *def,
+			 struct json_object *json, struct domain_stats *s)
+{
+	struct json_object *disks = NULL, *nics = NULL, *one;
+
+	json_object_object_get_ex(json, "disks", &disks);
+	json_object_object_get_ex(json, "nics", &nics);
+	s->n_disks = def->n_disks;
+	s->disks = xcalloc(def->n_disks, sizeof(*s->disks));
+	for (unsigned int i = 0; i < def->n_disks; i++) {
+		const char *id = def->disks[i].info.alias;
+
+		snprintf(s->disks[i].id, sizeof(s->disks[i].id), "%s",
+			 id ? id : "");
+		if (id && json_object_object_get_ex(disks, id, &one))
+			take_disk(one, &s->disks[i]);
+	}
+	s->n_nics = def->n_ifaces;
+	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
+	for (unsigned int i = 0; i < def->n_ifaces; i++) {
+		const char *id = def->ifaces[i].info.alias;
+
+		snprintf(s->nics[i].id, sizeof(s->nics[i].id), "%s",
+			 id ? id : "");
+		if (id && json_object_object_get_ex(nics, id, &one))
+			take_nic(one, &s->nics[i]);
+	}
+}
+
+int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
+		 struct error *err)
+{
+	struct json_object *json = NULL, *balloon = NULL;
+	int r = monitor_call(dom->priv, "stats", NULL, &json, err);
+
+	if (r < 0)
+		return r;
+	*ret_stats = (struct domain_stats){ 0 };
+	take_vcpus(dom->live, json, ret_stats);
+	take_devices(dom->live, json, ret_stats);
+	if (json_object_object_get_ex(json, "balloon", &balloon))
+		ret_stats->balloon_bytes = number(balloon, "actual");
+	json_object_put(json);
+	return 0;
+}
