@@ -51,15 +51,14 @@ static void probe(struct loaded_driver *l)
 		 l->caps.usable ? "usable" : l->caps.why);
 }
 
-static int add(const struct driver *driver, const char *path,
-	       struct error *err)
+int drivers_add(const struct driver *driver, struct error *err)
 {
 	if (n_loaded == DRIVERS_MAX)
 		return error_set(err, -E2BIG, "more than %d drivers",
 				 DRIVERS_MAX);
 	if (driver_named(driver->name))
 		return error_set(err, -EEXIST,
-				 "'%s': a driver '%s' is already loaded", path,
+				 "a driver '%s' is already loaded",
 				 driver->name);
 	loaded[n_loaded] = xcalloc(1, sizeof(**loaded));
 	loaded[n_loaded]->driver = driver;
@@ -89,7 +88,7 @@ static int load_one(const char *path, struct error *err)
 		return error_set(err, -ELIBBAD, "'%s' has no symbol %s", path,
 				 DRIVER_SYMBOL);
 	}
-	return add(driver, path, err);
+	return drivers_add(driver, err);
 }
 
 static int is_module(const struct dirent *entry)

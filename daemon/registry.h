@@ -163,6 +163,8 @@ void guest_refresh_balloon(struct dom_obj *obj);
 
 /* ---- drivers.c ---- */
 const struct loaded_driver *driver_named(const char *name);
+/* Probes and adds one; drivers_load() does, and tests with their own. */
+int drivers_add(const struct driver *driver, struct error *err);
 
 /* A driver's op, or VIR_ERR_OPERATION_UNSUPPORTED when it has none. */
 int driver_lacks(const struct driver *driver, const char *op,

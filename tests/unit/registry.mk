@@ -1,0 +1,20 @@
+# The domain registry, its store and the in-memory driver.
+registry_tests = \
+	tests/unit/registry-calls \
+	$(NULL)
+check_PROGRAMS += $(registry_tests)
+TESTS += $(registry_tests)
+
+registry_test_cppflags = $(AM_CPPFLAGS) \
+	-DTEST_DRIVERS='"$(abs_top_builddir)/drivers/test/.libs"'
+registry_test_cflags = $(AM_CFLAGS) $(SQLITE_CFLAGS) -UNDEBUG
+# The driver is a module and calls back.
+registry_test_ldflags = $(AM_LDFLAGS) -export-dynamic
+registry_test_ldadd = daemon/libdaemon-core.la $(SQLITE_LIBS)
+
+tests_unit_registry_calls_SOURCES = \
+	tests/unit/registry-calls.c tests/unit/registry-test.h
+tests_unit_registry_calls_CPPFLAGS = $(registry_test_cppflags)
+tests_unit_registry_calls_CFLAGS = $(registry_test_cflags)
+tests_unit_registry_calls_LDFLAGS = $(registry_test_ldflags)
+tests_unit_registry_calls_LDADD = $(registry_test_ldadd)
