@@ -1,6 +1,7 @@
 # drivers/local.mk -- what drivers adds to the one Makefile.
 include drivers/kvm/local.mk
 include %D%/emu/local.mk
+include drivers/test/local.mk
 
 # What drivers with a VMM share.
 noinst_LTLIBRARIES += %D%/liblaunch.la
