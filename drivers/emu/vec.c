@@ -38,6 +38,11 @@ void vec_fpu_reset(struct emu_fpu *fpu)
 	fpu->xcr0 = 1;
 }
 
+bool vec_x87_pending(const struct emu_fpu *fpu)
+{
+	return fpu->xsave[XA_FSW] & 0x80;
+}
+
 /* Instructions of these sets that use no vector register: not ours. */
 static bool is_ours(const ZydisDecodedInstruction *insn)
 {
@@ -200,6 +205,10 @@ static void note_mxcsr(const ZydisDecodedInstruction *insn,
 	for (int i = 0; i < insn->operand_count; i++)
 		if (is_float(&operands[i]))
 			op->traits |= VT_MXCSR;
+	/* The decoder calls these integers. */
+	if (insn->mnemonic == ZYDIS_MNEMONIC_ROUNDSS ||
+	    insn->mnemonic == ZYDIS_MNEMONIC_ROUNDSD)
+		op->traits |= VT_MXCSR;
 }
 
 static void note_flags(const ZydisDecodedInstruction *insn, struct vec_op *op)
@@ -272,12 +281,35 @@ static bool any_alignment(ZydisMnemonic mnemonic)
 static uint16_t alignment_of(const ZydisDecodedInstruction *insn,
 			     const struct vec_op *op)
 {
+	/* AMD's do not check; Intel's do. */
+	if (insn->meta.isa_set == ZYDIS_ISA_SET_SHA && vec_host_amd())
+		return 0;
 	if (insn->meta.exception_class == ZYDIS_EXCEPTION_CLASS_AVX1)
 		return op->mem_size;
 	if (op->traits & VT_VEX || op->mem_size != 16 ||
 	    any_alignment(insn->mnemonic))
 		return 0;
 	return 16;
+}
+
+/* Control instructions of the form FNxxx do not wait. */
+static bool waits(const ZydisDecodedInstruction *insn,
+		  const struct vec_op *op)
+{
+	switch (insn->mnemonic) {
+	case ZYDIS_MNEMONIC_FNINIT:
+	case ZYDIS_MNEMONIC_FNCLEX:
+	case ZYDIS_MNEMONIC_FNSTCW:
+	case ZYDIS_MNEMONIC_FNSTSW:
+	case ZYDIS_MNEMONIC_FNSTENV:
+	case ZYDIS_MNEMONIC_FNSAVE:
+	case ZYDIS_MNEMONIC_FDISI8087_NOP:
+	case ZYDIS_MNEMONIC_FENI8087_NOP:
+	case ZYDIS_MNEMONIC_FSETPM287_NOP:
+		return false;
+	default:
+		return op->traits & VT_X87;
+	}
 }
 
 static bool is_x87(const ZydisDecodedInstruction *insn)
@@ -304,6 +336,9 @@ int vec_prepare(const ZydisDecodedInstruction *insn,
 	note_mxcsr(insn, operands, &op);
 	note_flags(insn, &op);
 	op.checks = checks_of(insn, operands, &op);
+	if (waits(insn, &op))
+		op.checks |= VEC_PENDING;
+	op.fop = (insn->opcode & 7) << 8 | bytes[insn->raw.modrm.offset];
 	op.align = op.flags & VEC_MEM ? alignment_of(insn, &op) : 0;
 	if (!vec_xsave_prepare(insn, operands, &op) &&
 	    !vec_gather_prepare(insn, operands, &op)) {
@@ -326,13 +361,21 @@ static void fix_x87_pointers(const struct vec_op *op, struct vec_ctx *ctx,
 {
 	uint64_t fip, fdp;
 	uint8_t *x = ctx->fpu->xsave;
+	uint16_t fop;
 
 	memcpy(&fip, x + XA_FIP, sizeof(fip));
-	if (fip == (uintptr_t)thunk + op->insn_off)
-		memcpy(x + XA_FIP, &ctx->rip, sizeof(ctx->rip));
+	if (fip != (uintptr_t)thunk + op->insn_off)
+		return; /* a control instruction */
+	memcpy(x + XA_FIP, &ctx->rip, sizeof(ctx->rip));
 	memcpy(&fdp, x + XA_FDP, sizeof(fdp));
-	if (op->flags & VEC_MEM && fdp == (uintptr_t)ctx->mem)
+	if (!(op->flags & VEC_MEM))
+		return;
+	if (fdp == (uintptr_t)ctx->mem)
 		memcpy(x + XA_FDP, &ctx->offset, sizeof(ctx->offset));
+	/* The opcode has ModRM in it, whose memory form is [rdi]. */
+	memcpy(&fop, x + XA_FOP, sizeof(fop));
+	if (fop == ((op->fop & 0x738) | 7))
+		memcpy(x + XA_FOP, &op->fop, sizeof(op->fop));
 }
 
 static enum vec_result result_of(uint32_t fault)
@@ -351,7 +394,8 @@ enum vec_result vec_run_thunk(const struct vec_op *op, struct vec_ctx *ctx)
 {
 	const uint8_t *thunk = op->thunk ? op->thunk : vec_arena_once(op);
 	struct vec_io io = { .host_mxcsr = MXCSR_DEFAULT,
-			     .rflags = (ctx->rflags & FLAGS_ARITH) | 2 };
+			     .rflags = (ctx->rflags & FLAGS_ARITH) | 2,
+			     .x87 = op->traits & VT_X87 };
 
 	if (!thunk)
 		return VEC_UD;

@@ -44,6 +44,7 @@ enum { /* vec_op.checks: what the interpreter tests before vec_run() */
 	VEC_FXSAVE = 128, /* FXSAVE, FXRSTOR: #NM if CR0.EM or TS */
 	VEC_NOCHECK = 256,
 	VEC_CPL0 = 512,	  /* XSAVES, XRSTORS: #GP(0) outside ring 0 */
+	VEC_PENDING = 1024, /* #MF if vec_x87_pending(), before memory */
 };
 
 enum vec_result {
@@ -72,6 +73,7 @@ struct vec_op {
 	uint8_t insn_len;
 	uint8_t insn_off;  /* of the instruction in the thunk */
 	uint8_t kind;	   /* for run: which of its instructions */
+	uint16_t fop;	   /* the guest's x87 opcode */
 	uint8_t insn[16];  /* re-encoded: the memory operand is [rdi] */
 	uint16_t xmm_in, xmm_out, ymm_in; /* registers to load and store */
 	/* Gathers and masked moves. */
@@ -115,6 +117,9 @@ int vec_prepare(const ZydisDecodedInstruction *insn,
 		struct vec_op *ret_op);
 
 enum vec_result vec_run(const struct vec_op *op, struct vec_ctx *ctx);
+
+/* FSW.ES: an unmasked x87 exception waits to be reported. */
+bool vec_x87_pending(const struct emu_fpu *fpu);
 
 /* The state a vCPU has after RESET (INIT leaves it alone). */
 void vec_fpu_reset(struct emu_fpu *fpu);

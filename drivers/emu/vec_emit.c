@@ -28,8 +28,10 @@
 enum {
 	THUNK_MAX = 512,     /* longest thunk */
 	ARENA_SIZE = 16 << 20,
-	ARENA_SLOTS = 512,   /* of threads, at the arena's start */
-	ARENA_FIRST = 4096 + ARENA_SLOTS * THUNK_MAX,
+	EXIT_X87 = 64,
+	ARENA_EXITS = 4096, /* at the start; then slots of threads */
+	ARENA_SLOTS = 512,
+	ARENA_FIRST = ARENA_EXITS + ARENA_SLOTS * THUNK_MAX,
 	HASH_SIZE = 1 << 18, /* more than thunks fit */
 };
 
@@ -174,10 +176,17 @@ static unsigned int emit_thunk(struct out *o, const struct vec_op *op)
 	return off;
 }
 
-/* Where a faulting thunk continues: what is common to every return. */
-static void emit_exit(struct out *o)
+/*
+ * Where a faulting thunk continues.  MXCSR has the new flags.  The x87 state
+ * is stored too, since an instruction with an MMX operand has made its
+ * registers valid before #XM.
+ */
+static void emit_exit(struct out *o, bool x87)
 {
-	EMIT(o, 0x0f, 0xae, 0x5e, XA_MXCSR);
+	if (x87)
+		EMIT(o, 0x48, 0x0f, 0xae, 0x06);
+	else
+		EMIT(o, 0x0f, 0xae, 0x5e, XA_MXCSR);
 	EMIT(o, 0xdb, 0xe3);
 	EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20);
 	if (arena.avx)
@@ -207,21 +216,26 @@ int vec_arena_init(void)
 	if (arena.exec == MAP_FAILED)
 		return -errno;
 	arena.avx = vec_host_avx();
-	emit_exit(&o);
+	emit_exit(&o, false);
 	memcpy(arena.write, o.buf, o.len);
+	o.len = 0;
+	emit_exit(&o, true);
+	memcpy(arena.write + EXIT_X87, o.buf, o.len);
 	arena.used = ARENA_FIRST;
 	arena.limit = ARENA_SIZE;
 	return 0;
 }
 
-bool vec_arena_has(uintptr_t rip, uintptr_t *ret_exit)
+bool vec_arena_has(uintptr_t rip)
 {
 	uintptr_t start = (uintptr_t)arena.exec;
 
-	if (!start || rip < start + 4096 || rip >= start + ARENA_SIZE)
-		return false;
-	*ret_exit = start;
-	return true;
+	return start && rip >= start + ARENA_EXITS && rip < start + ARENA_SIZE;
+}
+
+uintptr_t vec_arena_exit(bool x87)
+{
+	return (uintptr_t)arena.exec + (x87 ? EXIT_X87 : 0);
 }
 
 static uint32_t hash_insn(const struct vec_op *op)
@@ -305,7 +319,7 @@ const uint8_t *vec_arena_once(const struct vec_op *op)
 	if (own_slot > ARENA_SLOTS)
 		return NULL;
 	emit_thunk(&o, op);
-	at = 4096 + (own_slot - 1) * THUNK_MAX;
+	at = ARENA_EXITS + (own_slot - 1) * THUNK_MAX;
 	memcpy(arena.write + at, o.buf, o.len);
 	serialize();
 	return arena.exec + at;

@@ -18,14 +18,13 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	greg_t *r = uc->uc_mcontext.gregs;
 	struct vec_io *io = (struct vec_io *)r[REG_R8];
-	uintptr_t exit;
 
-	if (!vec_arena_has(r[REG_RIP], &exit)) {
+	if (!vec_arena_has(r[REG_RIP])) {
 		signal(sig, SIG_DFL); /* and again, for the core dump */
 		return;
 	}
 	io->fault = r[REG_TRAPNO];
-	r[REG_RIP] = exit;
+	r[REG_RIP] = vec_arena_exit(io->x87);
 }
 
 /* #syscalls:vmm rt_sigaction rt_sigreturn */

@@ -19,7 +19,9 @@ enum vec_trait {
 
 /* What a thunk is called with besides registers. */
 struct vec_io {
-	uint64_t rax, rcx, unused, rflags;
+	uint64_t rax, rcx;
+	uint64_t x87; /* the thunk has loaded the FXSAVE image */
+	uint64_t rflags;
 	uint32_t host_mxcsr;
 	uint32_t fault; /* vector, set by the signal handler */
 };
@@ -53,6 +55,7 @@ typedef void vec_thunk_fn(void *mem, void *xsave, uint64_t rdx, uint64_t rcx,
 void vec_isa_init(void);
 bool vec_isa_runs(ZydisISASet set);
 bool vec_host_avx(void);
+bool vec_host_amd(void);
 
 /* vec_canon.c: op->insn, or -ENOTSUP. */
 int vec_canon(const ZydisDecodedInstruction *insn,
@@ -63,7 +66,8 @@ int vec_canon(const ZydisDecodedInstruction *insn,
 int vec_arena_init(void);
 void vec_arena_get(struct vec_op *op);	       /* sets op->thunk */
 const uint8_t *vec_arena_once(const struct vec_op *op); /* this thread's slot */
-bool vec_arena_has(uintptr_t rip, uintptr_t *ret_exit);
+bool vec_arena_has(uintptr_t rip);
+uintptr_t vec_arena_exit(bool x87); /* where a faulting thunk continues */
 
 /* vec_fault.c */
 int vec_fault_init(void);

@@ -11,6 +11,7 @@
 #include "drivers/emu/vec_int.h"
 
 enum { EAX, EBX, ECX, EDX };
+enum { HYGON_EBX = 0x6f677948 };
 
 /* One line per instruction set: the CPUID bit that announces it. */
 static const struct isa {
@@ -76,10 +77,14 @@ static uint64_t host_xcr0(void)
 }
 
 /* What CPUID said once: it is slow where it is virtualized. */
-static bool runs[ZYDIS_ISA_SET_MAX_VALUE + 1], host_avx;
+static bool runs[ZYDIS_ISA_SET_MAX_VALUE + 1], host_avx, host_amd;
 
 void vec_isa_init(void)
 {
+	uint32_t a, b, c, d;
+
+	__cpuid(0, a, b, c, d);
+	host_amd = b == signature_AMD_ebx || b == HYGON_EBX;
 	host_avx = host_bit(1, ECX, 28) && (host_xcr0() & 6) == 6;
 	for (size_t i = 0; i < ARRAY_SIZE(isas); i++)
 		runs[isas[i].set] = host_bit(isas[i].function, isas[i].reg,
@@ -90,6 +95,11 @@ void vec_isa_init(void)
 bool vec_host_avx(void)
 {
 	return host_avx;
+}
+
+bool vec_host_amd(void)
+{
+	return host_amd;
 }
 
 bool vec_isa_runs(ZydisISASet set)

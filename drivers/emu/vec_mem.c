@@ -28,6 +28,12 @@ static void put_ymm(struct emu_fpu *fpu, unsigned int n, const uint8_t *v)
 	memcpy(fpu->xsave + XA_YMMH + 16 * n, v + 16, 16);
 }
 
+static bool selected(const struct vec_op *op, const uint8_t *mask,
+		     unsigned int i)
+{
+	return mask[(i + 1) * op->elem - 1] & 0x80;
+}
+
 static uint64_t gather_addr(const struct vec_op *op, const struct vec_ctx *ctx,
 			    const uint8_t *index, unsigned int i)
 {
@@ -54,19 +60,13 @@ static enum vec_result run_gather(const struct vec_op *op, struct vec_ctx *ctx)
 	get_ymm(ctx->fpu, op->dst, dst);
 	get_ymm(ctx->fpu, op->mask, mask);
 	for (unsigned int i = 0; i < op->count; i++) {
-		uint8_t *m = mask + i * op->elem;
-
-		/* Before the load: it may be the last that happens. */
-		memset(m, m[op->elem - 1] & 0x80 ? 0xff : 0, op->elem);
-	}
-	for (unsigned int i = 0; i < op->count; i++) {
-		if (!mask[i * op->elem])
-			continue;
+		if (selected(op, mask, i))
+			ctx->load(ctx->cpu, gather_addr(op, ctx, index, i),
+				  dst + i * op->elem, op->elem);
+		memset(mask + i * op->elem, 0, op->elem);
+		/* Now: the next load may not return. */
 		put_ymm(ctx->fpu, op->dst, dst);
 		put_ymm(ctx->fpu, op->mask, mask);
-		ctx->load(ctx->cpu, gather_addr(op, ctx, index, i),
-			  dst + i * op->elem, op->elem);
-		memset(mask + i * op->elem, 0, op->elem);
 	}
 	memset(dst + used, 0, sizeof(dst) - used);
 	memset(mask, 0, sizeof(mask));
@@ -129,17 +129,16 @@ bool vec_gather_prepare(const ZydisDecodedInstruction *insn,
 static void get_mask(const struct vec_op *op, const struct vec_ctx *ctx,
 		     uint8_t *mask)
 {
+	const uint8_t *x = ctx->fpu->xsave;
+
 	if (op->kind == VEC_MASK_MMX) {
-		memcpy(mask, ctx->fpu->xsave + XA_ST + 16 * op->mask, 8);
+		/* FXSAVE stores ST(0) first; MM0 is the register below it. */
+		unsigned int st = (op->mask - (x[XA_FSW + 1] >> 3)) & 7;
+
+		memcpy(mask, x + XA_ST + 16 * st, 8);
 		return;
 	}
 	get_ymm(ctx->fpu, op->mask, mask);
-}
-
-static bool selected(const struct vec_op *op, const uint8_t *mask,
-		     unsigned int i)
-{
-	return mask[(i + 1) * op->elem - 1] & 0x80;
 }
 
 typedef void element_fn(struct vec_ctx *ctx, unsigned int offset,
@@ -195,6 +194,23 @@ static enum vec_result run_masked_store(const struct vec_op *op,
 	r = vec_run_thunk(op, ctx);
 	if (r == VEC_OK)
 		each_element(op, ctx, mask, element_store);
+	return r;
+}
+
+/*
+ * FST, FIST, FBSTP, ...: an unmasked exception other than precision leaves
+ * memory alone (SDM vol. 1, "x87 FPU Floating-Point Exception Conditions").
+ */
+static enum vec_result run_x87_store(const struct vec_op *op,
+				     struct vec_ctx *ctx)
+{
+	const uint8_t *x = ctx->fpu->xsave;
+	enum vec_result r;
+
+	ctx->probe(ctx->cpu, ctx->addr, op->mem_size, true);
+	r = vec_run_thunk(op, ctx);
+	if (r == VEC_OK && !(x[XA_FSW] & ~x[XA_FCW] & 0x1f))
+		ctx->store(ctx->cpu, ctx->addr, ctx->mem, op->mem_size);
 	return r;
 }
 
@@ -275,6 +291,17 @@ void vec_mem_prepare(const ZydisDecodedInstruction *insn,
 	case ZYDIS_MNEMONIC_MASKMOVDQU:
 	case ZYDIS_MNEMONIC_VMASKMOVDQU:
 		prepare_masked(&operands[1], 1, run_masked_store, op);
+		break;
+	case ZYDIS_MNEMONIC_FST:
+	case ZYDIS_MNEMONIC_FSTP:
+	case ZYDIS_MNEMONIC_FIST:
+	case ZYDIS_MNEMONIC_FISTP:
+	case ZYDIS_MNEMONIC_FISTTP:
+	case ZYDIS_MNEMONIC_FBSTP:
+		if (op->flags & VEC_STORE) {
+			op->run = run_x87_store;
+			op->flags = VEC_MEM | VEC_CALLBACK;
+		}
 		break;
 	case ZYDIS_MNEMONIC_FNSAVE:
 		prepare_big(run_big_store, op);

@@ -186,8 +186,10 @@ static uint64_t requested(const struct vec_ctx *ctx)
 	return mask & ctx->fpu->xcr0 & vec_xcr0_mask();
 }
 
+/* By rising address: the first that faults is reported. */
 static void save_components(const struct vec_op *op, uint8_t *x, uint64_t save,
-			    bool mxcsr, struct pieces *p)
+			    bool mxcsr, const void *header, unsigned int n,
+			    struct pieces *p)
 {
 	if (save & C_X87) {
 		piece_add(p, 0, x, XA_MXCSR);
@@ -197,6 +199,7 @@ static void save_components(const struct vec_op *op, uint8_t *x, uint64_t save,
 		piece_add(p, XA_MXCSR, x + XA_MXCSR, 8);
 	if (save & C_SSE)
 		piece_add(p, XA_XMM, x + XA_XMM, vector_bytes(op));
+	piece_add(p, XA_BV, header, n);
 	if (save & C_AVX)
 		piece_add(p, XA_YMMH, x + XA_YMMH, vector_bytes(op));
 }
@@ -213,11 +216,11 @@ static enum vec_result xsave(const struct vec_op *op, struct vec_ctx *ctx)
 	used = in_use(x);
 	narrow_pointers(op, x);
 	put32(x + XA_MXCSR_MASK, MXCSR_VALID);
+	ctx->probe(ctx->cpu, ctx->addr + XA_BV, sizeof(bv), true);
 	ctx->load(ctx->cpu, ctx->addr + XA_BV, &bv, sizeof(bv));
 	bv = (bv & ~rfbm) | (used & rfbm);
 	save_components(op, x, opt ? rfbm & used : rfbm,
-			rfbm & (C_SSE | C_AVX), &p);
-	piece_add(&p, XA_BV, &bv, sizeof(bv));
+			rfbm & (C_SSE | C_AVX), &bv, sizeof(bv), &p);
 	pieces_store(&p, ctx);
 	return VEC_OK;
 }
@@ -236,8 +239,8 @@ static enum vec_result xsavec(const struct vec_op *op, struct vec_ctx *ctx)
 	header[1] = rfbm | XCOMP_COMPACT;
 	narrow_pointers(op, x);
 	put32(x + XA_MXCSR_MASK, MXCSR_VALID);
-	save_components(op, x, header[0], header[0] & C_SSE, &p);
-	piece_add(&p, XA_BV, header, sizeof(header));
+	save_components(op, x, header[0], header[0] & C_SSE, header,
+			sizeof(header), &p);
 	pieces_store(&p, ctx);
 	return VEC_OK;
 }

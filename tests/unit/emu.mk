@@ -3,3 +3,16 @@ check_PROGRAMS += tests/unit/emu/vec-thunk
 TESTS += tests/unit/emu/vec-thunk
 tests_unit_emu_vec_thunk_SOURCES = tests/unit/emu/vec-thunk.c
 tests_unit_emu_vec_thunk_LDADD = drivers/emu/libemu-engine.la base/libbase.la
+
+# differ --help: longer runs by hand, and replay of single cases.
+check_PROGRAMS += tests/unit/emu/differ
+TESTS += tests/unit/emu/differ
+tests_unit_emu_differ_SOURCES = \
+	tests/unit/emu/case.c \
+	tests/unit/emu/case.h \
+	tests/unit/emu/differ.c \
+	tests/unit/emu/execvec.c \
+	tests/unit/emu/gen.c \
+	tests/unit/emu/native.c \
+	$(NULL)
+tests_unit_emu_differ_LDADD = drivers/emu/libemu-engine.la base/libbase.la

@@ -1,0 +1,336 @@
+/*
+ * tests/unit/emu/differ.c -- the same bytes on the host's CPU and in an
+ * emulator: registers, flags, memory and faults must be the same.
+ *
+ * Without arguments it replays the corpus and runs a fixed number of random
+ * cases.  A difference is printed as a case that can be added to the corpus.
+ */
+#include <getopt.h>
+#include <string.h>
+#include <time.h>
+
+#include <Zydis/Zydis.h>
+
+#include "base/util.h"
+#include "tests/unit/emu/case.h"
+
+struct options {
+	uint64_t count, seed;
+	unsigned int minutes, insns, max_failures;
+	enum gen_scope scope;
+	const struct executor *subject;
+	bool strict; /* compare undefined flags too */
+	bool quiet; /* do not print cases */
+};
+
+struct differ {
+	struct options opt;
+	struct case_mem native_mem, subject_mem;
+	struct case_result native, subject;
+	uint64_t done, failed, skipped;
+	uint32_t by_mnemonic[ZYDIS_MNEMONIC_MAX_VALUE + 1];
+};
+
+enum { FLAGS_COMPARED = 0xcd5 };
+
+/* Flags that any instruction of the case leaves undefined. */
+static uint64_t undefined_flags(const struct test_case *c)
+{
+	ZydisDecodedInstruction insn;
+	ZydisDecoder decoder;
+	unsigned int at = 0;
+	uint64_t mask = 0;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
+			 ZYDIS_STACK_WIDTH_64);
+	while (at < c->code_len) {
+		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(
+			    &decoder, NULL, c->code + at, c->code_len - at,
+			    &insn)))
+			break;
+		if (insn.cpu_flags)
+			mask |= insn.cpu_flags->undefined;
+		at += insn.length;
+	}
+	return mask;
+}
+
+/* MXCSR_MASK in memory: MXCSR.MM is not offered to guests. */
+static bool is_mxcsr_mask(const struct differ *d, unsigned int i)
+{
+	static const uint8_t native[] = { 0xff, 0xff, 0x02, 0x00 };
+	static const uint8_t subject[] = { 0xff, 0xff, 0x00, 0x00 };
+
+	return i >= 2 && i + 2 <= CASE_DATA_SIZE &&
+	       memcmp(d->native_mem.data + i - 2, native, 4) == 0 &&
+	       memcmp(d->subject_mem.data + i - 2, subject, 4) == 0;
+}
+
+/*
+ * Where the architecture leaves room: a masked store may fault where it
+ * stores nothing, and may make the MMX registers valid before it faults; of
+ * two pages that an XSAVE would fault on, any may be first, and it may fault
+ * on parts of its area that it does not write.
+ */
+static bool tolerated(const struct differ *d, const struct test_case *c)
+{
+	const struct case_result *a = &d->native, *b = &d->subject;
+
+	if (str_eq(c->name, "maskmovq") || str_eq(c->name, "maskmovdqu") ||
+	    str_eq(c->name, "vmaskmovdqu"))
+		return a->vector == 14;
+	if (str_startswith(c->name, "xsave") ||
+	    str_startswith(c->name, "fxsave"))
+		return a->vector == 14 &&
+		       (b->vector == CASE_END || (a->error ^ b->error) == 1);
+	return false;
+}
+
+/* Name of the first difference, or NULL. */
+static const char *difference(struct differ *d, const struct test_case *c)
+{
+	static char name[32];
+	const struct case_result *a = &d->native, *b = &d->subject;
+	uint64_t flags = FLAGS_COMPARED;
+
+	if (!d->opt.strict)
+		flags &= ~undefined_flags(c);
+	if (a->vector != b->vector)
+		return "vector";
+	if (a->vector == 14 && a->error != b->error)
+		return "error code";
+	if (a->cpu.rip != b->cpu.rip)
+		return "rip";
+	for (int i = 0; i < 16; i++)
+		if (a->cpu.gpr[i] != b->cpu.gpr[i]) {
+			snprintf(name, sizeof(name), "gpr %d", i);
+			return name;
+		}
+	if ((a->cpu.rflags ^ b->cpu.rflags) & flags)
+		return "rflags";
+	for (unsigned int i = 0; i < CASE_XSAVE; i++) {
+		if (i >= 28 && i < 32)
+			continue; /* MXCSR_MASK */
+		if (a->cpu.xsave[i] != b->cpu.xsave[i]) {
+			snprintf(name, sizeof(name), "xsave byte %u", i);
+			return name;
+		}
+	}
+	for (unsigned int i = 0; i < CASE_DATA_SIZE; i++)
+		if (d->native_mem.data[i] != d->subject_mem.data[i] &&
+		    !is_mxcsr_mask(d, i)) {
+			snprintf(name, sizeof(name), "memory byte %u", i);
+			return name;
+		}
+	return NULL;
+}
+
+static void print_bytes(const char *what, const uint8_t *p, unsigned int at)
+{
+	fprintf(stderr, "# %s", what);
+	at &= ~15u;
+	for (unsigned int i = at; i < at + 16; i++)
+		fprintf(stderr, " %02x", p[i]);
+	fputc('\n', stderr);
+}
+
+static void explain(const struct differ *d, const char *what)
+{
+	const struct case_result *r[2] = { &d->native, &d->subject };
+	const struct case_mem *m[2] = { &d->native_mem, &d->subject_mem };
+	unsigned int at;
+
+	for (int i = 0; i < 2; i++) {
+		fprintf(stderr, "# %-7s vector %d error %#x rip %#jx flags %#jx\n",
+			i ? "subject" : "native", r[i]->vector, r[i]->error,
+			(uintmax_t)r[i]->cpu.rip, (uintmax_t)r[i]->cpu.rflags);
+		if (sscanf(what, "gpr %u", &at) == 1)
+			fprintf(stderr, "#   %#jx\n",
+				(uintmax_t)r[i]->cpu.gpr[at]);
+		if (sscanf(what, "xsave byte %u", &at) == 1)
+			print_bytes("  ", r[i]->cpu.xsave, at);
+		if (sscanf(what, "memory byte %u", &at) == 1)
+			print_bytes("  ", m[i]->data, at);
+	}
+}
+
+static void disassemble(const struct test_case *c)
+{
+	ZydisDisassembledInstruction insn;
+	unsigned int at = 0;
+
+	while (at < c->code_len) {
+		if (ZYAN_FAILED(ZydisDisassembleIntel(
+			    ZYDIS_MACHINE_MODE_LONG_64, c->cpu.rip + at,
+			    c->code + at, c->code_len - at, &insn)))
+			break;
+		fprintf(stderr, "# %s\n", insn.text);
+		at += insn.info.length;
+	}
+}
+
+static bool check(struct differ *d, const struct test_case *c)
+{
+	const char *what;
+
+	d->opt.subject->run(c, &d->subject);
+	if (d->subject.skipped) {
+		d->skipped++;
+		return true;
+	}
+	exec_native.run(c, &d->native);
+	d->done++;
+	what = difference(d, c);
+	if (!what || tolerated(d, c))
+		return true;
+	d->failed++;
+	if (d->failed <= d->opt.max_failures) {
+		fprintf(stderr, "# %s: %s differs\n", d->opt.subject->name,
+			what);
+		disassemble(c);
+		explain(d, what);
+		if (!d->opt.quiet)
+			case_print(c, stderr);
+	}
+	return false;
+}
+
+static void count_failure(struct differ *d, const struct test_case *c)
+{
+	for (int i = 0; i <= ZYDIS_MNEMONIC_MAX_VALUE; i++)
+		if (str_eq(ZydisMnemonicGetString(i), c->name))
+			d->by_mnemonic[i]++;
+}
+
+static void run_random(struct differ *d)
+{
+	struct gen *g = gen_create(d->opt.seed, d->opt.scope);
+	time_t end = time(NULL) + 60 * d->opt.minutes;
+
+	for (uint64_t i = 0; d->opt.minutes ? time(NULL) < end :
+					      i < d->opt.count;
+	     i++) {
+		struct test_case c;
+
+		gen_case(g, d->opt.insns, &c);
+		if (!check(d, &c))
+			count_failure(d, &c);
+	}
+	gen_report(g, stdout);
+	gen_destroy(g);
+}
+
+static void run_file(struct differ *d, const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "r");
+	struct test_case c;
+
+	if (!f) {
+		perror(path);
+		exit(1);
+	}
+	while (case_read(&c, f, path))
+		check(d, &c);
+}
+
+static const struct executor *subject_named(const char *name)
+{
+	if (str_eq(name, exec_vec.name))
+		return &exec_vec;
+	return NULL;
+}
+
+static void usage(void)
+{
+	fprintf(stderr,
+		"usage: differ [-n COUNT] [-s SEED] [-m MINUTES] [-i INSNS]\n"
+		"              [-f FAILURES] [-e vec|emu] [-v | -g] [-u] [-q]"
+		" [FILE...]\n"
+		"-v vector instructions only, -g others only, -u compare\n"
+		"undefined flags, -q do not print cases; FILE: replay\n"
+		"these instead\n");
+	exit(2);
+}
+
+static void parse(struct options *o, int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "count", required_argument, NULL, 'n' },
+		{ "seed", required_argument, NULL, 's' },
+		{ "minutes", required_argument, NULL, 'm' },
+		{ "insns", required_argument, NULL, 'i' },
+		{ "failures", required_argument, NULL, 'f' },
+		{ "executor", required_argument, NULL, 'e' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "n:s:m:i:f:e:vguq", longs, NULL)) >=
+	       0)
+		switch (c) {
+		case 'n':
+			o->count = strtoull(optarg, NULL, 0);
+			break;
+		case 's':
+			o->seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'm':
+			o->minutes = strtoul(optarg, NULL, 0);
+			break;
+		case 'i':
+			o->insns = strtoul(optarg, NULL, 0);
+			break;
+		case 'f':
+			o->max_failures = strtoul(optarg, NULL, 0);
+			break;
+		case 'e':
+			o->subject = subject_named(optarg);
+			if (!o->subject)
+				usage();
+			break;
+		case 'v':
+			o->scope = GEN_VECTOR;
+			break;
+		case 'g':
+			o->scope = GEN_INTEGER;
+			break;
+		case 'u':
+			o->strict = true;
+			break;
+		case 'q':
+			o->quiet = true;
+			break;
+		default:
+			usage();
+		}
+}
+
+static void summary(const struct differ *d)
+{
+	printf("%s: %ju cases, %ju skipped, %ju differ\n",
+	       d->opt.subject->name, (uintmax_t)d->done, (uintmax_t)d->skipped,
+	       (uintmax_t)d->failed);
+	for (int i = 0; i <= ZYDIS_MNEMONIC_MAX_VALUE; i++)
+		if (d->by_mnemonic[i])
+			printf("  %6u %s\n", d->by_mnemonic[i],
+			       ZydisMnemonicGetString(i));
+}
+
+int main(int argc, char **argv)
+{
+	static struct differ d = {
+		.opt = { .count = 20000, .insns = 1, .max_failures = 5,
+			 .scope = GEN_VECTOR, .subject = &exec_vec },
+	};
+
+	parse(&d.opt, argc, argv);
+	/* Native last: its handlers pass on what is not theirs. */
+	d.opt.subject->init(&d.subject_mem);
+	exec_native.init(&d.native_mem);
+	if (optind == argc)
+		run_random(&d);
+	for (int i = optind; i < argc; i++)
+		run_file(&d, argv[i]);
+	summary(&d);
+	return d.failed != 0;
+}
