@@ -1,1 +1,3 @@
 # storage/local.mk -- the block layer, and later the pools.
+
+include storage/format/local.mk

@@ -4,7 +4,7 @@
  *
  * A node is opened over a descriptor the caller hands in; nothing here opens
  * a path.  Requests complete through a callback on the thread that calls
- * block_poll(), or on any thread of the pool where io_uring is refused.
+ * block_poll(), whether io_uring or a pool of threads did the work.
  */
 #ifndef STORAGE_FORMAT_BLOCK_H
 #define STORAGE_FORMAT_BLOCK_H
@@ -29,6 +29,11 @@ struct block_req {
 	bool unmap;		  /* write zeroes: may deallocate */
 	void (*done)(struct block_req *req, int result); /* 0 or -errno */
 	void *arg;
+
+	/* The queue's while the request is out. */
+	struct block_queue *queue;
+	struct block_req *next;
+	int result;
 };
 
 struct block_options {
@@ -41,6 +46,11 @@ int block_open(const char *format, int fd, const struct block_options *options,
 void block_close(struct block *blk); /* no request may be outstanding */
 uint64_t block_size(const struct block *blk);
 bool block_readonly(const struct block *blk);
+bool block_discards(const struct block *blk); /* discard reaches the image */
+unsigned int block_align(const struct block *blk); /* what I/O goes best in */
+
+/* Runs one request on the calling thread: 0 or -errno; done is not called. */
+int block_run(struct block *blk, const struct block_req *req);
 
 /*
  * A queue is a submission context of one thread (a virtqueue's I/O thread).

@@ -1,0 +1,169 @@
+/*
+ * storage/format/block.c -- the part of the block layer that is the same for
+ * all formats: opening, locking, range checks.
+ */
+#include "storage/format/block.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "storage/format/format.h"
+
+/* #syscalls:vmm fcntl close */
+
+static const struct block_format *const formats[] = {
+	&block_raw,
+};
+
+static const struct block_format *find_format(const char *name)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (str_eq(formats[i]->name, name))
+			return formats[i];
+	}
+	return NULL;
+}
+
+/*
+ * One writer or many readers.  The lock belongs to the open file description
+ * (fcntl(2), F_OFD_SETLK), so it is the same for everyone who was handed this
+ * descriptor and ends with the last copy.  Where a file system has no locks
+ * there is nothing to ask.
+ */
+static int lock_image(int fd, bool readonly, struct error *err)
+{
+	struct flock lock = {
+		.l_type = readonly ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+	};
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return 0;
+	if (errno == EAGAIN || errno == EACCES)
+		return error_set(err, -EBUSY,
+				 "disk image is in use by another process");
+	if (errno == EBADF)
+		return error_set(err, -EACCES,
+				 "disk image is not open for %s",
+				 readonly ? "reading" : "writing");
+	return 0;
+}
+
+static void unlock_image(int fd)
+{
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+static int set_direct(int fd, struct error *err)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) < 0)
+		return error_set(err, -errno,
+				 "disk image allows no direct I/O: %m");
+	return 0;
+}
+
+int block_open(const char *format, int fd, const struct block_options *options,
+	       struct block **ret_blk, struct error *err)
+{
+	struct block *blk;
+	int r;
+
+	if (!find_format(format))
+		return error_set(err, -EINVAL, "unknown disk format '%s'",
+				 format ? format : "");
+	blk = xcalloc(1, sizeof(*blk));
+	blk->format = find_format(format);
+	blk->options = *options;
+	blk->fd = fd;
+	blk->io_align = blk->mem_align = 1;
+	blk->best_align = BLOCK_SECTOR;
+
+	r = lock_image(fd, options->readonly, err);
+	if (r < 0)
+		goto fail;
+	r = options->direct ? set_direct(fd, err) : 0;
+	if (r >= 0)
+		r = blk->format->open(blk, err);
+	if (r < 0)
+		goto fail_lock;
+	*ret_blk = blk;
+	return 0;
+
+fail_lock:
+	unlock_image(fd);
+fail:
+	free(blk);
+	return r;
+}
+
+void block_close(struct block *blk)
+{
+	if (!blk)
+		return;
+	if (blk->format->close)
+		blk->format->close(blk);
+	unlock_image(blk->fd);
+	fd_close(blk->fd);
+	free(blk);
+}
+
+uint64_t block_size(const struct block *blk)
+{
+	return blk->size;
+}
+
+bool block_readonly(const struct block *blk)
+{
+	return blk->options.readonly;
+}
+
+bool block_discards(const struct block *blk)
+{
+	return blk->options.discard && !blk->options.readonly;
+}
+
+unsigned int block_align(const struct block *blk)
+{
+	return blk->best_align;
+}
+
+static bool iov_matches(const struct block_req *req)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < req->n_iov; i++)
+		sum += req->iov[i].iov_len;
+	return sum == req->length;
+}
+
+int block_check(const struct block *blk, const struct block_req *req)
+{
+	bool moves = req->op == BLOCK_READ || req->op == BLOCK_WRITE;
+
+	if (req->op == BLOCK_FLUSH)
+		return 0;
+	if (req->op != BLOCK_READ && blk->options.readonly)
+		return -EROFS;
+	if (req->offset > blk->size || req->length > blk->size - req->offset)
+		return -EINVAL;
+	return moves && !iov_matches(req) ? -EINVAL : 0;
+}
+
+int block_run(struct block *blk, const struct block_req *req)
+{
+	int r = block_check(blk, req);
+
+	if (r < 0)
+		return r;
+	if (req->op == BLOCK_FLUSH &&
+	    (blk->options.no_flush || blk->options.readonly))
+		return 0;
+	if (req->op != BLOCK_FLUSH && !req->length)
+		return 0;
+	return blk->format->run(blk, req);
+}
