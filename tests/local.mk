@@ -3,3 +3,4 @@ include tests/unit/priv.mk
 include tests/unit/emu.mk
 include tests/cli/cli.mk
 include tests/unit/registry.mk
+include tests/unit/virtio.mk

@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 #include "vmm/dev/debugexit.h"
+#include "vmm/dev/pci.h"
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/spec.h"
+#include "vmm/virtio/devices.h"
 
 static int add_serials(struct machine *m, struct error *err)
 {
@@ -20,10 +22,38 @@ static int add_serials(struct machine *m, struct error *err)
 	return 0;
 }
 
+static void pci_reset(void *dev)
+{
+	pci_bus_reset(dev);
+}
+
+static void pci_destroy(void *dev)
+{
+	pci_bus_destroy(dev);
+}
+
+static const struct machine_dev_ops pci_machine_ops = {
+	.name = "pci",
+	.reset = pci_reset,
+	.destroy = pci_destroy,
+};
+
+static int add_pci(struct machine *m, struct error *err)
+{
+	int r = pci_bus_create(m, &m->pci, err);
+
+	if (r < 0)
+		return r;
+	machine_add_device(m, &pci_machine_ops, m->pci);
+	return virtio_add_devices(m, m->spec, err);
+}
+
 int machine_add_devices(struct machine *m, struct error *err)
 {
 	int r = add_serials(m, err);
 
+	if (r >= 0)
+		r = add_pci(m, err);
 	if (r < 0)
 		return r;
 	if (m->spec->pvpanic)

@@ -64,6 +64,9 @@ vireo_vmm_SOURCES = \
 vireo_vmm_LDADD = \
 	%D%/libvmm.la \
 	drivers/kvm/libkvm-engine.la \
+	storage/libformat.la \
 	%D%/libspec.la \
 	base/libbase.la \
 	$(NULL)
+
+include vmm/virtio/local.mk

@@ -1,5 +1,5 @@
 # PCI, virtio, and what they are built on.
-virtio_unit_ldadd = vmm/libvmm.la base/libbase.la -lpthread
+virtio_unit_ldadd = vmm/libvmm.la storage/libformat.la base/libbase.la -lpthread
 
 check_PROGRAMS += tests/unit/virtio/pci
 TESTS += tests/unit/virtio/pci
@@ -18,3 +18,8 @@ tests_unit_virtio_queue_SOURCES = \
 	tests/unit/virtio/rig.h \
 	$(NULL)
 tests_unit_virtio_queue_LDADD = $(virtio_unit_ldadd)
+
+check_PROGRAMS += tests/unit/block
+TESTS += tests/unit/block
+tests_unit_block_SOURCES = tests/unit/block.c
+tests_unit_block_LDADD = storage/libformat.la base/libbase.la

@@ -7,10 +7,30 @@
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 
+enum { QUEUES_MAX = 64 };
+
+/* 5.2.4 and 5.2.2: one queue a vCPU unless told otherwise. */
+static int add_disks(struct machine *m, const struct vmm_spec *spec,
+		     struct error *err)
+{
+	for (unsigned int i = 0; i < spec->n_disks; i++) {
+		unsigned int queues = spec->disks[i].queues;
+		int r;
+
+		if (!queues)
+			queues = MAX(spec->vcpus, 1u);
+		r = virtio_blk_add(m, &spec->disks[i], MIN(queues, QUEUES_MAX),
+				   err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err)
 {
-	int r = 0;
+	int r = add_disks(m, spec, err);
 
 	if (r >= 0 && spec->rng)
 		r = virtio_rng_add(m, spec->rng_fd, err);

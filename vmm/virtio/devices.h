@@ -8,18 +8,20 @@
 #include <stdint.h>
 
 struct machine;
+struct spec_disk;
 struct vmm_spec;
 struct error;
 
 /*
- * Makes what the spec asks for and puts it on m->pci, which owns it (and is
- * created before, destroyed and reset with the bus).  Descriptors stay the
- * spec's.
+ * Makes what the spec asks for and puts it on m->pci, which owns it: reset and
+ * destroyed with the bus.  Descriptors stay the spec's.
  */
 int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);
 
 /* One kind of device each; used by virtio_add_devices() and by tests. */
 int virtio_rng_add(struct machine *m, int fd, struct error *err);
+int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
+		   unsigned int queues, struct error *err);
 
 #endif

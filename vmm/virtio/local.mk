@@ -4,6 +4,7 @@ vmm_libvmm_la_SOURCES += \
 	vmm/dev/msix.h \
 	vmm/dev/pci.c \
 	vmm/dev/pci.h \
+	%D%/blk.c \
 	%D%/devices.c \
 	%D%/devices.h \
 	%D%/iothread.c \

@@ -90,10 +90,15 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 	return 0;
 }
 
+void virtio_stop(struct virtio_dev *dev)
+{
+	iothread_stop(dev->thread);
+}
+
 /* With the thread gone nobody is left to take the lock. */
 void virtio_finish(struct virtio_dev *dev)
 {
-	iothread_stop(dev->thread);
+	virtio_stop(dev);
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
 		if (dev->queues[i].dev)
 			loop_remove(dev->loop, dev->queues[i].kick_fd);

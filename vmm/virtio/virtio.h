@@ -132,6 +132,7 @@ struct virtio_dev {
 int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 		struct machine *m, const char *id, unsigned int n_queues,
 		uint64_t features, struct error *err);
+void virtio_stop(struct virtio_dev *dev);   /* ends its thread */
 void virtio_finish(struct virtio_dev *dev); /* also if half built */
 
 /* Puts the device on m->pci, which then owns it. */

@@ -24,6 +24,15 @@ void machine_irq(struct machine *m, unsigned int gsi, bool level)
 {
 }
 
+void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
+			void *dev)
+{
+}
+
+void machine_tell_balloon(struct machine *m, uint64_t actual)
+{
+}
+
 unsigned int rig_msis(uint32_t data)
 {
 	unsigned int n;
