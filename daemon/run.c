@@ -184,11 +184,8 @@ static void show_live(struct dom_obj *obj, void *owner, int state, int reason)
 static int start_recorded(struct dom_obj *obj, bool paused, int state,
 			  int reason, struct error *err)
 {
-	int r = record(obj, obj->state, obj->reason, true, err);
+	int r = driver_call(obj, err, start, -1, paused);
 
-	if (r < 0)
-		return r;
-	r = driver_call(obj, err, start, -1, paused);
 	if (r < 0)
 		return r;
 	r = record(obj, state, reason, false, err);
@@ -225,6 +222,11 @@ int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
 	if (r < 0)
 		return r;
 	begin_run(obj, l->driver, live);
+	r = record(obj, obj->state, obj->reason, true, err);
+	if (r < 0) {
+		forget_run(obj, VIR_DOMAIN_SHUTOFF_FAILED);
+		return r;
+	}
 	r = start_recorded(obj, paused, state, reason, err);
 	if (r < 0) {
 		run_ended(obj, VIR_DOMAIN_SHUTOFF_FAILED);

@@ -1,6 +1,9 @@
 # The domain registry, its store and the in-memory driver.
 registry_tests = \
 	tests/unit/registry-calls \
+	tests/unit/registry-reconnect \
+	tests/unit/registry-store \
+	tests/unit/registry-threads \
 	$(NULL)
 check_PROGRAMS += $(registry_tests)
 TESTS += $(registry_tests)
@@ -18,3 +21,24 @@ tests_unit_registry_calls_CPPFLAGS = $(registry_test_cppflags)
 tests_unit_registry_calls_CFLAGS = $(registry_test_cflags)
 tests_unit_registry_calls_LDFLAGS = $(registry_test_ldflags)
 tests_unit_registry_calls_LDADD = $(registry_test_ldadd)
+
+tests_unit_registry_reconnect_SOURCES = \
+	tests/unit/registry-reconnect.c tests/unit/registry-test.h
+tests_unit_registry_reconnect_CPPFLAGS = $(registry_test_cppflags)
+tests_unit_registry_reconnect_CFLAGS = $(registry_test_cflags)
+tests_unit_registry_reconnect_LDFLAGS = $(registry_test_ldflags)
+tests_unit_registry_reconnect_LDADD = $(registry_test_ldadd)
+
+tests_unit_registry_store_SOURCES = \
+	tests/unit/registry-store.c tests/unit/registry-test.h
+tests_unit_registry_store_CPPFLAGS = $(registry_test_cppflags)
+tests_unit_registry_store_CFLAGS = $(registry_test_cflags)
+tests_unit_registry_store_LDFLAGS = $(registry_test_ldflags)
+tests_unit_registry_store_LDADD = $(registry_test_ldadd)
+
+tests_unit_registry_threads_SOURCES = \
+	tests/unit/registry-threads.c tests/unit/registry-test.h
+tests_unit_registry_threads_CPPFLAGS = $(registry_test_cppflags)
+tests_unit_registry_threads_CFLAGS = $(registry_test_cflags)
+tests_unit_registry_threads_LDFLAGS = $(registry_test_ldflags)
+tests_unit_registry_threads_LDADD = $(registry_test_ldadd)
