@@ -1,1 +1,27 @@
-# packaging/local.mk -- what packaging adds to the one Makefile.
+# packaging/local.mk -- systemd units and the daemon's user.
+systemdunitdir = $(prefix)/lib/systemd/system
+sysusersdir = $(prefix)/lib/sysusers.d
+packaging_units = \
+	%D%/vireod-admin.socket \
+	%D%/vireod-ro.socket \
+	%D%/vireod.service \
+	%D%/vireod.socket \
+	$(NULL)
+nodist_systemdunit_DATA = $(packaging_units)
+CLEANFILES += $(packaging_units)
+EXTRA_DIST += $(packaging_units:=.in) %D%/vireo.sysusers.conf
+
+$(packaging_units): %D%/%: %D%/%.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) %D% && sed \
+		-e 's|@sbindir[@]|$(sbindir)|' \
+		-e 's|@runstatedir[@]|$(runstatedir)|' $< > $@
+
+install-data-local: install-sysusers
+install-sysusers:
+	$(MKDIR_P) $(DESTDIR)$(sysusersdir)
+	$(INSTALL_DATA) $(srcdir)/%D%/vireo.sysusers.conf \
+		$(DESTDIR)$(sysusersdir)/vireo.conf
+uninstall-local: uninstall-sysusers
+uninstall-sysusers:
+	rm -f $(DESTDIR)$(sysusersdir)/vireo.conf
+.PHONY: install-sysusers uninstall-sysusers
