@@ -4,3 +4,4 @@ include tests/unit/emu.mk
 include tests/cli/cli.mk
 include tests/unit/registry.mk
 include tests/unit/virtio.mk
+include tests/unit/vmm.mk

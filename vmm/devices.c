@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "vmm/dev/debugexit.h"
 #include "vmm/dev/pci.h"
+#include "vmm/dev/pit.h"
 #include "vmm/dev/pvpanic.h"
+#include "vmm/dev/rtc.h"
 #include "vmm/dev/serial.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
@@ -22,6 +24,7 @@ static int add_serials(struct machine *m, struct error *err)
 	return 0;
 }
 
+/* The bus owns the devices that are plugged into it. */
 static void pci_reset(void *dev)
 {
 	pci_bus_reset(dev);
@@ -32,7 +35,7 @@ static void pci_destroy(void *dev)
 	pci_bus_destroy(dev);
 }
 
-static const struct machine_dev_ops pci_machine_ops = {
+static const struct machine_dev_ops pci_dev_ops = {
 	.name = "pci",
 	.reset = pci_reset,
 	.destroy = pci_destroy,
@@ -44,15 +47,18 @@ static int add_pci(struct machine *m, struct error *err)
 
 	if (r < 0)
 		return r;
-	machine_add_device(m, &pci_machine_ops, m->pci);
+	machine_add_device(m, &pci_dev_ops, m->pci);
 	return virtio_add_devices(m, m->spec, err);
 }
 
 int machine_add_devices(struct machine *m, struct error *err)
 {
-	int r = add_serials(m, err);
+	int r;
 
-	if (r >= 0)
+	pit_create(m);
+	rtc_create(m);
+	r = add_serials(m, err);
+	if (r == 0)
 		r = add_pci(m, err);
 	if (r < 0)
 		return r;

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -24,6 +25,7 @@
 #include "vmm/cpuid.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/ioapic.h"
+#include "vmm/dev/pic.h"
 #include "vmm/loop.h"
 #include "vmm/machine_priv.h"
 #include "vmm/ram.h"
@@ -31,7 +33,7 @@
 #include "vmm/x86.h"
 
 /* #syscalls:vmm futex tgkill rt_sigprocmask rt_sigreturn sched_yield */
-/* #syscalls:vmm exit madvise set_robust_list rseq */
+/* #syscalls:vmm exit madvise munmap prctl */
 
 /* ---- vCPU threads ---- */
 
@@ -109,7 +111,10 @@ static void *vcpu_main(void *arg)
 {
 	struct machine_vcpu *v = arg;
 	struct machine_priv *p = v->m->priv;
+	char name[16];
 
+	snprintf(name, sizeof(name), "vcpu%u", v->index);
+	prctl(PR_SET_NAME, name);
 	pthread_mutex_lock(&p->lock);
 	while (!p->exit) {
 		if (p->run)
@@ -361,6 +366,8 @@ void machine_tell_balloon(struct machine *m, uint64_t actual)
 
 void machine_irq(struct machine *m, unsigned int gsi, bool level)
 {
+	if (gsi < 16)
+		pic_set(m->priv->pic, gsi, level);
 	ioapic_set(m->ioapic, gsi, level);
 }
 
@@ -371,7 +378,7 @@ int machine_msi(struct machine *m, uint64_t addr, uint32_t data)
 
 int machine_pic_ack(struct machine *m)
 {
-	return -1;
+	return pic_ack(m->priv->pic);
 }
 
 void machine_eoi(struct machine *m, uint8_t vector)
@@ -579,7 +586,6 @@ static int machine_layout(struct machine *m, unsigned int phys_bits,
 static int vcpu_start(struct machine_vcpu *v, struct error *err)
 {
 	pthread_attr_t attr;
-	char name[16];
 	int r;
 
 	pthread_attr_init(&attr);
@@ -590,8 +596,6 @@ static int vcpu_start(struct machine_vcpu *v, struct error *err)
 		return error_set(err, r, "cannot start vCPU %u's thread: %m",
 				 v->index);
 	v->started = true;
-	snprintf(name, sizeof(name), "vcpu%u", v->index);
-	pthread_setname_np(v->thread, name);
 	return 0;
 }
 
@@ -659,6 +663,7 @@ static int machine_build(struct machine *m, const char *variant,
 	if (r < 0)
 		return r;
 	m->ioapic = ioapic_create(m);
+	p->pic = pic_create(m);
 	p->pm = acpi_pm_create(m);
 	r = machine_add_cpus(m, err);
 	if (r == 0)

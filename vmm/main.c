@@ -3,12 +3,20 @@
  *
  * The only file of the VMM that names the engines.
  */
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/error.h"
+#define LOG_MODULE "vmm"
+#include "base/log.h"
+#include "vmm/control.h"
 #include "vmm/engine.h"
+#include "vmm/loop.h"
 #include "vmm/run.h"
+#include "vmm/sandbox.h"
 #include "vmm/spec.h"
 
 static const struct engine *const engines[] = {
@@ -30,7 +38,7 @@ const struct engine *engine_find(const char *name, const char **ret_variant)
 }
 
 /* What the dynamic linker took is our time too. */
-static uint64_t process_start(void)
+uint64_t process_start(void)
 {
 	struct timespec ts;
 
@@ -38,12 +46,76 @@ static uint64_t process_start(void)
 	return now_ns() - (ts.tv_sec * 1000000000ull + ts.tv_nsec);
 }
 
+/* How the daemon starts us: descriptors instead of a machine. */
+struct daemon_args {
+	int control_fd, status_fd, log_fd;
+};
+
+/* True when these are the daemon's arguments; bad ones leave -1. */
+static bool daemon_args(int argc, char **argv, struct daemon_args *ret_args)
+{
+	static const struct option options[] = {
+		{ "control-fd", required_argument, NULL, 'c' },
+		{ "status-fd", required_argument, NULL, 's' },
+		{ "log-fd", required_argument, NULL, 'l' },
+		{ NULL, 0, NULL, 0 },
+	};
+	uint64_t fd;
+	int id;
+
+	if (argc < 2 || !str_startswith(argv[1], "--control-fd"))
+		return false;
+	*ret_args = (struct daemon_args){ -1, -1, -1 };
+	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (id == '?' || parse_u64(optarg, 10, INT32_MAX, &fd) < 0 ||
+		    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+			exit(EXIT_RUN_ERROR);
+		*(id == 'c' ? &ret_args->control_fd :
+		  id == 's' ? &ret_args->status_fd :
+			      &ret_args->log_fd) = fd;
+	}
+	return true;
+}
+
+static int serve(const struct daemon_args *args, struct error *err)
+{
+	struct control *control = NULL;
+	struct loop *loop = NULL;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (args->log_fd >= 0) {
+		log_to_fd(args->log_fd);
+		sandbox_log_to(args->log_fd);
+	}
+	r = sandbox_isolate(err);
+	if (r == 0)
+		r = loop_create(&loop, err);
+	if (r == 0)
+		r = control_create(loop, args->control_fd, args->status_fd,
+				   &control, err);
+	if (r == 0)
+		r = loop_run(loop);
+	control_destroy(control);
+	loop_destroy(loop);
+	return r;
+}
+
 int main(int argc, char **argv)
 {
 	struct run_options opt = { .started = process_start() };
 	struct error err = { 0 };
+	struct daemon_args daemon;
 	struct vmm_spec spec;
 	int status;
+
+	tzset(); /* reads files, which the sandbox will not have */
+	if (daemon_args(argc, argv, &daemon)) {
+		if (serve(&daemon, &err) == 0)
+			return 0;
+		log_error("%s", err.message);
+		return EXIT_RUN_ERROR;
+	}
 
 	if (args_parse(argc, argv, &spec, &opt, &err) < 0) {
 		fprintf(stderr, "vireo-vmm: %s\n", err.message);

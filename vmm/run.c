@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/sandbox.h"
 #include "vmm/spec.h"
 
 struct run {
@@ -117,12 +118,16 @@ static int run_build(struct run *run, const struct vmm_spec *spec,
 {
 	const char *variant;
 	const struct engine *engine = engine_find(spec->engine, &variant);
-	int r;
+	int r = 0;
 
 	if (!engine)
 		return error_set(err, -ENOTSUP, "there is no engine '%s'",
 				 spec->engine);
-	r = loop_create(&run->loop, err);
+	signal(SIGPIPE, SIG_IGN);
+	if (!run->opt->no_sandbox)
+		r = sandbox_isolate(err);
+	if (r == 0)
+		r = loop_create(&run->loop, err);
 	if (r == 0)
 		r = run_signals(run);
 	if (r == 0)
@@ -136,7 +141,9 @@ static int run_build(struct run *run, const struct vmm_spec *spec,
 		timer_arm(run->timer,
 			  now_ns() + run->opt->timeout * 1000000000ull);
 	run_terminal(run);
-	return machine_load(run->m, err);
+	if (!run->opt->no_sandbox)
+		r = sandbox_enter(run->opt->seccomp_log, err);
+	return r < 0 ? r : machine_load(run->m, err);
 }
 
 int run_machine(const struct vmm_spec *spec, const struct run_options *opt)

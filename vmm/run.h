@@ -14,6 +14,9 @@ struct vmm_spec;
 /* Looks up "kvm", "emu", "emu:interp"; variant: what follows the colon. */
 const struct engine *engine_find(const char *name, const char **ret_variant);
 
+/* When this process was executed, on CLOCK_MONOTONIC. */
+uint64_t process_start(void);
+
 /* Exit status of a run from the command line. */
 enum {
 	EXIT_RUN_POWEROFF = 0,
@@ -24,7 +27,7 @@ enum {
 };
 
 struct run_options {
-	uint64_t started;     /* now_ns() at the start of main() */
+	uint64_t started;     /* process_start() */
 	unsigned int timeout; /* seconds; 0: none */
 	bool stdio;	      /* the first serial port is the terminal */
 	bool verbose;	      /* tell the time to the first instruction */

@@ -1,0 +1,23 @@
+# tests/unit/vmm.mk -- the machine, without an engine that runs anything.
+vmm_test_fake = \
+	tests/unit/vmm/fake.c \
+	tests/unit/vmm/fake.h \
+	$(NULL)
+vmm_test_ldadd = \
+	vmm/libvmm.la \
+	storage/libformat.la \
+	vmm/libspec.la \
+	base/libbase.la \
+	$(NULL)
+
+vmm_tests = \
+	tests/unit/vmm/core \
+	tests/unit/vmm/devices \
+	$(NULL)
+check_PROGRAMS += $(vmm_tests)
+TESTS += $(vmm_tests)
+
+tests_unit_vmm_core_SOURCES = tests/unit/vmm/core.c $(vmm_test_fake)
+tests_unit_vmm_core_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_devices_SOURCES = tests/unit/vmm/devices.c $(vmm_test_fake)
+tests_unit_vmm_devices_LDADD = $(vmm_test_ldadd)

@@ -1,0 +1,590 @@
+/*
+ * vmm/control.c -- the control socket, vireo-vmm's side (vmm/control.h).
+ *
+ * The client is the daemon, but nothing it sends is believed: a message that
+ * is no request is answered or dropped, and a client that does not read its
+ * replies is let go.
+ */
+#include "config.h"
+
+#include "vmm/control.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "vmm/loop.h"
+#include "vmm/machine.h"
+#include "vmm/run.h"
+#include "vmm/sandbox.h"
+#include "vmm/spec.h"
+
+/* #syscalls:vmm accept4 recvmsg sendto pwrite64 ftruncate close getpid */
+
+enum { JSON_DEPTH = 16 };
+
+enum state { STATE_NEW = 1, STATE_PAUSED = 2, STATE_RUNNING = 4,
+	     STATE_STOPPED = 8 };
+#define STATES_BUILT (STATE_PAUSED | STATE_RUNNING)
+#define STATES_ALL   (STATE_NEW | STATES_BUILT | STATE_STOPPED)
+
+struct control {
+	struct loop *loop;
+	int listen_fd, status_fd;
+	int client; /* -1: nobody */
+	uint64_t started;
+	enum state state;
+	enum machine_stop reason;
+	bool tried; /* one "create" a process: the sandbox stays */
+	bool leaving; /* after the reply */
+	struct vmm_spec spec;
+	struct machine *m;
+
+	/* The request at hand. */
+	int fds[CONTROL_FDS_MAX];
+	unsigned int n_fds;
+	char *msg; /* CONTROL_MSG_MAX + 1 bytes */
+};
+
+static const char *control_state(const struct control *c)
+{
+	switch (c->state) {
+	case STATE_NEW:
+		return "new";
+	case STATE_PAUSED:
+		return "paused";
+	case STATE_RUNNING:
+		return "running";
+	default:
+		return "stopped";
+	}
+}
+
+static struct json_object *control_reason(const struct control *c)
+{
+	return c->reason == STOP_NONE ?
+		       NULL :
+		       json_object_new_string(machine_stop_name(c->reason));
+}
+
+/* ---- out ---- */
+
+static void control_drop_client(struct control *c)
+{
+	if (c->client < 0)
+		return;
+	loop_remove(c->loop, c->client);
+	c->client = fd_close(c->client);
+	if (c->state == STATE_NEW)
+		loop_quit(c->loop);
+}
+
+/* Takes the object over.  No room: a client that does not read is let go. */
+static void control_send(struct control *c, struct json_object *msg)
+{
+	size_t len;
+	const char *text = json_object_to_json_string_length(
+		msg, JSON_C_TO_STRING_PLAIN, &len);
+
+	if (c->client >= 0 &&
+	    send(c->client, text, len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		control_drop_client(c);
+	json_object_put(msg);
+}
+
+static void add_str(struct json_object *o, const char *key, const char *s)
+{
+	json_object_object_add(o, key, s ? json_object_new_string(s) : NULL);
+}
+
+static void add_u64(struct json_object *o, const char *key, uint64_t v)
+{
+	json_object_object_add(o, key, json_object_new_uint64(v));
+}
+
+static void control_greet(struct control *c)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_u64(o, "vireo-vmm", CONTROL_VERSION);
+	add_str(o, "version", PACKAGE_VERSION);
+	add_u64(o, "pid", getpid());
+	add_str(o, "state", control_state(c));
+	json_object_object_add(o, "reason", control_reason(c));
+	control_send(c, o);
+}
+
+static struct json_object *control_event(const char *name)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_str(o, "event", name);
+	return o;
+}
+
+static void control_set_state(struct control *c, enum state state,
+			      enum machine_stop reason)
+{
+	char line[64];
+	int n;
+
+	c->state = state;
+	c->reason = reason;
+	if (c->status_fd < 0)
+		return;
+	n = snprintf(line, sizeof(line), "%s %s\n", control_state(c),
+		     machine_stop_name(reason));
+	if (pwrite(c->status_fd, line, n, 0) != n ||
+	    ftruncate(c->status_fd, n) < 0)
+		c->status_fd = -1; /* the disk is full: nothing to be done */
+}
+
+/* ---- what the machine tells ---- */
+
+static void control_on_reset(void *arg)
+{
+	control_send(arg, control_event("reset"));
+}
+
+static void control_on_stopped(void *arg, enum machine_stop why,
+			       const char *detail, bool preserved)
+{
+	struct control *c = arg;
+	struct json_object *o = control_event("stopped");
+
+	control_set_state(c, STATE_STOPPED, why);
+	add_str(o, "reason", machine_stop_name(why));
+	add_str(o, "detail", detail);
+	control_send(c, o);
+	if (!preserved)
+		loop_quit(c->loop);
+}
+
+static void control_on_shutdown(void *arg)
+{
+	control_send(arg, control_event("shutdown"));
+}
+
+static void control_on_balloon(void *arg, uint64_t actual)
+{
+	struct json_object *o = control_event("balloon");
+
+	add_u64(o, "actual", actual);
+	control_send(arg, o);
+}
+
+static void control_on_panicked(void *arg)
+{
+	control_send(arg, control_event("panicked"));
+}
+
+static const struct machine_listener control_listener = {
+	.reset = control_on_reset,
+	.stopped = control_on_stopped,
+	.shutdown = control_on_shutdown,
+	.balloon = control_on_balloon,
+	.panicked = control_on_panicked,
+};
+
+/* ---- requests ---- */
+
+static int control_build(struct control *c, struct error *err)
+{
+	const char *variant;
+	const struct engine *engine = engine_find(c->spec.engine, &variant);
+	int r;
+
+	if (!engine)
+		return error_set(err, -ENOTSUP, "there is no engine '%s'",
+				 c->spec.engine);
+	r = machine_create(&c->spec, engine, variant, c->loop, &c->m, err);
+	if (r == 0)
+		r = sandbox_enter(false, err);
+	if (r == 0)
+		r = machine_load(c->m, err);
+	if (r < 0) {
+		machine_destroy(steal_ptr(&c->m));
+		return r;
+	}
+	machine_listen(c->m, &control_listener, c);
+	return 0;
+}
+
+static int control_create_machine(struct control *c, struct json_object *req,
+				  struct json_object *ok, struct error *err)
+{
+	struct json_object *spec = json_object_object_get(req, "spec");
+	unsigned int n = c->n_fds;
+	int r;
+
+	if (c->tried)
+		return error_set(err, -EBUSY, "a VMM is given one machine");
+	c->n_fds = 0; /* the spec's from here on */
+	r = vmm_spec_from_json(spec, c->fds, n, &c->spec, err);
+	if (r < 0)
+		return r;
+	c->tried = true;
+	r = control_build(c, err);
+	if (r == 0)
+		control_set_state(c, STATE_PAUSED, STOP_NONE);
+	return r;
+}
+
+static int control_run(struct control *c, struct json_object *req,
+		       struct json_object *ok, struct error *err)
+{
+	int r = machine_run(c->m);
+
+	if (r == 0)
+		control_set_state(c, STATE_RUNNING, STOP_NONE);
+	return r;
+}
+
+static int control_pause(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	machine_pause(c->m);
+	control_set_state(c, STATE_PAUSED, STOP_NONE);
+	return 0;
+}
+
+static int control_reset(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	machine_request_reset(c->m);
+	return 0;
+}
+
+static int control_powerbutton(struct control *c, struct json_object *req,
+			       struct json_object *ok, struct error *err)
+{
+	machine_power_button(c->m);
+	return 0;
+}
+
+static int control_nmi(struct control *c, struct json_object *req,
+		       struct json_object *ok, struct error *err)
+{
+	machine_nmi(c->m);
+	return 0;
+}
+
+static int control_quit(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	c->leaving = true;
+	return 0;
+}
+
+static struct json_object *control_cpu_ns(struct control *c)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned int i = 0; c->m && i < c->spec.vcpus; i++)
+		json_object_array_add(
+			list,
+			json_object_new_uint64(machine_vcpu_ns(c->m, i)));
+	return list;
+}
+
+static int control_status(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	uint64_t first = c->m ? machine_first_run(c->m) : 0;
+
+	add_str(ok, "state", control_state(c));
+	json_object_object_add(ok, "reason", control_reason(c));
+	add_u64(ok, "balloon", c->m ? machine_balloon(c->m) : 0);
+	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
+	add_u64(ok, "first_run_ns", first ? first - c->started : 0);
+	return 0;
+}
+
+static struct json_object *member_object(struct json_object *o,
+					 const char *key)
+{
+	struct json_object *v = json_object_object_get(o, key);
+
+	if (!v) {
+		v = json_object_new_object();
+		json_object_object_add(o, key, v);
+	}
+	return v;
+}
+
+static void control_emit(void *arg, const char *group, const char *id,
+			 const char *name, uint64_t value)
+{
+	struct json_object *o = member_object(arg, group);
+
+	add_u64(id ? member_object(o, id) : o, name, value);
+}
+
+static void control_emit_engine(void *arg, const char *name, uint64_t value)
+{
+	add_u64(member_object(arg, "engine"), name, value);
+}
+
+static int control_stats(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	static const char *const groups[] = { "disks", "nics", "balloon",
+					      "engine" };
+
+	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		member_object(ok, groups[i]);
+	machine_stats(c->m, control_emit, ok);
+	if (c->m->engine->stats)
+		c->m->engine->stats(c->m->vm, control_emit_engine, ok);
+	return 0;
+}
+
+static int control_balloon(struct control *c, struct json_object *req,
+			   struct json_object *ok, struct error *err)
+{
+	struct json_object *v = json_object_object_get(req, "target");
+	int r;
+
+	if (!json_object_is_type(v, json_type_int) ||
+	    json_object_get_int64(v) <= 0)
+		return error_set(err, -EINVAL, "\"target\" is not a size");
+	r = machine_set_balloon(c->m, json_object_get_int64(v));
+	if (r == -ENOENT)
+		return error_set(err, r, "the machine has no balloon");
+	return r;
+}
+
+static int control_link(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	struct json_object *nic = json_object_object_get(req, "nic");
+	struct json_object *up = json_object_object_get(req, "up");
+	int r;
+
+	if (!json_object_is_type(nic, json_type_string) ||
+	    !json_object_is_type(up, json_type_boolean))
+		return error_set(err, -EINVAL,
+				 "\"nic\" or \"up\" is missing");
+	r = machine_set_link(c->m, json_object_get_string(nic),
+			     json_object_get_boolean(up));
+	if (r == -ENOENT)
+		return error_set(err, r, "there is no network card '%s'",
+				 json_object_get_string(nic));
+	return r;
+}
+
+static const struct request {
+	const char *name;
+	unsigned int states; /* where it makes sense */
+	int (*fn)(struct control *c, struct json_object *req,
+		  struct json_object *ok, struct error *err);
+} requests[] = {
+	{ "create", STATE_NEW, control_create_machine },
+	{ "run", STATES_BUILT, control_run },
+	{ "pause", STATES_BUILT, control_pause },
+	{ "reset", STATES_BUILT, control_reset },
+	{ "powerbutton", STATES_BUILT, control_powerbutton },
+	{ "nmi", STATES_BUILT, control_nmi },
+	{ "quit", STATES_ALL, control_quit },
+	{ "status", STATES_ALL, control_status },
+	{ "stats", STATES_BUILT | STATE_STOPPED, control_stats },
+	{ "balloon", STATES_BUILT, control_balloon },
+	{ "link", STATES_BUILT, control_link },
+};
+
+/* ---- in ---- */
+
+static const struct request *request_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {
+		if (str_eq(requests[i].name, name))
+			return &requests[i];
+	}
+	return NULL;
+}
+
+static int control_dispatch(struct control *c, struct json_object *req,
+			    struct json_object *ok, struct error *err)
+{
+	struct json_object *v = json_object_object_get(req, "request");
+	const char *name = json_object_is_type(v, json_type_string) ?
+				   json_object_get_string(v) :
+				   NULL;
+	const struct request *r = request_find(name);
+	int ret;
+
+	if (!name || !r)
+		return error_set(err, -EINVAL, "unknown request '%s'",
+				 name ? name : "");
+	if (!(r->states & c->state))
+		return error_set(err, -EINVAL,
+				 "'%s' makes no sense while the machine is %s",
+				 name, control_state(c));
+	ret = r->fn(c, req, ok, err);
+	if (ret < 0 && !err->message[0])
+		error_set(err, ret, "'%s' failed: %m", name);
+	return ret;
+}
+
+static void control_leave(struct control *c)
+{
+	if (c->state != STATE_STOPPED)
+		control_on_stopped(c, STOP_QUIT, NULL, false);
+	loop_quit(c->loop);
+}
+
+static void control_answer(struct control *c, struct json_object *req)
+{
+	struct json_object *reply = json_object_new_object();
+	struct json_object *ok = json_object_new_object();
+	struct json_object *id = json_object_object_get(req, "id");
+	struct error err = { 0 };
+	int r;
+
+	if (json_object_is_type(id, json_type_int))
+		r = control_dispatch(c, req, ok, &err);
+	else
+		r = error_set(&err, -EINVAL, "a request needs an \"id\"");
+	json_object_object_add(reply, "id", json_object_get(id));
+	if (r < 0) {
+		add_str(reply, "error", err.message);
+		json_object_object_add(reply, "errno",
+				       json_object_new_int(-r));
+		json_object_put(ok);
+	} else {
+		json_object_object_add(reply, "ok", ok);
+	}
+	control_send(c, reply);
+	if (c->leaving)
+		control_leave(c);
+}
+
+static void control_close_fds(struct control *c)
+{
+	while (c->n_fds)
+		fd_close(c->fds[--c->n_fds]);
+}
+
+static void control_message(struct control *c, size_t len)
+{
+	struct json_tokener *tok = json_tokener_new_ex(JSON_DEPTH);
+	struct json_object *req = json_tokener_parse_ex(tok, c->msg, len + 1);
+
+	if (req && json_object_is_type(req, json_type_object) &&
+	    json_tokener_get_parse_end(tok) == len)
+		control_answer(c, req);
+	else
+		control_drop_client(c); /* it does not speak our language */
+	json_object_put(req);
+	json_tokener_free(tok);
+	control_close_fds(c);
+}
+
+/* Keeps the descriptors of every SCM_RIGHTS part, for closing too. */
+static void control_take_fds(struct control *c, struct msghdr *mh)
+{
+	struct cmsghdr *cm;
+
+	for (cm = CMSG_FIRSTHDR(mh); cm; cm = CMSG_NXTHDR(mh, cm)) {
+		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (cm->cmsg_level != SOL_SOCKET ||
+		    cm->cmsg_type != SCM_RIGHTS ||
+		    n > CONTROL_FDS_MAX - c->n_fds)
+			continue;
+		memcpy(c->fds + c->n_fds, CMSG_DATA(cm), n * sizeof(int));
+		c->n_fds += n;
+	}
+}
+
+static void control_readable(void *arg, uint32_t events)
+{
+	struct control *c = arg;
+	union {
+		char space[CMSG_SPACE(CONTROL_FDS_MAX * sizeof(int))];
+		struct cmsghdr align;
+	} u;
+	struct iovec iov = { c->msg, CONTROL_MSG_MAX };
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &u,
+		.msg_controllen = sizeof(u.space),
+	};
+	ssize_t n = recvmsg(c->client, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n > 0)
+		control_take_fds(c, &mh);
+	if (n <= 0 || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+		control_close_fds(c);
+		control_drop_client(c);
+		return;
+	}
+	c->msg[n] = 0;
+	control_message(c, n);
+}
+
+/* The newest connection is the daemon's: it has been restarted. */
+static void control_accept(void *arg, uint32_t events)
+{
+	struct control *c = arg;
+	int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (c->client >= 0) {
+		loop_remove(c->loop, c->client);
+		fd_close(c->client);
+	}
+	c->client = fd;
+	loop_add(c->loop, fd, EPOLLIN, control_readable, c);
+	control_greet(c);
+}
+
+/* ---- life ---- */
+
+int control_create(struct loop *loop, int listen_fd, int status_fd,
+		   struct control **ret_control, struct error *err)
+{
+	struct control *c = xcalloc(1, sizeof(*c));
+	int r;
+
+	c->loop = loop;
+	c->listen_fd = listen_fd;
+	c->status_fd = status_fd;
+	c->client = -1;
+	c->started = process_start();
+	c->msg = xmalloc(CONTROL_MSG_MAX + 1);
+	vmm_spec_init(&c->spec);
+	control_set_state(c, STATE_NEW, STOP_NONE);
+	r = loop_add(loop, listen_fd, EPOLLIN, control_accept, c);
+	if (r < 0) {
+		control_destroy(c);
+		return error_set(err, r, "cannot serve the control socket: "
+				 "%m");
+	}
+	*ret_control = c;
+	return 0;
+}
+
+void control_destroy(struct control *c)
+{
+	if (!c)
+		return;
+	machine_destroy(c->m);
+	loop_remove(c->loop, c->listen_fd);
+	if (c->client >= 0) {
+		loop_remove(c->loop, c->client);
+		fd_close(c->client);
+	}
+	vmm_spec_finish(&c->spec);
+	free(c->msg);
+	free(c);
+}
