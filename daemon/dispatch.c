@@ -176,7 +176,8 @@ void dispatch_start(struct call *call)
 {
 	call->work.run = call_run_work;
 	call->work.done = call_done_work;
-	workers_submit(call->session->server->workers, &call->work);
+	workers_submit(call->session->server->workers, &call->work,
+		       call->proc->flags & PROC_URGENT);
 }
 
 static struct call *call_create(struct session *s, struct frame *f,
@@ -310,5 +311,5 @@ void dispatch_owner_gone(struct session *s)
 	o->work.done = owner_done;
 	o->owner = session_ref(s);
 	o->reg = s->reg;
-	workers_submit(s->server->workers, &o->work);
+	workers_submit(s->server->workers, &o->work, false);
 }

@@ -34,6 +34,11 @@ static void session_update_io(struct session *s)
 
 /* ---- output ---- */
 
+static size_t packet_cost(const struct packet *p)
+{
+	return sizeof(*p) + p->len;
+}
+
 static void session_flush(struct session *s)
 {
 	while (s->out) {
@@ -49,7 +54,7 @@ static void session_flush(struct session *s)
 		s->out = p->next;
 		if (!s->out)
 			s->out_tail = &s->out;
-		s->out_bytes -= p->len;
+		s->out_bytes -= packet_cost(p);
 		packet_free(p);
 	}
 	if (!s->out && s->closing)
@@ -77,7 +82,7 @@ void session_send(struct session *s, struct packet *p)
 	session_ref(s);
 	*s->out_tail = p;
 	s->out_tail = &p->next;
-	s->out_bytes += p->len;
+	s->out_bytes += packet_cost(p);
 	if (s->out == p)
 		session_flush(s);
 	if (s->out_bytes > SESSION_OUT_MAX)
@@ -160,8 +165,19 @@ static void session_start_waiting(struct session *s)
 	}
 }
 
+static bool session_may_jump(const struct session *s, const struct call *call)
+{
+	return (call->proc->flags & PROC_URGENT) &&
+	       s->n_running < SESSION_RUNNING_MAX + SESSION_URGENT_MAX;
+}
+
 void session_queue_call(struct session *s, struct call *call)
 {
+	if (session_may_jump(s, call)) {
+		s->n_running++;
+		dispatch_start(call);
+		return;
+	}
 	call->work.next = NULL;
 	*s->waiting_tail = &call->work;
 	s->waiting_tail = &call->work.next;

@@ -27,6 +27,7 @@ struct subscription;
 
 enum {
 	SESSION_RUNNING_MAX = 8,   /* calls on workers */
+	SESSION_URGENT_MAX = 4,	   /* urgent ones beside them */
 	SESSION_WAITING_MAX = 512, /* calls behind those */
 	SESSION_WAITING_BYTES_MAX = FRAME_MAX,
 	SESSION_OUT_HIGH = 1024 * 1024, /* start no more work above this */

@@ -3,7 +3,8 @@
  * the event loop.
  *
  * A call about a domain whose VMM hangs keeps its thread until the job times
- * out, so threads are added while work waits and none is idle.
+ * out, so threads are added while work waits and none is idle.  Some are kept
+ * for urgent work: what ends such a hang must not wait behind it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,7 +17,11 @@
 #include "base/error.h"
 #include "daemon/workers.h"
 
-enum { WORKERS_MIN = 4, WORKERS_MAX = 64 };
+enum {
+	WORKERS_MIN = 4,
+	WORKERS_MAX = 64,
+	WORKERS_RESERVED = 8, /* of those, kept for what is urgent */
+};
 
 struct work_queue {
 	struct work *head, **tail;
@@ -27,8 +32,8 @@ struct workers {
 	sd_event_source *source;
 	pthread_mutex_t lock; /* protects all below */
 	pthread_cond_t waiting_cond, idle_cond;
-	struct work_queue waiting, finished;
-	unsigned int n_threads, n_idle, n_waiting;
+	struct work_queue urgent, waiting, finished;
+	unsigned int n_threads, n_idle, n_waiting, n_ordinary;
 	bool stop;
 	pthread_t threads[WORKERS_MAX];
 };
@@ -68,19 +73,35 @@ static void finish_locked(struct workers *w, struct work *work)
 		(void)eventfd_write(w->wake, 1);
 }
 
+/* With the lock held: the next item that may run now. */
+static struct work *next_locked(struct workers *w, bool *ret_ordinary)
+{
+	struct work *work = queue_take(&w->urgent);
+
+	*ret_ordinary = false;
+	if (!work && w->n_ordinary < WORKERS_MAX - WORKERS_RESERVED) {
+		work = queue_take(&w->waiting);
+		*ret_ordinary = work != NULL;
+	}
+	w->n_waiting -= work != NULL;
+	w->n_ordinary += *ret_ordinary;
+	return work;
+}
+
 static void *worker_main(void *arg)
 {
 	struct workers *w = arg;
 	struct work *work;
+	bool ordinary;
 
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
-		work = queue_take(&w->waiting);
+		work = next_locked(w, &ordinary);
 		if (work) {
-			w->n_waiting--;
 			pthread_mutex_unlock(&w->lock);
 			work->run(work);
 			pthread_mutex_lock(&w->lock);
+			w->n_ordinary -= ordinary;
 			finish_locked(w, work);
 			continue;
 		}
@@ -110,10 +131,10 @@ static int worker_start(struct workers *w)
 	return -r;
 }
 
-void workers_submit(struct workers *w, struct work *work)
+void workers_submit(struct workers *w, struct work *work, bool urgent)
 {
 	pthread_mutex_lock(&w->lock);
-	queue_add(&w->waiting, work);
+	queue_add(urgent ? &w->urgent : &w->waiting, work);
 	w->n_waiting++;
 	if (w->n_waiting > w->n_idle && w->n_threads < WORKERS_MAX)
 		(void)worker_start(w); /* else one of the others takes it */
@@ -160,6 +181,7 @@ int workers_create(struct sd_event *loop, struct workers **ret_workers,
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->waiting_cond, NULL);
 	pthread_cond_init(&w->idle_cond, NULL);
+	queue_init(&w->urgent);
 	queue_init(&w->waiting);
 	queue_init(&w->finished);
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -10,6 +10,8 @@
 #ifndef DAEMON_WORKERS_H
 #define DAEMON_WORKERS_H
 
+#include <stdbool.h>
+
 struct workers;
 struct sd_event;
 struct error;
@@ -22,7 +24,7 @@ struct work {
 
 int workers_create(struct sd_event *loop, struct workers **ret_workers,
 		   struct error *err);
-void workers_submit(struct workers *w, struct work *work);
+void workers_submit(struct workers *w, struct work *work, bool urgent);
 void workers_post(struct workers *w, struct work *work);
 /* Lets what was submitted end, and calls every done(). */
 void workers_drain(struct workers *w);

@@ -45,7 +45,7 @@ BEGIN {
 		split(list[i], pair, "=")
 		spelt[pair[1]] = pair[2] == "" ? pair[1] : pair[2]
 	}
-	n = split("ro loop stream event", list, " ")
+	n = split("ro loop stream event urgent", list, " ")
 	for (i = 1; i <= n; i++)
 		known[list[i]] = 1
 	print "/* Made from rpc/procedures; do not edit. */"

@@ -19,7 +19,8 @@ enum {
 	PROC_RO = 1 << 0,     /* allowed on a read-only connection */
 	PROC_LOOP = 1 << 1,   /* runs on the event loop */
 	PROC_STREAM = 1 << 2, /* a stream follows the reply */
-	PROC_EVENT = 1 << 3,  /* server to client only */
+	PROC_URGENT = 1 << 3, /* passes calls that wait or hang */
+	PROC_EVENT = 1 << 4,  /* server to client only */
 };
 
 struct procedure {
