@@ -3,7 +3,7 @@
 # rpcgen names its own includes by the path it was given; these sed scripts
 # make them ours.  Its code has unused variables, hence the -w.
 RPC_HDR_SED = 's|<rpc/rpc.h>|<rpc/xdr.h>|; s|_PROTOCOL_H_RPCGEN|RPC_PROTOCOL_H|'
-RPC_SRC_SED = 's|^.include ".*protocol.h"|\#include "rpc/protocol.h"|'
+RPC_SRC_SED = 's|^.include ".*protocol.h"|\#include "rpc/protocol.h"\n\#include "rpc/string.h"|; s|xdr_string (|rpc_xdr_string (|'
 
 %D%/protocol.h: $(srcdir)/%D%/protocol.x
 	$(AM_V_GEN)$(MKDIR_P) %D% && rm -f $@ && \
@@ -63,4 +63,6 @@ nodist_%C%_libprotocol_la_SOURCES = \
 	%D%/keepalive.h \
 	%D%/procs.c \
 	%D%/procs.h \
+	%D%/string.c \
+	%D%/string.h \
 	$(NULL)
