@@ -1,0 +1,33 @@
+# The wire protocol, and the server against clients of every kind.
+check_PROGRAMS += \
+	tests/unit/rpc/frame \
+	tests/unit/rpc/server \
+	tests/fuzz/rpc \
+	$(NULL)
+TESTS += \
+	tests/unit/rpc/frame \
+	tests/unit/rpc/server \
+	tests/fuzz/rpc.sh \
+	$(NULL)
+dist_check_SCRIPTS += tests/fuzz/rpc.sh
+EXTRA_DIST += tests/fuzz/rpc.corpus
+
+tests_unit_rpc_frame_SOURCES = tests/unit/rpc/frame.c
+tests_unit_rpc_frame_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
+tests_unit_rpc_frame_LDADD = rpc/librpc.la base/libbase.la
+
+tests_unit_rpc_server_SOURCES = \
+	tests/unit/rpc/client.c \
+	tests/unit/rpc/client.h \
+	tests/unit/rpc/registry.c \
+	tests/unit/rpc/registry.h \
+	tests/unit/rpc/server.c \
+	$(NULL)
+tests_unit_rpc_server_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) \
+	$(SYSTEMD_CFLAGS) $(LIBVIRT_CFLAGS) -UNDEBUG
+tests_unit_rpc_server_LDADD = daemon/libserver.la model/libmodel.la \
+	base/libbase.la
+
+tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
+tests_fuzz_rpc_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
+tests_fuzz_rpc_LDADD = rpc/librpc.la base/libbase.la

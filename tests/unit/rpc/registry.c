@@ -1,0 +1,239 @@
+/*
+ * tests/unit/rpc/registry.c -- a registry of one domain for tests of the
+ * server.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <libvirt/virterror.h>
+
+#include "base/error.h"
+#include "tests/unit/rpc/registry.h"
+
+struct registry {
+	void (*fn)(void *arg, const struct domain_notice *n);
+	void *arg;
+};
+
+const uint8_t foo_uuid[UUID_LEN] = { 1, 2, 3 };
+
+static struct registry the_registry;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool hold;
+static unsigned int held;
+static int console = -1;
+static void *gone;
+static size_t xml_size = 16;
+
+void fake_hold(void)
+{
+	pthread_mutex_lock(&lock);
+	hold = true;
+	pthread_mutex_unlock(&lock);
+}
+
+void fake_release(void)
+{
+	pthread_mutex_lock(&lock);
+	hold = false;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+unsigned int fake_held(void)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&lock);
+	n = held;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
+void fake_notify(int event)
+{
+	struct domain_notice n = { .kind = DOMAIN_NOTIFY_LIFECYCLE,
+				   .event = event };
+
+	(void)domain_lookup_name(&the_registry, "foo", &n.dom, NULL);
+	the_registry.fn(the_registry.arg, &n);
+}
+
+int fake_console(void)
+{
+	int fd;
+
+	pthread_mutex_lock(&lock);
+	fd = console;
+	pthread_mutex_unlock(&lock);
+	return fd;
+}
+
+void *fake_owner_gone(void)
+{
+	void *owner;
+
+	pthread_mutex_lock(&lock);
+	while (!gone)
+		pthread_cond_wait(&changed, &lock);
+	owner = gone;
+	gone = NULL;
+	pthread_mutex_unlock(&lock);
+	return owner;
+}
+
+void *fake_forget_owner(void)
+{
+	void *owner;
+
+	pthread_mutex_lock(&lock);
+	owner = gone;
+	gone = NULL;
+	pthread_mutex_unlock(&lock);
+	return owner;
+}
+
+void fake_xml_size(size_t size)
+{
+	pthread_mutex_lock(&lock);
+	xml_size = size;
+	pthread_mutex_unlock(&lock);
+}
+
+/* ---- what the server calls ---- */
+
+struct registry *registry_find(const char *path)
+{
+	return strcmp(path, "/test") ? NULL : &the_registry;
+}
+
+void registry_subscribe(struct registry *reg,
+			void (*fn)(void *arg, const struct domain_notice *n),
+			void *arg)
+{
+	reg->fn = fn;
+	reg->arg = arg;
+}
+
+int domain_lookup_name(struct registry *reg, const char *name,
+		       struct domain_ref *ret, struct error *err)
+{
+	if (strcmp(name, "foo") != 0)
+		return error_virt(err, VIR_ERR_NO_DOMAIN,
+				  "no domain with matching name '%s'", name);
+	*ret = (struct domain_ref){ .name = "foo", .id = 1 };
+	memcpy(ret->uuid, foo_uuid, UUID_LEN);
+	return 0;
+}
+
+int domain_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		   struct error *err)
+{
+	pthread_mutex_lock(&lock);
+	held++;
+	while (hold)
+		pthread_cond_wait(&changed, &lock);
+	held--;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+char *domain_get_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     unsigned int flags, struct error *err)
+{
+	char *xml;
+
+	pthread_mutex_lock(&lock);
+	xml = xmalloc(xml_size + 1);
+	memset(xml, 'x', xml_size);
+	xml[xml_size] = '\0';
+	pthread_mutex_unlock(&lock);
+	return xml;
+}
+
+int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *alias, unsigned int flags, int *ret_fd,
+			struct error *err)
+{
+	int sock[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
+		return error_set(err, -errno, "%m");
+	pthread_mutex_lock(&lock);
+	console = sock[1];
+	pthread_mutex_unlock(&lock);
+	*ret_fd = sock[0];
+	return 0;
+}
+
+void domain_owner_gone(struct registry *reg, void *owner)
+{
+	pthread_mutex_lock(&lock);
+	gone = owner;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+}
+
+/* ---- what no test here comes to ---- */
+
+#define NOT_HERE(type, name, args, value)                              \
+	type name args;                                                \
+	type name args                                                 \
+	{                                                              \
+		error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, #name); \
+		return value;                                          \
+	}
+#define NOT_HERE_INT(name, ...)                                     \
+	NOT_HERE(int, name,                                         \
+		 (struct registry * reg __VA_OPT__(, ) __VA_ARGS__, \
+		  struct error * err),                              \
+		 -EOPNOTSUPP)
+#define UUID const uint8_t uuid[UUID_LEN]
+
+NOT_HERE_INT(domain_lookup_uuid, UUID, struct domain_ref *ret)
+NOT_HERE_INT(domain_lookup_id, int id, struct domain_ref *ret)
+NOT_HERE_INT(domain_list, unsigned int flags, struct domain_ref **ret)
+NOT_HERE_INT(domain_define, const char *xml, unsigned int flags,
+	     struct domain_ref *ret)
+NOT_HERE_INT(domain_create_xml, const char *xml, unsigned int flags,
+	     void *owner, struct domain_ref *ret)
+NOT_HERE_INT(domain_undefine, UUID, unsigned int flags)
+NOT_HERE_INT(domain_create, UUID, unsigned int flags, void *owner)
+NOT_HERE_INT(domain_destroy, UUID, unsigned int flags)
+NOT_HERE_INT(domain_shutdown, UUID, unsigned int flags)
+NOT_HERE_INT(domain_reboot, UUID, unsigned int flags)
+NOT_HERE_INT(domain_reset, UUID, unsigned int flags)
+NOT_HERE_INT(domain_resume, UUID)
+NOT_HERE_INT(domain_inject_nmi, UUID, unsigned int flags)
+NOT_HERE_INT(domain_set_autostart, UUID, bool autostart)
+NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
+NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)
+NOT_HERE_INT(domain_set_metadata, UUID, int type, const char *metadata,
+	     const char *key, const char *uri, unsigned int flags)
+NOT_HERE_INT(domain_get_info, UUID, struct domain_info *ret)
+NOT_HERE_INT(domain_get_stats, UUID, struct domain_stats *ret)
+NOT_HERE(char *, domain_get_metadata,
+	 (struct registry * reg, UUID, int type, const char *uri,
+	  unsigned int flags, struct error *err),
+	 NULL)
+NOT_HERE(struct domain_def *, domain_get_def,
+	 (struct registry * reg, UUID, bool live, struct error *err), NULL)
+NOT_HERE(const struct loaded_driver *, driver_for,
+	 (enum dom_virt virt, struct error *err), NULL)
+NOT_HERE(char *, capabilities_xml, (struct error * err), NULL)
+NOT_HERE(char *, domain_capabilities_xml,
+	 (const char *emulator, const char *arch, const char *machine,
+	  const char *virttype, struct error *err),
+	 NULL)
+
+const struct loaded_driver *const *drivers_loaded(void)
+{
+	return NULL;
+}
+
+void domain_stats_finish(struct domain_stats *stats)
+{
+}
