@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""Vireo beside libvirtd and QEMU in one run: daemon start, domain start and
+destroy, memory, time to the guest's first instruction.
+
+    tests/bench/daemon.py [--build DIR] [--runs N] [--json FILE]
+
+Needs root and the packages libvirt-daemon-system, qemu-system-x86,
+python3-libvirt.  Both daemons run privately on sockets of their own.  The
+guest is a kernel of a few instructions: the first writes to the debug-exit
+port, or halts, so what is measured is the VMM and not a guest's boot.
+Prints medians and ratios to the peer; asserts nothing.
+"""
+import argparse, contextlib, json, os, shutil, signal, statistics, struct, subprocess, sys, tempfile, time
+import libvirt
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CODE = 0x200000
+
+
+def elf(code):
+    """An ELF kernel with a PVH note (Xen, "x86/HVM direct boot ABI")."""
+    note = struct.pack('<III4sI', 4, 4, 18, b'Xen\0', CODE)
+    head = 64 + 2 * 56
+    eh = struct.pack('<16sHHIQQQIHHHHHH', b'\x7fELF\2\1\1' + bytes(9), 2, 62, 1, CODE, 64, 0, 0, 64, 56, 2, 0, 0, 0)
+    load = struct.pack('<IIQQQQQQ', 1, 7, 4096, CODE, CODE, len(code), len(code), 4096)
+    notes = struct.pack('<IIQQQQQQ', 4, 4, head, 0, 0, len(note), len(note), 4)
+    return (eh + load + notes + note).ljust(4096, b'\0') + code
+
+
+EXIT_NOW = elf(b'\xb0\x00\xe6\xf4\xf4\xeb\xfd')   # mov $0,%al; out %al,$0xf4; hlt; jmp
+IDLE = elf(b'\xfa\xf4\xeb\xfc')                   # cli; hlt; jmp
+
+
+@contextlib.contextmanager
+def daemon(argv, **kw):
+    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
+    try:
+        yield p
+    finally:
+        p.terminate()
+        try:
+            p.wait(20)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            p.wait()
+
+
+@contextlib.contextmanager
+def timed(make, argv):
+    """The daemon, and the time just before it was started."""
+    t = time.monotonic()
+    with make(argv):
+        yield t
+
+
+def first_reply(uri, limit=30):
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        try:
+            c = libvirt.open(uri)
+            c.listAllDomains()
+            return c
+        except libvirt.libvirtError:
+            time.sleep(0.001)
+    raise SystemExit('no answer from ' + uri)
+
+
+def vireod(dir, build):
+    for d in ('state', 'run', 'sock'):
+        os.makedirs(os.path.join(dir, d), exist_ok=True)
+    return ([build + '/daemon/vireod', '--state-dir=%s/state' % dir, '--run-dir=%s/run' % dir,
+             '--socket-dir=%s/sock' % dir, '--log=file:%s/log' % dir],
+            'vireo+unix:///system?socket=%s/sock/virtvireod-sock' % dir)
+
+
+def libvirtd(dir):
+    with open(dir + '/conf', 'w') as f:
+        f.write('unix_sock_dir = "%s/sock"\nauth_unix_rw = "none"\n' % dir)
+    os.makedirs(dir + '/sock', exist_ok=True)
+    return (['libvirtd', '-f', dir + '/conf', '-p', dir + '/pid'],
+            'qemu+unix:///system?socket=%s/sock/libvirt-sock' % dir)
+
+
+def ms(f):
+    t = time.monotonic()
+    r = f()
+    return (time.monotonic() - t) * 1e3, r
+
+
+XML = '''<domain type='%s'><name>vireo-bench</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='%s'>hvm</type><kernel>%s</kernel></os>%s
+<devices><serial type='pty'/><memballoon model='none'/></devices></domain>'''
+
+
+def pss_beyond_ram(pid):
+    """KiB of a VMM apart from guest memory (a memfd, or the largest anonymous mapping)."""
+    maps, cur = [], None
+    for line in open('/proc/%d/smaps' % pid):
+        w = line.split()
+        if '-' in w[0] and ':' not in w[0]:
+            a, b = (int(x, 16) for x in w[0].split('-'))
+            cur = [b - a, ' '.join(w[5:]), 0]
+            maps.append(cur)
+        elif w[0] == 'Pss:':
+            cur[2] = int(w[1])
+    ram = [m for m in maps if m[0] >= 200 << 20]
+    return sum(m[2] for m in maps) - sum(m[2] for m in ram)
+
+
+def vmm_pid(kind, dir):
+    for p in os.listdir('/proc'):
+        if not p.isdigit():
+            continue
+        try:
+            cmd = open('/proc/%s/cmdline' % p).read().replace('\0', ' ')
+        except OSError:
+            continue
+        if (kind == 'vireo' and 'vireo-vmm' in cmd and '--control-fd' in cmd) or \
+           (kind == 'libvirt' and 'qemu-system' in cmd and 'vireo-bench' in cmd):
+            return int(p)
+    return None
+
+
+def bench_daemon(kind, a, dir, out):
+    argv, uri = vireod(dir, a.build) if kind == 'vireo' else libvirtd(dir)
+    kernel = dir + '/idle.elf'
+    open(kernel, 'wb').write(IDLE)
+    os.chmod(kernel, 0o644)
+    if kind == 'libvirt':  # cold: as after installation
+        shutil.rmtree('/var/cache/libvirt/qemu/capabilities', ignore_errors=True)
+    helper = daemon(['virtlogd']) if kind == 'libvirt' and not os.path.exists('/run/libvirt/virtlogd-sock') else contextlib.nullcontext()
+    with helper, timed(daemon, argv) as t:
+        conn = first_reply(uri)
+        conn.getCapabilities()
+        out.setdefault('cold start to first reply, ms', []).append((time.monotonic() - t) * 1e3)
+        xml = XML % (('qemu', 'microvm', kernel, '') if kind == 'vireo' else ('qemu', 'q35', kernel, ''))
+        dom = conn.defineXML(xml)
+        try:
+            for _ in range(a.inner):
+                v, _r = ms(dom.create)
+                out.setdefault('start of a domain, ms', []).append(v)
+                time.sleep(0.3)
+                pid = vmm_pid(kind, dir)
+                if pid:
+                    out.setdefault('VMM memory beyond guest RAM, KiB', []).append(pss_beyond_ram(pid))
+                v, _r = ms(dom.destroy)
+                out.setdefault('destroy of a domain, ms', []).append(v)
+        finally:
+            dom.undefine()
+        conn.close()
+
+
+def exec_to_exit(argv):
+    t = time.monotonic()
+    subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+    return (time.monotonic() - t) * 1e3
+
+
+def bench_first_instruction(a, dir, mine, peer):
+    kernel = dir + '/exit.elf'
+    open(kernel, 'wb').write(EXIT_NOW)
+    vireo = [a.build + '/vireo-vmm', '--engine', a.engine, '--kernel', kernel, '--memory', '256', '--serial', 'null', '--debug-exit']
+    accel = 'kvm' if a.engine == 'kvm' else 'tcg'
+    qemu = ['qemu-system-x86_64', '-M', 'microvm', '-accel', accel, '-m', '256', '-nodefaults', '-display', 'none',
+            '-no-reboot', '-device', 'isa-debug-exit,iobase=0xf4,iosize=4', '-kernel', kernel]
+    key = 'exec to exit of a guest that leaves at once, ms'
+    for _ in range(a.runs * a.inner):
+        mine.setdefault(key, []).append(exec_to_exit(vireo))
+        peer.setdefault(key, []).append(exec_to_exit(qemu))
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument('--build', default=TOP + '/build')
+    ap.add_argument('--engine', default='emu')
+    ap.add_argument('--runs', type=int, default=3)
+    ap.add_argument('--inner', type=int, default=5)
+    ap.add_argument('--json')
+    a = ap.parse_args()
+    a.build = os.path.abspath(a.build)
+    libvirt.registerErrorHandler(lambda *_: None, None)
+    mine, peer = {}, {}
+    for i in range(a.runs):
+        for kind, out in (('vireo', mine), ('libvirt', peer)):
+            with tempfile.TemporaryDirectory(prefix='vireo-bench.') as dir:
+                os.chmod(dir, 0o755)
+                bench_daemon(kind, a, dir, out)
+    with tempfile.TemporaryDirectory(prefix='vireo-bench.') as dir:
+        bench_first_instruction(a, dir, mine, peer)
+    print('%-50s %12s %16s %8s' % ('median', 'vireo', 'libvirtd/QEMU', 'ratio'))
+    for key in mine:
+        m, p = statistics.median(mine[key]), statistics.median(peer.get(key, [float('nan')]))
+        print('%-50s %12.1f %16.1f %8.3f' % (key, m, p, m / p))
+    if a.json:
+        json.dump({'vireo': mine, 'peer': peer}, open(a.json, 'w'), indent=1)
+
+
+if __name__ == '__main__':
+    main()
