@@ -73,19 +73,25 @@ static int take_activated(struct listeners *l, struct error *err)
 	return r < 0 ? r : n;
 }
 
-/* Made for us alone; opened up once the group is right. */
-static void set_access(int dir, const char *name, mode_t mode)
+static gid_t clients_group(void)
 {
-	struct group *g = mode == 0770 ? getgrnam("libvirt") : NULL;
+	struct group *g = getgrnam("libvirt");
 
-	if (mode == 0770 && !g)
+	if (!g)
 		g = getgrnam("vireo");
-	if (mode == 0770 && (!g || fchownat(dir, name, -1, g->gr_gid, 0) < 0))
+	return g ? g->gr_gid : 0;
+}
+
+/* Made for us alone; opened up once the group is right. */
+static void set_access(int dir, const char *name, mode_t mode, gid_t group)
+{
+	if (mode == 0770 &&
+	    (!group || fchownat(dir, name, -1, group, 0) < 0))
 		mode = 0700;
 	fchmodat(dir, name, mode, 0);
 }
 
-static int make_socket(int dir, const char *name, mode_t mode)
+static int make_socket(int dir, const char *name, mode_t mode, gid_t group)
 {
 	_cleanup_close_ int fd =
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -103,7 +109,7 @@ static int make_socket(int dir, const char *name, mode_t mode)
 	fchmod(fd, 0700);
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
-	set_access(dir, name, mode);
+	set_access(dir, name, mode, group);
 	/* Clients that come before main serves wait in the queue. */
 	return listen(fd, 128) < 0 ? -errno : steal_fd(&fd);
 }
@@ -121,7 +127,7 @@ static int make_all(struct listeners *l, const char *dir_path,
 		char *path = xasprintf("%s/%s%s", dir_path, prefix,
 				       kinds[i].suffix);
 		int fd = make_socket(dir, strrchr(path, '/') + 1,
-				     kinds[i].mode);
+				     kinds[i].mode, l->group);
 
 		if (fd < 0) {
 			error_set(err, fd, "cannot listen on '%s': %m", path);
@@ -138,7 +144,7 @@ int listeners_open(const struct options *opt, struct listeners *ret_l,
 {
 	int r;
 
-	*ret_l = (struct listeners){ 0 };
+	*ret_l = (struct listeners){ .group = clients_group() };
 	r = take_activated(ret_l, err);
 	if (r != 0)
 		return r < 0 ? r : 0;

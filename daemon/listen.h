@@ -16,6 +16,7 @@ enum { LISTEN_MAX = 8 };
 
 struct listeners {
 	unsigned int n;
+	gid_t group; /* may use the read-write socket; 0: root only */
 	struct {
 		int fd;
 		enum server_socket kind;

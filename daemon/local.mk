@@ -1,6 +1,7 @@
 # daemon/local.mk -- vireod: its two halves, and what main serves.
-sbin_PROGRAMS += %D%/vireod
-%C%_vireod_SOURCES = \
+sbin_PROGRAMS += vireod
+vireod_SOURCES = \
+	%D%/capabilities.c \
 	%D%/confine.c \
 	%D%/confine.h \
 	%D%/domain.h \
@@ -27,11 +28,14 @@ sbin_PROGRAMS += %D%/vireod
 	%D%/watch.c \
 	%D%/watch.h \
 	$(NULL)
-%C%_vireod_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_FROM_BUILD='"$(top_srcdir)"'
-%C%_vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS)
+vireod_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_FROM_BUILD='"$(top_srcdir)"'
+vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS)
 # Drivers are modules that call back into us.
-%C%_vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
-%C%_vireod_LDADD = \
+vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+vireod_LDADD = \
+	%D%/libserver.la \
+	%D%/libdaemon-core.la \
+	model/libmodel.la \
 	base/libjournal.la \
 	base/libbase.la \
 	$(SYSTEMD_LIBS) \

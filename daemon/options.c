@@ -98,7 +98,6 @@ static char *build_tree(void)
 	exe[n] = '\0';
 	cut_last(exe, "vireod");
 	cut_last(exe, ".libs");
-	cut_last(exe, "daemon");
 	status = xasprintf("%s/config.status", exe);
 	return access(status, F_OK) == 0 ? xstrdup(exe) : NULL;
 }
@@ -157,7 +156,7 @@ static void default_programs(struct options *opt)
 			    xstrdup(SOURCE_FROM_BUILD "/xml-schemas") :
 			    xasprintf("%s/" SOURCE_FROM_BUILD "/xml-schemas",
 				      tree));
-	set_default(&opt->vmm, xasprintf("%s/vmm/vireo-vmm", tree));
+	set_default(&opt->vmm, xasprintf("%s/vireo-vmm", tree));
 }
 
 static void make_absolute(char **path)

@@ -241,6 +241,8 @@ int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,
 	int r;
 
 	assert(s->n_keep <= 16);
+	if (s->exe < 0)
+		return error_set(err, -ENOENT, "vireo-vmm was not found when vireod started");
 	s->namespaces = true;
 	if (pipe2(p.go, O_CLOEXEC) < 0 || pipe2(p.report, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "cannot create a pipe: %m");

@@ -18,14 +18,21 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "daemon/confine.h"
+#include "daemon/domain.h"
 #include "daemon/host.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
+#include "daemon/server.h"
+#include "daemon/store.h"
+#include "model/schemas.h"
 
 struct main_half {
 	const struct options *opt;
 	uid_t uid;
 	sd_event *loop;
+	struct server *server;
+	struct store *store;
+	struct registry *system, *test;
 };
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
@@ -47,7 +54,16 @@ static int create_loop(struct main_half *m, struct error *err)
 		       0;
 }
 
-/* What must be opened while we still may. */
+/* Without them everything works but validation, which then says so. */
+static void load_schemas(struct main_half *m)
+{
+	struct error err = { 0 };
+
+	if (model_schemas_load(m->opt->schema_dir, &err) < 0)
+		log_error("%s", err.message);
+}
+
+/* What must be opened while we still may; starts no thread. */
 static int open_before(struct main_half *m, const int *channels,
 		       struct error *err)
 {
@@ -55,6 +71,11 @@ static int open_before(struct main_half *m, const int *channels,
 
 	host_init(channels);
 	tzset(); /* reads /etc/localtime */
+	load_schemas(m);
+	if (r >= 0)
+		r = drivers_load(m->opt->driver_dir, err);
+	if (r >= 0)
+		r = server_create(m->loop, &m->server, err);
 	return r;
 }
 
@@ -68,11 +89,37 @@ static int die_with_priv(pid_t priv, struct error *err)
 	return 0;
 }
 
-static int go(struct main_half *m, const int *channels,
-	      struct listeners *listeners, struct error *err)
+static int open_state(struct main_half *m, bool confined, struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf(
+		"%s/vireo.db", confined ? CONFINED_STATE_DIR :
+					  m->opt->state_dir);
+	int r = store_open(path, &m->store, err);
+
+	if (r >= 0)
+		r = registry_open("/system", m->store, &m->system, err);
+	if (r >= 0)
+		r = registry_open("/test", NULL, &m->test, err);
+	return r;
+}
+
+static int listen_all(struct main_half *m, struct listeners *l,
+		      struct error *err)
+{
+	int r = l->group ? server_allow_group(m->server, l->group, err) : 0;
+
+	for (unsigned int i = 0; i < l->n && r >= 0; i++)
+		r = server_listen(m->server, steal_fd(&l->s[i].fd),
+				  l->s[i].kind, err);
+	return r;
+}
+
+/* From nothing to serving, in the order that keeps rights short. */
+static int begin(struct main_half *m, const int *channels,
+		 struct listeners *listeners, struct error *err)
 {
 	pid_t priv = getppid();
-	bool confined;
+	bool confined = false;
 	int r = open_before(m, channels, err);
 
 	if (r >= 0)
@@ -82,12 +129,39 @@ static int go(struct main_half *m, const int *channels,
 	if (r >= 0)
 		r = die_with_priv(priv, err);
 	if (r >= 0)
-		r = host_ready(err);
+		r = open_state(m, confined, err);
+	if (r < 0)
+		return r;
+	if (!confined)
+		log_warn("this host allows no user namespaces: the daemon keeps its view of the file system");
+	registry_reconnect(m->system);
+	registry_reconnect(m->test);
+	r = listen_all(m, listeners, err);
+	return r < 0 ? r : host_ready(err);
+}
+
+static int go(struct main_half *m, const int *channels,
+	      struct listeners *listeners, struct error *err)
+{
+	int r = begin(m, channels, listeners, err);
+
 	if (r < 0)
 		return r;
 	log_info("ready");
 	r = sd_event_loop(m->loop);
 	return r < 0 ? error_set(err, r, "the event loop failed: %m") : 0;
+}
+
+static void finish(struct main_half *m)
+{
+	if (m->server)
+		server_destroy(m->server);
+	registry_close(m->test);
+	registry_close(m->system);
+	if (m->store)
+		store_close(m->store);
+	sd_event_unref(m->loop);
+	model_schemas_unload();
 }
 
 int serve(const struct options *opt, const int *channels,
@@ -99,6 +173,6 @@ int serve(const struct options *opt, const int *channels,
 
 	if (r < 0)
 		log_error("%s", err.message);
-	sd_event_unref(m.loop);
+	finish(&m);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -98,9 +98,19 @@ void server_session_gone(struct server *server)
 int server_listen(struct server *server, int fd, enum server_socket kind,
 		  struct error *err)
 {
-	struct listener *l = xcalloc(1, sizeof(*l));
+	struct listener *l;
 	int r;
 
+	/* Not earlier: a thread would keep the rights that the process gives
+	 * up between server_create() and this. */
+	if (!server->workers) {
+		r = workers_create(server->loop, &server->workers, err);
+		if (r < 0) {
+			fd_close(fd);
+			return r;
+		}
+	}
+	l = xcalloc(1, sizeof(*l));
 	l->server = server;
 	l->kind = kind;
 	l->fd = fd;
@@ -210,8 +220,6 @@ int server_create(struct sd_event *loop, struct server **ret_server,
 
 	server->loop = sd_event_ref(loop);
 	r = hostinfo_gather(&server->host, err);
-	if (r >= 0)
-		r = workers_create(loop, &server->workers, err);
 	if (r < 0) {
 		server_destroy(server);
 		return r;
