@@ -1,1 +1,3 @@
 # network/local.mk -- what network adds to the one Makefile.
+
+include network/port/local.mk

@@ -91,6 +91,7 @@ vireo_vmm_LDADD = \
 	%D%/libvmm.la \
 	drivers/kvm/libkvm-engine.la \
 	storage/libformat.la \
+	network/libport.la \
 	%D%/libspec.la \
 	base/libbase.la \
 	$(NULL)

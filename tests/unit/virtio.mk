@@ -1,5 +1,6 @@
 # PCI, virtio, and what they are built on.
-virtio_unit_ldadd = vmm/libvmm.la storage/libformat.la base/libbase.la -lpthread
+virtio_unit_ldadd = vmm/libvmm.la storage/libformat.la network/libport.la \
+	base/libbase.la -lpthread
 
 check_PROGRAMS += tests/unit/virtio/pci
 TESTS += tests/unit/virtio/pci

@@ -32,6 +32,13 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 {
 	int r = add_disks(m, spec, err);
 
+	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++)
+		r = virtio_net_add(m, &spec->nics[i], err);
+	if (r >= 0 && spec->n_consoles)
+		r = virtio_console_add(m, spec->consoles, spec->n_consoles,
+				       err);
+	if (r >= 0 && spec->balloon)
+		r = virtio_balloon_add(m, spec->balloon_target, err);
 	if (r >= 0 && spec->rng)
 		r = virtio_rng_add(m, spec->rng_fd, err);
 	return r;

@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 struct machine;
+struct spec_char;
 struct spec_disk;
+struct spec_nic;
 struct vmm_spec;
 struct error;
 
@@ -23,5 +25,10 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 int virtio_rng_add(struct machine *m, int fd, struct error *err);
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		   unsigned int queues, struct error *err);
+int virtio_net_add(struct machine *m, const struct spec_nic *spec,
+		   struct error *err);
+int virtio_console_add(struct machine *m, const struct spec_char *specs,
+		       unsigned int n, struct error *err);
+int virtio_balloon_add(struct machine *m, uint64_t target, struct error *err);
 
 #endif

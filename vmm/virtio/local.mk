@@ -4,11 +4,14 @@ vmm_libvmm_la_SOURCES += \
 	vmm/dev/msix.h \
 	vmm/dev/pci.c \
 	vmm/dev/pci.h \
+	%D%/balloon.c \
 	%D%/blk.c \
+	%D%/console.c \
 	%D%/devices.c \
 	%D%/devices.h \
 	%D%/iothread.c \
 	%D%/iothread.h \
+	%D%/net.c \
 	%D%/pci.c \
 	%D%/rng.c \
 	%D%/virtio.c \
