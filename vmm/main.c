@@ -12,6 +12,7 @@
 #include "base/error.h"
 #define LOG_MODULE "vmm"
 #include "base/log.h"
+#include "drivers/kvm/kvm.h"
 #include "vmm/control.h"
 #include "vmm/engine.h"
 #include "vmm/loop.h"
@@ -101,6 +102,22 @@ static int serve(const struct daemon_args *args, struct error *err)
 	return r;
 }
 
+/*
+ * How the daemon asks whether KVM runs ordinary guests: --probe-kvm
+ * --kvm-fd=N; the answer is "ok" or one sentence on standard output.
+ */
+static int probe_kvm(const char *fd_option)
+{
+	char why[512] = "";
+	uint64_t fd;
+
+	if (!fd_option || !str_startswith(fd_option, "--kvm-fd=") ||
+	    parse_u64(fd_option + 9, 10, INT32_MAX, &fd) < 0)
+		return EXIT_RUN_ERROR;
+	puts(kvm_probe((int)fd, why, sizeof(why)) == 0 ? "ok" : why);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct run_options opt = { .started = process_start() };
@@ -109,6 +126,8 @@ int main(int argc, char **argv)
 	struct vmm_spec spec;
 	int status;
 
+	if (argc > 1 && str_eq(argv[1], "--probe-kvm"))
+		return probe_kvm(argv[2]);
 	tzset(); /* reads files, which the sandbox will not have */
 	if (daemon_args(argc, argv, &daemon)) {
 		if (serve(&daemon, &err) == 0)
