@@ -11,6 +11,8 @@ vmm_test_ldadd = \
 	$(NULL)
 
 vmm_tests = \
+	tests/unit/vmm/boot \
+	tests/unit/vmm/control \
 	tests/unit/vmm/core \
 	tests/unit/vmm/devices \
 	$(NULL)
@@ -21,3 +23,14 @@ tests_unit_vmm_core_SOURCES = tests/unit/vmm/core.c $(vmm_test_fake)
 tests_unit_vmm_core_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_devices_SOURCES = tests/unit/vmm/devices.c $(vmm_test_fake)
 tests_unit_vmm_devices_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_boot_SOURCES = tests/unit/vmm/boot.c $(vmm_test_fake)
+tests_unit_vmm_boot_LDADD = $(vmm_test_ldadd) $(COMPRESS_LIBS)
+
+check_PROGRAMS += tests/unit/vmm/acpi-dump
+tests_unit_vmm_acpi_dump_SOURCES = tests/unit/vmm/acpi-dump.c $(vmm_test_fake)
+tests_unit_vmm_acpi_dump_LDADD = $(vmm_test_ldadd)
+dist_check_SCRIPTS += tests/unit/vmm/acpi.sh
+TESTS += tests/unit/vmm/acpi.sh
+tests_unit_vmm_control_SOURCES = tests/unit/vmm/control.c $(vmm_test_fake)
+tests_unit_vmm_control_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
+tests_unit_vmm_control_LDADD = $(vmm_test_ldadd) $(JSON_LIBS)

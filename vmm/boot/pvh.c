@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "vmm/boot/acpi.h"
+#include "vmm/dev/acpi_pm.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
@@ -54,8 +55,7 @@ static unsigned int boot_memmap(const struct ram *ram, struct start_map *maps)
 
 	map_add(maps, &n, 0, BOOT_LOW_END, MAP_RAM);
 	map_add(maps, &n, BOOT_LOW_END, 0xa0000, MAP_RESERVED);
-	map_add(maps, &n, BOOT_ACPI_BASE, BOOT_ACPI_BASE + BOOT_ACPI_MAX,
-		MAP_RESERVED);
+	map_add(maps, &n, BOOT_ACPI_BASE, BOOT_KERNEL_MIN, MAP_RESERVED);
 	map_add(maps, &n, BOOT_KERNEL_MIN, r[0].size, MAP_RAM);
 	map_add(maps, &n, ECAM_BASE, ECAM_BASE + ECAM_SIZE, MAP_RESERVED);
 	if (n_regions > 1)
@@ -125,6 +125,23 @@ static int boot_start_info(struct machine *m, const struct start_module *mod)
 	return r;
 }
 
+/*
+ * What firmware would have there.  Linux on hardware-reduced ACPI without EFI
+ * reboots by going back to real mode and jumping to it.
+ */
+static int boot_reset_vector(struct machine *m)
+{
+	static const uint8_t code[] = {
+		0xba, ACPI_PM_RESET & 0xff, ACPI_PM_RESET >> 8, /* mov dx */
+		0xb0, ACPI_PM_RESET_VALUE,			/* mov al */
+		0xee,						/* out dx, al */
+		0xf4,						/* hlt */
+		0xeb, 0xfd,					/* jmp hlt */
+	};
+
+	return ram_write(m->ram, BOOT_RESET_VECTOR, code, sizeof(code));
+}
+
 static int boot_elf(struct machine *m, struct elf_info *ret_info,
 		    uint64_t *ret_initrd_max, struct error *err)
 {
@@ -181,6 +198,8 @@ int boot_load(struct machine *m, struct x86_state *bsp, struct error *err)
 		r = boot_cmdline(m, err);
 	if (r == 0)
 		r = acpi_write(m, err);
+	if (r == 0)
+		r = boot_reset_vector(m);
 	if (r == 0)
 		r = boot_start_info(m, &mod);
 	if (r == 0)
