@@ -5,3 +5,11 @@ include tests/cli/cli.mk
 include tests/unit/registry.mk
 include tests/unit/virtio.mk
 include tests/unit/vmm.mk
+
+# Against a daemon, by scripts/check.
+EXTRA_DIST += \
+	tests/api/functions.sh \
+	tests/api/kill9.sh \
+	tests/api/sandbox.sh \
+	tests/api/tiny.S \
+	$(NULL)
