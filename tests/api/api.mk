@@ -1,0 +1,24 @@
+# Stock clients against the server, the registry and the in-memory driver.
+check_PROGRAMS += tests/api/testd
+tests_api_testd_SOURCES = tests/api/testd.c daemon/capabilities.c
+tests_api_testd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
+# The driver is a module and calls back.
+tests_api_testd_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tests_api_testd_LDADD = \
+	daemon/libserver.la \
+	daemon/libdaemon-core.la \
+	base/libbase.la \
+	$(SYSTEMD_LIBS) \
+	$(NULL)
+
+api_tests = \
+	tests/api/events.py \
+	tests/api/lifecycle.py \
+	tests/api/virsh.py \
+	$(NULL)
+TESTS += $(api_tests)
+dist_check_SCRIPTS += $(api_tests)
+EXTRA_DIST += tests/api/functions.py
+TEST_EXTENSIONS = .test .py
+PY_LOG_COMPILER = /usr/bin/python3
+AM_PY_LOG_FLAGS = -B

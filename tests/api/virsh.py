@@ -1,0 +1,69 @@
+#!/usr/bin/python3
+# Stock virsh: the commands people type first.
+from functions import *
+
+if not shutil.which("virsh"):
+    print("skip: virsh is not installed")
+    sys.exit(77)
+
+with Daemon() as d:
+    file = d.dir + "/one.xml"
+    with open(file, "w") as f:
+        f.write(xml("one", "<title>A title</title>"))
+
+    def ok(*args):
+        status, out, err = d.virsh(*args)
+        assert status == 0, (args, out, err)
+        return out
+
+    def refused(text, *args):
+        status, out, err = d.virsh(*args)
+        assert status == 1 and text in err, (args, status, out, err)
+
+    ok("define", file)
+    assert "shut off" in ok("list", "--all")
+    assert "A title" in ok("list", "--all", "--title")
+    ok("start", "one")
+    out = ok("dominfo", "one")
+    for line in ("Name:           one", "State:          running",
+                 "CPU(s):         2", "Max memory:     65536 KiB",
+                 "Persistent:     yes", "Autostart:      disable",
+                 "Managed save:   no"):
+        assert line in out, out
+    assert "running (booted)" in ok("domstate", "--reason", "one")
+    assert ok("domid", "one").strip().isdigit()
+    assert ok("domname", ok("domuuid", "one").strip()).strip() == "one"
+    ok("suspend", "one")
+    assert "paused (user)" in ok("domstate", "--reason", "one")
+    ok("resume", "one")
+    ok("autostart", "one")
+    assert "Autostart:      enable" in ok("dominfo", "one")
+    ok("reset", "one")
+    ok("dumpxml", "one")
+    assert "state.state=1" in ok("domstats", "one")
+    ok("dommemstat", "one")
+    assert "ok" in ok("domcontrol", "one")
+    assert "None" in ok("domjobinfo", "one")
+    ok("vcpucount", "one")
+    ok("vcpuinfo", "one")
+    ok("desc", "--title", "one")
+    for cmd in ("version", "hostname", "uri", "nodeinfo", "nodecpumap",
+                "nodecpustats", "nodememstats", "freecell", "capabilities"):
+        assert ok(cmd).strip(), cmd
+    for cmd in ("net-list", "pool-list", "iface-list", "nwfilter-list",
+                "secret-list", "nodedev-list"):
+        ok(cmd)
+    ok("net-list", "--all")
+    ok("pool-list", "--all")
+    ok("snapshot-list", "one")
+    ok("checkpoint-list", "one")
+    refused("this function is not supported by the connection driver: "
+            "virDomainSave", "save", "one", "/nowhere")
+    refused("already active", "start", "one")
+    refused("failed to get domain 'nobody'", "domuuid", "nobody")
+    ok("destroy", "one")
+    assert "shut off (destroyed)" in ok("domstate", "--reason", "one")
+    ok("undefine", "one")
+    ok("create", file)
+    ok("destroy", "one")
+    assert "one" not in ok("list", "--all")
