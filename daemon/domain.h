@@ -37,10 +37,21 @@ struct domain_info { /* as virDomainGetInfo, plus what else is cheap */
 	int id;
 };
 
-/* path: "/system" or "/test"; opened once for each, at daemon start. */
+/*
+ * Before threads start and before the daemon gives up the file system: reads
+ * what later calls need of the host (its boot, its processor).
+ */
+void registry_prepare(void);
+
+/* path: "/system" or "/test"; opened once for each, at daemon start.  store
+ * NULL: one in memory, for "/test". */
 int registry_open(const char *path, struct store *store,
 		  struct registry **ret_reg, struct error *err);
-/* Finds running guests again, then starts what is marked autostart. */
+/*
+ * Finds running guests again, then starts what is marked autostart.  May run
+ * while clients are served: what they ask about a guest waits until it is
+ * found.
+ */
 void registry_reconnect(struct registry *reg);
 void registry_close(struct registry *reg); /* guests stay */
 struct registry *registry_find(const char *path);

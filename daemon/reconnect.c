@@ -4,13 +4,15 @@
  */
 #include <errno.h>
 #include <libvirt/libvirt.h>
+#include <libxml/parser.h>
 #include <string.h>
 
-#include "daemon/definition.h"
 #include "daemon/registry.h"
 
 #define LOG_MODULE "domain"
 #include "base/log.h"
+
+enum { RECONNECT_THREADS = 8 };
 
 static void found_gone(struct dom_obj *obj, const char *why)
 {
@@ -109,30 +111,35 @@ static struct dom_obj *next_found(struct registry *reg, bool *ret_starting)
 
 /* ---- autostart ---- */
 
-/* Changes with every boot of the host; NULL where it cannot be read. */
-static char *boot_id(void)
+static char host_boot[64]; /* the host is one for the process */
+
+/* Changes with every boot of the host; stays "" where it cannot be read. */
+static void read_boot_id(void)
 {
 	_cleanup_fclose_ FILE *f =
 		fopen("/proc/sys/kernel/random/boot_id", "re");
-	char id[64];
 
-	if (!f || fscanf(f, "%63s", id) != 1)
-		return NULL;
-	return xstrdup(id);
+	if (!f || fscanf(f, "%63s", host_boot) != 1)
+		host_boot[0] = '\0';
+}
+
+void registry_prepare(void)
+{
+	read_boot_id();
+	xmlInitParser(); /* libxml2 wants it before threads */
 }
 
 /* As libvirt: once after the host booted, not at each start of the daemon. */
 static bool first_since_boot(struct registry *reg)
 {
-	_cleanup_free_ char *now = reg->boot_id ? xstrdup(reg->boot_id) :
-						  boot_id();
+	const char *now = reg->boot_id ? reg->boot_id : host_boot;
 	_cleanup_free_ char *then = NULL;
 	struct error err = { 0 };
 
 	if (store_fact_get(reg->store, "autostarted-boot", &then, &err) == 0 &&
-	    now && str_eq(now, then))
+	    now[0] && str_eq(now, then))
 		return false;
-	if (now && store_fact_set(reg->store, "autostarted-boot", now, &err))
+	if (now[0] && store_fact_set(reg->store, "autostarted-boot", now, &err))
 		log_warn("%s", err.message);
 	return true;
 }
@@ -215,15 +222,46 @@ static void start_test_domain(struct registry *reg)
 		log_warn("cannot start the test domain: %s", err.message);
 }
 
-void registry_reconnect(struct registry *reg)
+static void *reconnect_found(void *arg)
 {
 	struct dom_obj *obj;
 	bool starting;
 
-	while ((obj = next_found(reg, &starting))) {
+	while ((obj = next_found(arg, &starting))) {
 		reconnect(obj, starting);
 		obj_end(obj);
 	}
+	return NULL;
+}
+
+static unsigned int count_found(struct registry *reg)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&reg->lock);
+	for (struct dom_obj *obj = reg->first; obj; obj = obj->next)
+		n += obj->found;
+	pthread_mutex_unlock(&reg->lock);
+	return n;
+}
+
+/* Side by side: one VMM that does not answer must not delay the others. */
+static void reconnect_all(struct registry *reg)
+{
+	unsigned int want = MIN(count_found(reg), RECONNECT_THREADS), n = 0;
+	pthread_t threads[RECONNECT_THREADS];
+
+	while (n + 1 < want && pthread_create(&threads[n], NULL,
+					      reconnect_found, reg) == 0)
+		n++;
+	reconnect_found(reg);
+	while (n)
+		pthread_join(threads[--n], NULL);
+}
+
+void registry_reconnect(struct registry *reg)
+{
+	reconnect_all(reg);
 	autostart(reg);
 	if (reg->kind == REGISTRY_TEST)
 		start_test_domain(reg);

@@ -12,6 +12,8 @@
 
 /* One for each URI path, opened before threads start, closed after them. */
 static struct registry *registries;
+/* Those closed with guests that run on: their drivers may still call. */
+static struct registry *abandoned;
 
 enum { JOB_TIMEOUT_MS = 30000, DESTROY_GRACE_MS = 1000 };
 
@@ -603,5 +605,10 @@ void registry_close(struct registry *reg)
 	while (*at != reg)
 		at = &(*at)->next_registry;
 	*at = reg->next_registry;
-	registry_free(reg);
+	if (reg->by_id.n_nodes) {
+		reg->next_registry = abandoned;
+		abandoned = reg;
+	} else {
+		registry_free(reg);
+	}
 }

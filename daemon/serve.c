@@ -72,6 +72,7 @@ static int open_before(struct main_half *m, const int *channels,
 	host_init(channels);
 	tzset(); /* reads /etc/localtime */
 	load_schemas(m);
+	registry_prepare();
 	if (r >= 0)
 		r = drivers_load(m->opt->driver_dir, err);
 	if (r >= 0)

@@ -486,6 +486,7 @@ static void test_default_domain(void)
 
 int main(void)
 {
+	registry_prepare();
 	OK(drivers_load(TEST_DRIVERS, &err));
 	OK(registry_open("/test", NULL, &reg, &err));
 	assert(registry_find("/test") == reg && !registry_find("/system"));

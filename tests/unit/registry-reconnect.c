@@ -224,6 +224,7 @@ int main(void)
 {
 	_cleanup_free_ char *cleanup = NULL;
 
+	registry_prepare();
 	assert(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/state.db", dir);
 	OK(drivers_add(&fake_driver, &err));

@@ -213,6 +213,7 @@ int main(void)
 {
 	_cleanup_free_ char *cleanup = NULL;
 
+	registry_prepare();
 	assert(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/state.db", dir);
 	OK(drivers_load(TEST_DRIVERS, &err));

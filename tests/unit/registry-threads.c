@@ -100,6 +100,7 @@ int main(void)
 {
 	pthread_t threads[THREADS];
 
+	registry_prepare();
 	OK(drivers_load(TEST_DRIVERS, &err));
 	OK(registry_open("/test", NULL, &reg, &err));
 	registry_subscribe(reg, on_notice, NULL);
