@@ -22,6 +22,7 @@
 
 static const struct engine *const engines[] = {
 	&kvm_engine,
+	&emu_engine,
 };
 
 const struct engine *engine_find(const char *name, const char **ret_variant)

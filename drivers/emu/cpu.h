@@ -159,14 +159,15 @@ enum { EMU_ITLB_SIZE = 256 };
 struct emu_page {
 	_Atomic uint32_t gen; /* advanced when its code was overwritten */
 	_Atomic uint8_t code; /* some vCPU has decoded from it */
+	uint32_t hash;	      /* of the contents then */
 };
 
 struct emu_slot {
 	uint64_t gpa, size;
 	uint8_t *host; /* NULL: slot unused */
-	bool readonly, log_dirty;
+	bool readonly;
 	struct emu_page *pages;
-	_Atomic uint64_t *dirty;
+	_Atomic uint64_t *dirty; /* NULL: not logged */
 };
 enum { EMU_SLOTS = 32 };
 
@@ -212,7 +213,11 @@ struct emu_block {
 	uint16_t len; /* bytes of code */
 	uint16_t n;
 	uint8_t mode;
-	bool crosses; /* last instruction continues on the next page */
+	bool chains; /* its successors may be remembered */
+	/* The page on which its (only) instruction continues, or NULL. */
+	struct emu_page *page2;
+	uint64_t phys2;
+	uint32_t gen2;
 	struct emu_insn insn[];
 };
 
@@ -262,8 +267,12 @@ struct emu_cpu {
 	struct emu_msrs msr;
 	uint64_t tsc_offset; /* guest TSC = host TSC + offset */
 
-	bool shadow;	  /* interrupts held off for one instruction */
-	bool nmi_blocked;
+	/*
+	 * Interrupts are held off for one instruction.  May stay set longer
+	 * when nothing was pending: it is looked at only then.
+	 */
+	bool shadow;
+	bool nmi_blocked, nmi_latched;
 	bool halted;
 	bool step_db;	  /* RFLAGS.TF: #DB after this instruction */
 	uint8_t run_state; /* enum x86_run_state */
@@ -288,10 +297,14 @@ struct emu_cpu {
 	void *cache; /* decode.c's */
 	struct emu_test *test;
 
+	unsigned int n_pauses;
+	struct emu_page *smc_page; /* with PEND_SMC */
+	bool large_pages;	   /* the TLB may hold parts of some */
+
 	uint64_t n_insns, n_blocks, n_tlb_miss, n_decoded, n_exits;
 
 	struct emu_itlb itlb[EMU_ITLB_SIZE];
-	struct emu_tlb tlbs[MMU_VIEWS][EMU_TLB_SIZE];
+	struct emu_tlb tlbs[MMU_VIEWS * EMU_TLB_SIZE]; /* by view */
 	struct emu_fpu fpu;
 };
 

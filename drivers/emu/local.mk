@@ -1,7 +1,36 @@
 # drivers/emu/local.mk -- the x86-64 emulation engine that vireo-vmm links.
 noinst_LTLIBRARIES += %D%/libemu-engine.la
 %C%_libemu_engine_la_SOURCES = \
+	%D%/alu.c \
+	%D%/alu.h \
+	%D%/bits.c \
+	%D%/block.c \
+	%D%/control.c \
+	%D%/control.h \
 	%D%/cpu.h \
+	%D%/cpuid.c \
+	%D%/decode.c \
+	%D%/decode.h \
+	%D%/engine.c \
+	%D%/exception.c \
+	%D%/exec.h \
+	%D%/fpu.c \
+	%D%/kvmclock.c \
+	%D%/lapic.c \
+	%D%/lapic.h \
+	%D%/mem.h \
+	%D%/mmu.c \
+	%D%/mov.c \
+	%D%/msr.c \
+	%D%/run.c \
+	%D%/segment.c \
+	%D%/segment.h \
+	%D%/state.c \
+	%D%/string.c \
+	%D%/string.h \
+	%D%/system.c \
+	%D%/system.h \
+	%D%/test.c \
 	%D%/vec.c \
 	%D%/vec.h \
 	%D%/vec_canon.c \
@@ -13,3 +42,5 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/vec_xsave.c \
 	$(NULL)
 %C%_libemu_engine_la_LIBADD = -lZydis -lpthread
+# Guest registers and memory are reached at several widths.
+%C%_libemu_engine_la_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing

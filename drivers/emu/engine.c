@@ -1,0 +1,249 @@
+/*
+ * drivers/emu/engine.c -- the emulator as an engine (vmm/engine.h).
+ *
+ * A VM is RAM slots, vCPUs and the thread of their timers; struct vcpu is the
+ * interpreter's struct emu_cpu.
+ */
+#include <errno.h>
+
+#include "base/error.h"
+#include "drivers/emu/exec.h"
+#include "drivers/emu/lapic.h"
+
+static struct emu_cpu *to_emu(struct vcpu *cpu)
+{
+	return (struct emu_cpu *)cpu;
+}
+
+static void tell_all(struct vm *vm, uint32_t bits)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (vm->cpus[i])
+			emu_notify(vm->cpus[i], bits);
+}
+
+static void emu_vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	lapic_timers_stop(vm);
+	for (unsigned int i = 0; i < EMU_SLOTS; i++) {
+		free(vm->slots[i].pages);
+		free(vm->slots[i].dirty);
+	}
+	pthread_mutex_destroy(&vm->split_lock);
+	free(vm);
+}
+
+static int emu_vm_create(struct machine *m, int fd, const char *variant,
+			 struct vm **ret_vm, struct error *err)
+{
+	struct vm *vm;
+	int r;
+
+	if (variant && !str_eq(variant, "interp"))
+		return error_set(err, -EINVAL,
+				 "the emu engine has no variant '%s'",
+				 variant);
+	r = vec_init();
+	if (r < 0)
+		return error_set(err, r,
+				 "cannot prepare the vector unit: %m");
+	vm = xcalloc(1, sizeof(*vm));
+	vm->m = m;
+	pthread_mutex_init(&vm->split_lock, NULL);
+	vm->tsc_base = emu_host_tsc();
+	vm->ns_base = now_ns();
+	r = lapic_timers_start(vm);
+	if (r < 0) {
+		emu_vm_destroy(vm);
+		return error_set(err, r, "cannot start the timer thread: %m");
+	}
+	*ret_vm = vm;
+	return 0;
+}
+
+static int emu_engine_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid)
+{
+	emu_cpuid_host(ret_cpuid);
+	return 0;
+}
+
+/* vCPUs are stopped, or the slot is one they do not use yet. */
+static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
+{
+	struct emu_slot *s;
+	size_t pages = slot->size >> EMU_PAGE_SHIFT;
+
+	if (slot->slot >= EMU_SLOTS)
+		return -ENOSPC;
+	s = &vm->slots[slot->slot];
+	if (!slot->host || s->host != slot->host || s->size != slot->size) {
+		free(s->pages);
+		s->pages = slot->host ? calloc(pages, sizeof(*s->pages)) :
+					NULL;
+		if (slot->host && !s->pages)
+			return -ENOMEM;
+	}
+	free(s->dirty);
+	s->dirty = slot->log_dirty ? calloc(pages / 64 + 1, 8) : NULL;
+	s->gpa = slot->gpa;
+	s->size = slot->size;
+	s->host = slot->host;
+	s->readonly = slot->readonly;
+	if (slot->slot >= vm->n_slots)
+		vm->n_slots = slot->slot + 1;
+	tell_all(vm, PEND_FLUSH_ALL);
+	return 0;
+}
+
+/* Fetches and clears; the next write to a page must mark it again. */
+static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
+			   uint64_t *ret_bitmap)
+{
+	struct emu_slot *s;
+
+	if (slot->slot >= EMU_SLOTS)
+		return -EINVAL;
+	s = &vm->slots[slot->slot];
+	if (!s->dirty)
+		return -ENOENT;
+	tell_all(vm, PEND_FLUSH_ALL);
+	for (size_t n = 0; n < (s->size >> EMU_PAGE_SHIFT) / 64 + 1; n++)
+		ret_bitmap[n] = atomic_exchange(&s->dirty[n], 0);
+	return 0;
+}
+
+static int emu_vcpu_create(struct vm *vm, unsigned int id,
+			   const struct x86_cpuid *cpuid,
+			   struct vcpu **ret_cpu, struct error *err)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+	struct emu_cpu *cpu;
+
+	if (n >= ARRAY_SIZE(vm->cpus))
+		return error_set(err, -ENOSPC,
+				 "the emu engine has at most %zu vCPUs",
+				 ARRAY_SIZE(vm->cpus));
+	cpu = emu_cpu_create(vm, id);
+	if (!cpu)
+		return error_set(err, -ENOMEM, "out of memory");
+	cpu->cpuid = *cpuid;
+	cpu->lapic = lapic_create(cpu, id);
+	vm->cpus[n] = cpu;
+	atomic_store(&vm->n_cpus, n + 1);
+	*ret_cpu = (struct vcpu *)cpu;
+	return 0;
+}
+
+static void emu_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct emu_cpu *cpu = to_emu(vcpu);
+	struct lapic_timers *t;
+
+	if (!cpu)
+		return;
+	t = cpu->vm->timers;
+	lapic_timers_forget(t, cpu);
+	emu_cpu_destroy(cpu);
+}
+
+static enum run_result emu_engine_run(struct vcpu *cpu)
+{
+	return emu_run(to_emu(cpu));
+}
+
+static void emu_kick(struct vcpu *cpu)
+{
+	emu_notify(to_emu(cpu), PEND_KICK);
+}
+
+static int emu_get_state(struct vcpu *cpu, struct x86_state *ret_state)
+{
+	emu_cpu_get(to_emu(cpu), ret_state);
+	return 0;
+}
+
+static int emu_set_state(struct vcpu *cpu, const struct x86_state *state)
+{
+	emu_cpu_set(to_emu(cpu), state);
+	return 0;
+}
+
+static void emu_nmi(struct vcpu *cpu)
+{
+	emu_notify(to_emu(cpu), PEND_NMI);
+}
+
+/* vCPUs are stopped.  The guest's TSC and timers go on where they stood. */
+static void emu_pause_clock(struct vm *vm, bool paused)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+	uint64_t now = emu_host_tsc();
+
+	if (vm->paused == paused)
+		return;
+	vm->paused = paused;
+	lapic_timers_pause(vm, paused);
+	if (paused) {
+		vm->pause_tsc = now;
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++)
+		if (vm->cpus[i])
+			vm->cpus[i]->tsc_offset -= now - vm->pause_tsc;
+	kvmclock_resume(vm);
+}
+
+static void emu_stats(struct vm *vm,
+		      void (*emit)(void *arg, const char *name,
+				   uint64_t value),
+		      void *arg)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} counters[] = {
+		{ "instructions", offsetof(struct emu_cpu, n_insns) },
+		{ "blocks", offsetof(struct emu_cpu, n_blocks) },
+		{ "tlb_misses", offsetof(struct emu_cpu, n_tlb_miss) },
+		{ "decoded", offsetof(struct emu_cpu, n_decoded) },
+		{ "exits", offsetof(struct emu_cpu, n_exits) },
+	};
+	unsigned int n = atomic_load(&vm->n_cpus);
+
+	for (unsigned int c = 0; c < ARRAY_SIZE(counters); c++) {
+		uint64_t sum = 0;
+
+		for (unsigned int i = 0; i < n; i++)
+			if (vm->cpus[i])
+				sum += *(uint64_t *)((uint8_t *)vm->cpus[i] +
+						     counters[c].offset);
+		emit(arg, counters[c].name, sum);
+	}
+}
+
+const struct engine emu_engine = {
+	.name = "emu",
+	.vm_create = emu_vm_create,
+	.vm_destroy = emu_vm_destroy,
+	.cpuid = emu_engine_cpuid,
+	.set_ram = emu_set_ram,
+	.dirty_pages = emu_dirty_pages,
+	.msi = lapic_msi,
+	.extint = lapic_extint,
+	.ioapic_route = NULL, /* every EOI is reported */
+	.vcpu_create = emu_vcpu_create,
+	.vcpu_destroy = emu_vcpu_destroy,
+	.run = emu_engine_run,
+	.kick = emu_kick,
+	.get_state = emu_get_state,
+	.set_state = emu_set_state,
+	.nmi = emu_nmi,
+	.pause_clock = emu_pause_clock,
+	.doorbell = NULL,    /* a bus_io() is cheap here */
+	.msi_eventfd = NULL, /* no vhost with an emulated CPU */
+	.stats = emu_stats,
+};

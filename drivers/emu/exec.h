@@ -1,0 +1,199 @@
+/*
+ * drivers/emu/exec.h -- what the interpreter's files offer each other.
+ */
+#ifndef EMU_EXEC_H
+#define EMU_EXEC_H
+
+#include <pthread.h>
+
+#include "drivers/emu/mem.h"
+
+/* The machine's half of an engine. */
+struct vm {
+	struct machine *m; /* NULL in a bare test */
+	struct emu_slot slots[EMU_SLOTS];
+	unsigned int n_slots;
+	struct emu_cpu *cpus[256];
+	_Atomic unsigned int n_cpus;
+	_Atomic bool extint;
+	pthread_mutex_t split_lock; /* locked access across pages, or MMIO */
+	struct lapic_timers *timers;
+	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
+	uint64_t pause_tsc;	    /* guest TSC while the clock stands */
+	bool paused;
+	_Atomic uint64_t tsc_hz;
+};
+
+/* Registers, by byte offset.  A 32-bit write clears the upper half. */
+#define REG8(off)  (*(uint8_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG16(off) (*(uint16_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG32(off) (*(uint32_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG64(off) (*(uint64_t *)((uint8_t *)cpu->gpr + (off)))
+#define SETREG8(off, v)	 (REG8(off) = (uint8_t)(v))
+#define SETREG16(off, v) (REG16(off) = (uint16_t)(v))
+#define SETREG32(off, v) (REG64(off) = (uint32_t)(v))
+#define SETREG64(off, v) (REG64(off) = (uint64_t)(v))
+
+/* exception.c */
+_Noreturn void emu_raise(struct emu_cpu *cpu, uint8_t vector);
+_Noreturn void emu_raise_err(struct emu_cpu *cpu, uint8_t vector,
+			     uint32_t error);
+_Noreturn void emu_gp0(struct emu_cpu *cpu);
+_Noreturn void emu_ud(struct emu_cpu *cpu);
+/* Delivers what emu_raise() left in cpu; triple fault: stops the run. */
+void emu_exception(struct emu_cpu *cpu);
+enum emu_int_kind { INT_HARD, INT_SOFT, INT_EXCEPTION };
+void emu_deliver(struct emu_cpu *cpu, uint8_t vector, enum emu_int_kind kind,
+		 bool has_error, uint32_t error);
+
+/* Flags. */
+static inline uint64_t emu_get_rflags(const struct emu_cpu *cpu)
+{
+	return cpu->rflags | ((cpu->aflags >> 8) & 0xd5) |
+	       (uint64_t)(cpu->aflags & 1) << 11;
+}
+
+static inline void emu_set_arith(struct emu_cpu *cpu, uint64_t f)
+{
+	cpu->aflags = (f & 0xd5) << 8 | ((f >> 11) & 1);
+}
+
+/* system.c; set: all of RFLAGS, with the consequences of TF, IF, AC. */
+void emu_set_rflags(struct emu_cpu *cpu, uint64_t f);
+
+static inline void emu_pend(struct emu_cpu *cpu, uint32_t bits)
+{
+	atomic_fetch_or(&cpu->pending, bits);
+}
+/* Any thread: sets bits and wakes the vCPU if it sleeps. */
+void emu_notify(struct emu_cpu *cpu, uint32_t bits);
+
+/* The condition of Jcc, SETcc, CMOVcc. */
+static inline bool emu_cond(const struct emu_cpu *cpu, unsigned int cc)
+{
+	unsigned int f = cpu->aflags;
+	bool r;
+
+	switch (cc >> 1) {
+	case 0:
+		r = f & AF_OF;
+		break;
+	case 1:
+		r = f & AF_CF;
+		break;
+	case 2:
+		r = f & AF_ZF;
+		break;
+	case 3:
+		r = f & (AF_CF | AF_ZF);
+		break;
+	case 4:
+		r = f & AF_SF;
+		break;
+	case 5:
+		r = f & AF_PF;
+		break;
+	case 6:
+		r = ((f >> 15) ^ f) & 1;
+		break;
+	default:
+		r = (((f >> 15) ^ f) & 1) || (f & AF_ZF);
+		break;
+	}
+	return r ^ (cc & 1);
+}
+
+static inline bool emu_long(const struct emu_cpu *cpu)
+{
+	return cpu->efer & EFER_LMA;
+}
+
+static inline bool emu_protected(const struct emu_cpu *cpu)
+{
+	return cpu->cr0 & CR0_PE;
+}
+
+/* The stack. */
+static inline uint64_t emu_stack_lin(struct emu_cpu *cpu, uint64_t sp,
+				     unsigned int size, enum emu_access access)
+{
+	if (likely(cpu->mode == MODE_64))
+		return sp;
+	return emu_linear(cpu, X86_SS, sp & cpu->sp_mask, size, access);
+}
+
+static inline void emu_set_sp(struct emu_cpu *cpu, uint64_t sp)
+{
+	if (likely(cpu->mode == MODE_64))
+		cpu->gpr[X86_RSP] = sp;
+	else if (cpu->sp_mask == 0xffff)
+		*(uint16_t *)&cpu->gpr[X86_RSP] = sp;
+	else
+		cpu->gpr[X86_RSP] = (uint32_t)sp;
+}
+
+void emu_push(struct emu_cpu *cpu, uint64_t v, unsigned int size);
+/* Reads the top of the stack; the caller moves RSP when all is checked. */
+uint64_t emu_peek(struct emu_cpu *cpu, unsigned int offset, unsigned int size);
+
+/* segment.c */
+void seg_load(struct emu_cpu *cpu, unsigned int seg, uint16_t selector);
+void seg_load_real(struct emu_cpu *cpu, unsigned int seg, uint16_t selector);
+/* Reads a descriptor; raises vector(selector & ~3) when out of range. */
+uint64_t seg_descriptor(struct emu_cpu *cpu, uint16_t selector,
+			uint8_t vector);
+void seg_from_descriptor(struct x86_segment *s, uint16_t selector,
+			 uint64_t desc);
+void seg_mark_accessed(struct emu_cpu *cpu, uint16_t selector, uint64_t desc);
+/* After CS, SS, CR0.PE or EFER.LMA changed: mode, CPL, sp_mask, view. */
+void seg_update(struct emu_cpu *cpu);
+void seg_set_cs(struct emu_cpu *cpu, const struct x86_segment *cs,
+		unsigned int cpl);
+/* Checks a code segment for a transfer to it and returns its descriptor. */
+uint64_t seg_check_code(struct emu_cpu *cpu, uint16_t selector, uint8_t cpl,
+			bool is_return, struct x86_segment *ret_cs);
+void seg_null_on_return(struct emu_cpu *cpu);
+
+/* system.c */
+uint64_t emu_guest_tsc(struct emu_cpu *cpu);
+void sys_write_cr0(struct emu_cpu *cpu, uint64_t v);
+int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret);
+int sys_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v);
+void sys_check_io(struct emu_cpu *cpu, uint16_t port, unsigned int size);
+uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size);
+void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v,
+	     unsigned int size);
+void sys_init(struct emu_cpu *cpu); /* INIT (SDM vol. 3, table of states) */
+void sys_sipi(struct emu_cpu *cpu, uint8_t vector);
+
+/* decode.c */
+struct emu_block *block_find(struct emu_cpu *cpu);
+int block_cache_init(struct emu_cpu *cpu);
+void block_cache_finish(struct emu_cpu *cpu);
+void block_cache_flush(struct emu_cpu *cpu);
+
+/* run.c */
+enum run_result emu_run(struct emu_cpu *cpu);
+struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id);
+void emu_cpu_destroy(struct emu_cpu *cpu);
+void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *ret_state);
+void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *state);
+
+/* cpuid.c */
+void emu_cpuid_host(struct x86_cpuid *ret_cpuid);
+void emu_cpuid(struct emu_cpu *cpu, uint32_t leaf, uint32_t subleaf,
+	       uint32_t regs[4]);
+bool emu_has(struct emu_cpu *cpu, uint32_t leaf, uint32_t sub,
+	     unsigned int reg, unsigned int bit);
+
+/* kvmclock.c */
+void kvmclock_set(struct emu_cpu *cpu, uint64_t msr);
+void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr);
+void kvmclock_resume(struct vm *vm);
+uint64_t emu_tsc_hz(struct vm *vm);
+static inline uint64_t emu_host_tsc(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * drivers/emu/kvmclock.c -- the paravirtual clock (Linux,
+ * Documentation/virt/kvm/x86/msr.rst).
+ *
+ * Guest memory holds, under a version that is odd while it changes, a TSC
+ * value, the time then, and the scale from TSC ticks to nanoseconds.  The
+ * host's TSC is invariant, so it is written once, and again after a pause.
+ */
+#include <time.h>
+
+#include "drivers/emu/exec.h"
+
+struct pvclock_time {
+	uint32_t version;
+	uint32_t pad0;
+	uint64_t tsc_timestamp;
+	uint64_t system_time;
+	uint32_t tsc_to_system_mul;
+	int8_t tsc_shift;
+	uint8_t flags;
+	uint8_t pad[2];
+};
+static_assert(sizeof(struct pvclock_time) == 32, "as the guest reads it");
+
+struct pvclock_wall {
+	uint32_t version, sec, nsec;
+};
+
+enum { PVCLOCK_TSC_STABLE = 1 };
+
+/*
+ * Measured against CLOCK_MONOTONIC since the VM was made: the longer ago, the
+ * better; settled once it is good to a few parts in a million.
+ */
+uint64_t emu_tsc_hz(struct vm *vm)
+{
+	uint64_t hz = atomic_load(&vm->tsc_hz), ns, ticks;
+
+	if (hz)
+		return hz;
+	do {
+		ns = now_ns() - vm->ns_base;
+		ticks = emu_host_tsc() - vm->tsc_base;
+	} while (ns < 2000000);
+	hz = (unsigned __int128)ticks * 1000000000 / ns;
+	if (ns > 100000000)
+		atomic_store(&vm->tsc_hz, hz);
+	return hz;
+}
+
+/* ns = ((ticks << shift) * mul) >> 32 (negative shift: right). */
+static void scale(uint64_t hz, uint32_t *mul, int8_t *shift)
+{
+	uint64_t scaled = 1000000000, base = hz;
+
+	*shift = 0;
+	while (base > scaled * 2) {
+		base >>= 1;
+		--*shift;
+	}
+	while (base <= scaled) {
+		base <<= 1;
+		++*shift;
+	}
+	*mul = ((unsigned __int128)scaled << 32) / base;
+}
+
+static void publish(struct emu_cpu *cpu)
+{
+	uint64_t gpa = cpu->msr.kvmclock & ~1ull;
+	struct pvclock_time t;
+
+	emu_phys_io(cpu, gpa, &t, sizeof(t), false);
+	t.version = (t.version | 1) + 2;
+	emu_phys_io(cpu, gpa, &t.version, 4, true);
+	t.tsc_timestamp = emu_guest_tsc(cpu);
+	t.system_time = ((unsigned __int128)(t.tsc_timestamp) * 1000000000) /
+			emu_tsc_hz(cpu->vm);
+	scale(emu_tsc_hz(cpu->vm), &t.tsc_to_system_mul, &t.tsc_shift);
+	t.flags = PVCLOCK_TSC_STABLE;
+	t.pad0 = 0;
+	memset(t.pad, 0, sizeof(t.pad));
+	t.version++;
+	emu_phys_io(cpu, gpa + 4, &t.pad0, sizeof(t) - 4, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	emu_phys_io(cpu, gpa, &t.version, 4, true);
+}
+
+void kvmclock_set(struct emu_cpu *cpu, uint64_t msr)
+{
+	cpu->msr.kvmclock = msr;
+	if (msr & 1)
+		publish(cpu);
+}
+
+/* The wall clock at the system time's zero. */
+void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr)
+{
+	struct pvclock_wall w = { 0 };
+	struct timespec ts;
+	uint64_t ns;
+
+	cpu->msr.wallclock = msr;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	ns = (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+	ns -= (unsigned __int128)emu_guest_tsc(cpu) * 1000000000 /
+	      emu_tsc_hz(cpu->vm);
+	w.version = 2;
+	w.sec = ns / 1000000000;
+	w.nsec = ns % 1000000000;
+	emu_phys_io(cpu, msr, &w, sizeof(w), true);
+}
+
+/* After a pause: the TSC went on from where it stood. */
+void kvmclock_resume(struct vm *vm)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+
+	for (unsigned int i = 0; i < n; i++)
+		if (vm->cpus[i] && vm->cpus[i]->msr.kvmclock & 1)
+			publish(vm->cpus[i]);
+}

@@ -1,0 +1,164 @@
+/*
+ * drivers/emu/mem.h -- guest memory: the inline fast path of the software TLB
+ * and what lies behind it (mmu.c).
+ *
+ * An access of natural alignment is one host access, so that vCPUs on
+ * different threads see what processors would see.
+ */
+#ifndef EMU_MEM_H
+#define EMU_MEM_H
+
+#include "drivers/emu/cpu.h"
+
+/* Types for host accesses to guest memory: any alignment, any alias. */
+typedef uint8_t __attribute__((may_alias)) mem8;
+typedef uint16_t __attribute__((may_alias, aligned(1))) mem16;
+typedef uint32_t __attribute__((may_alias, aligned(1))) mem32;
+typedef uint64_t __attribute__((may_alias, aligned(1))) mem64;
+
+/* All of these raise #PF, #GP or #SS and do not return then. */
+uint64_t emu_load_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size);
+void emu_store_slow(struct emu_cpu *cpu, uint64_t lin, uint64_t value,
+		    unsigned int size);
+void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size);
+uint64_t emu_ea_slow(struct emu_cpu *cpu, const struct emu_insn *i,
+		     uint64_t ea, unsigned int size, enum emu_access access);
+
+/* Any size, any view; a store is checked as a whole before it begins. */
+void emu_read(struct emu_cpu *cpu, unsigned int view, uint64_t lin, void *buf,
+	      size_t size);
+void emu_write(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
+	       const void *buf, size_t size);
+void emu_probe(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
+	       size_t size, enum emu_access access);
+
+/*
+ * Host address of lin if it is RAM that this access may touch in place, and
+ * how many bytes follow on the page (downwards for a negative step is the
+ * caller's business); NULL: use the slow way.
+ */
+void *emu_host(struct emu_cpu *cpu, uint64_t lin, enum emu_access access);
+
+/* Descriptor tables and the like: the supervisor's view whatever CPL is. */
+static inline uint64_t emu_sys_load(struct emu_cpu *cpu, uint64_t lin,
+				    unsigned int size)
+{
+	uint64_t v = 0;
+
+	emu_read(cpu, MMU_KERNEL, lin, &v, size);
+	return v;
+}
+
+static inline void emu_sys_store(struct emu_cpu *cpu, uint64_t lin,
+				 uint64_t v, unsigned int size)
+{
+	emu_write(cpu, MMU_KERNEL, lin, &v, size);
+}
+
+static inline struct emu_tlb *emu_tlb_at(struct emu_cpu *cpu, uint64_t lin)
+{
+	return &cpu->tlb[(lin >> EMU_PAGE_SHIFT) & (EMU_TLB_SIZE - 1)];
+}
+
+static inline struct emu_tlb *emu_tlb_view_at(struct emu_cpu *cpu,
+					      unsigned int view, uint64_t lin)
+{
+	return &cpu->tlbs[view * EMU_TLB_SIZE +
+			  ((lin >> EMU_PAGE_SHIFT) & (EMU_TLB_SIZE - 1))];
+}
+
+/* The view that the current privilege gives. */
+static inline unsigned int emu_view(const struct emu_cpu *cpu)
+{
+	return (cpu->tlb - cpu->tlbs) / EMU_TLB_SIZE;
+}
+
+static inline bool emu_tlb_hit(uint64_t tag, uint64_t lin, unsigned int size)
+{
+	return likely(tag == (lin & EMU_PAGE_MASK)) &&
+	       likely((lin & ~EMU_PAGE_MASK) <= EMU_PAGE - size);
+}
+
+#define MEM_ACCESSORS(w) \
+	static inline uint##w##_t emu_load##w(struct emu_cpu *cpu, \
+					      uint64_t lin) \
+	{ \
+		struct emu_tlb *e = emu_tlb_at(cpu, lin); \
+		if (emu_tlb_hit(e->rtag, lin, w / 8)) \
+			return *(volatile mem##w *)(lin + e->addend); \
+		return emu_load_slow(cpu, lin, w / 8); \
+	} \
+	static inline void emu_store##w(struct emu_cpu *cpu, uint64_t lin, \
+					uint##w##_t v) \
+	{ \
+		struct emu_tlb *e = emu_tlb_at(cpu, lin); \
+		if (emu_tlb_hit(e->wtag, lin, w / 8)) \
+			*(volatile mem##w *)(lin + e->addend) = v; \
+		else \
+			emu_store_slow(cpu, lin, v, w / 8); \
+	}
+MEM_ACCESSORS(8)
+MEM_ACCESSORS(16)
+MEM_ACCESSORS(32)
+MEM_ACCESSORS(64)
+#undef MEM_ACCESSORS
+
+/*
+ * Host address for a read-modify-write, or NULL (not RAM, or crossing a
+ * page): then load and store separately, both have been checked.
+ */
+static inline void *emu_rmw(struct emu_cpu *cpu, uint64_t lin,
+			    unsigned int size)
+{
+	struct emu_tlb *e = emu_tlb_at(cpu, lin);
+
+	if (emu_tlb_hit(e->wtag, lin, size))
+		return (void *)(lin + e->addend);
+	return emu_rmw_slow(cpu, lin, size);
+}
+
+static inline uint64_t emu_reg64(const struct emu_cpu *cpu, unsigned int off)
+{
+	return *(const uint64_t *)((const uint8_t *)cpu->gpr + off);
+}
+
+/* Linear address of the memory operand. */
+static inline uint64_t emu_ea(struct emu_cpu *cpu, const struct emu_insn *i,
+			      unsigned int size, enum emu_access access)
+{
+	uint64_t ea = emu_reg64(cpu, i->base) +
+		      (emu_reg64(cpu, i->index) << i->scale) +
+		      (int64_t)i->disp;
+
+	if (unlikely(i->ea_slow))
+		return emu_ea_slow(cpu, i, ea, size, access);
+	return ea;
+}
+
+/* The offset alone, in the address size: LEA, string instructions. */
+uint64_t emu_ea_offset(struct emu_cpu *cpu, const struct emu_insn *i);
+
+/* Checks offset..+size against a segment (legacy) and adds its base. */
+uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
+		    unsigned int size, enum emu_access access);
+
+/* mmu.c: after changes of CR0, CR3, CR4, EFER, CPL or RFLAGS.AC. */
+void mmu_flush(struct emu_cpu *cpu, bool global);
+void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin);
+void mmu_view(struct emu_cpu *cpu);
+/* Loads PDPTEs (PAE); raises #GP(0) for reserved bits. */
+void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3);
+
+/* Finds the page to fetch from; raises #PF. */
+struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin);
+void mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page, uint64_t phys,
+		   const uint8_t *host);
+void mmu_drop_code_writes(struct emu_cpu *cpu);
+
+struct emu_slot *mmu_slot(struct vm *vm, uint64_t phys);
+
+/* Physical accesses by the processor: page tables, devices. */
+void emu_phys_io(struct emu_cpu *cpu, uint64_t phys, void *buf,
+		 unsigned int size, bool is_write);
+
+#endif

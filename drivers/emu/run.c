@@ -1,0 +1,239 @@
+/*
+ * drivers/emu/run.c -- the run loop: blocks, and between them whatever is
+ * pending.
+ *
+ * Everything asynchronous sets a bit in cpu->pending, which is looked at
+ * before each block.  A halted vCPU sleeps on it as a futex.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "drivers/emu/decode.h"
+#include "drivers/emu/lapic.h"
+
+/* #syscalls:vmm futex sched_yield */
+static void cpu_sleep(struct emu_cpu *cpu)
+{
+	atomic_store(&cpu->sleeping, true);
+	if (!atomic_load(&cpu->pending))
+		syscall(SYS_futex, &cpu->pending, FUTEX_WAIT_PRIVATE, 0, NULL,
+			NULL, 0);
+	atomic_store(&cpu->sleeping, false);
+}
+
+void emu_notify(struct emu_cpu *cpu, uint32_t bits)
+{
+	atomic_fetch_or(&cpu->pending, bits);
+	if (atomic_load(&cpu->sleeping))
+		syscall(SYS_futex, &cpu->pending, FUTEX_WAKE_PRIVATE, 1, NULL,
+			NULL, 0);
+}
+
+static void housekeeping(struct emu_cpu *cpu, uint32_t p)
+{
+	if (p & PEND_FLUSH)
+		mmu_drop_code_writes(cpu);
+	if (p & PEND_FLUSH_ALL) {
+		mmu_flush(cpu, true);
+		block_cache_flush(cpu);
+	}
+	if (p & PEND_SMC) /* what was written is there now */
+		atomic_fetch_add(&cpu->smc_page->gen, 1);
+}
+
+/* INIT and SIPI (SDM vol. 3, "Multiple-Processor (MP) Initialization"). */
+static void startup(struct emu_cpu *cpu, uint32_t p)
+{
+	if (p & PEND_INIT) {
+		sys_init(cpu);
+		cpu->run_state = X86_WAIT_SIPI;
+	}
+	if (p & PEND_SIPI && cpu->run_state == X86_WAIT_SIPI)
+		sys_sipi(cpu, cpu->sipi_vector);
+}
+
+enum event { EVENT_GO, EVENT_STEP, EVENT_STOP };
+
+/* Interrupts, if they may come now; true: one was delivered. */
+static bool interrupts(struct emu_cpu *cpu)
+{
+	int vector;
+
+	if (cpu->nmi_latched && !cpu->nmi_blocked) {
+		cpu->nmi_latched = false;
+		cpu->nmi_blocked = true;
+		emu_deliver(cpu, EXC_NMI, INT_HARD, false, 0);
+		return true;
+	}
+	if (!(cpu->rflags & FLAG_IF))
+		return false;
+	vector = lapic_accept(cpu);
+	if (vector < 0)
+		return false;
+	emu_deliver(cpu, vector, INT_HARD, false, 0);
+	return true;
+}
+
+static enum event events(struct emu_cpu *cpu)
+{
+	for (;;) {
+		uint32_t p = atomic_exchange(&cpu->pending, 0);
+
+		housekeeping(cpu, p);
+		startup(cpu, p);
+		if (p & PEND_NMI)
+			cpu->nmi_latched = true;
+		if (p & PEND_KICK) {
+			emu_pend(cpu, PEND_IRQ);
+			cpu->result = RUN_KICKED;
+			return EVENT_STOP;
+		}
+		if (cpu->run_state == X86_WAIT_INIT ||
+		    cpu->run_state == X86_WAIT_SIPI) {
+			cpu_sleep(cpu);
+			continue;
+		}
+		if (cpu->shadow) {
+			cpu->shadow = false;
+			emu_pend(cpu, PEND_IRQ);
+			return EVENT_STEP;
+		}
+		if (!interrupts(cpu) && cpu->halted) {
+			cpu_sleep(cpu);
+			continue;
+		}
+		return cpu->rflags & FLAG_TF ? EVENT_STEP : EVENT_GO;
+	}
+}
+
+static inline void execute(struct emu_cpu *cpu, const struct emu_block *b)
+{
+	const struct emu_insn *i = b->insn;
+	uint64_t start = cpu->rip;
+
+	do {
+		cpu->cur = i;
+		cpu->rip = start + i->end;
+		i->fn(cpu, i);
+		i++;
+	} while (i != cpu->block_end);
+	cpu->cur = NULL;
+}
+
+/* One instruction, and the single-step trap if it was asked for. */
+static bool step(struct emu_cpu *cpu)
+{
+	bool tf = cpu->rflags & FLAG_TF;
+	struct emu_block *b = block_find(cpu);
+
+	if (!b)
+		return false;
+	cpu->n_insns++;
+	cpu->block_end = b->insn + 1;
+	execute(cpu, b);
+	if (tf) {
+		emu_pend(cpu, PEND_STEP);
+		cpu->exc_dr6 = BIT(14); /* BS */
+		emu_raise(cpu, EXC_DB);
+	}
+	return true;
+}
+
+/* The block that follows b, if b has seen it before. */
+static struct emu_block *chained(struct emu_cpu *cpu, struct emu_block *b)
+{
+	for (unsigned int n = 0; n < 2; n++) {
+		struct emu_block *next = b->next[n];
+
+		if (next && !((next->phys ^ cpu->rip) & ~EMU_PAGE_MASK) &&
+		    atomic_load_explicit(&next->page->gen,
+					 memory_order_relaxed) == next->gen)
+			return next;
+	}
+	return NULL;
+}
+
+static void remember(struct emu_block *b, struct emu_block *next)
+{
+	if (next->page != b->page || next->page2)
+		return;
+	b->next[1] = b->next[0];
+	b->next[0] = next;
+}
+
+/* Runs until the machine must do something; exceptions leave by longjmp. */
+static void run_blocks(struct emu_cpu *cpu)
+{
+	const struct block_cache *cache = cpu->cache;
+	struct emu_block *b = NULL, *next;
+	uint64_t start;
+
+	for (;;) {
+		if (unlikely(atomic_load_explicit(&cpu->pending,
+						  memory_order_relaxed))) {
+			enum event e = events(cpu);
+
+			b = NULL;
+			if (e == EVENT_STOP)
+				return;
+			if (e == EVENT_STEP) {
+				if (!step(cpu))
+					break;
+				continue;
+			}
+		}
+		if (!b) {
+			b = block_find(cpu);
+			if (unlikely(!b))
+				break;
+		}
+		start = cpu->rip;
+		cpu->n_blocks++;
+		cpu->n_insns += b->n;
+		cpu->block_end = b->insn + b->n;
+		execute(cpu, b);
+		if (!b->chains || (start ^ cpu->rip) & EMU_PAGE_MASK) {
+			b = NULL;
+			continue;
+		}
+		next = chained(cpu, b);
+		if (!next) {
+			unsigned int flushes = cache->flushes;
+
+			if (unlikely(atomic_load_explicit(
+				    &cpu->pending, memory_order_relaxed))) {
+				b = NULL;
+				continue;
+			}
+			next = block_find(cpu);
+			if (unlikely(!next))
+				break;
+			if (cache->flushes == flushes)
+				remember(b, next);
+		}
+		b = next;
+	}
+	errno = EFAULT; /* code outside RAM */
+	cpu->result = RUN_FAILED;
+}
+
+enum run_result emu_run(struct emu_cpu *cpu)
+{
+	jmp_buf escape;
+
+	cpu->escape = &escape;
+	cpu->stop = false;
+	cpu->cur = NULL;
+	if (_setjmp(escape)) {
+		if (cpu->cur)
+			cpu->rip -= cpu->cur->len;
+		cpu->cur = NULL;
+		cpu->shadow = false;
+		emu_exception(cpu);
+	}
+	if (!cpu->stop)
+		run_blocks(cpu);
+	cpu->escape = NULL;
+	return cpu->result;
+}

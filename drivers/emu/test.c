@@ -1,0 +1,130 @@
+/*
+ * drivers/emu/test.c -- code run without a machine: linear addresses are the
+ * given memory's, exceptions are reported instead of delivered.
+ */
+#include <errno.h>
+
+#include "drivers/emu/decode.h"
+
+void emu_test_state64(struct x86_state *s)
+{
+	x86_state_reset(s, true, 0);
+	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
+	s->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
+		 CR4_OSXSAVE | CR4_FSGSBASE;
+	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
+	s->xcr0 = vec_xcr0_mask();
+	s->rflags = 2 | FLAG_IF;
+	for (unsigned int i = 0; i < X86_SEGS; i++)
+		s->seg[i] = (struct x86_segment){ .selector = 0x2b,
+						  .limit = 0xffffffff,
+						  .attr = 0xc0f3 };
+	s->seg[X86_CS].selector = 0x33;
+	s->seg[X86_CS].attr = 0xa0fb;
+}
+
+struct emu_cpu *emu_test_cpu_create(const struct emu_test_mem *mem,
+				    unsigned int n_mem)
+{
+	struct emu_cpu *cpu;
+	struct vm *vm;
+
+	if (n_mem > EMU_SLOTS || vec_init() < 0)
+		return NULL;
+	vm = xcalloc(1, sizeof(*vm));
+	pthread_mutex_init(&vm->split_lock, NULL);
+	for (unsigned int i = 0; i < n_mem; i++)
+		vm->slots[i] = (struct emu_slot){
+			.gpa = mem[i].addr,
+			.size = mem[i].size,
+			.host = mem[i].host,
+			.readonly = mem[i].readonly,
+			.pages = xcalloc(mem[i].size >> EMU_PAGE_SHIFT,
+					 sizeof(struct emu_page)),
+		};
+	vm->n_slots = n_mem;
+	cpu = emu_cpu_create(vm, 0);
+	if (!cpu)
+		abort();
+	vm->cpus[0] = cpu;
+	vm->n_cpus = 1;
+	emu_cpuid_host(&cpu->cpuid);
+	return cpu;
+}
+
+void emu_test_cpu_destroy(struct emu_cpu *cpu)
+{
+	struct vm *vm;
+
+	if (!cpu)
+		return;
+	vm = cpu->vm;
+	emu_cpu_destroy(cpu);
+	for (unsigned int i = 0; i < vm->n_slots; i++)
+		free(vm->slots[i].pages);
+	pthread_mutex_destroy(&vm->split_lock);
+	free(vm);
+}
+
+/* One instruction; false: it raised something, and RIP is back on it. */
+static bool test_step(struct emu_cpu *cpu, struct emu_test *test)
+{
+	jmp_buf escape;
+	struct emu_block *b;
+
+	cpu->escape = &escape;
+	cpu->cur = NULL;
+	if (_setjmp(escape)) {
+		if (cpu->cur)
+			cpu->rip -= cpu->cur->len;
+		test->fault = true;
+		test->vector = cpu->exc_vector;
+		test->error = cpu->exc_error;
+		return false;
+	}
+	b = block_find(cpu);
+	if (!b)
+		return false;
+	cpu->cur = &b->insn[0];
+	cpu->block_end = b->insn + 1;
+	cpu->rip += b->insn[0].len;
+	b->insn[0].fn(cpu, &b->insn[0]);
+	if (atomic_exchange(&cpu->pending, 0) & PEND_SMC)
+		atomic_fetch_add(&cpu->smc_page->gen, 1);
+	return !cpu->halted;
+}
+
+/*
+ * The test may have changed memory behind our back: the instruction TLB is
+ * dropped, so that changed code is noticed (mmu.c), the rest stays.
+ */
+int emu_test_cpu_run(struct emu_cpu *cpu, struct emu_test *test)
+{
+	if (!test->state)
+		return -EINVAL;
+	cpu->test = test;
+	test->fault = false;
+	test->vector = 0;
+	test->error = 0;
+	test->n_insns = 0;
+	emu_cpu_set(cpu, test->state);
+	cpu->pending = 0;
+	while (test->n_insns < test->max_insns && test_step(cpu, test))
+		test->n_insns++;
+	emu_cpu_get(cpu, test->state);
+	cpu->test = NULL;
+	cpu->escape = NULL;
+	return 0;
+}
+
+int emu_test_run(struct emu_test *test)
+{
+	struct emu_cpu *cpu = emu_test_cpu_create(test->mem, test->n_mem);
+	int r;
+
+	if (!cpu)
+		return -ENOMEM;
+	r = emu_test_cpu_run(cpu, test);
+	emu_test_cpu_destroy(cpu);
+	return r;
+}
