@@ -90,6 +90,7 @@ vireo_vmm_SOURCES = \
 vireo_vmm_LDADD = \
 	%D%/libvmm.la \
 	drivers/kvm/libkvm-engine.la \
+	drivers/emu/libemu-engine.la \
 	storage/libformat.la \
 	network/libport.la \
 	%D%/libspec.la \
