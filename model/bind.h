@@ -42,6 +42,7 @@ enum field_flags {
 	FIELD_REQUIRED = 1 << 0,
 	FIELD_LIVE = 1 << 1,  /* only of a running domain */
 	FIELD_ALIAS = 1 << 2, /* the same unless it begins with "ua-" */
+	FIELD_EMPTY = 1 << 3, /* an element without text gives "" */
 };
 
 struct xml_type;

@@ -85,6 +85,12 @@ static char *own_text(xmlNode *node)
 	return text;
 }
 
+static bool is_empty(const struct field *f, xmlNode *node, const char *text)
+{
+	return element_of(node) == node && !*text &&
+	       !(f->flags & FIELD_EMPTY);
+}
+
 /* Absent is a missing node or an element without text. */
 static int read_scalar(const struct ctx *ctx, const struct field *f,
 		       struct error *err)
@@ -95,7 +101,7 @@ static int read_scalar(const struct ctx *ctx, const struct field *f,
 
 	if (node && element_of(node) == node)
 		mark_text(node);
-	if (!text || (element_of(node) == node && !*text))
+	if (!text || is_empty(f, node, text))
 		return f->flags & FIELD_REQUIRED ? missing(ctx, f, err) : 0;
 	if (bind_only_live(f, text) && !ctx->live)
 		return 0;

@@ -5,7 +5,6 @@
 
 #include <libvirt/virterror.h>
 #include <string.h>
-#include <sys/random.h>
 
 void default_str(char **member, const char *value)
 {
@@ -35,6 +34,24 @@ static void complete_uuid(struct domain_def *def)
 
 	if (!memcmp(def->uuid, none, UUID_LEN))
 		uuid_generate_v4(def->uuid);
+}
+
+/* <genid/> asks for one to be made. */
+static int complete_genid(struct domain_def *def, struct error *err)
+{
+	uint8_t uuid[UUID_LEN];
+
+	if (!def->genid)
+		return 0;
+	if (!*def->genid)
+		uuid_generate_v4(uuid);
+	else if (uuid_parse(def->genid, uuid) < 0)
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "malformed genid '%.80s'", def->genid);
+	free(def->genid);
+	def->genid = xmalloc(UUID_STR_LEN);
+	uuid_format(uuid, def->genid);
+	return 0;
 }
 
 static int complete_memory(struct domain_def *def, struct error *err)
@@ -101,6 +118,8 @@ static int complete_guest(struct domain_def *def, struct error *err)
 	int r = check_name(def, err);
 
 	complete_uuid(def);
+	if (r == 0)
+		r = complete_genid(def, err);
 	if (r == 0)
 		r = complete_memory(def, err);
 	if (r == 0)

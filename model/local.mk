@@ -8,6 +8,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/bind_mem.c \
 	%D%/bind_parse.c \
 	%D%/bind_scalar.c \
+	%D%/capabilities.c \
+	%D%/capabilities.h \
 	%D%/complete.c \
 	%D%/complete.h \
 	%D%/complete_addresses.c \
@@ -18,6 +20,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/complete_os.c \
 	%D%/domain.c \
 	%D%/domain.h \
+	%D%/domcaps.c \
+	%D%/domcaps.h \
 	%D%/info.c \
 	%D%/names.c \
 	%D%/names.h \
@@ -32,6 +36,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/uuid.c \
 	%D%/xml.c \
 	%D%/xml.h \
+	%D%/xml_build.c \
 	%D%/xml_write.c \
 	$(NULL)
 %C%_libmodel_la_CFLAGS = $(AM_CFLAGS) $(XML_CFLAGS) $(LIBVIRT_CFLAGS)

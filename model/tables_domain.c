@@ -142,7 +142,7 @@ static const struct field domain_fields[] = {
 	{ "name", FIELD_STR, D(name), .flags = FIELD_REQUIRED,
 	  .missing = "missing domain name" },
 	{ "uuid", FIELD_UUID, D(uuid) },
-	{ "genid", FIELD_STR, D(genid) },
+	{ "genid", FIELD_STR, D(genid), .flags = FIELD_EMPTY },
 	{ "title", FIELD_STR, D(title) },
 	{ "description", FIELD_STR, D(description) },
 	{ "metadata", FIELD_INNER, D(metadata) },

@@ -36,6 +36,13 @@ const char *xml_name(const xmlNode *node);
 char *xml_attr(const xmlNode *node, const char *name); /* NULL if none */
 char *xml_text(const xmlNode *node); /* NULL when empty */
 
+/* Building: a child with text (NULL: none); an attribute of an element. */
+xmlNode *xml_new(const char *root);
+xmlNode *xml_add(xmlNode *parent, const char *name, const char *text);
+void xml_set(xmlNode *node, const char *name, const char *fmt, ...)
+	PRINTF(3, 4);
+char *xml_finish(xmlNode *root); /* the text; frees the tree */
+
 /*
  * As libvirt prints: two spaces a level, single quotes.  Elements that have
  * text of their own stay on their line as they are.

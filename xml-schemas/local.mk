@@ -1,1 +1,6 @@
-# xml-schemas/local.mk -- what xml-schemas adds to the one Makefile.
+# xml-schemas/local.mk -- RELAX NG for the documents that model/ reads.
+dist_schemas_DATA += \
+	%D%/common.rng \
+	%D%/devices.rng \
+	%D%/domain.rng \
+	$(NULL)
