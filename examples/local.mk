@@ -1,1 +1,6 @@
-# examples/local.mk -- what examples adds to the one Makefile.
+# examples/local.mk -- documents to start from; `make check` reads them all.
+EXTRA_DIST += \
+	%D%/devices.xml \
+	%D%/disk-tap.xml \
+	%D%/first.xml \
+	$(NULL)

@@ -122,9 +122,11 @@ static unsigned int depth_of(const xmlNode *node)
 {
 	unsigned int deepest = 0;
 
-	for (const xmlNode *c = node->children; c; c = c->next)
-		if (c->type == XML_ELEMENT_NODE)
-			deepest = MAX(deepest, depth_of(c));
+	for (const xmlNode *c = node->children; c; c = c->next) {
+		unsigned int depth = xml_is(c, NULL) ? depth_of(c) : 0;
+
+		deepest = MAX(deepest, depth);
+	}
 	return deepest + 1;
 }
 

@@ -1,0 +1,235 @@
+/*
+ * tests/unit/model.c -- what documents alone cannot show about model/.
+ */
+#undef NDEBUG
+#include <errno.h>
+#include <libvirt/virterror.h>
+#include <libxml/parser.h>
+#include <libxml/xpath.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "model/capabilities.h"
+#include "model/domcaps.h"
+#include "model/domain.h"
+#include "model/names.h"
+#include "model/units.h"
+
+#define DOC(rest) \
+	"<domain type='vireo'><name>t</name><memory>1024</memory>" rest \
+	"<os><type>hvm</type></os></domain>"
+
+static struct domain_def *parse(const char *xml)
+{
+	struct domain_def *def = NULL;
+	struct error err = { 0 };
+
+	if (domain_def_parse(xml, 0, &def, &err) < 0)
+		printf("%s\n", err.message);
+	assert(def);
+	return def;
+}
+
+static void test_uuid(void)
+{
+	uint8_t a[UUID_LEN], b[UUID_LEN];
+	char text[UUID_STR_LEN];
+
+	uuid_generate_v4(a);
+	uuid_format(a, text);
+	assert(strlen(text) == 36 && text[14] == '4');
+	assert(uuid_parse(text, b) == 0 && !memcmp(a, b, UUID_LEN));
+	assert(uuid_parse("C7A5FDBDEDAF9455926AD65C16DB1809", b) == 0);
+	assert(b[0] == 0xc7 && b[15] == 0x09);
+	assert(uuid_parse("c7a5fdbd-edaf-9455-926a-d65c16db180", b) < 0);
+	assert(uuid_parse("c7a5fdbd-edaf-9455-926a-d65c16db18090", b) < 0);
+	assert(uuid_parse("g7a5fdbdedaf9455926ad65c16db1809", b) < 0);
+	assert(uuid_parse("", b) < 0);
+}
+
+/* The units in libvirt's description of <memory>. */
+static void test_units(void)
+{
+	static const struct {
+		const char *unit;
+		uint64_t bytes;
+	} units[] = {
+		{ NULL, 1024 },	   { "b", 1 },	       { "bytes", 1 },
+		{ "KB", 1000 },	   { "k", 1024 },      { "KiB", 1024 },
+		{ "MB", 1000000 }, { "M", 1048576 },   { "MiB", 1048576 },
+		{ "GB", 1000000000 }, { "G", 1ull << 30 },
+		{ "TiB", 1ull << 40 }, { "PiB", 1ull << 50 },
+		{ "EiB", 1ull << 60 }, { "KiBs", 0 }, { "x", 0 },
+	};
+	uint64_t bytes;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		assert(unit_bytes(units[i].unit) == units[i].bytes);
+	assert(size_parse("7", "EiB", &bytes) == 0);
+	assert(size_parse("8", "EiB", &bytes) == -ERANGE);
+	assert(size_parse("18446744073709551616", "b", &bytes) == -ERANGE);
+	assert(size_parse("-1", "b", &bytes) == -EINVAL);
+}
+
+static void test_generated(void)
+{
+	static const char xml[] = DOC("<genid/><devices><interface "
+				      "type='user'/></devices>");
+	struct domain_def *a = parse(xml), *b = parse(xml);
+	static const uint8_t prefix[] = { 0x52, 0x54, 0x00 };
+
+	assert(memcmp(a->uuid, b->uuid, UUID_LEN));
+	assert(strcmp(a->genid, b->genid));
+	assert(!memcmp(a->ifaces[0].mac, prefix, 3));
+	assert(memcmp(a->ifaces[0].mac, b->ifaces[0].mac, 6));
+	domain_def_free(a);
+	domain_def_free(b);
+}
+
+static void test_copy(void)
+{
+	struct domain_def *def = parse(DOC("<title>one</title>"));
+	struct domain_def *copy = domain_def_copy(def);
+	_cleanup_free_ char *before = domain_def_format(copy, 0);
+	_cleanup_free_ char *after = NULL;
+
+	domain_def_free(def);
+	after = domain_def_format(copy, 0);
+	assert(!strcmp(before, after));
+	assert(copy->memballoon.present && !copy->memballoon.info.alias);
+	domain_def_assign_aliases(copy);
+	assert(!strcmp(copy->memballoon.info.alias, "balloon0"));
+	domain_def_free(copy);
+}
+
+/* The driver fills in the serial line; its console shows the same. */
+static void test_live_pty(void)
+{
+	struct domain_def *def =
+		parse(DOC("<devices><console type='pty'/></devices>"));
+	_cleanup_free_ char *live = NULL, *inactive = NULL;
+
+	assert(def->n_chars == 2);
+	for (unsigned int i = 0; i < def->n_chars; i++)
+		if (def->chars[i].kind == CHAR_SERIAL)
+			def->chars[i].source_path = xstrdup("/dev/pts/7");
+	def->id = 3;
+	domain_def_assign_aliases(def);
+	live = domain_def_format(def, DOMAIN_FORMAT_LIVE);
+	inactive = domain_def_format(def, 0);
+	assert(strstr(live, "<domain type='vireo' id='3'>"));
+	assert(strstr(live, "<console type='pty' tty='/dev/pts/7'>"));
+	assert(strstr(live, "<alias name='serial0'/>"));
+	assert(!strstr(inactive, "/dev/pts") && !strstr(inactive, "alias"));
+	assert(!strstr(inactive, "id='3'"));
+	domain_def_free(def);
+}
+
+static void expect_error(const char *xml, int code)
+{
+	struct domain_def *def = NULL;
+	struct error err = { 0 };
+
+	assert(domain_def_parse(xml, 0, &def, &err) < 0);
+	assert(!def && err.code == code);
+}
+
+static void test_limits(void)
+{
+	size_t size = 11 * MIB;
+	_cleanup_free_ char *big = xmalloc(size + 1);
+
+	memset(big, ' ', size);
+	memcpy(big, "<domain>", 8);
+	big[size] = '\0';
+	expect_error(big, VIR_ERR_XML_ERROR);
+	expect_error("", VIR_ERR_XML_DETAIL);
+	expect_error("<network/>", VIR_ERR_XML_ERROR);
+}
+
+static void test_names(void)
+{
+	assert(words_value(&words_virt, "vireo") == DOM_VIRT_VIREO);
+	assert(words_value(&words_onoff, "yes") < 0);
+	assert(!words_name(&words_onoff, TRI_ABSENT));
+	assert(!strcmp(words_name(&words_char_type, CHR_DBUS), "dbus"));
+	assert(!words_name(&words_virt, 99) && !words_name(&words_virt, -1));
+}
+
+static void expect_xpath(const char *xml, const char *path, const char *want)
+{
+	xmlDoc *doc = xmlReadMemory(xml, strlen(xml), NULL, NULL, 0);
+	xmlXPathContext *ctx = xmlXPathNewContext(doc);
+	xmlXPathObject *hit = xmlXPathEval(BAD_CAST path, ctx);
+	xmlChar *got = xmlXPathCastToString(hit);
+
+	if (strcmp((char *)got, want))
+		printf("%s: '%s', not '%s'\n", path, (char *)got, want);
+	assert(!strcmp((char *)got, want));
+	xmlFree(got);
+	xmlXPathFreeObject(hit);
+	xmlXPathFreeContext(ctx);
+	xmlFreeDoc(doc);
+}
+
+static const char *const features[] = { "sse2", "avx", NULL };
+
+static void test_capabilities(void)
+{
+	static const struct caps_cpu cpus[] = { { 0, 0, 0, 0, "0-1" },
+						{ 1, 0, 0, 0, "0-1" } };
+	static const struct caps_pages pages[] = { { 4, 1000 } };
+	static const struct caps_cell cells[] = {
+		{ .memory = 4096000, .n_pages = 1, .n_cpus = 2,
+		  .pages = pages, .cpus = cpus },
+	};
+	const struct caps_guest guests[] = {
+		{ DOM_VIRT_QEMU, "/e&mu", caps_n_machines, caps_machines },
+		{ DOM_VIRT_KVM, "/kvm", 1, caps_machines },
+	};
+	struct caps_host host = {
+		.vendor = "AMD", .sockets = 1, .threads = 2,
+		.features = features, .n_cells = 1, .cells = cells,
+		.n_guests = 2, .guests = guests,
+	};
+	_cleanup_free_ char *xml = capabilities_format(&host);
+
+	expect_xpath(xml, "string(//host/cpu/arch)", "x86_64");
+	expect_xpath(xml, "string(//host/cpu/feature[2]/@name)", "avx");
+	expect_xpath(xml, "string(//cell/memory[@unit='KiB'])", "4000");
+	expect_xpath(xml, "string(//cpus/cpu[2]/@siblings)", "0-1");
+	expect_xpath(xml, "string(//guest/arch/emulator)", "/e&mu");
+	expect_xpath(xml, "string(//machine[.='pc']/@canonical)", "q35");
+	expect_xpath(xml, "string(//domain[@type='kvm']/emulator)", "/kvm");
+}
+
+static void test_domcaps(void)
+{
+	struct domcaps caps = { .path = "/e", .virt = DOM_VIRT_KVM,
+				.machine = "q35", .max_vcpus = 8,
+				.cpu_models = features };
+	_cleanup_free_ char *xml = NULL;
+
+	domcaps_defaults(&caps);
+	xml = domcaps_format(&caps);
+	expect_xpath(xml, "string(/domainCapabilities/domain)", "kvm");
+	expect_xpath(xml, "string(//vcpu/@max)", "8");
+	expect_xpath(xml, "string(//disk/enum[@name='bus']/value)", "virtio");
+	expect_xpath(xml, "string(//mode[@name='host-model']/@supported)",
+		     "no");
+	expect_xpath(xml, "count(//mode[@name='custom']/model)", "2");
+}
+
+int main(void)
+{
+	test_uuid();
+	test_units();
+	test_generated();
+	test_copy();
+	test_live_pty();
+	test_limits();
+	test_names();
+	test_capabilities();
+	test_domcaps();
+	return 0;
+}

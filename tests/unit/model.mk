@@ -1,0 +1,14 @@
+# tests/unit/model.mk -- reading and writing XML.
+check_PROGRAMS += tests/unit/model tests/xml/run tests/fuzz/xml
+TESTS += tests/unit/model tests/xml/run.sh tests/fuzz/xml.sh
+EXTRA_DIST += tests/xml tests/fuzz/xml.sh
+
+tests_unit_model_SOURCES = tests/unit/model.c
+tests_unit_model_CFLAGS = $(AM_CFLAGS) $(XML_CFLAGS) $(LIBVIRT_CFLAGS)
+tests_unit_model_LDADD = model/libmodel.la base/libbase.la $(XML_LIBS)
+
+tests_xml_run_SOURCES = tests/xml/run.c
+tests_xml_run_LDADD = model/libmodel.la base/libbase.la
+
+tests_fuzz_xml_SOURCES = tests/fuzz/xml.c
+tests_fuzz_xml_LDADD = model/libmodel.la base/libbase.la

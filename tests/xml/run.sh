@@ -1,0 +1,9 @@
+#!/bin/sh
+# Every document under tests/xml and examples, by the model and by xmllint.
+set -e
+: "${srcdir:=.}"
+schemas=$srcdir/xml-schemas
+
+tests/xml/run "$schemas" "$srcdir/tests/xml" "$srcdir/examples"
+command -v xmllint >/dev/null || exit 0
+xmllint --noout --relaxng "$schemas/domain.rng" "$srcdir"/examples/*.xml
