@@ -1,7 +1,6 @@
 # daemon/local.mk -- vireod: its two halves, and what main serves.
 sbin_PROGRAMS += vireod
 vireod_SOURCES = \
-	%D%/capabilities.c \
 	%D%/confine.c \
 	%D%/confine.h \
 	%D%/domain.h \
@@ -47,12 +46,15 @@ include daemon/server.mk
 # The registry and its store: what the RPC handlers call.
 noinst_LTLIBRARIES += %D%/libdaemon-core.la
 %C%_libdaemon_core_la_SOURCES = \
+	%D%/capabilities.c \
 	%D%/control.c \
 	%D%/definition.c \
 	%D%/definition.h \
 	%D%/domain.h \
 	%D%/drivers.c \
 	%D%/guest.c \
+	%D%/hostcaps.c \
+	%D%/hostcaps.h \
 	%D%/index.c \
 	%D%/index.h \
 	%D%/job.c \

@@ -7,6 +7,7 @@
 #include <libxml/parser.h>
 #include <string.h>
 
+#include "daemon/hostcaps.h"
 #include "daemon/registry.h"
 
 #define LOG_MODULE "domain"
@@ -126,6 +127,7 @@ static void read_boot_id(void)
 void registry_prepare(void)
 {
 	read_boot_id();
+	hostcaps();
 	xmlInitParser(); /* libxml2 wants it before threads */
 }
 

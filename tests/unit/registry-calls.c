@@ -484,6 +484,33 @@ static void test_default_domain(void)
 	expect_events("test:0/0 test:2/0 ");
 }
 
+static int domcaps(const char *arch, const char *machine, const char *virt,
+		   struct error *err)
+{
+	_cleanup_free_ char *xml =
+		domain_capabilities_xml(NULL, arch, machine, virt, err);
+
+	return xml && strstr(xml, "<machine>q35</machine>") ? 0 : -1;
+}
+
+static void test_capabilities(void)
+{
+	_cleanup_free_ char *xml = capabilities_xml(NULL);
+
+	assert(xml && strstr(xml, "<arch>x86_64</arch>"));
+	assert(strstr(xml, "name='sse2'"));
+	assert(strstr(xml, "<cell id='0'>"));
+	OK(domcaps("x86_64", "pc", "test", &err));
+	FAILS(domcaps("sparc", NULL, "test", &err), VIR_ERR_INVALID_ARG,
+	      "'sparc'");
+	FAILS(domcaps(NULL, "isapc", "test", &err), VIR_ERR_INVALID_ARG,
+	      "'isapc'");
+	FAILS(domcaps(NULL, NULL, "xen", &err), VIR_ERR_INVALID_ARG,
+	      "unknown virttype: xen");
+	FAILS(domcaps(NULL, NULL, "kvm", &err), VIR_ERR_INVALID_ARG,
+	      "the accel 'kvm' is not supported");
+}
+
 int main(void)
 {
 	registry_prepare();
@@ -506,6 +533,7 @@ int main(void)
 	test_autodestroy();
 	test_console();
 	test_default_domain();
+	test_capabilities();
 	registry_close(reg);
 	return 0;
 }
