@@ -35,7 +35,9 @@ static xmlNode *keep_child(xmlNode *child, xmlDoc *doc)
 	if (bind_marked(child))
 		return child->type == XML_ELEMENT_NODE ?
 			bind_remainder(child, doc) : NULL;
-	return keep_whole(child) ? xmlDocCopyNode(child, doc, 1) : NULL;
+	/* Text between elements means nothing; libvirt drops it too. */
+	return child->type == XML_ELEMENT_NODE ?
+		xmlDocCopyNode(child, doc, 1) : NULL;
 }
 
 /* An element with only what nobody read; NULL when that is nothing. */
