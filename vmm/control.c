@@ -262,7 +262,10 @@ static int control_reset(struct control *c, struct json_object *req,
 static int control_powerbutton(struct control *c, struct json_object *req,
 			       struct json_object *ok, struct error *err)
 {
-	machine_power_button(c->m);
+	struct json_object *reboot = NULL;
+
+	json_object_object_get_ex(req, "reboot", &reboot);
+	machine_power_button(c->m, json_object_get_boolean(reboot));
 	return 0;
 }
 

@@ -275,6 +275,9 @@ void machine_act(void *arg)
 	p->wish_reset = false;
 	pthread_mutex_unlock(&p->lock);
 
+	if (why == STOP_POWEROFF && p->reboot)
+		why = STOP_RESET;
+	p->reboot = false;
 	action = machine_action(m, why);
 	if (action == SPEC_RESTART)
 		machine_restart(m);
@@ -310,8 +313,9 @@ int machine_debug_status(const struct machine *m)
 	return atomic_load(&m->priv->debug_status);
 }
 
-void machine_power_button(struct machine *m)
+void machine_power_button(struct machine *m, bool reboot)
 {
+	m->priv->reboot = reboot;
 	acpi_pm_power_button(m->priv->pm);
 }
 

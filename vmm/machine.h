@@ -108,7 +108,8 @@ bool machine_paused(const struct machine *m);
 void machine_request_reset(struct machine *m);
 void machine_request_stop(struct machine *m, enum machine_stop why,
 			  const char *detail);
-void machine_power_button(struct machine *m);
+/* reboot: when the guest then switches off, it is started anew. */
+void machine_power_button(struct machine *m, bool reboot);
 
 /* Who hears what happens to the guest; called on the main thread. */
 struct machine_listener {

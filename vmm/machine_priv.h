@@ -45,6 +45,7 @@ struct machine_priv {
 	bool loaded;
 	bool want_run; /* running, as seen from outside */
 	bool gone;     /* stopped for good */
+	bool reboot;   /* the next power-off is a reset */
 
 	_Atomic uint64_t balloon;
 	_Atomic int debug_status;

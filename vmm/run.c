@@ -68,7 +68,7 @@ static void run_signal(void *arg, uint32_t events)
 	if (read(run->signal_fd, &si, sizeof(si)) != sizeof(si))
 		return;
 	if (si.ssi_signo == SIGHUP)
-		machine_power_button(run->m);
+		machine_power_button(run->m, false);
 	else
 		machine_request_stop(run->m, STOP_QUIT, NULL);
 }

@@ -39,14 +39,16 @@ trap 'exit 1' INT TERM HUP
 up() {
 	# shellcheck disable=SC2086
 	uri=$("$top/scripts/up" "$dir" ${VIREOD_OPTIONS-} | tail -n1)
+	[ -n "$uri" ] || fail "the daemon did not start"
 }
 
 v() { virsh -q -c "$uri" "$@"; }
 
 priv_pid() { cat "$dir/run/vireod.lock"; }
 main_pid() {
-	for child in $(cat /proc/"$(priv_pid)"/task/*/children); do
-		grep -qx vireod-main "/proc/$child/comm" && echo "$child"
+	for child in $(cat /proc/"$(priv_pid)"/task/*/children 2>/dev/null); do
+		grep -qx vireod-main "/proc/$child/comm" 2>/dev/null &&
+			echo "$child"
 	done
 	return 0
 }

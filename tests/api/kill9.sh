@@ -62,7 +62,7 @@ kill_some() {
 check_definitions() {
 	v list --all --name | sort >"$dir/found"
 	missing=$(sort "$dir/accepted.now" | comm -23 - "$dir/found")
-	[ -z "$missing" ] || fail "lost after $1 kills:" $missing
+	[ -z "$missing" ] || fail "lost after $1 kills:" $(echo "$missing" | head -n 5)
 }
 check_keep() {
 	[ "$(vmm_pid "$prefix-keep")" = "$keep" ] || fail "the guest is another"

@@ -301,7 +301,7 @@ static const struct machine_listener listener = { .shutdown = on_shutdown,
 static void test_power(void)
 {
 	machine_listen(f.m, &listener, NULL);
-	machine_power_button(f.m);
+	machine_power_button(f.m, false);
 	assert(port_in(f.m, ACPI_PM_EVENTS) == ACPI_PM_EVENT_POWER);
 	assert(port_in(f.m, ACPI_PM_EVENTS) == 0);
 	spin();
