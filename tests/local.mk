@@ -2,6 +2,7 @@
 include tests/unit/priv.mk
 include tests/unit/emu.mk
 include tests/cli/cli.mk
+include tests/unit/model.mk
 include tests/unit/registry.mk
 include tests/unit/virtio.mk
 include tests/unit/vmm.mk
