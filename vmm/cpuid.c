@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "vmm/cpu_models.h"
 #include "vmm/spec.h"
 #include "vmm/x86.h"
 
@@ -185,8 +186,84 @@ void cpuid_for_vcpu(struct x86_cpuid *cpuid, const struct cpu_topology *t,
 		cpuid_amd(cpuid, t, apic_id);
 }
 
+/*
+ * SDM vol. 1, "Enabling the XSAVE Feature Set": the components that XCR0 may
+ * enable follow the features that use them.
+ */
+static const struct {
+	const char *feature;
+	uint32_t components;
+} xsave_users[] = {
+	{ "avx", BIT(2) },
+	{ "mpx", BIT(3) | BIT(4) },
+	{ "avx512f", BIT(5) | BIT(6) | BIT(7) },
+	{ "pku", BIT(9) },
+	{ "amx-tile", BIT(17) | BIT(18) },
+};
+
+static void cpuid_narrow_xsave(struct x86_cpuid *cpuid)
+{
+	uint32_t gone = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(xsave_users); i++) {
+		if (!cpu_feature_get(cpuid, xsave_users[i].feature))
+			gone |= xsave_users[i].components;
+	}
+	for (unsigned int i = 0; i < cpuid->n; i++) {
+		struct x86_cpuid_leaf *leaf = &cpuid->leaf[i];
+
+		if (leaf->function != 0xd)
+			continue;
+		if (leaf->index == 0)
+			leaf->eax &= ~gone;
+		else if (leaf->index > 1 && leaf->index < 32 &&
+			 (gone & BIT(leaf->index)))
+			leaf->eax = leaf->ebx = leaf->ecx = leaf->edx = 0;
+	}
+}
+
+/* On: must be there already.  Off: never an error. */
+static int cpuid_feature(struct x86_cpuid *cpuid,
+			 const struct spec_cpu_feature *f,
+			 const struct x86_cpuid *host, struct error *err)
+{
+	if (!cpu_feature_known(f->name))
+		return error_set(err, -EINVAL, "unknown CPU feature '%s'",
+				 f->name);
+	if (!f->enable)
+		cpu_feature_clear(cpuid, f->name);
+	else if (!cpu_feature_copy(cpuid, host, f->name))
+		return error_set(err, -ENOTSUP,
+				 "CPU feature '%s' is not available on this "
+				 "host and engine", f->name);
+	return 0;
+}
+
+static int cpuid_features(struct x86_cpuid *cpuid,
+			  const struct x86_cpuid *host,
+			  const struct vmm_spec *spec, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < spec->n_cpu_features && r == 0; i++)
+		r = cpuid_feature(cpuid, &spec->cpu_features[i], host, err);
+	return r;
+}
+
 int cpuid_apply_spec(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
 		     struct error *err)
 {
-	return 0;
+	const char *model = spec->cpu_model ? spec->cpu_model : "host";
+	struct x86_cpuid *host = xmalloc(sizeof(*host));
+	int r = 0;
+
+	*host = *cpuid;
+	if (!str_eq(model, "host") && !str_eq(model, "max"))
+		r = cpu_model_apply(cpuid, model, err);
+	if (r == 0)
+		r = cpuid_features(cpuid, host, spec, err);
+	if (r == 0)
+		cpuid_narrow_xsave(cpuid);
+	free(host);
+	return r;
 }

@@ -18,6 +18,9 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/chardev.h \
 	%D%/control.c \
 	%D%/control.h \
+	%D%/cpu_features.c \
+	%D%/cpu_models.c \
+	%D%/cpu_models.h \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/dev/acpi_pm.c \

@@ -6,6 +6,7 @@ vmm_test_fake = \
 vmm_test_ldadd = \
 	vmm/libvmm.la \
 	storage/libformat.la \
+	network/libport.la \
 	vmm/libspec.la \
 	base/libbase.la \
 	$(NULL)
@@ -14,6 +15,7 @@ vmm_tests = \
 	tests/unit/vmm/boot \
 	tests/unit/vmm/control \
 	tests/unit/vmm/core \
+	tests/unit/vmm/cpuid \
 	tests/unit/vmm/devices \
 	$(NULL)
 check_PROGRAMS += $(vmm_tests)
@@ -34,3 +36,9 @@ TESTS += tests/unit/vmm/acpi.sh
 tests_unit_vmm_control_SOURCES = tests/unit/vmm/control.c $(vmm_test_fake)
 tests_unit_vmm_control_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 tests_unit_vmm_control_LDADD = $(vmm_test_ldadd) $(JSON_LIBS)
+
+check_PROGRAMS += tests/fuzz/kernel
+tests_fuzz_kernel_SOURCES = tests/fuzz/kernel.c
+tests_fuzz_kernel_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_cpuid_SOURCES = tests/unit/vmm/cpuid.c
+tests_unit_vmm_cpuid_LDADD = $(vmm_test_ldadd)

@@ -328,7 +328,12 @@ static int sandboxed(int what)
 
 static void test_sandbox(void)
 {
-	for (int what = 0; what <= 6; what++) {
+	int last = 6;
+
+#ifdef WITH_SANITIZERS
+	last = 0; /* the filter only logs */
+#endif
+	for (int what = 0; what <= last; what++) {
 		int status, quiet = open("/dev/null", O_WRONLY);
 		pid_t pid = fork();
 
@@ -359,9 +364,7 @@ int main(void)
 	test_bad("{\"id\":[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]}");
 	test_abandoned();
 	test_stray_fds();
-#ifndef WITH_SANITIZERS
 	test_sandbox();
-#endif
 	close(status_fd);
 	return 0;
 }
