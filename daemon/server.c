@@ -7,6 +7,7 @@
  * which they happened.
  */
 #include <errno.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -218,6 +219,8 @@ int server_create(struct sd_event *loop, struct server **ret_server,
 	struct server *server = xcalloc(1, sizeof(*server));
 	int r;
 
+	/* A stream's far side may be a socket that closes as we write. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	server->loop = sd_event_ref(loop);
 	r = hostinfo_gather(&server->host, err);
 	if (r < 0) {

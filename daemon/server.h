@@ -14,7 +14,7 @@ enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN };
 
 /*
  * Reads what is needed of the host (/proc, /sys): before the process gives up
- * opening files.
+ * opening files.  SIGPIPE is ignored from then on.
  */
 int server_create(struct sd_event *loop, struct server **ret_server,
 		  struct error *err);

@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "daemon/domain.h"
 #include "daemon/server.h"
-#include "daemon/store.h"
 
 static int on_stdin(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
@@ -47,13 +46,10 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 		 struct error *err)
 {
 	struct registry *reg;
-	struct store *store;
 	int r = drivers_load(argv[1], err);
 
 	if (r >= 0)
-		r = store_open(":memory:", &store, err);
-	if (r >= 0)
-		r = registry_open("/test", store, &reg, err);
+		r = registry_open("/test", NULL, &reg, err);
 	if (r < 0)
 		return r;
 	registry_reconnect(reg);

@@ -384,6 +384,25 @@ static void test_stream_abort(struct harness *h)
 	close(far);
 }
 
+/* A far side that closes ends the stream, and nothing else. */
+static void test_stream_broken(struct harness *h)
+{
+	struct client c;
+	unsigned int serial;
+	struct frame *f;
+	int far;
+
+	client_open(&c, h, SERVER_RW);
+	serial = open_console(&c, &far);
+	close(far);
+	frame_free(stream_receive(&c, serial, FRAME_CONTINUE));
+	stream_send(&c, serial, FRAME_CONTINUE, "x", 1);
+	f = stream_receive(&c, serial, FRAME_ERROR);
+	frame_free(f);
+	reply_ok(&c, call_void(&c, PROC_CONNECT_GET_TYPE));
+	client_close(&c);
+}
+
 /* A far side that never reads costs a bounded amount, then the stream. */
 static void test_stream_stuck(struct harness *h)
 {
@@ -455,6 +474,7 @@ int main(void)
 	test_large_replies(h);
 	test_stream(h);
 	test_stream_abort(h);
+	test_stream_broken(h);
 	test_stream_stuck(h);
 	test_stream_flow(h);
 	harness_stop(h);
