@@ -1,6 +1,6 @@
 # Stock clients against the server, the registry and the in-memory driver.
 check_PROGRAMS += tests/api/testd
-tests_api_testd_SOURCES = tests/api/testd.c daemon/capabilities.c
+tests_api_testd_SOURCES = tests/api/testd.c
 tests_api_testd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 # The driver is a module and calls back.
 tests_api_testd_LDFLAGS = $(AM_LDFLAGS) -export-dynamic

@@ -48,7 +48,8 @@ with Daemon() as d:
     ok("vcpuinfo", "one")
     ok("desc", "--title", "one")
     for cmd in ("version", "hostname", "uri", "nodeinfo", "nodecpumap",
-                "nodecpustats", "nodememstats", "freecell", "capabilities"):
+                "nodecpustats", "nodememstats", "freecell", "capabilities",
+                "domcapabilities"):
         assert ok(cmd).strip(), cmd
     for cmd in ("net-list", "pool-list", "iface-list", "nwfilter-list",
                 "secret-list", "nodedev-list"):
