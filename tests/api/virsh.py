@@ -48,9 +48,9 @@ with Daemon() as d:
     ok("vcpuinfo", "one")
     ok("desc", "--title", "one")
     for cmd in ("version", "hostname", "uri", "nodeinfo", "nodecpumap",
-                "nodecpustats", "nodememstats", "freecell", "capabilities",
-                "domcapabilities"):
+                "nodecpustats", "nodememstats", "freecell", "capabilities"):
         assert ok(cmd).strip(), cmd
+    assert "<domain>test<" in ok("domcapabilities", "--virttype", "test")
     for cmd in ("net-list", "pool-list", "iface-list", "nwfilter-list",
                 "secret-list", "nodedev-list"):
         ok(cmd)
