@@ -24,3 +24,19 @@ check_PROGRAMS += tests/unit/block
 TESTS += tests/unit/block
 tests_unit_block_SOURCES = tests/unit/block.c
 tests_unit_block_LDADD = storage/libformat.la base/libbase.la
+
+check_PROGRAMS += tests/fuzz/virtio
+TESTS += tests/fuzz/virtio
+tests_fuzz_virtio_SOURCES = \
+	tests/fuzz/virtio.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_fuzz_virtio_LDADD = $(virtio_unit_ldadd)
+
+dist_check_SCRIPTS += \
+	tests/guest/mkinitrd.sh \
+	tests/guest/virtio-init.sh \
+	tests/guest/virtio.sh \
+	tests/lab/virtio.sh \
+	$(NULL)

@@ -1,0 +1,268 @@
+/*
+ * tests/fuzz/virtio.c -- a hostile driver: random register writes and random
+ * memory for every virtio device.
+ *
+ *	virtio [ROUNDS [SEED]]
+ *
+ * Nothing may crash or hang, and after a reset every device must work for a
+ * well-behaved driver.  Meant to be run for long with sanitizers on.
+ */
+#include "tests/unit/virtio/rig.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/pci_regs.h>
+#include <linux/virtio_pci.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "vmm/spec.h"
+
+enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000 };
+
+static uint64_t state;
+
+/* xorshift64: the same run for the same seed everywhere. */
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static uint64_t below(uint64_t n)
+{
+	return rnd() % n;
+}
+
+static bool chance(unsigned int percent)
+{
+	return below(100) < percent;
+}
+
+static uint64_t interesting(void)
+{
+	static const uint64_t v[] = { 0,      1,      2,	  0x7f,
+				      0xff,   0x7fff, 0xffff,	  0x10000,
+				      RIG_RAM, RIG_RAM - 1, 0x7fffffff,
+				      0xffffffff, 0x100000000ull,
+				      ECAM_BASE, ~0ull, ~0xfffull };
+
+	return chance(50) ? v[below(ARRAY_SIZE(v))] : rnd() >> below(64);
+}
+
+static uint64_t any_gpa(void)
+{
+	return chance(95) ? below(RIG_RAM - 0x2000) : interesting();
+}
+
+/* Mostly what a request of some device could begin with. */
+static void scramble_memory(struct rig *rig)
+{
+	for (unsigned int i = 0; i < 64; i++) {
+		uint32_t *p = rig_ptr(rig, HEADERS + 16 * i);
+
+		p[0] = chance(80) ? below(16) : rnd();
+		p[1] = chance(50) ? below(8) : rnd();
+		p[2] = chance(80) ? below(2048) : interesting();
+		p[3] = chance(80) ? 0 : rnd();
+	}
+}
+
+static void scramble_queue(struct rig_vq *vq)
+{
+	struct vring_desc *table =
+		chance(80) ? vq->desc : rig_ptr(vq->rig, 0x90000);
+
+	for (unsigned int i = 0; i < vq->size; i++) {
+		uint16_t flags = below(4);
+
+		if (chance(5))
+			flags = rnd();
+		table[i] = (struct vring_desc){
+			.addr = chance(60) ? HEADERS + 16 * below(64) :
+					     any_gpa(),
+			.len = chance(90) ? below(3) * 512 + below(40) :
+					    interesting(),
+			.flags = flags,
+			.next = chance(95) ? below(vq->size) : rnd(),
+		};
+	}
+	if (chance(20))
+		rig_desc(vq, below(vq->size), 0x90000, 16 * below(20),
+			 VRING_DESC_F_INDIRECT, 0);
+	if (chance(5))
+		vq->avail->idx += rnd();
+	vq->avail->ring[vq->size] = rnd();
+	for (unsigned int n = below(6); n; n--)
+		rig_offer(vq, chance(97) ? below(vq->size) : rnd());
+}
+
+static void random_register(struct rig *rig)
+{
+	uint64_t offset = chance(60) ? below(0x40) :
+			  chance(50) ? 0x2000 + below(0x60) :
+				       below(0x4100);
+	unsigned int size = 1u << below(4);
+
+	if (chance(50))
+		rig_out(rig, rig->regs + offset, interesting(), size);
+	else
+		rig_in(rig, rig->regs + offset, size);
+}
+
+static void random_config(struct rig *rig)
+{
+	for (unsigned int i = 0; i < 20; i++) {
+		unsigned int reg = below(0x110), size = 1u << below(3);
+
+		if (chance(60))
+			rig_cfg_out(rig, reg, interesting(), size);
+		else
+			rig_cfg(rig, reg, size);
+	}
+}
+
+static void negotiate(struct rig *rig)
+{
+	uint64_t offered = rig_offered(rig);
+
+	rig_negotiate(rig, chance(70) ? offered : offered & rnd());
+}
+
+static void hostile_round(struct rig *rig)
+{
+	struct rig_vq vq[QUEUES];
+
+	negotiate(rig);
+	for (unsigned int i = 0; i < QUEUES; i++)
+		rig_queue(rig, &vq[i], i, 1u << below(6),
+			  RING0 + RING_STEP * i);
+	if (chance(90))
+		rig_driver_ok(rig);
+	for (unsigned int n = 1 + below(8); n; n--) {
+		scramble_memory(rig);
+		scramble_queue(&vq[below(QUEUES)]);
+		if (chance(30))
+			random_register(rig);
+		if (chance(40))
+			rig_settle(rig);
+	}
+	if (chance(10))
+		random_config(rig);
+	if (chance(10)) {
+		pci_bus_reset(rig->m.pci);
+		rig_settle(rig);
+	}
+}
+
+/* The entropy device still serves those who keep the rules. */
+static void honest_round(struct rig *rig)
+{
+	struct rig_vq vq;
+
+	pci_bus_reset(rig->m.pci);
+	rig_probe(rig, 1);
+	rig_negotiate(rig, 0);
+	rig_queue(rig, &vq, 0, 8, RING0);
+	rig_driver_ok(rig);
+	rig_desc(&vq, 0, 0x100000, 32, VRING_DESC_F_WRITE, 0);
+	rig_offer(&vq, 0);
+	assert(rig_take(&vq).len == 32);
+}
+
+/* Devices, in slot order */
+
+static int make_disk(void)
+{
+	char name[] = "fuzz-disk-XXXXXX";
+	int fd = mkstemp(name);
+
+	assert(fd >= 0 && !unlink(name) && !ftruncate(fd, 1024 * 1024));
+	return fd;
+}
+
+/* Only root can, and not everywhere. */
+static int make_tap(void)
+{
+	struct ifreq ifr = { .ifr_name = "vfuzz",
+			     .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd, up;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return fd_close(fd);
+	up = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ifr.ifr_flags = IFF_UP;
+	assert(up >= 0 && !ioctl(up, SIOCSIFFLAGS, &ifr));
+	close(up);
+	return fd;
+}
+
+static unsigned int add_devices(struct rig *rig, int *ret_peer)
+{
+	struct spec_disk disk = { .id = "disk0", .format = "raw",
+				  .discard = true, .serial = "serial" };
+	struct spec_nic nic = { .id = "net0", .mac = { 2 } };
+	struct spec_char chr[2] = {
+		{ .id = "console0", .kind = CHARDEV_FD, .log_fd = -1 },
+		{ .id = "channel0", .kind = CHARDEV_NULL, .fd = -1,
+		  .log_fd = -1, .port_name = "org.example.0", .index = 2 },
+	};
+	struct error err = { 0 };
+	int pair[2];
+
+	assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
+	*ret_peer = pair[0];
+	chr[0].fd = pair[1];
+	disk.fd = make_disk();
+	assert(!virtio_rng_add(&rig->m, -1, &err));
+	assert(!virtio_blk_add(&rig->m, &disk, 2, &err));
+	close(disk.fd);
+	assert(!virtio_console_add(&rig->m, chr, 2, &err));
+	assert(!virtio_balloon_add(&rig->m, 0, &err));
+	nic.fd = make_tap();
+	if (nic.fd < 0)
+		return 4;
+	assert(!virtio_net_add(&rig->m, &nic, &err));
+	return 5;
+}
+
+static void talk(int peer)
+{
+	char buf[4096];
+
+	while (read(peer, buf, sizeof(buf)) > 0)
+		;
+	if (chance(50) && write(peer, buf, below(300)) < 0)
+		return;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int rounds = argc > 1 ? atoi(argv[1]) : 300, devices;
+	struct rig rig;
+	int peer;
+
+	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 20260101;
+	rig_init(&rig);
+	devices = add_devices(&rig, &peer);
+	for (unsigned int i = 0; i < rounds; i++) {
+		pci_bus_reset(rig.m.pci);
+		rig_probe(&rig, 1 + below(devices));
+		hostile_round(&rig);
+		talk(peer);
+		if (i % 50 == 49)
+			honest_round(&rig);
+	}
+	honest_round(&rig);
+	rig_finish(&rig);
+	printf("%u rounds, %u devices\n", rounds, devices);
+	return 0;
+}
