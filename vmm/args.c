@@ -9,6 +9,8 @@
 #include <net/if.h>
 #include <linux/if_tun.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/ioctl.h>
 
 #include "base/error.h"
@@ -59,7 +61,8 @@ static const char usage[] =
 "  --memory MIB     default 256\n"
 "  --cpus N         default 1; SOCKETS:CORES:THREADS gives a topology\n"
 "  --cpu MODEL[,+FEATURE|,-FEATURE...]  default host\n"
-"  --serial WHERE   stdio (default), null or file:PATH; repeatable\n"
+"  --serial WHERE   stdio (default), null, file:PATH or unix:PATH (a socket);\n"
+"                   repeatable\n"
 "  --console WHERE  the same, as a virtio console\n"
 "  --disk PATH[,ro] raw image or block device; repeatable\n"
 "  --tap NAME       network card on an existing tap; repeatable\n"
@@ -159,6 +162,28 @@ static int open_stdio(void)
 	return fd >= 0 ? fd : fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 }
 
+/* One client at a time; the path stays behind. */
+static int listen_unix(const char *path, struct error *err)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = -1;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return error_set(err, -ENAMETOOLONG, "cannot listen on '%s': %m",
+				 path);
+	strcpy(sa.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    listen(fd, 1) < 0) {
+		int r = error_set(err, -errno, "cannot listen on '%s': %m",
+				  path);
+
+		fd_close(fd);
+		return r;
+	}
+	return fd;
+}
+
 static int add_char(struct spec_char **list, unsigned int *n,
 		    const char *prefix, const char *where, bool *ret_stdio,
 		    struct error *err)
@@ -174,6 +199,9 @@ static int add_char(struct spec_char **list, unsigned int *n,
 		c.kind = CHARDEV_FD;
 		r = set_open(&c.fd, where + 5, O_WRONLY | O_CREAT | O_APPEND,
 			     err);
+	} else if (str_startswith(where, "unix:")) {
+		c.kind = CHARDEV_SOCKET;
+		r = c.fd = listen_unix(where + 5, err);
 	} else if (!str_eq(where, "null")) {
 		r = error_set(err, -EINVAL, "--%s: unknown end '%s'", prefix,
 			      where);

@@ -10,18 +10,21 @@ engine=${1:-kvm}
 here=$(cd "$(dirname "$0")" && pwd)
 vmm=${VMM:-$PWD/vireo-vmm}
 root=${GUEST_ROOT:-}
-if [ "$(id -u)" != 0 ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ]; then
-	echo "needs root, VMM and GUEST_ROOT"
+if [ "$(id -u)" != 0 ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ] ||
+	! command -v socat >/dev/null; then
+	echo "needs root, VMM, GUEST_ROOT and socat"
 	exit 77
 fi
 if [ -z "${VIRTIO_TEST_NETNS-}" ]; then
-	VIRTIO_TEST_NETNS=1 exec unshare -n -m "$0" "$@"
+	VIRTIO_TEST_NETNS=1 exec unshare -n -p -f --kill-child "$0" "$@"
 fi
 
 dir=$(mktemp -d)
-httpd=
+timeout=${GUEST_TIMEOUT:-240}
+httpd= console=
 cleanup() {
-	[ -z "$httpd" ] || kill "$httpd" 2>/dev/null || true
+	# socat and sleep end with the process namespace.
+	kill $httpd $console 2>/dev/null || true
 	rm -rf "$dir"
 }
 trap cleanup EXIT
@@ -48,16 +51,18 @@ busybox httpd -f -p 192.0.2.1:8000 -h "$dir/www" &
 httpd=$!
 
 "$here/mkinitrd.sh" "$dir/initrd" "$root" "$here/virtio-init.sh"
-mkfifo "$dir/in"
-exec 3<>"$dir/in"
-echo "to the guest" >&3
-chmod 755 "$dir"
+{
+	until [ -S "$dir/hvc0" ]; do sleep 0.1; done
+	{ echo "to the guest"; sleep "$timeout"; } |
+		socat - "UNIX-CONNECT:$dir/hvc0" >"$dir/console"
+} &
+console=$!
 "$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* \
 	--initrd "$dir/initrd" --append "console=ttyS0 quiet" \
-	--serial "file:$dir/serial" --console stdio --rng --balloon \
+	--serial "file:$dir/serial" --console "unix:$dir/hvc0" --rng --balloon \
 	--disk "$dir/disk" --disk "$dir/ro,ro" --tap vtest \
-	--timeout "${GUEST_TIMEOUT:-240}" \
-	<"$dir/in" >"$dir/console" 2>"$dir/vmm.log" || fail "vireo-vmm: $?"
+	--timeout "$timeout" </dev/null 2>"$dir/vmm.log" ||
+	fail "vireo-vmm: $?"
 
 expect done yes
 ! grep -q ^FAIL "$dir/serial" || fail "the guest found a fault"

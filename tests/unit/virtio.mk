@@ -40,3 +40,12 @@ dist_check_SCRIPTS += \
 	tests/guest/virtio.sh \
 	tests/lab/virtio.sh \
 	$(NULL)
+
+check_PROGRAMS += tests/unit/virtio/devices
+TESTS += tests/unit/virtio/devices
+tests_unit_virtio_devices_SOURCES = \
+	tests/unit/virtio/devices.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_unit_virtio_devices_LDADD = $(virtio_unit_ldadd)
