@@ -1,5 +1,8 @@
 # tests/local.mk -- what tests adds to the one Makefile.
 include tests/unit/priv.mk
+include tests/unit/rpc.mk
+include tests/bench/bench.mk
+include tests/api/api.mk
 include tests/unit/emu.mk
 include tests/cli/cli.mk
 include tests/unit/model.mk
