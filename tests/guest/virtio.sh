@@ -50,7 +50,7 @@ ip link set vtest up
 busybox httpd -f -p 192.0.2.1:8000 -h "$dir/www" &
 httpd=$!
 
-"$here/mkinitrd.sh" "$dir/initrd" "$root" "$here/virtio-init.sh"
+"$here/mkinitrd" "$dir/initrd" "$root" "$here/virtio.init"
 {
 	until [ -S "$dir/hvc0" ]; do sleep 0.1; done
 	{ echo "to the guest"; sleep "$timeout"; } |

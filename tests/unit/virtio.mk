@@ -35,8 +35,8 @@ tests_fuzz_virtio_SOURCES = \
 tests_fuzz_virtio_LDADD = $(virtio_unit_ldadd)
 
 dist_check_SCRIPTS += \
-	tests/guest/mkinitrd.sh \
-	tests/guest/virtio-init.sh \
+	tests/guest/mkinitrd \
+	tests/guest/virtio.init \
 	tests/guest/virtio.sh \
 	tests/lab/virtio.sh \
 	$(NULL)
