@@ -19,3 +19,4 @@ EXTRA_DIST += \
 	tests/api/sandbox.sh \
 	tests/api/tiny.S \
 	$(NULL)
+include tests/guest/guest.mk

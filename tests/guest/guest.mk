@@ -1,0 +1,15 @@
+# tests/guest/guest.mk -- code snippets with their expectations, per engine.
+check_PROGRAMS += tests/guest/runner
+tests_guest_runner_SOURCES = tests/guest/runner.c
+tests_guest_runner_LDADD = \
+	drivers/kvm/libkvm-engine.la \
+	drivers/emu/libemu-engine.la \
+	vmm/libvmm.la \
+	storage/libformat.la \
+	network/libport.la \
+	vmm/libspec.la \
+	base/libbase.la \
+	$(NULL)
+dist_check_SCRIPTS += tests/guest/all.sh
+TESTS += tests/guest/all.sh
+EXTRA_DIST += $(wildcard $(top_srcdir)/tests/guest/*.S) tests/guest/test.inc
