@@ -209,6 +209,21 @@ static void fpu_value(struct gen *g, uint8_t *x)
 	}
 }
 
+/* Components in their initial configuration. */
+static void fpu_init_some(struct gen *g, uint8_t *x)
+{
+	if (chance(g, 2)) {
+		memset(x, 0, 24);
+		memset(x + 32, 0, 128);
+		x[0] = 0x7f;
+		x[1] = 3;
+	}
+	if (chance(g, 2))
+		memset(x + 160, 0, 256);
+	if (chance(g, 2))
+		memset(x + 576, 0, CASE_XSAVE - 576);
+}
+
 /* Choosing an instruction. */
 
 static unsigned int draw_legacy(struct gen *g, uint8_t *p)
@@ -712,6 +727,8 @@ void gen_case(struct gen *g, unsigned int n_insns, struct test_case *c)
 		c->cpu.rflags |= df;
 	c->cpu.gs_base = CASE_DATA + below(g, 4096);
 	fpu_value(g, c->cpu.xsave);
+	if (chance(g, 8))
+		fpu_init_some(g, c->cpu.xsave);
 	for (unsigned int i = 0; i < n_insns && c->code_len < 48; i++)
 		add_insn(g, c);
 }

@@ -41,10 +41,30 @@ static uint64_t frame_bv(const uint8_t *fp)
 	return bv;
 }
 
+static bool all_zero(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+/* Components that are not initial: the CPU keeps track of them. */
+static uint64_t components(const uint8_t *xsave)
+{
+	static const uint8_t x87_init[24] = { 0x7f, 3 };
+	uint64_t bv = 0;
+
+	if (memcmp(xsave, x87_init, 24) != 0 || !all_zero(xsave + 32, 128))
+		bv |= 1;
+	if (!all_zero(xsave + 160, 256))
+		bv |= 2;
+	if (!all_zero(xsave + FP_YMM, CASE_XSAVE - FP_YMM))
+		bv |= 4;
+	return bv;
+}
+
 /* The bytes from 464 on are the kernel's: size and magic of the frame. */
 static void frame_set(uint8_t *fp, const uint8_t *xsave)
 {
-	uint64_t bv = frame_bv(fp) | 7;
+	uint64_t bv = (frame_bv(fp) & ~7ull) | components(xsave);
 
 	memcpy(fp, xsave, FP_LEGACY);
 	memcpy(fp + FP_YMM, xsave + FP_YMM, CASE_XSAVE - FP_YMM);
