@@ -46,6 +46,9 @@ bool vec_x87_pending(const struct emu_fpu *fpu)
 /* Instructions of these sets that use no vector register: not ours. */
 static bool is_ours(const ZydisDecodedInstruction *insn)
 {
+	/* FCOMI and its kin; NOP, SYSENTER, ... are of this set too. */
+	if (insn->meta.isa_set == ZYDIS_ISA_SET_PPRO)
+		return insn->meta.isa_ext == ZYDIS_ISA_EXT_X87;
 	switch (insn->mnemonic) {
 	case ZYDIS_MNEMONIC_CRC32:
 	case ZYDIS_MNEMONIC_POPCNT:
@@ -56,12 +59,6 @@ static bool is_ours(const ZydisDecodedInstruction *insn)
 	case ZYDIS_MNEMONIC_CLFLUSH:
 	case ZYDIS_MNEMONIC_XGETBV:
 	case ZYDIS_MNEMONIC_XSETBV:
-	case ZYDIS_MNEMONIC_SYSENTER:
-	case ZYDIS_MNEMONIC_SYSEXIT:
-	case ZYDIS_MNEMONIC_UD0:
-	case ZYDIS_MNEMONIC_UD1:
-	case ZYDIS_MNEMONIC_UD2:
-	case ZYDIS_MNEMONIC_RDPMC:
 		return false;
 	default:
 		return insn->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX ||

@@ -16,3 +16,8 @@ tests_unit_emu_differ_SOURCES = \
 	tests/unit/emu/native.c \
 	$(NULL)
 tests_unit_emu_differ_LDADD = drivers/emu/libemu-engine.la base/libbase.la
+
+check_PROGRAMS += tests/fuzz/decode
+TESTS += tests/fuzz/decode
+tests_fuzz_decode_SOURCES = tests/fuzz/decode.c
+tests_fuzz_decode_LDADD = drivers/emu/libemu-engine.la base/libbase.la
