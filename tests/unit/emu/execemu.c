@@ -36,6 +36,7 @@ static void emu_init(struct case_mem *mem)
 	emu.reset.seg[X86_CS].selector = SELECTOR_CS;
 	emu.reset.seg[X86_SS].selector = SELECTOR_SS;
 	emu.reset.seg[X86_DS].selector = emu.reset.seg[X86_ES].selector = 0;
+	emu.reset.tr.limit = 0; /* no I/O permission bitmap */
 	emu.reset.seg[X86_FS].selector = emu.reset.seg[X86_GS].selector = 0;
 }
 

@@ -332,6 +332,11 @@ static bool denied(const ZydisDecodedInstruction *insn)
 {
 	if (insn->meta.branch_type == ZYDIS_BRANCH_TYPE_FAR)
 		return true;
+	/* AMD's processors cut the target to 16 bits, Intel's do not. */
+	if (insn->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE &&
+	    insn->attributes & ZYDIS_ATTRIB_HAS_OPERANDSIZE &&
+	    !(insn->attributes & ZYDIS_ATTRIB_HAS_REX && insn->raw.rex.W))
+		return true;
 	switch (insn->meta.category) {
 	case ZYDIS_CATEGORY_INTERRUPT:
 	case ZYDIS_CATEGORY_SYSTEM:
@@ -383,6 +388,7 @@ static bool denied(const ZydisDecodedInstruction *insn)
 	case ZYDIS_MNEMONIC_SMSW:
 	case ZYDIS_MNEMONIC_STR:
 	case ZYDIS_MNEMONIC_MCOMMIT:
+	case ZYDIS_MNEMONIC_CLZERO:
 	case ZYDIS_MNEMONIC_IRET:
 	case ZYDIS_MNEMONIC_IRETD:
 	case ZYDIS_MNEMONIC_IRETQ:
@@ -555,6 +561,13 @@ static void place(struct draft *d, const ZydisDecodedOperandMem *m,
 			ea - disp - gpr_read(d, m->index) * m->scale;
 }
 
+/* POPF must find what is put there: not NT, TF or AC. */
+static bool is_popf(const struct draft *d)
+{
+	return d->insn.mnemonic == ZYDIS_MNEMONIC_POPF ||
+	       d->insn.mnemonic == ZYDIS_MNEMONIC_POPFQ;
+}
+
 static unsigned int needed_alignment(const ZydisDecodedOperand *o)
 {
 	return o->size >= 4096 ? 64 : 1;
@@ -631,6 +644,8 @@ static void place_operand(struct draft *d, const ZydisDecodedOperand *o)
 	}
 	ea = pick_target(d->g, MIN(o->size / 8, 64));
 	ea = ALIGN_DOWN(ea, needed_alignment(o));
+	if (is_popf(d))
+		ea = CASE_DATA + 1024 + below(d->g, 4096);
 	place(d, &o->mem, ea);
 	fill_operand(d, o, ea);
 }
