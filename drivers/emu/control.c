@@ -15,12 +15,22 @@ static uint64_t size_mask(uint64_t v, unsigned int size)
 	return size == 8 ? v : size == 4 ? (uint32_t)v : (uint16_t)v;
 }
 
+/* #GP belongs to the transfer, not to its target. */
+static void check_target(struct emu_cpu *cpu, uint64_t rip)
+{
+	if (cpu->mode == MODE_64) {
+		if (unlikely((uint64_t)((int64_t)(rip << 16) >> 16) != rip))
+			emu_gp0(cpu);
+	} else if (rip > cpu->seg[X86_CS].limit) {
+		emu_gp0(cpu);
+	}
+}
+
 /* Near transfer, any mode. */
 static void jump(struct emu_cpu *cpu, uint64_t rip, unsigned int size)
 {
 	rip = size_mask(rip, size);
-	if (cpu->mode != MODE_64 && rip > cpu->seg[X86_CS].limit)
-		emu_gp0(cpu);
+	check_target(cpu, rip);
 	cpu->rip = rip;
 }
 
@@ -80,9 +90,10 @@ void op_call(struct emu_cpu *cpu, const struct emu_insn *i)
 
 void op_ret64(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	uint64_t sp = cpu->gpr[X86_RSP];
+	uint64_t sp = cpu->gpr[X86_RSP], rip = emu_load64(cpu, sp);
 
-	cpu->rip = emu_load64(cpu, sp);
+	check_target(cpu, rip);
+	cpu->rip = rip;
 	cpu->gpr[X86_RSP] = sp + 8 + (uint16_t)i->imm;
 }
 
@@ -122,8 +133,7 @@ static void call(struct emu_cpu *cpu, const struct emu_insn *i, uint64_t rip)
 	unsigned int size = op_size(i);
 
 	rip = size_mask(rip, size);
-	if (cpu->mode != MODE_64 && rip > cpu->seg[X86_CS].limit)
-		emu_gp0(cpu);
+	check_target(cpu, rip);
 	emu_push(cpu, cpu->rip, size);
 	cpu->rip = rip;
 }

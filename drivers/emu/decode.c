@@ -82,6 +82,16 @@ static unsigned int seg_index(ZydisRegister r)
 	}
 }
 
+/*
+ * SIB base 5 with ModRM.mod 0: a displacement and no base.  With an address
+ * size prefix and REX.B, Zydis 4.0 says R13D.
+ */
+static bool no_base(const struct dec *d)
+{
+	return d->z.attributes & ZYDIS_ATTRIB_HAS_SIB &&
+	       d->z.raw.modrm.mod == 0 && d->z.raw.sib.base == 5;
+}
+
 static void set_mem(struct dec *d, unsigned int n)
 {
 	const ZydisDecodedOperandMem *m = &d->op[n].mem;
@@ -89,6 +99,11 @@ static void set_mem(struct dec *d, unsigned int n)
 	int64_t disp = m->disp.has_displacement ? m->disp.value : 0;
 
 	i->base = reg_offset(m->base);
+	if (no_base(d) && d->op[n].visibility ==
+				  ZYDIS_OPERAND_VISIBILITY_EXPLICIT) {
+		i->base = SLOT_ZERO;
+		disp = d->z.raw.disp.value;
+	}
 	i->index = reg_offset(m->index);
 	i->scale = m->scale ? __builtin_ctz(m->scale) : 0;
 	i->seg = seg_index(m->segment);
@@ -648,6 +663,11 @@ static bool offered(const struct dec *d)
 		{ ZYDIS_ISA_SET_CLWB, 7, 1, 24 },
 	};
 
+	/* Xeon Phi's own encodings, which the decoder knows too. */
+	if (d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNC ||
+	    d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNCE ||
+	    d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNCV)
+		return false;
 	for (unsigned int n = 0; n < ARRAY_SIZE(sets); n++)
 		if (sets[n].set == d->z.meta.isa_set)
 			return emu_has(d->cpu, sets[n].leaf, 0, sets[n].reg,

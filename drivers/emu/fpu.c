@@ -145,6 +145,8 @@ void op_vec(struct emu_cpu *cpu, const struct emu_insn *i)
 
 	if (!(op->checks & VEC_NOCHECK))
 		check_unit(cpu, op->checks);
+	if (op->checks & VEC_PENDING && vec_x87_pending(&cpu->fpu))
+		emu_raise(cpu, EXC_MF);
 	if (op->flags & (VEC_MEM | VEC_LOAD | VEC_STORE | VEC_CALLBACK))
 		set_address(cpu, i, &ctx);
 	if (op->flags & VEC_STORE)

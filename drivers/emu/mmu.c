@@ -274,14 +274,32 @@ static void check_canonical(struct emu_cpu *cpu, uint64_t lin)
 		emu_raise_err(cpu, stack ? EXC_SS : EXC_GP, 0);
 }
 
+/* A test has no page tables: its memory is what is mapped. */
+static void walk_test(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
+		      enum emu_access access, struct walk *w)
+{
+	struct emu_slot *s = mmu_slot(cpu->vm, lin);
+
+	if (emu_long(cpu))
+		check_canonical(cpu, lin);
+	if (!s)
+		page_fault(cpu, view, lin, access, 0);
+	if (access == ACCESS_WRITE && s->readonly)
+		page_fault(cpu, view, lin, access, PF_P);
+	*w = (struct walk){ .phys = lin & EMU_PAGE_MASK,
+			    .writable = !s->readonly };
+}
+
 static void walk(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 		 enum emu_access access, struct walk *w)
 {
-	if (!(cpu->cr0 & CR0_PG) || cpu->test) {
+	if (cpu->test) {
+		walk_test(cpu, view, lin, access, w);
+		return;
+	}
+	if (!(cpu->cr0 & CR0_PG)) {
 		*w = (struct walk){ .phys = lin & EMU_PAGE_MASK,
 				    .writable = true };
-		if (cpu->test && !mmu_slot(cpu->vm, lin))
-			page_fault(cpu, view, lin, access, 0);
 		return;
 	}
 	if (emu_long(cpu))

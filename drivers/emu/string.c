@@ -382,10 +382,13 @@ void op_scas(struct emu_cpu *cpu, const struct emu_insn *i)
 
 void op_ins(struct emu_cpu *cpu, const struct emu_insn *i)
 {
+	/* Even when there is nothing to do. */
+	sys_check_io(cpu, cpu->gpr[X86_RDX], i->aux);
 	repeat(cpu, i, ins_one, NULL, false);
 }
 
 void op_outs(struct emu_cpu *cpu, const struct emu_insn *i)
 {
+	sys_check_io(cpu, cpu->gpr[X86_RDX], i->aux);
 	repeat(cpu, i, outs_one, NULL, false);
 }

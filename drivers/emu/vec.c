@@ -349,30 +349,46 @@ int vec_prepare(const ZydisDecodedInstruction *insn,
 	return 0;
 }
 
+void vec_get_pointers(const uint8_t *x, struct x87_pointers *p)
+{
+	memcpy(&p->fop, x + XA_FOP, sizeof(p->fop));
+	memcpy(&p->fip, x + XA_FIP, sizeof(p->fip));
+	memcpy(&p->fdp, x + XA_FDP, sizeof(p->fdp));
+}
+
+static void put_pointers(uint8_t *x, const struct x87_pointers *p)
+{
+	memcpy(x + XA_FOP, &p->fop, sizeof(p->fop));
+	memcpy(x + XA_FIP, &p->fip, sizeof(p->fip));
+	memcpy(x + XA_FDP, &p->fdp, sizeof(p->fdp));
+}
+
 /*
  * The host has noted its own addresses as those of the last x87 instruction
- * and operand: put in the guest's.
+ * and operand: put in the guest's.  What it did not note is as it was; only,
+ * FXRSTOR does not load pointers on AMD's processors unless an exception is
+ * pending, so that the host's are no use.
  */
 static void fix_x87_pointers(const struct vec_op *op, struct vec_ctx *ctx,
-			     const uint8_t *thunk)
+			     const uint8_t *thunk,
+			     const struct x87_pointers *old)
 {
-	uint64_t fip, fdp;
+	struct x87_pointers p;
 	uint8_t *x = ctx->fpu->xsave;
-	uint16_t fop;
 
-	memcpy(&fip, x + XA_FIP, sizeof(fip));
-	if (fip != (uintptr_t)thunk + op->insn_off)
-		return; /* a control instruction */
-	memcpy(x + XA_FIP, &ctx->rip, sizeof(ctx->rip));
-	memcpy(&fdp, x + XA_FDP, sizeof(fdp));
-	if (!(op->flags & VEC_MEM))
+	if (op->kind & VEC_LOADS_ENV)
 		return;
-	if (fdp == (uintptr_t)ctx->mem)
-		memcpy(x + XA_FDP, &ctx->offset, sizeof(ctx->offset));
+	vec_get_pointers(x, &p);
+	if (p.fip != (uintptr_t)thunk + op->insn_off) {
+		put_pointers(x, old);
+		return;
+	}
+	p.fip = ctx->rip;
+	p.fdp = p.fdp == (uintptr_t)ctx->mem ? ctx->offset : old->fdp;
 	/* The opcode has ModRM in it, whose memory form is [rdi]. */
-	memcpy(&fop, x + XA_FOP, sizeof(fop));
-	if (fop == ((op->fop & 0x738) | 7))
-		memcpy(x + XA_FOP, &op->fop, sizeof(op->fop));
+	if (op->flags & VEC_MEM && p.fop == ((op->fop & 0x738) | 7))
+		p.fop = op->fop;
+	put_pointers(x, &p);
 }
 
 static enum vec_result result_of(uint32_t fault)
@@ -394,8 +410,12 @@ enum vec_result vec_run_thunk(const struct vec_op *op, struct vec_ctx *ctx)
 			     .rflags = (ctx->rflags & FLAGS_ARITH) | 2,
 			     .x87 = op->traits & VT_X87 };
 
+	struct x87_pointers pointers;
+
 	if (!thunk)
 		return VEC_UD;
+	if (op->traits & VT_X87)
+		vec_get_pointers(ctx->fpu->xsave, &pointers);
 	if (op->traits & VT_GPR)
 		io.rax = ctx->gpr[op->gpr];
 	((vec_thunk_fn *)thunk)(ctx->mem, ctx->fpu->xsave, ctx->gpr[X86_RDX],
@@ -410,7 +430,7 @@ enum vec_result vec_run_thunk(const struct vec_op *op, struct vec_ctx *ctx)
 		ctx->rflags = (ctx->rflags & ~FLAGS_ARITH) |
 			      (io.rflags & FLAGS_ARITH);
 	if (op->traits & VT_X87)
-		fix_x87_pointers(op, ctx, thunk);
+		fix_x87_pointers(op, ctx, thunk, &pointers);
 	return VEC_OK;
 }
 

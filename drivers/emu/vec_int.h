@@ -75,8 +75,18 @@ int vec_fault_init(void);
 /* vec.c */
 vec_fn vec_run_thunk;
 
+/* Where and on what the last x87 instruction was; in the XSAVE area. */
+struct x87_pointers {
+	uint16_t fop;
+	uint64_t fip, fdp;
+};
+void vec_get_pointers(const uint8_t *xsave, struct x87_pointers *p);
+
 /* vec_mem.c */
-enum { VEC_MASK_MMX = 1 }; /* op->kind of masked moves */
+enum { /* op->kind */
+	VEC_MASK_MMX = 1,   /* a masked move under an MMX register */
+	VEC_LOADS_ENV = 2, /* sets the pointers to the last x87 instruction */
+};
 /* True for a gather, which needs no thunk. */
 bool vec_gather_prepare(const ZydisDecodedInstruction *insn,
 			const ZydisDecodedOperand *operands,

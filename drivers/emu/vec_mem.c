@@ -131,7 +131,7 @@ static void get_mask(const struct vec_op *op, const struct vec_ctx *ctx,
 {
 	const uint8_t *x = ctx->fpu->xsave;
 
-	if (op->kind == VEC_MASK_MMX) {
+	if (op->kind & VEC_MASK_MMX) {
 		/* FXSAVE stores ST(0) first; MM0 is the register below it. */
 		unsigned int st = (op->mask - (x[XA_FSW + 1] >> 3)) & 7;
 
@@ -214,18 +214,51 @@ static enum vec_result run_x87_store(const struct vec_op *op,
 	return r;
 }
 
+/*
+ * Puts the guest's pointers into an environment that the host has stored
+ * (SDM vol. 1, "Protected Mode x87 FPU State Image Format in Memory").  Their
+ * selectors are not kept.
+ */
+static void patch_env(uint8_t *env, bool wide, const struct x87_pointers *p)
+{
+	uint32_t fip = p->fip, fdp = p->fdp;
+
+	if (!wide) {
+		memcpy(env + 6, &fip, 2);
+		memcpy(env + 10, &fdp, 2);
+		return;
+	}
+	memcpy(env + 12, &fip, 4);
+	memcpy(env + 18, &p->fop, 2);
+	memcpy(env + 20, &fdp, 4);
+}
+
+static enum vec_result run_fnstenv(const struct vec_op *op,
+				   struct vec_ctx *ctx)
+{
+	enum vec_result r = vec_run_thunk(op, ctx);
+	struct x87_pointers p;
+
+	vec_get_pointers(ctx->fpu->xsave, &p);
+	patch_env(ctx->mem, op->mem_size == 28, &p);
+	return r;
+}
+
 /* FNSAVE: 94 or 108 bytes. */
 static enum vec_result run_big_store(const struct vec_op *op,
 				     struct vec_ctx *ctx)
 {
 	_Alignas(64) uint8_t buf[128];
+	struct x87_pointers p;
 	void *mem = ctx->mem;
 	enum vec_result r;
 
+	vec_get_pointers(ctx->fpu->xsave, &p);
 	ctx->probe(ctx->cpu, ctx->addr, op->count, true);
 	ctx->mem = buf;
 	r = vec_run_thunk(op, ctx);
 	ctx->mem = mem;
+	patch_env(buf, op->count == 108, &p);
 	if (r == VEC_OK)
 		ctx->store(ctx->cpu, ctx->addr, buf, op->count);
 	return r;
@@ -303,10 +336,19 @@ void vec_mem_prepare(const ZydisDecodedInstruction *insn,
 			op->flags = VEC_MEM | VEC_CALLBACK;
 		}
 		break;
+	case ZYDIS_MNEMONIC_FNINIT:
+	case ZYDIS_MNEMONIC_FLDENV:
+		op->kind = VEC_LOADS_ENV;
+		break;
+	case ZYDIS_MNEMONIC_FNSTENV:
+		op->run = run_fnstenv;
+		break;
 	case ZYDIS_MNEMONIC_FNSAVE:
+		op->kind = VEC_LOADS_ENV;
 		prepare_big(run_big_store, op);
 		break;
 	case ZYDIS_MNEMONIC_FRSTOR:
+		op->kind = VEC_LOADS_ENV;
 		prepare_big(run_big_load, op);
 		break;
 	default:

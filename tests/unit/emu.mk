@@ -1,8 +1,17 @@
 # tests/unit/emu.mk -- the emulation engine against the host's own CPU.
+emu_test_libs = \
+	drivers/emu/libemu-engine.la \
+	vmm/libvmm.la \
+	storage/libformat.la \
+	network/libport.la \
+	vmm/libspec.la \
+	base/libbase.la \
+	$(NULL)
+
 check_PROGRAMS += tests/unit/emu/vec-thunk
 TESTS += tests/unit/emu/vec-thunk
 tests_unit_emu_vec_thunk_SOURCES = tests/unit/emu/vec-thunk.c
-tests_unit_emu_vec_thunk_LDADD = drivers/emu/libemu-engine.la base/libbase.la
+tests_unit_emu_vec_thunk_LDADD = $(emu_test_libs)
 
 # differ --help: longer runs by hand, and replay of single cases.
 check_PROGRAMS += tests/unit/emu/differ
@@ -11,13 +20,14 @@ tests_unit_emu_differ_SOURCES = \
 	tests/unit/emu/case.c \
 	tests/unit/emu/case.h \
 	tests/unit/emu/differ.c \
+	tests/unit/emu/execemu.c \
 	tests/unit/emu/execvec.c \
 	tests/unit/emu/gen.c \
 	tests/unit/emu/native.c \
 	$(NULL)
-tests_unit_emu_differ_LDADD = drivers/emu/libemu-engine.la base/libbase.la
+tests_unit_emu_differ_LDADD = $(emu_test_libs)
 
 check_PROGRAMS += tests/fuzz/decode
 TESTS += tests/fuzz/decode
 tests_fuzz_decode_SOURCES = tests/fuzz/decode.c
-tests_fuzz_decode_LDADD = drivers/emu/libemu-engine.la base/libbase.la
+tests_fuzz_decode_LDADD = $(emu_test_libs)

@@ -54,6 +54,7 @@ struct test_case {
 struct case_result {
 	int vector;
 	uint32_t error;
+	uint64_t cr2; /* its page, if vector is that of #PF */
 	bool skipped; /* not an instruction of this executor's */
 	struct case_cpu cpu;
 };

@@ -79,6 +79,7 @@ static void emu_run_case(const struct test_case *c, struct case_result *ret)
 	state_get(&state, &ret->cpu);
 	ret->vector = test.fault ? test.vector : -2;
 	ret->error = test.error;
+	ret->cr2 = state.cr2 >> 12;
 	if (test.fault && test.vector == EXC_BP)
 		ret->vector = CASE_END;
 }

@@ -20,6 +20,7 @@
 struct gen {
 	uint64_t rng;
 	enum gen_scope scope;
+	bool sequence; /* of instructions: what one leaves, others use */
 	ZydisDecoder decoder;
 	uint32_t count[ZYDIS_MNEMONIC_MAX_VALUE + 1];
 	uint32_t total, distinct;
@@ -327,6 +328,14 @@ static bool is_vector(const ZydisDecodedInstruction *insn)
 	}
 }
 
+static bool has_repeat(const ZydisDecodedInstruction *insn)
+{
+	for (unsigned int i = 0; i < insn->raw.prefix_count; i++)
+		if ((insn->raw.prefixes[i].value & 0xfe) == 0xf2)
+			return true;
+	return false;
+}
+
 /* What a user process cannot run, or not twice with the same result. */
 static bool denied(const ZydisDecodedInstruction *insn)
 {
@@ -364,6 +373,17 @@ static bool denied(const ZydisDecodedInstruction *insn)
 		break;
 	}
 	switch (insn->mnemonic) {
+	/* With F2 or F3, AMD's processors take one for the other. */
+	case ZYDIS_MNEMONIC_LOOPE:
+	case ZYDIS_MNEMONIC_LOOPNE:
+		return has_repeat(insn);
+	/* F3 REX.B 90 exchanges there. */
+	case ZYDIS_MNEMONIC_PAUSE:
+		return insn->attributes & ZYDIS_ATTRIB_HAS_REX &&
+		       insn->raw.rex.B;
+	/* PREFETCH of a register is #UD there. */
+	case ZYDIS_MNEMONIC_NOP:
+		return insn->opcode == 0x0d && insn->raw.modrm.mod == 3;
 	case ZYDIS_MNEMONIC_CPUID:
 	case ZYDIS_MNEMONIC_RDTSC:
 	case ZYDIS_MNEMONIC_RDTSCP:
@@ -433,6 +453,36 @@ static bool too_common(struct gen *g, ZydisMnemonic m)
 	return false;
 }
 
+/*
+ * Needs the registers or the memory that the generator chose, or does what
+ * differs in a way that the comparison expects (selectors of the last x87
+ * instruction, masked stores that fault, which components are in use).
+ */
+static bool needs_care(const ZydisDecodedInstruction *insn)
+{
+	switch (insn->mnemonic) {
+	case ZYDIS_MNEMONIC_FNSTENV:
+	case ZYDIS_MNEMONIC_FNSAVE:
+	case ZYDIS_MNEMONIC_MASKMOVQ:
+	case ZYDIS_MNEMONIC_MASKMOVDQU:
+	case ZYDIS_MNEMONIC_VMASKMOVDQU:
+	case ZYDIS_MNEMONIC_XSAVE:
+	case ZYDIS_MNEMONIC_XSAVE64:
+	case ZYDIS_MNEMONIC_XSAVEOPT:
+	case ZYDIS_MNEMONIC_XSAVEOPT64:
+	case ZYDIS_MNEMONIC_XSAVEC:
+	case ZYDIS_MNEMONIC_XSAVEC64:
+		return true;
+	default:
+		break;
+	}
+	return insn->mnemonic == ZYDIS_MNEMONIC_POPF ||
+	       insn->mnemonic == ZYDIS_MNEMONIC_POPFQ ||
+	       insn->meta.category == ZYDIS_CATEGORY_STRINGOP ||
+	       (insn->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE &&
+		!insn->raw.imm[0].is_relative);
+}
+
 static bool accept(struct draft *d, const uint8_t *p)
 {
 	struct gen *g = d->g;
@@ -443,6 +493,8 @@ static bool accept(struct draft *d, const uint8_t *p)
 		return false;
 	case_fix_operands(&d->insn, d->op);
 	if (denied(&d->insn) || reaches_out(d))
+		return false;
+	if (g->sequence && needs_care(&d->insn))
 		return false;
 	if (g->scope != GEN_ALL &&
 	    is_vector(&d->insn) != (g->scope == GEN_VECTOR))
@@ -733,6 +785,7 @@ void gen_case(struct gen *g, unsigned int n_insns, struct test_case *c)
 	static const uint64_t status = 0x8d5, df = 0x400;
 
 	memset(c, 0, sizeof(*c));
+	g->sequence = n_insns > 1;
 	c->fill = rnd(g);
 	for (int i = 0; i < 16; i++)
 		c->cpu.gpr[i] = gpr_value(g);

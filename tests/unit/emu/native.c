@@ -112,6 +112,7 @@ static void leave(ucontext_t *uc)
 	native.active = false;
 	native.result->vector = r[REG_TRAPNO];
 	native.result->error = r[REG_ERR];
+	native.result->cr2 = r[REG_CR2] >> 12;
 	for (int i = 0; i < 16; i++)
 		cpu->gpr[i] = r[greg_of[i]];
 	cpu->rip = r[REG_RIP];
