@@ -114,6 +114,12 @@ static void *event_thread(void *arg)
 	return NULL;
 }
 
+static void on_tick(int timer, void *arg)
+{
+	(void)timer;
+	(void)arg;
+}
+
 /* Keepalive, streams and events are served while commands wait. */
 static int start_events(void)
 {
@@ -122,7 +128,7 @@ static int start_events(void)
 	if (virEventRegisterDefaultImpl() < 0)
 		return -1;
 	/* A descriptor-less loop would never notice new handles. */
-	virEventAddTimeout(500, NULL, NULL, NULL);
+	virEventAddTimeout(500, on_tick, NULL, NULL);
 	return pthread_create(&thread, NULL, event_thread, NULL);
 }
 
