@@ -6,13 +6,14 @@
 # VMM: the program, default vireo-vmm of the build folder.  Needs root for the
 # tap; runs in a network namespace of its own.
 set -eu
-engine=${1:-kvm}
+engine=${1:-${GUEST_ENGINE-}}
 here=$(cd "$(dirname "$0")" && pwd)
-vmm=${VMM:-$PWD/vireo-vmm}
+vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
 root=${GUEST_ROOT:-}
-if [ "$(id -u)" != 0 ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ] ||
+if [ -z "$engine" ] || [ "$(id -u)" != 0 ] || [ ! -x "$vmm" ] ||
+	[ ! -d "$root/lib/modules" ] ||
 	! command -v socat >/dev/null; then
-	echo "needs root, VMM, GUEST_ROOT and socat"
+	echo "needs ENGINE, root, VMM, GUEST_ROOT and socat"
 	exit 77
 fi
 if [ -z "${VIRTIO_TEST_NETNS-}" ]; then
