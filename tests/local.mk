@@ -9,8 +9,6 @@ include tests/unit/model.mk
 include tests/unit/registry.mk
 include tests/unit/virtio.mk
 include tests/unit/vmm.mk
-include tests/unit/rpc.mk
-include tests/api/api.mk
 
 # Against a daemon, by scripts/check.
 EXTRA_DIST += \
