@@ -18,3 +18,7 @@ EXTRA_DIST += \
 	tests/api/tiny.S \
 	$(NULL)
 include tests/guest/guest.mk
+
+# Sources include each other only as docs/ARCHITECTURE.md says.
+dist_check_SCRIPTS += tests/includes.sh
+TESTS += tests/includes.sh
