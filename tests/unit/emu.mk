@@ -31,3 +31,10 @@ check_PROGRAMS += tests/fuzz/decode
 TESTS += tests/fuzz/decode
 tests_fuzz_decode_SOURCES = tests/fuzz/decode.c
 tests_fuzz_decode_LDADD = $(emu_test_libs)
+
+EXTRA_DIST += \
+	tests/unit/emu/corpus/integer.txt \
+	tests/unit/emu/corpus/mmx.txt \
+	tests/unit/emu/corpus/sse.txt \
+	tests/unit/emu/corpus/x87.txt \
+	$(NULL)
