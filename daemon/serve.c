@@ -98,7 +98,8 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 	int r = store_open(path, &m->store, err);
 
 	if (r >= 0)
-		r = registry_open("/system", m->store, &m->system, err);
+		r = registry_open(m->opt->session ? "/session" : "/system",
+				  m->store, &m->system, err);
 	if (r >= 0)
 		r = registry_open("/test", NULL, &m->test, err);
 	return r;
