@@ -58,6 +58,7 @@ static void raise_result(struct emu_cpu *cpu, enum vec_result r)
 {
 	switch (r) {
 	case VEC_OK:
+	case VEC_NO_STORE:
 		break;
 	case VEC_XM:
 		emu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? EXC_XM : EXC_UD);
@@ -142,6 +143,7 @@ void op_vec(struct emu_cpu *cpu, const struct emu_insn *i)
 		.store = vec_store,
 		.probe = vec_probe,
 	};
+	enum vec_result r;
 
 	if (!(op->checks & VEC_NOCHECK))
 		check_unit(cpu, op->checks);
@@ -154,8 +156,9 @@ void op_vec(struct emu_cpu *cpu, const struct emu_insn *i)
 			  ACCESS_WRITE);
 	if (op->flags & VEC_LOAD)
 		load_operand(cpu, ctx.addr, mem, op->mem_size);
-	raise_result(cpu, vec_run(op, &ctx));
+	r = vec_run(op, &ctx);
+	raise_result(cpu, r);
 	emu_set_arith(cpu, ctx.rflags);
-	if (op->flags & VEC_STORE)
+	if (op->flags & VEC_STORE && r != VEC_NO_STORE)
 		store_operand(cpu, ctx.addr, mem, op->mem_size);
 }

@@ -54,6 +54,7 @@ enum vec_result {
 	VEC_UD,
 	VEC_GP,	 /* #GP(0): reserved MXCSR or XSAVE header bits, ... */
 	VEC_NM,
+	VEC_NO_STORE, /* done, but VEC_STORE's operand is not written */
 };
 
 struct vec_op;

@@ -153,8 +153,6 @@ static int canon_legacy(struct canon *c)
 static bool w_is_size(const struct canon *c)
 {
 	switch (c->insn->mnemonic) {
-	case ZYDIS_MNEMONIC_VPINSRD:
-	case ZYDIS_MNEMONIC_VPEXTRD:
 	case ZYDIS_MNEMONIC_VMOVD:
 	case ZYDIS_MNEMONIC_VCVTSI2SD:
 	case ZYDIS_MNEMONIC_VCVTSI2SS:
@@ -162,6 +160,14 @@ static bool w_is_size(const struct canon *c)
 	default:
 		return c->gpr_reg || c->gpr_rm;
 	}
+}
+
+/* VPINSRQ and VPEXTRQ do not exist in 32-bit code. */
+static bool needs_mode64(const struct canon *c)
+{
+	return (c->insn->mnemonic == ZYDIS_MNEMONIC_VPINSRD ||
+		c->insn->mnemonic == ZYDIS_MNEMONIC_VPEXTRD) &&
+	       c->insn->raw.vex.W;
 }
 
 static int canon_vex(struct canon *c)
@@ -172,6 +178,8 @@ static int canon_vex(struct canon *c)
 	uint8_t b2 = two ? v[1] & 0x7f : v[2];
 	int r;
 
+	if (!c->mode64 && needs_mode64(c))
+		return -ENOTSUP;
 	b1 |= 0x40; /* no index */
 	if (c->mem || c->gpr_rm || !c->mode64)
 		b1 |= 0x20;
@@ -191,7 +199,7 @@ static int canon_vex(struct canon *c)
 	r = put_tail(c);
 	/* A register in an immediate: eight of them in 32-bit code. */
 	if (r == 0 && !c->mode64 && modrm_end(c->insn) < c->insn->length &&
-	    (c->insn->opcode & 0xfc) == 0x48)
+	    c->insn->opcode >= 0x4a && c->insn->opcode <= 0x4c)
 		c->op->insn[c->op->insn_len - 1] &= 0x7f;
 	return r;
 }

@@ -205,12 +205,10 @@ static enum vec_result run_x87_store(const struct vec_op *op,
 				     struct vec_ctx *ctx)
 {
 	const uint8_t *x = ctx->fpu->xsave;
-	enum vec_result r;
+	enum vec_result r = vec_run_thunk(op, ctx);
 
-	ctx->probe(ctx->cpu, ctx->addr, op->mem_size, true);
-	r = vec_run_thunk(op, ctx);
-	if (r == VEC_OK && !(x[XA_FSW] & ~x[XA_FCW] & 0x1f))
-		ctx->store(ctx->cpu, ctx->addr, ctx->mem, op->mem_size);
+	if (r == VEC_OK && x[XA_FSW] & ~x[XA_FCW] & 0x1f)
+		return VEC_NO_STORE;
 	return r;
 }
 
@@ -331,10 +329,8 @@ void vec_mem_prepare(const ZydisDecodedInstruction *insn,
 	case ZYDIS_MNEMONIC_FISTP:
 	case ZYDIS_MNEMONIC_FISTTP:
 	case ZYDIS_MNEMONIC_FBSTP:
-		if (op->flags & VEC_STORE) {
+		if (op->flags & VEC_STORE)
 			op->run = run_x87_store;
-			op->flags = VEC_MEM | VEC_CALLBACK;
-		}
 		break;
 	case ZYDIS_MNEMONIC_FNINIT:
 	case ZYDIS_MNEMONIC_FLDENV:

@@ -1,7 +1,7 @@
 /*
  * tests/unit/emu/case.c -- a case's memory, and its form as text.
  *
- * Text is one item a line: name, code (bytes), fill, gpr (16 numbers), rflags,
+ * Text is one item a line: name, mode 32, code (bytes), fill, gpr (16 numbers), rflags,
  * gs, mem OFFSET BYTES, x OFFSET BYTES (of the XSAVE area, all else zero); an
  * empty line ends a case.  A line that starts with # is a comment.
  */
@@ -25,6 +25,16 @@ void case_fill(const struct test_case *c, struct case_mem *mem)
 	for (unsigned int i = 0; i < c->n_patches; i++)
 		memcpy(mem->data + c->patch[i].offset, c->patch[i].bytes,
 		       c->patch[i].len);
+}
+
+void case_decoder(bool mode32, ZydisDecoder *decoder)
+{
+	if (mode32)
+		ZydisDecoderInit(decoder, ZYDIS_MACHINE_MODE_LONG_COMPAT_32,
+				 ZYDIS_STACK_WIDTH_32);
+	else
+		ZydisDecoderInit(decoder, ZYDIS_MACHINE_MODE_LONG_64,
+				 ZYDIS_STACK_WIDTH_64);
 }
 
 /*
@@ -57,7 +67,7 @@ void case_print(const struct test_case *c, FILE *f)
 {
 	static const uint8_t zero[16];
 
-	fprintf(f, "name %s\ncode", c->name);
+	fprintf(f, "name %s\n%scode", c->name, c->mode32 ? "mode 32\n" : "");
 	print_bytes(f, c->code, c->code_len);
 	fprintf(f, "fill %#jx\ngpr", (uintmax_t)c->fill);
 	for (int i = 0; i < 16; i++)
@@ -123,6 +133,8 @@ static bool read_line(struct test_case *c, char *line)
 		snprintf(c->name, sizeof(c->name), "%s", arg);
 	else if (str_eq(line, "code"))
 		c->code_len = read_bytes(arg, c->code, sizeof(c->code));
+	else if (str_eq(line, "mode"))
+		c->mode32 = str_eq(arg, "32");
 	else if (str_eq(line, "fill"))
 		c->fill = strtoull(arg, NULL, 16);
 	else if (str_eq(line, "gpr"))

@@ -45,6 +45,7 @@ struct test_case {
 	char name[80];
 	uint8_t code[CASE_CODE_MAX];
 	unsigned int code_len;
+	bool mode32;   /* 32-bit code (compatibility mode) */
 	uint64_t fill; /* seeds the contents of memory */
 	struct case_patch patch[CASE_PATCHES];
 	unsigned int n_patches;
@@ -65,6 +66,8 @@ struct case_mem {
 };
 
 void case_fill(const struct test_case *c, struct case_mem *mem);
+/* For the mode of the case. */
+void case_decoder(bool mode32, ZydisDecoder *decoder);
 /* Corrects what the decoder says about operands. */
 void case_fix_operands(const ZydisDecodedInstruction *insn,
 		       ZydisDecodedOperand *operands);
@@ -84,7 +87,7 @@ extern const struct executor exec_native, exec_vec, exec_emu;
 /* gen.c: the same seed gives the same cases. */
 enum gen_scope { GEN_ALL, GEN_VECTOR, GEN_INTEGER };
 struct gen;
-struct gen *gen_create(uint64_t seed, enum gen_scope scope);
+struct gen *gen_create(uint64_t seed, enum gen_scope scope, bool mode32);
 void gen_destroy(struct gen *g);
 void gen_case(struct gen *g, unsigned int n_insns, struct test_case *ret);
 void gen_report(const struct gen *g, FILE *f);

@@ -7,7 +7,8 @@
 #include "drivers/emu/cpu.h"
 #include "tests/unit/emu/case.h"
 
-enum { MAX_INSNS = 200, SELECTOR_CS = 0x33, SELECTOR_SS = 0x2b };
+enum { MAX_INSNS = 200, SELECTOR_CS = 0x33, SELECTOR_SS = 0x2b,
+       SELECTOR_CS32 = 0x23, ATTR_CS32 = 0xc0fb };
 
 static struct {
 	struct case_mem mem;
@@ -35,13 +36,13 @@ static void emu_init(struct case_mem *mem)
 	emu_test_state64(&emu.reset);
 	emu.reset.seg[X86_CS].selector = SELECTOR_CS;
 	emu.reset.seg[X86_SS].selector = SELECTOR_SS;
-	emu.reset.seg[X86_DS].selector = emu.reset.seg[X86_ES].selector = 0;
 	emu.reset.tr.limit = 0; /* no I/O permission bitmap */
 	emu.reset.seg[X86_FS].selector = emu.reset.seg[X86_GS].selector = 0;
 }
 
-static void state_set(struct x86_state *s, const struct case_cpu *cpu)
+static void state_set(struct x86_state *s, const struct test_case *c)
 {
+	const struct case_cpu *cpu = &c->cpu;
 	uint64_t bv = vec_xcr0_mask();
 
 	*s = emu.reset;
@@ -49,6 +50,10 @@ static void state_set(struct x86_state *s, const struct case_cpu *cpu)
 	s->rip = cpu->rip;
 	s->rflags = cpu->rflags;
 	s->seg[X86_GS].base = cpu->gs_base;
+	if (c->mode32) {
+		s->seg[X86_CS].selector = SELECTOR_CS32;
+		s->seg[X86_CS].attr = ATTR_CS32;
+	}
 	memcpy(s->xsave, cpu->xsave, CASE_XSAVE);
 	memset(s->xsave + 512, 0, 64);
 	memcpy(s->xsave + 512, &bv, sizeof(bv));
@@ -74,7 +79,7 @@ static void emu_run_case(const struct test_case *c, struct case_result *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	case_fill(c, &emu.mem);
-	state_set(&state, &c->cpu);
+	state_set(&state, c);
 	assert(emu_test_cpu_run(emu.cpu, &test) == 0);
 	state_get(&state, &ret->cpu);
 	ret->vector = test.fault ? test.vector : -2;

@@ -106,7 +106,8 @@ static void address(const ZydisDecodedInstruction *insn,
 		ea += reg(cpu, o->mem.index, 0) * o->mem.scale;
 	if (o->mem.disp.has_displacement)
 		ea += o->mem.disp.value;
-	ctx->addr_mask = insn->address_width == 32 ? UINT32_MAX : UINT64_MAX;
+	ctx->addr_mask = insn->address_width == 64 ? UINT64_MAX :
+			 insn->address_width == 32 ? UINT32_MAX : UINT16_MAX;
 	ctx->seg_base = o->mem.segment == ZYDIS_REGISTER_GS ? cpu->gs_base : 0;
 	ctx->offset = ea & ctx->addr_mask;
 	ctx->addr = ctx->offset + ctx->seg_base;
@@ -116,6 +117,7 @@ static int vector_of(enum vec_result r)
 {
 	switch (r) {
 	case VEC_OK:
+	case VEC_NO_STORE:
 		return CASE_END;
 	case VEC_XM:
 		return EXC_XM;
@@ -133,6 +135,7 @@ static int vector_of(enum vec_result r)
 static int step(const ZydisDecodedInstruction *insn,
 		const struct vec_op *op, struct vec_ctx *ctx)
 {
+	enum vec_result r;
 	int vector;
 
 	if (op->checks & VEC_CPL0)
@@ -145,8 +148,9 @@ static int step(const ZydisDecodedInstruction *insn,
 		load(NULL, ctx->addr, ctx->mem, op->mem_size);
 	if (op->flags & VEC_STORE)
 		probe(NULL, ctx->addr, op->mem_size, true);
-	vector = vector_of(vec_run(op, ctx));
-	if (vector == CASE_END && op->flags & VEC_STORE)
+	r = vec_run(op, ctx);
+	vector = vector_of(r);
+	if (r == VEC_OK && op->flags & VEC_STORE)
 		store(NULL, ctx->addr, ctx->mem, op->mem_size);
 	return vector;
 }
@@ -156,8 +160,7 @@ static bool decode(const struct test_case *c, ZydisDecodedInstruction *insn,
 {
 	ZydisDecoder decoder;
 
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
+	case_decoder(c->mode32, &decoder);
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&decoder, c->code, c->code_len,
 					       insn, operands)))
 		return false;

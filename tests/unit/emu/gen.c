@@ -20,6 +20,7 @@
 struct gen {
 	uint64_t rng;
 	enum gen_scope scope;
+	bool mode32;
 	bool sequence; /* of instructions: what one leaves, others use */
 	ZydisDecoder decoder;
 	uint32_t count[ZYDIS_MNEMONIC_MAX_VALUE + 1];
@@ -51,14 +52,14 @@ static bool chance(struct gen *g, unsigned int one_in)
 	return below(g, one_in) == 0;
 }
 
-struct gen *gen_create(uint64_t seed, enum gen_scope scope)
+struct gen *gen_create(uint64_t seed, enum gen_scope scope, bool mode32)
 {
 	struct gen *g = xcalloc(1, sizeof(*g));
 
 	g->rng = (seed + 1) * 0x9e3779b97f4a7c15ull;
 	g->scope = scope;
-	ZydisDecoderInit(&g->decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
+	g->mode32 = mode32;
+	case_decoder(mode32, &g->decoder);
 	return g;
 }
 
@@ -424,7 +425,8 @@ static bool reaches_out(const struct draft *d)
 		const ZydisDecodedOperand *o = &d->op[i];
 
 		if (o->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-		    o->mem.segment == ZYDIS_REGISTER_FS)
+		    (o->mem.segment == ZYDIS_REGISTER_FS ||
+		     (o->mem.segment == ZYDIS_REGISTER_GS && d->g->mode32)))
 			return true;
 		/* Without a base the addresses would be the kernel's. */
 		if (o->type == ZYDIS_OPERAND_TYPE_MEMORY &&
@@ -477,6 +479,7 @@ static bool needs_care(const ZydisDecodedInstruction *insn)
 		break;
 	}
 	return insn->mnemonic == ZYDIS_MNEMONIC_POPF ||
+	       insn->mnemonic == ZYDIS_MNEMONIC_POPFD ||
 	       insn->mnemonic == ZYDIS_MNEMONIC_POPFQ ||
 	       insn->meta.category == ZYDIS_CATEGORY_STRINGOP ||
 	       (insn->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE &&
@@ -617,6 +620,7 @@ static void place(struct draft *d, const ZydisDecodedOperandMem *m,
 static bool is_popf(const struct draft *d)
 {
 	return d->insn.mnemonic == ZYDIS_MNEMONIC_POPF ||
+	       d->insn.mnemonic == ZYDIS_MNEMONIC_POPFD ||
 	       d->insn.mnemonic == ZYDIS_MNEMONIC_POPFQ;
 }
 
@@ -641,6 +645,7 @@ static void fill_operand(struct draft *d, const ZydisDecodedOperand *o,
 		patch(d->c, ea, &v, 8);
 		break;
 	case ZYDIS_MNEMONIC_POPF:
+	case ZYDIS_MNEMONIC_POPFD:
 	case ZYDIS_MNEMONIC_POPFQ:
 		v = (rnd(g) & 0xcd5) | 2;
 		patch(d->c, ea, &v, 8);
@@ -786,6 +791,7 @@ void gen_case(struct gen *g, unsigned int n_insns, struct test_case *c)
 
 	memset(c, 0, sizeof(*c));
 	g->sequence = n_insns > 1;
+	c->mode32 = g->mode32;
 	c->fill = rnd(g);
 	for (int i = 0; i < 16; i++)
 		c->cpu.gpr[i] = gpr_value(g);
@@ -799,4 +805,6 @@ void gen_case(struct gen *g, unsigned int n_insns, struct test_case *c)
 		fpu_init_some(g, c->cpu.xsave);
 	for (unsigned int i = 0; i < n_insns && c->code_len < 48; i++)
 		add_insn(g, c);
+	for (int i = 0; g->mode32 && i < 16; i++)
+		c->cpu.gpr[i] = (uint32_t)c->cpu.gpr[i];
 }

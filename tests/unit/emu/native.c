@@ -31,6 +31,9 @@ static const int greg_of[16] = {
 	REG_R8,	 REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
 };
 
+/* Linux' selectors of user segments. */
+enum { CS_32 = 0x23, DATA = 0x2b };
+
 enum { FP_LEGACY = 464, FP_BV = 512, FP_YMM = 576 };
 
 static uint64_t frame_bv(const uint8_t *fp)
@@ -100,6 +103,8 @@ static void enter(ucontext_t *uc)
 		r[greg_of[i]] = cpu->gpr[i];
 	r[REG_RIP] = cpu->rip;
 	r[REG_EFL] = cpu->rflags;
+	if (native.c->mode32)
+		r[REG_CSGSFS] = (r[REG_CSGSFS] & ~0xffffll) | CS_32;
 	frame_set((uint8_t *)uc->uc_mcontext.fpregs, cpu->xsave);
 	native.active = true;
 }
@@ -182,6 +187,8 @@ static void native_init(struct case_mem *mem)
 	assert(mprotect(mem->data, CASE_DATA_SIZE, PROT_READ | PROT_WRITE) ==
 	       0);
 	native.mem = *mem;
+	/* 64-bit code does not need them, 32-bit code does. */
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(DATA));
 	catch_signals();
 }
 
