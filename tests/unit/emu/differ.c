@@ -95,6 +95,9 @@ static bool tolerated(const struct differ *d, const struct test_case *c)
 	if (str_eq(c->name, "maskmovq") || str_eq(c->name, "maskmovdqu") ||
 	    str_eq(c->name, "vmaskmovdqu"))
 		return a->vector == 14;
+	/* A test CPU has no NX: CALL RSP executes data. */
+	if (a->vector == 14 && (a->error & 0x11) == 0x11)
+		return true;
 	if (str_startswith(c->name, "popa"))
 		return a->vector == 14 && b->vector == 14;
 	if (str_startswith(c->name, "xsave") ||
