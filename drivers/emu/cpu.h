@@ -237,9 +237,9 @@ enum {
 struct emu_msrs {
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
-	uint64_t pat, tsc_aux, misc_enable, mtrr_def, spec_ctrl;
+	uint64_t pat, tsc_aux, misc_enable, mtrr_def;
 	uint64_t mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
-	uint64_t kvmclock, wallclock, xss, tsc_adjust, mcg_status;
+	uint64_t kvmclock, wallclock, tsc_adjust, mcg_status;
 	uint64_t debugctl;
 };
 

@@ -12,8 +12,6 @@ enum {
 	MSR_APICBASE = 0x1b,
 	MSR_FEATURE_CONTROL = 0x3a,
 	MSR_TSC_ADJUST = 0x3b,
-	MSR_SPEC_CTRL = 0x48,
-	MSR_PRED_CMD = 0x49,
 	MSR_UCODE_REV = 0x8b,
 	MSR_MTRRCAP = 0xfe,
 	MSR_SYSENTER_CS = 0x174,
@@ -32,6 +30,7 @@ enum {
 	MSR_PAT = 0x277,
 	MSR_MTRR_DEF_TYPE = 0x2ff,
 	MSR_TSC_DEADLINE = 0x6e0,
+	MSR_XSS = 0xda0,
 	MSR_X2APIC = 0x800,
 	MSR_X2APIC_END = 0x8ff,
 	MSR_EFER = 0xc0000080,
@@ -172,6 +171,9 @@ int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret)
 	case MSR_TSC_DEADLINE:
 	case MSR_X2APIC ... MSR_X2APIC_END:
 		return lapic_rdmsr(cpu, index, ret);
+	case MSR_XSS:
+		*ret = 0;
+		return emu_has(cpu, 0xd, 1, 0, 3) ? 0 : -EINVAL;
 	case MSR_KVM_TIME:
 		*ret = cpu->msr.kvmclock;
 		return 0;
@@ -251,6 +253,8 @@ int sys_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v)
 	case MSR_TSC_DEADLINE:
 	case MSR_X2APIC ... MSR_X2APIC_END:
 		return lapic_wrmsr(cpu, index, v);
+	case MSR_XSS: /* no supervisor state components */
+		return emu_has(cpu, 0xd, 1, 0, 3) && !v ? 0 : -EINVAL;
 	case MSR_KVM_TIME:
 		kvmclock_set(cpu, v);
 		return 0;
