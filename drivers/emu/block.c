@@ -37,6 +37,7 @@ void block_cache_flush(struct emu_cpu *cpu)
 	memset(cache->hash, 0, sizeof(*cache->hash) << HASH_BITS);
 	cache->used = 0;
 	cache->flushes++;
+	cpu->epoch++;
 }
 
 static void *map(size_t size)

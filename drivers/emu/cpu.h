@@ -155,6 +155,18 @@ struct emu_itlb {
 };
 enum { EMU_ITLB_SIZE = 256 };
 
+/*
+ * Where a jump from one page to another leads, without a look at the TLB:
+ * good as long as no translation was dropped since (cpu->epoch).
+ */
+struct emu_jump {
+	uint64_t rip;
+	struct emu_block *block;
+	uint64_t epoch;
+	uint8_t cpl;
+};
+enum { EMU_JUMP_SIZE = 1024 };
+
 /* What is known about one physical page of RAM; shared by all vCPUs. */
 struct emu_page {
 	_Atomic uint32_t gen; /* advanced when its code was overwritten */
@@ -303,6 +315,8 @@ struct emu_cpu {
 
 	uint64_t n_insns, n_blocks, n_tlb_miss, n_decoded, n_exits;
 
+	uint64_t epoch; /* advanced when the instruction TLB loses anything */
+	struct emu_jump jumps[EMU_JUMP_SIZE];
 	struct emu_itlb itlb[EMU_ITLB_SIZE];
 	struct emu_tlb tlbs[MMU_VIEWS * EMU_TLB_SIZE]; /* by view */
 	struct emu_fpu fpu;

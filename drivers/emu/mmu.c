@@ -549,6 +549,7 @@ void mmu_flush(struct emu_cpu *cpu, bool global)
 			cpu->itlb[i].tag = TLB_INVALID;
 	if (global)
 		cpu->large_pages = false;
+	cpu->epoch++;
 }
 
 /*
@@ -580,6 +581,7 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 		cpu->itlb[j].tag = TLB_INVALID;
 	if (cpu->large_pages)
 		flush_large(cpu, lin);
+	cpu->epoch++;
 }
 
 void mmu_view(struct emu_cpu *cpu)

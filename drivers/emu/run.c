@@ -162,6 +162,26 @@ static void remember(struct emu_block *b, struct emu_block *next)
 	b->next[0] = next;
 }
 
+/* The block at RIP: from the jump cache, or found by its address. */
+static inline struct emu_block *jump_target(struct emu_cpu *cpu)
+{
+	struct emu_jump *j = &cpu->jumps[(cpu->rip ^ cpu->rip >> 10) &
+					 (EMU_JUMP_SIZE - 1)];
+	struct emu_block *b;
+
+	if (likely(j->rip == cpu->rip) && likely(j->epoch == cpu->epoch) &&
+	    j->cpl == cpu->cpl && j->block->mode == cpu->mode &&
+	    cpu->mode == MODE_64 &&
+	    likely(atomic_load_explicit(&j->block->page->gen,
+					memory_order_relaxed) ==
+		   j->block->gen))
+		return j->block;
+	b = block_find(cpu);
+	if (b && !b->page2)
+		*j = (struct emu_jump){ cpu->rip, b, cpu->epoch, cpu->cpl };
+	return b;
+}
+
 /* Runs until the machine must do something; exceptions leave by longjmp. */
 static void run_blocks(struct emu_cpu *cpu)
 {
@@ -184,7 +204,7 @@ static void run_blocks(struct emu_cpu *cpu)
 			}
 		}
 		if (!b) {
-			b = block_find(cpu);
+			b = jump_target(cpu);
 			if (unlikely(!b))
 				break;
 		}
