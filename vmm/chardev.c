@@ -188,7 +188,9 @@ static void chardev_reopen(void *arg)
 	struct chardev *chr = arg;
 	struct pollfd p = { .fd = chr->peer, .events = POLLIN | POLLOUT };
 
-	if (poll(&p, 1, 0) < 0 || (p.revents & (POLLHUP | POLLERR))) {
+	/* Who wrote and closed at once has left input behind the hang-up. */
+	if (poll(&p, 1, 0) < 0 || ((p.revents & (POLLHUP | POLLERR)) &&
+				   !(p.revents & POLLIN))) {
 		timer_arm(chr->reopen, now_ns() + REOPEN_NS);
 		return;
 	}

@@ -13,6 +13,7 @@ vmm_test_ldadd = \
 
 vmm_tests = \
 	tests/unit/vmm/boot \
+	tests/unit/vmm/chardev \
 	tests/unit/vmm/control \
 	tests/unit/vmm/core \
 	tests/unit/vmm/cpuid \
@@ -42,3 +43,5 @@ tests_fuzz_kernel_SOURCES = tests/fuzz/kernel.c
 tests_fuzz_kernel_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_cpuid_SOURCES = tests/unit/vmm/cpuid.c
 tests_unit_vmm_cpuid_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_chardev_SOURCES = tests/unit/vmm/chardev.c
+tests_unit_vmm_chardev_LDADD = $(vmm_test_ldadd)
