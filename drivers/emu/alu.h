@@ -64,7 +64,7 @@ extern emu_fn *const push_fns[3][WIDTHS]; /* register, immediate, memory */
 extern emu_fn *const pop_fns[FORMS_RM][WIDTHS];
 
 emu_fn op_setcc_r, op_setcc_m, op_bswap16, op_bswap32, op_bswap64, op_crc32_r,
-	op_crc32_m, op_movbe_reg, op_cmpxchg8b, op_cmpxchg16b, op_cbw, op_cwde,
+	op_crc32_m, op_cmpxchg8b, op_cmpxchg16b, op_cbw, op_cwde,
 	op_cdqe, op_cwd, op_cdq, op_cqo, op_lahf, op_sahf, op_clc, op_stc,
 	op_cmc, op_cld, op_std, op_aaa, op_aas, op_daa, op_das, op_aam, op_aad,
 	op_salc, op_xlat, op_pusha, op_popa, op_pushf, op_popf, op_enter,

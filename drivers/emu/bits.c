@@ -437,9 +437,3 @@ void op_crc32_m(struct emu_cpu *cpu, const struct emu_insn *i)
 	}
 	crc32(cpu, i, v);
 }
-
-/* MOVBE is bound through bit_fns and movbe_store_fns; no register form. */
-void op_movbe_reg(struct emu_cpu *cpu, const struct emu_insn *i)
-{
-	emu_ud(cpu);
-}

@@ -14,7 +14,7 @@ struct block_cache {
 	uint8_t *arena;
 	size_t used;
 	unsigned int flushes; /* pointers into the arena are void after one */
-	ZydisDecoder decoder[3]; /* by enum emu_mode */
+	ZydisDecoder decoder[3];		/* by enum emu_mode */
 	struct emu_insn insns[BLOCK_INSNS_MAX]; /* the block being built */
 };
 

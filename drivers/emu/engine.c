@@ -45,12 +45,10 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 
 	if (variant && !str_eq(variant, "interp"))
 		return error_set(err, -EINVAL,
-				 "the emu engine has no variant '%s'",
-				 variant);
+				 "the emu engine has no variant '%s'", variant);
 	r = vec_init();
 	if (r < 0)
-		return error_set(err, r,
-				 "cannot prepare the vector unit: %m");
+		return error_set(err, r, "cannot prepare the vector unit: %m");
 	vm = xcalloc(1, sizeof(*vm));
 	vm->m = m;
 	pthread_mutex_init(&vm->split_lock, NULL);
@@ -82,13 +80,14 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 	s = &vm->slots[slot->slot];
 	if (!slot->host || s->host != slot->host || s->size != slot->size) {
 		free(s->pages);
-		s->pages = slot->host ? calloc(pages, sizeof(*s->pages)) :
-					NULL;
+		s->pages = slot->host ? calloc(pages, sizeof(*s->pages)) : NULL;
 		if (slot->host && !s->pages)
 			return -ENOMEM;
 	}
 	free(s->dirty);
 	s->dirty = slot->log_dirty ? calloc(pages / 64 + 1, 8) : NULL;
+	if (s->dirty)
+		atomic_store(&vm->logging, true);
 	s->gpa = slot->gpa;
 	s->size = slot->size;
 	s->host = slot->host;
@@ -99,7 +98,10 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 	return 0;
 }
 
-/* Fetches and clears; the next write to a page must mark it again. */
+/*
+ * Fetches and clears; the next write to a page must mark it again.  A write
+ * that slips in before a vCPU drops its entries is marked then (mmu.c).
+ */
 static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 			   uint64_t *ret_bitmap)
 {
@@ -117,8 +119,8 @@ static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 }
 
 static int emu_vcpu_create(struct vm *vm, unsigned int id,
-			   const struct x86_cpuid *cpuid,
-			   struct vcpu **ret_cpu, struct error *err)
+			   const struct x86_cpuid *cpuid, struct vcpu **ret_cpu,
+			   struct error *err)
 {
 	unsigned int n = atomic_load(&vm->n_cpus);
 	struct emu_cpu *cpu;
@@ -198,8 +200,7 @@ static void emu_pause_clock(struct vm *vm, bool paused)
 }
 
 static void emu_stats(struct vm *vm,
-		      void (*emit)(void *arg, const char *name,
-				   uint64_t value),
+		      void (*emit)(void *arg, const char *name, uint64_t value),
 		      void *arg)
 {
 	static const struct {

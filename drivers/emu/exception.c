@@ -86,8 +86,13 @@ struct gate {
 	bool present;
 };
 
-enum { GATE_TASK = 5, GATE_INT16 = 6, GATE_TRAP16 = 7, GATE_INT32 = 14,
-       GATE_TRAP32 = 15 };
+enum {
+	GATE_TASK = 5,
+	GATE_INT16 = 6,
+	GATE_TRAP16 = 7,
+	GATE_INT32 = 14,
+	GATE_TRAP32 = 15
+};
 
 static void gate_read(struct emu_cpu *cpu, uint8_t vector, uint32_t error,
 		      struct gate *g)
@@ -151,12 +156,11 @@ static unsigned int target_cs(struct emu_cpu *cpu, const struct gate *g,
 
 static void push_frame(struct emu_cpu *cpu, unsigned int view,
 		       const struct x86_segment *ss, uint64_t *sp,
-		       const uint64_t *words, unsigned int n,
-		       unsigned int size)
+		       const uint64_t *words, unsigned int n, unsigned int size)
 {
-	uint64_t mask = emu_long(cpu)	    ? ~0ull :
-			ss->attr & BIT(14) ? 0xffffffff :
-					     0xffff;
+	uint64_t mask = emu_long(cpu)	     ? ~0ull
+			: ss->attr & BIT(14) ? 0xffffffff
+					     : 0xffff;
 	uint64_t base = emu_long(cpu) ? 0 : ss->base;
 	uint8_t buf[64];
 	uint64_t top = (*sp - n * size) & mask;
@@ -216,9 +220,12 @@ static void deliver64(struct emu_cpu *cpu, const struct gate *g,
 	struct x86_segment cs, ss = cpu->seg[X86_SS];
 	unsigned int cpl = target_cs(cpu, g, ext, &cs);
 	uint64_t sp = cpu->gpr[X86_RSP];
-	uint64_t words[6] = { cpu->seg[X86_SS].selector, sp,
+	uint64_t words[6] = { cpu->seg[X86_SS].selector,
+			      sp,
 			      frame_flags(cpu, kind, vector),
-			      cpu->seg[X86_CS].selector, cpu->rip, error };
+			      cpu->seg[X86_CS].selector,
+			      cpu->rip,
+			      error };
 
 	if ((uint64_t)((int64_t)(g->offset << 16) >> 16) != g->offset)
 		emu_raise_err(cpu, EXC_GP, ext);
@@ -253,8 +260,7 @@ static void tss_stack32(struct emu_cpu *cpu, unsigned int cpl, uint32_t ext,
 	if (offset + (is16 ? 3 : 5) > cpu->tr.limit)
 		emu_raise_err(cpu, EXC_TS, error);
 	*sp = emu_sys_load(cpu, cpu->tr.base + offset, is16 ? 2 : 4);
-	selector = emu_sys_load(cpu, cpu->tr.base + offset + (is16 ? 2 : 4),
-				2);
+	selector = emu_sys_load(cpu, cpu->tr.base + offset + (is16 ? 2 : 4), 2);
 	error = (selector & 0xfffc) | ext;
 	if (!(selector & 0xfffc))
 		emu_raise_err(cpu, EXC_TS, error);

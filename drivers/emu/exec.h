@@ -16,6 +16,7 @@ struct vm {
 	struct emu_cpu *cpus[256];
 	_Atomic unsigned int n_cpus;
 	_Atomic bool extint;
+	_Atomic bool logging;	    /* some slot has a dirty bitmap */
 	pthread_mutex_t split_lock; /* locked access across pages, or MMIO */
 	struct lapic_timers *timers;
 	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
@@ -25,10 +26,10 @@ struct vm {
 };
 
 /* Registers, by byte offset.  A 32-bit write clears the upper half. */
-#define REG8(off)  (*(uint8_t *)((uint8_t *)cpu->gpr + (off)))
-#define REG16(off) (*(uint16_t *)((uint8_t *)cpu->gpr + (off)))
-#define REG32(off) (*(uint32_t *)((uint8_t *)cpu->gpr + (off)))
-#define REG64(off) (*(uint64_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG8(off)	 (*(uint8_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG16(off)	 (*(uint16_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG32(off)	 (*(uint32_t *)((uint8_t *)cpu->gpr + (off)))
+#define REG64(off)	 (*(uint64_t *)((uint8_t *)cpu->gpr + (off)))
 #define SETREG8(off, v)	 (REG8(off) = (uint8_t)(v))
 #define SETREG16(off, v) (REG16(off) = (uint16_t)(v))
 #define SETREG32(off, v) (REG64(off) = (uint32_t)(v))
@@ -132,6 +133,14 @@ static inline void emu_set_sp(struct emu_cpu *cpu, uint64_t sp)
 		cpu->gpr[X86_RSP] = (uint32_t)sp;
 }
 
+/* Bytes of one item on the stack, by operand size. */
+static inline unsigned int emu_stack_size(const struct emu_insn *i)
+{
+	if (i->flags & INSN_OP16)
+		return 2;
+	return i->flags & INSN_MODE64 ? 8 : 4;
+}
+
 void emu_push(struct emu_cpu *cpu, uint64_t v, unsigned int size);
 /* Reads the top of the stack; the caller moves RSP when all is checked. */
 uint64_t emu_peek(struct emu_cpu *cpu, unsigned int offset, unsigned int size);
@@ -140,8 +149,7 @@ uint64_t emu_peek(struct emu_cpu *cpu, unsigned int offset, unsigned int size);
 void seg_load(struct emu_cpu *cpu, unsigned int seg, uint16_t selector);
 void seg_load_real(struct emu_cpu *cpu, unsigned int seg, uint16_t selector);
 /* Reads a descriptor; raises vector(selector & ~3) when out of range. */
-uint64_t seg_descriptor(struct emu_cpu *cpu, uint16_t selector,
-			uint8_t vector);
+uint64_t seg_descriptor(struct emu_cpu *cpu, uint16_t selector, uint8_t vector);
 void seg_from_descriptor(struct x86_segment *s, uint16_t selector,
 			 uint64_t desc);
 void seg_mark_accessed(struct emu_cpu *cpu, uint16_t selector, uint64_t desc);
@@ -161,8 +169,7 @@ int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret);
 int sys_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v);
 void sys_check_io(struct emu_cpu *cpu, uint16_t port, unsigned int size);
 uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size);
-void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v,
-	     unsigned int size);
+void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v, unsigned int size);
 void sys_init(struct emu_cpu *cpu); /* INIT (SDM vol. 3, table of states) */
 void sys_sipi(struct emu_cpu *cpu, uint8_t vector);
 
@@ -183,8 +190,8 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *state);
 void emu_cpuid_host(struct x86_cpuid *ret_cpuid);
 void emu_cpuid(struct emu_cpu *cpu, uint32_t leaf, uint32_t subleaf,
 	       uint32_t regs[4]);
-bool emu_has(struct emu_cpu *cpu, uint32_t leaf, uint32_t sub,
-	     unsigned int reg, unsigned int bit);
+bool emu_has(struct emu_cpu *cpu, uint32_t leaf, uint32_t sub, unsigned int reg,
+	     unsigned int bit);
 
 /* kvmclock.c */
 void kvmclock_set(struct emu_cpu *cpu, uint64_t msr);

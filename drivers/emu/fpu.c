@@ -81,17 +81,17 @@ static void set_address(struct emu_cpu *cpu, const struct emu_insn *i,
 
 	ctx->offset = emu_ea_offset(cpu, i);
 	if (op->flags & VEC_CALLBACK)
-		ctx->addr = cpu->mode == MODE_64 && i->seg < X86_FS ?
-				    ctx->offset :
-				    ctx->offset + cpu->seg[i->seg].base;
+		ctx->addr = cpu->mode == MODE_64 && i->seg < X86_FS
+				    ? ctx->offset
+				    : ctx->offset + cpu->seg[i->seg].base;
 	else
 		ctx->addr = emu_ea(cpu, i, size,
-				   op->flags & VEC_STORE ? ACCESS_WRITE :
-							   ACCESS_READ);
+				   op->flags & VEC_STORE ? ACCESS_WRITE
+							 : ACCESS_READ);
 	ctx->seg_base = ctx->addr - ctx->offset;
-	ctx->addr_mask = i->flags & INSN_ADDR16 ? 0xffff :
-			 i->flags & INSN_ADDR32 ? 0xffffffff :
-						  ~0ull;
+	ctx->addr_mask = i->flags & INSN_ADDR16	  ? 0xffff
+			 : i->flags & INSN_ADDR32 ? 0xffffffff
+						  : ~0ull;
 	if (op->align && ctx->addr & (op->align - 1))
 		emu_gp0(cpu);
 }

@@ -17,45 +17,52 @@
 #include "vmm/machine.h"
 
 enum { /* register offsets in the xAPIC page */
-	REG_ID = 0x20,
-	REG_VERSION = 0x30,
-	REG_TPR = 0x80,
-	REG_APR = 0x90,
-	REG_PPR = 0xa0,
-	REG_EOI = 0xb0,
-	REG_LDR = 0xd0,
-	REG_DFR = 0xe0,
-	REG_SVR = 0xf0,
-	REG_ISR = 0x100,
-	REG_TMR = 0x180,
-	REG_IRR = 0x200,
-	REG_ESR = 0x280,
-	REG_LVT_CMCI = 0x2f0,
-	REG_ICR = 0x300,
-	REG_ICR2 = 0x310,
-	REG_LVT_TIMER = 0x320,
-	REG_LVT_THERMAL = 0x330,
-	REG_LVT_PERF = 0x340,
-	REG_LVT_LINT0 = 0x350,
-	REG_LVT_LINT1 = 0x360,
-	REG_LVT_ERROR = 0x370,
-	REG_TIMER_INIT = 0x380,
-	REG_TIMER_CURRENT = 0x390,
-	REG_TIMER_DIVIDE = 0x3e0,
-	REG_SELF_IPI = 0x3f0,
+       REG_ID = 0x20,
+       REG_VERSION = 0x30,
+       REG_TPR = 0x80,
+       REG_APR = 0x90,
+       REG_PPR = 0xa0,
+       REG_EOI = 0xb0,
+       REG_LDR = 0xd0,
+       REG_DFR = 0xe0,
+       REG_SVR = 0xf0,
+       REG_ISR = 0x100,
+       REG_TMR = 0x180,
+       REG_IRR = 0x200,
+       REG_ESR = 0x280,
+       REG_LVT_CMCI = 0x2f0,
+       REG_ICR = 0x300,
+       REG_ICR2 = 0x310,
+       REG_LVT_TIMER = 0x320,
+       REG_LVT_THERMAL = 0x330,
+       REG_LVT_PERF = 0x340,
+       REG_LVT_LINT0 = 0x350,
+       REG_LVT_LINT1 = 0x360,
+       REG_LVT_ERROR = 0x370,
+       REG_TIMER_INIT = 0x380,
+       REG_TIMER_CURRENT = 0x390,
+       REG_TIMER_DIVIDE = 0x3e0,
+       REG_SELF_IPI = 0x3f0,
 };
 
-enum { DM_FIXED, DM_LOWEST, DM_SMI, DM_NMI = 4, DM_INIT, DM_STARTUP,
-       DM_EXTINT };
+enum {
+	DM_FIXED,
+	DM_LOWEST,
+	DM_SMI,
+	DM_NMI = 4,
+	DM_INIT,
+	DM_STARTUP,
+	DM_EXTINT
+};
 enum { TIMER_ONESHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 
-#define LVT_MASKED	BIT(16)
-#define SVR_ENABLE	BIT(8)
-#define SVR_NO_EOI	BIT(12)
-#define BASE_BSP	BIT64(8)
-#define BASE_X2APIC	BIT64(10)
-#define BASE_ENABLE	BIT64(11)
-#define APIC_VERSION	0x01050014u /* no EOI broadcast suppression: bit 24 */
+#define LVT_MASKED   BIT(16)
+#define SVR_ENABLE   BIT(8)
+#define SVR_NO_EOI   BIT(12)
+#define BASE_BSP     BIT64(8)
+#define BASE_X2APIC  BIT64(10)
+#define BASE_ENABLE  BIT64(11)
+#define APIC_VERSION 0x01050014u /* no EOI broadcast suppression: bit 24 */
 
 struct lapic {
 	uint64_t base; /* IA32_APIC_BASE */
@@ -162,8 +169,7 @@ int lapic_accept(struct emu_cpu *cpu)
 
 	if (!apic)
 		return -1;
-	if (atomic_load(&cpu->vm->extint) && takes_extint(cpu) &&
-	    cpu->vm->m) {
+	if (atomic_load(&cpu->vm->extint) && takes_extint(cpu) && cpu->vm->m) {
 		vector = machine_pic_ack(cpu->vm->m);
 		if (vector >= 0)
 			return vector;
@@ -337,8 +343,8 @@ static void send_ipi(struct emu_cpu *cpu, uint64_t icr)
 /* The timer.  One count is a nanosecond times the divider. */
 static unsigned int timer_shift(const struct lapic *apic)
 {
-	unsigned int v = (apic->timer_divide & 3) |
-			 (apic->timer_divide >> 1 & 4);
+	unsigned int v =
+		(apic->timer_divide & 3) | (apic->timer_divide >> 1 & 4);
 
 	return (v + 1) & 7;
 }
@@ -430,9 +436,9 @@ static uint64_t timers_fire(struct vm *vm, uint64_t now)
 		if (!apic || !apic->deadline)
 			continue;
 		if (apic->deadline <= now) {
-			apic->deadline = apic->period ?
-						 apic->deadline + apic->period :
-						 0;
+			apic->deadline = apic->period
+						 ? apic->deadline + apic->period
+						 : 0;
 			if (apic->deadline && apic->deadline <= now)
 				apic->deadline = now + apic->period;
 			timer_expired(vm->cpus[i]);
@@ -451,8 +457,7 @@ static void *timers_main(void *arg)
 
 	pthread_mutex_lock(&t->lock);
 	while (!t->quit) {
-		t->wakeup = t->paused ? UINT64_MAX :
-					timers_fire(vm, now_ns());
+		t->wakeup = t->paused ? UINT64_MAX : timers_fire(vm, now_ns());
 		if (t->wakeup == UINT64_MAX) {
 			pthread_cond_wait(&t->cond, &t->lock);
 			continue;

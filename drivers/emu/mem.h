@@ -21,8 +21,8 @@ uint64_t emu_load_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size);
 void emu_store_slow(struct emu_cpu *cpu, uint64_t lin, uint64_t value,
 		    unsigned int size);
 void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size);
-uint64_t emu_ea_slow(struct emu_cpu *cpu, const struct emu_insn *i,
-		     uint64_t ea, unsigned int size, enum emu_access access);
+uint64_t emu_ea_slow(struct emu_cpu *cpu, const struct emu_insn *i, uint64_t ea,
+		     unsigned int size, enum emu_access access);
 
 /* Any size, any view; a store is checked as a whole before it begins. */
 void emu_read(struct emu_cpu *cpu, unsigned int view, uint64_t lin, void *buf,
@@ -49,8 +49,8 @@ static inline uint64_t emu_sys_load(struct emu_cpu *cpu, uint64_t lin,
 	return v;
 }
 
-static inline void emu_sys_store(struct emu_cpu *cpu, uint64_t lin,
-				 uint64_t v, unsigned int size)
+static inline void emu_sys_store(struct emu_cpu *cpu, uint64_t lin, uint64_t v,
+				 unsigned int size)
 {
 	emu_write(cpu, MMU_KERNEL, lin, &v, size);
 }
@@ -79,23 +79,23 @@ static inline bool emu_tlb_hit(uint64_t tag, uint64_t lin, unsigned int size)
 	       likely((lin & ~EMU_PAGE_MASK) <= EMU_PAGE - size);
 }
 
-#define MEM_ACCESSORS(w) \
-	static inline uint##w##_t emu_load##w(struct emu_cpu *cpu, \
-					      uint64_t lin) \
-	{ \
-		struct emu_tlb *e = emu_tlb_at(cpu, lin); \
-		if (emu_tlb_hit(e->rtag, lin, w / 8)) \
-			return *(volatile mem##w *)(lin + e->addend); \
-		return emu_load_slow(cpu, lin, w / 8); \
-	} \
+#define MEM_ACCESSORS(w)                                                   \
+	static inline uint##w##_t emu_load##w(struct emu_cpu *cpu,         \
+					      uint64_t lin)                \
+	{                                                                  \
+		struct emu_tlb *e = emu_tlb_at(cpu, lin);                  \
+		if (emu_tlb_hit(e->rtag, lin, w / 8))                      \
+			return *(volatile mem##w *)(lin + e->addend);      \
+		return emu_load_slow(cpu, lin, w / 8);                     \
+	}                                                                  \
 	static inline void emu_store##w(struct emu_cpu *cpu, uint64_t lin, \
-					uint##w##_t v) \
-	{ \
-		struct emu_tlb *e = emu_tlb_at(cpu, lin); \
-		if (emu_tlb_hit(e->wtag, lin, w / 8)) \
-			*(volatile mem##w *)(lin + e->addend) = v; \
-		else \
-			emu_store_slow(cpu, lin, v, w / 8); \
+					uint##w##_t v)                     \
+	{                                                                  \
+		struct emu_tlb *e = emu_tlb_at(cpu, lin);                  \
+		if (emu_tlb_hit(e->wtag, lin, w / 8))                      \
+			*(volatile mem##w *)(lin + e->addend) = v;         \
+		else                                                       \
+			emu_store_slow(cpu, lin, v, w / 8);                \
 	}
 MEM_ACCESSORS(8)
 MEM_ACCESSORS(16)
@@ -127,8 +127,7 @@ static inline uint64_t emu_ea(struct emu_cpu *cpu, const struct emu_insn *i,
 			      unsigned int size, enum emu_access access)
 {
 	uint64_t ea = emu_reg64(cpu, i->base) +
-		      (emu_reg64(cpu, i->index) << i->scale) +
-		      (int64_t)i->disp;
+		      (emu_reg64(cpu, i->index) << i->scale) + (int64_t)i->disp;
 
 	if (unlikely(i->ea_slow))
 		return emu_ea_slow(cpu, i, ea, size, access);

@@ -111,12 +111,12 @@ static void pte_read(struct emu_cpu *cpu, uint64_t phys, unsigned int size,
 		emu_phys_io(cpu, phys, &pte->value, size, false);
 	} else if (size == 8) {
 		pte->p64 = (void *)(s->host + (phys - s->gpa));
-		pte->value = atomic_load_explicit(pte->p64,
-						  memory_order_relaxed);
+		pte->value =
+			atomic_load_explicit(pte->p64, memory_order_relaxed);
 	} else {
 		pte->p32 = (void *)(s->host + (phys - s->gpa));
-		pte->value = atomic_load_explicit(pte->p32,
-						  memory_order_relaxed);
+		pte->value =
+			atomic_load_explicit(pte->p32, memory_order_relaxed);
 	}
 }
 
@@ -139,10 +139,10 @@ static bool pte_set(struct pte *pte, uint64_t bits)
 }
 
 struct paging {
-	unsigned int top;	/* level of the root table: 4, 2 */
-	unsigned int entry;	/* bytes */
-	unsigned int bits;	/* index bits a level */
-	uint64_t table;		/* physical address of the root */
+	unsigned int top;   /* level of the root table: 4, 2 */
+	unsigned int entry; /* bytes */
+	unsigned int bits;  /* index bits a level */
+	uint64_t table;	    /* physical address of the root */
 };
 
 static void paging_mode(struct emu_cpu *cpu, uint64_t lin, struct paging *pg)
@@ -150,9 +150,8 @@ static void paging_mode(struct emu_cpu *cpu, uint64_t lin, struct paging *pg)
 	if (emu_long(cpu)) {
 		*pg = (struct paging){ 4, 8, 9, cpu->cr3 & PTE_ADDR };
 	} else if (cpu->cr4 & CR4_PAE) {
-		*pg = (struct paging){
-			2, 8, 9, cpu->pdpte[(lin >> 30) & 3] & PTE_ADDR
-		};
+		*pg = (struct paging){ 2, 8, 9,
+				       cpu->pdpte[(lin >> 30) & 3] & PTE_ADDR };
 	} else {
 		*pg = (struct paging){ 2, 4, 10, cpu->cr3 & 0xfffff000 };
 	}
@@ -342,6 +341,23 @@ static void mark_dirty(struct emu_slot *s, uint64_t phys)
 	atomic_fetch_or(&s->dirty[n / 64], BIT64(n % 64));
 }
 
+/*
+ * Before an entry goes while writes are logged: whoever fetched the bitmap
+ * may have done so between our last write through the entry and now.
+ */
+static void note_dirty(struct emu_cpu *cpu, const struct emu_tlb *e)
+{
+	struct emu_slot *s;
+
+	if (likely(!atomic_load_explicit(&cpu->vm->logging,
+					 memory_order_relaxed)) ||
+	    e->wtag == TLB_INVALID)
+		return;
+	s = mmu_slot(cpu->vm, e->phys & EMU_PAGE_MASK);
+	if (s && s->dirty)
+		mark_dirty(s, e->phys & EMU_PAGE_MASK);
+}
+
 /* Fills the entry for RAM; NULL with the physical address if it is not. */
 static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 				uint64_t lin, enum emu_access access,
@@ -360,6 +376,7 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	if (!s || (s->readonly && access == ACCESS_WRITE))
 		return NULL;
 	page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
+	note_dirty(cpu, e);
 	rw = access == ACCESS_WRITE;
 	if (rw && s->dirty)
 		mark_dirty(s, w.phys);
@@ -533,8 +550,9 @@ void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 	return e ? (void *)(lin + e->addend) : NULL;
 }
 
-static void flush_entry(struct emu_tlb *e)
+static void flush_entry(struct emu_cpu *cpu, struct emu_tlb *e)
 {
+	note_dirty(cpu, e);
 	e->rtag = TLB_INVALID;
 	e->wtag = TLB_INVALID;
 }
@@ -543,7 +561,7 @@ void mmu_flush(struct emu_cpu *cpu, bool global)
 {
 	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++)
 		if (global || !(cpu->tlbs[i].phys & TLB_GLOBAL))
-			flush_entry(&cpu->tlbs[i]);
+			flush_entry(cpu, &cpu->tlbs[i]);
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 		if (global || !cpu->itlb[i].global)
 			cpu->itlb[i].tag = TLB_INVALID;
@@ -562,7 +580,7 @@ static void flush_large(struct emu_cpu *cpu, uint64_t lin)
 		struct emu_tlb *e = &cpu->tlbs[i];
 
 		if (e->phys & TLB_LARGE && !((e->rtag ^ lin) >> 30))
-			flush_entry(e);
+			flush_entry(cpu, e);
 	}
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 		if (!((cpu->itlb[i].tag ^ lin) >> 30))
@@ -575,8 +593,9 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 	unsigned int j = (lin >> EMU_PAGE_SHIFT) & (EMU_ITLB_SIZE - 1);
 
 	for (unsigned int view = 0; view < MMU_VIEWS; view++)
-		if (cpu->tlbs[view * EMU_TLB_SIZE + i].rtag == (lin & EMU_PAGE_MASK))
-			flush_entry(&cpu->tlbs[view * EMU_TLB_SIZE + i]);
+		if (cpu->tlbs[view * EMU_TLB_SIZE + i].rtag ==
+		    (lin & EMU_PAGE_MASK))
+			flush_entry(cpu, &cpu->tlbs[view * EMU_TLB_SIZE + i]);
 	if ((cpu->itlb[j].tag & EMU_PAGE_MASK) == (lin & EMU_PAGE_MASK))
 		cpu->itlb[j].tag = TLB_INVALID;
 	if (cpu->large_pages)
@@ -649,8 +668,8 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 
 struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin)
 {
-	struct emu_itlb *e = &cpu->itlb[(lin >> EMU_PAGE_SHIFT) &
-					(EMU_ITLB_SIZE - 1)];
+	struct emu_itlb *e =
+		&cpu->itlb[(lin >> EMU_PAGE_SHIFT) & (EMU_ITLB_SIZE - 1)];
 
 	if (unlikely(e->tag != ((lin & EMU_PAGE_MASK) | (cpu->cpl == 3)))) {
 		e->tag = TLB_INVALID;
@@ -739,8 +758,8 @@ static uint64_t ea_mask(const struct emu_insn *i, uint64_t ea)
 	return ea;
 }
 
-uint64_t emu_ea_slow(struct emu_cpu *cpu, const struct emu_insn *i,
-		     uint64_t ea, unsigned int size, enum emu_access access)
+uint64_t emu_ea_slow(struct emu_cpu *cpu, const struct emu_insn *i, uint64_t ea,
+		     unsigned int size, enum emu_access access)
 {
 	if (i->ea_slow & EA_BIG)
 		ea += i->imm;
@@ -755,8 +774,7 @@ uint64_t emu_ea_slow(struct emu_cpu *cpu, const struct emu_insn *i,
 uint64_t emu_ea_offset(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	uint64_t ea = emu_reg64(cpu, i->base) +
-		      (emu_reg64(cpu, i->index) << i->scale) +
-		      (int64_t)i->disp;
+		      (emu_reg64(cpu, i->index) << i->scale) + (int64_t)i->disp;
 
 	if (i->ea_slow & EA_BIG)
 		ea += i->imm;

@@ -301,24 +301,17 @@ void op_popa(struct emu_cpu *cpu, const struct emu_insn *i)
 	emu_set_sp(cpu, sp + 8 * size);
 }
 
-static unsigned int stack_size(const struct emu_insn *i)
-{
-	if (i->flags & INSN_OP16)
-		return 2;
-	return i->flags & INSN_MODE64 ? 8 : 4;
-}
-
 void op_pushf(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	uint64_t f = emu_get_rflags(cpu) & ~(FLAG_VM | FLAG_RF);
 
-	emu_push(cpu, f, stack_size(i));
+	emu_push(cpu, f, emu_stack_size(i));
 }
 
 /* POPF (SDM vol. 2B): which flags change depends on CPL and IOPL. */
 void op_popf(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	unsigned int size = stack_size(i);
+	unsigned int size = emu_stack_size(i);
 	uint64_t mask = FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_AC |
 			FLAG_ID;
 	uint64_t f = emu_peek(cpu, 0, size);
@@ -337,7 +330,7 @@ void op_popf(struct emu_cpu *cpu, const struct emu_insn *i)
 /* ENTER (SDM vol. 2A); imm: size of the frame, aux: nesting level. */
 void op_enter(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	unsigned int size = stack_size(i), level = i->aux & 31;
+	unsigned int size = emu_stack_size(i), level = i->aux & 31;
 	uint64_t sp = cpu->gpr[X86_RSP], bp = cpu->gpr[X86_RBP], frame, v;
 
 	sp -= size;
@@ -373,7 +366,7 @@ void op_enter(struct emu_cpu *cpu, const struct emu_insn *i)
 
 void op_leave(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	unsigned int size = stack_size(i);
+	unsigned int size = emu_stack_size(i);
 	uint64_t bp = cpu->gpr[X86_RBP], lin, v;
 
 	lin = emu_stack_lin(cpu, bp, size, ACCESS_READ);

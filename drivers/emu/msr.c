@@ -88,8 +88,8 @@ static uint64_t *msr_plain(struct emu_cpu *cpu, uint32_t index)
 		return &m->mtrr_fixed[3 + index - MSR_MTRR_FIX4K_0];
 	case MSR_MTRR_BASE0 ... MSR_MTRR_BASE0 + 2 * MTRR_VARIABLE - 1:
 		index -= MSR_MTRR_BASE0;
-		return index & 1 ? &m->mtrr_mask[index / 2] :
-				   &m->mtrr_base[index / 2];
+		return index & 1 ? &m->mtrr_mask[index / 2]
+				 : &m->mtrr_base[index / 2];
 	default:
 		return NULL;
 	}

@@ -165,16 +165,15 @@ static void remember(struct emu_block *b, struct emu_block *next)
 /* The block at RIP: from the jump cache, or found by its address. */
 static inline struct emu_block *jump_target(struct emu_cpu *cpu)
 {
-	struct emu_jump *j = &cpu->jumps[(cpu->rip ^ cpu->rip >> 10) &
-					 (EMU_JUMP_SIZE - 1)];
+	struct emu_jump *j =
+		&cpu->jumps[(cpu->rip ^ cpu->rip >> 10) & (EMU_JUMP_SIZE - 1)];
 	struct emu_block *b;
 
 	if (likely(j->rip == cpu->rip) && likely(j->epoch == cpu->epoch) &&
 	    j->cpl == cpu->cpl && j->block->mode == cpu->mode &&
 	    cpu->mode == MODE_64 &&
 	    likely(atomic_load_explicit(&j->block->page->gen,
-					memory_order_relaxed) ==
-		   j->block->gen))
+					memory_order_relaxed) == j->block->gen))
 		return j->block;
 	b = block_find(cpu);
 	if (b && !b->page2)

@@ -5,17 +5,24 @@
 #include "drivers/emu/exec.h"
 #include "drivers/emu/segment.h"
 
-enum { ATTR_A = 1, ATTR_RW = 2, ATTR_CONFORM = 4, ATTR_CODE = 8, ATTR_S = 16,
-       ATTR_P = BIT(7), ATTR_L = BIT(13), ATTR_DB = BIT(14),
-       ATTR_G = BIT(15) };
+enum {
+	ATTR_A = 1,
+	ATTR_RW = 2,
+	ATTR_CONFORM = 4,
+	ATTR_CODE = 8,
+	ATTR_S = 16,
+	ATTR_P = BIT(7),
+	ATTR_L = BIT(13),
+	ATTR_DB = BIT(14),
+	ATTR_G = BIT(15)
+};
 
 static unsigned int attr_dpl(const struct x86_segment *s)
 {
 	return (s->attr >> 5) & 3;
 }
 
-uint64_t seg_descriptor(struct emu_cpu *cpu, uint16_t selector,
-			uint8_t vector)
+uint64_t seg_descriptor(struct emu_cpu *cpu, uint16_t selector, uint8_t vector)
 {
 	uint64_t base = selector & 4 ? cpu->ldt.base : cpu->gdt.base;
 	uint32_t limit = selector & 4 ? cpu->ldt.limit : cpu->gdt.limit;
@@ -59,8 +66,8 @@ void seg_update(struct emu_cpu *cpu)
 	if (cpu->mode == MODE_64)
 		cpu->sp_mask = ~0ull;
 	else
-		cpu->sp_mask = cpu->seg[X86_SS].attr & ATTR_DB ? 0xffffffff :
-								 0xffff;
+		cpu->sp_mask =
+			cpu->seg[X86_SS].attr & ATTR_DB ? 0xffffffff : 0xffff;
 	mmu_view(cpu);
 }
 
@@ -85,14 +92,12 @@ void seg_load_real(struct emu_cpu *cpu, unsigned int seg, uint16_t selector)
 	}
 }
 
-static void load_null(struct emu_cpu *cpu, unsigned int seg,
-		      uint16_t selector)
+static void load_null(struct emu_cpu *cpu, unsigned int seg, uint16_t selector)
 {
 	struct x86_segment *s = &cpu->seg[seg];
 
-	if (seg == X86_SS &&
-	    (cpu->mode != MODE_64 || cpu->cpl == 3 ||
-	     (selector & 3) != cpu->cpl))
+	if (seg == X86_SS && (cpu->mode != MODE_64 || cpu->cpl == 3 ||
+			      (selector & 3) != cpu->cpl))
 		emu_gp0(cpu);
 	/* AMD keeps the base; both allow it (SDM: base is cleared). */
 	s->selector = selector;
@@ -204,8 +209,7 @@ void op_mov_seg_r(struct emu_cpu *cpu, const struct emu_insn *i)
 
 void op_mov_seg_m(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	seg_load(cpu, i->aux,
-		 emu_load16(cpu, emu_ea(cpu, i, 2, ACCESS_READ)));
+	seg_load(cpu, i->aux, emu_load16(cpu, emu_ea(cpu, i, 2, ACCESS_READ)));
 	if (i->aux == X86_SS)
 		cpu->shadow = true;
 }
@@ -226,21 +230,14 @@ void op_mov_m_seg(struct emu_cpu *cpu, const struct emu_insn *i)
 		    cpu->seg[i->aux].selector);
 }
 
-static unsigned int stack_size(const struct emu_insn *i)
-{
-	if (i->flags & INSN_OP16)
-		return 2;
-	return i->flags & INSN_MODE64 ? 8 : 4;
-}
-
 void op_push_seg(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	emu_push(cpu, cpu->seg[i->aux].selector, stack_size(i));
+	emu_push(cpu, cpu->seg[i->aux].selector, emu_stack_size(i));
 }
 
 void op_pop_seg(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	unsigned int size = stack_size(i);
+	unsigned int size = emu_stack_size(i);
 
 	seg_load(cpu, i->aux, emu_peek(cpu, 0, size));
 	emu_set_sp(cpu, cpu->gpr[X86_RSP] + size);
@@ -251,9 +248,9 @@ void op_pop_seg(struct emu_cpu *cpu, const struct emu_insn *i)
 /* LDS, LES, LFS, LGS, LSS: far pointer in memory. */
 void op_load_far(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	unsigned int size = i->flags & INSN_OP16  ? 2 :
-			    i->flags & INSN_OP64 ? 8 :
-						    4;
+	unsigned int size = i->flags & INSN_OP16   ? 2
+			    : i->flags & INSN_OP64 ? 8
+						   : 4;
 	uint64_t ea = emu_ea(cpu, i, size + 2, ACCESS_READ), v = 0;
 	uint16_t selector;
 
@@ -298,8 +295,7 @@ static void require_cpl0(struct emu_cpu *cpu)
 		emu_gp0(cpu);
 }
 
-static uint16_t selector_operand(struct emu_cpu *cpu,
-				 const struct emu_insn *i)
+static uint16_t selector_operand(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	if (i->aux == F_OPERAND_MEM)
 		return emu_load16(cpu, emu_ea(cpu, i, 2, ACCESS_READ));
@@ -331,8 +327,8 @@ void op_ltr(struct emu_cpu *cpu, const struct emu_insn *i)
 	load_system(cpu, selector, &s, emu_long(cpu) ? 15 : 7,
 		    emu_long(cpu) ? 9 : 1);
 	s.attr |= 2; /* busy */
-	emu_sys_store(cpu, cpu->gdt.base + (selector & ~7u) + 5,
-		      s.attr & 0xff, 1);
+	emu_sys_store(cpu, cpu->gdt.base + (selector & ~7u) + 5, s.attr & 0xff,
+		      1);
 	cpu->tr = s;
 }
 

@@ -75,7 +75,10 @@ struct msr_field {
 	uint32_t index;
 	size_t offset;
 };
-#define FIELD(index, name) { index, offsetof(struct emu_msrs, name) }
+#define FIELD(index, name)                             \
+	{                                              \
+		index, offsetof(struct emu_msrs, name) \
+	}
 
 /* MSRs that are saved; those that x86_state has fields for are not. */
 static const struct msr_field msr_fields[] = {
@@ -107,9 +110,9 @@ static void get_msrs(struct emu_cpu *cpu, struct x86_state *s)
 {
 	s->n_msrs = 0;
 	for (unsigned int n = 0; n < ARRAY_SIZE(msr_fields); n++)
-		s->msrs[s->n_msrs++] = (struct x86_msr){
-			msr_fields[n].index, *msr_at(cpu, &msr_fields[n])
-		};
+		s->msrs[s->n_msrs++] =
+			(struct x86_msr){ msr_fields[n].index,
+					  *msr_at(cpu, &msr_fields[n]) };
 	for (uint32_t index = 0x200; index < 0x270; index++) {
 		uint64_t v;
 
@@ -166,8 +169,8 @@ void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *s)
 	if (s->run_state == X86_RUNNING && cpu->halted)
 		s->run_state = X86_HALTED;
 	s->interrupt_shadow = cpu->shadow;
-	s->nmi_pending = cpu->nmi_latched ||
-			 atomic_load(&cpu->pending) & PEND_NMI;
+	s->nmi_pending =
+		cpu->nmi_latched || atomic_load(&cpu->pending) & PEND_NMI;
 	s->nmi_blocked = cpu->nmi_blocked;
 	if (cpu->lapic)
 		lapic_get(cpu, s);

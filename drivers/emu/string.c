@@ -14,8 +14,8 @@ static uint64_t addr_get(struct emu_cpu *cpu, const struct emu_insn *i,
 {
 	if (likely(!(i->flags & (INSN_ADDR16 | INSN_ADDR32))))
 		return cpu->gpr[reg];
-	return i->flags & INSN_ADDR16 ? (uint16_t)cpu->gpr[reg] :
-					(uint32_t)cpu->gpr[reg];
+	return i->flags & INSN_ADDR16 ? (uint16_t)cpu->gpr[reg]
+				      : (uint32_t)cpu->gpr[reg];
 }
 
 static void addr_set(struct emu_cpu *cpu, const struct emu_insn *i,
@@ -93,8 +93,7 @@ static bool can_run(struct emu_cpu *cpu, const struct emu_insn *i)
 	       !(i->flags & (INSN_ADDR16 | INSN_ADDR32));
 }
 
-static void host_movs(void *dst, const void *src, uint64_t n,
-		      unsigned int size)
+static void host_movs(void *dst, const void *src, uint64_t n, unsigned int size)
 {
 	switch (size) {
 	case 1:
@@ -194,8 +193,8 @@ static uint64_t stos_run(struct emu_cpu *cpu, const struct emu_insn *i,
 static void movs_one(struct emu_cpu *cpu, const struct emu_insn *i,
 		     unsigned int size)
 {
-	uint64_t v = load(cpu, string_lin(cpu, i, X86_RSI, size, ACCESS_READ),
-			  size);
+	uint64_t v =
+		load(cpu, string_lin(cpu, i, X86_RSI, size, ACCESS_READ), size);
 
 	store(cpu, string_lin(cpu, i, X86_RDI, size, ACCESS_WRITE), v, size);
 	advance(cpu, i, X86_RSI, size);
@@ -213,8 +212,8 @@ static void stos_one(struct emu_cpu *cpu, const struct emu_insn *i,
 static void lods_one(struct emu_cpu *cpu, const struct emu_insn *i,
 		     unsigned int size)
 {
-	uint64_t v = load(cpu, string_lin(cpu, i, X86_RSI, size, ACCESS_READ),
-			  size);
+	uint64_t v =
+		load(cpu, string_lin(cpu, i, X86_RSI, size, ACCESS_READ), size);
 
 	if (size == 4)
 		SETREG32(0, v);
@@ -264,10 +263,10 @@ static void compare(struct emu_cpu *cpu, uint64_t a, uint64_t b,
 static void cmps_one(struct emu_cpu *cpu, const struct emu_insn *i,
 		     unsigned int size)
 {
-	uint64_t a = load(cpu, string_lin(cpu, i, X86_RSI, size, ACCESS_READ),
-			  size);
-	uint64_t b = load(cpu, string_lin(cpu, i, X86_RDI, size, ACCESS_READ),
-			  size);
+	uint64_t a =
+		load(cpu, string_lin(cpu, i, X86_RSI, size, ACCESS_READ), size);
+	uint64_t b =
+		load(cpu, string_lin(cpu, i, X86_RDI, size, ACCESS_READ), size);
 
 	compare(cpu, a, b, size);
 	advance(cpu, i, X86_RSI, size);
@@ -277,8 +276,8 @@ static void cmps_one(struct emu_cpu *cpu, const struct emu_insn *i,
 static void scas_one(struct emu_cpu *cpu, const struct emu_insn *i,
 		     unsigned int size)
 {
-	uint64_t b = load(cpu, string_lin(cpu, i, X86_RDI, size, ACCESS_READ),
-			  size);
+	uint64_t b =
+		load(cpu, string_lin(cpu, i, X86_RDI, size, ACCESS_READ), size);
 
 	compare(cpu, cpu->gpr[X86_RAX], b, size);
 	advance(cpu, i, X86_RDI, size);
@@ -292,8 +291,7 @@ static void ins_one(struct emu_cpu *cpu, const struct emu_insn *i,
 
 	sys_check_io(cpu, port, size);
 	lin = string_lin(cpu, i, X86_RDI, size, ACCESS_WRITE);
-	emu_probe(cpu, emu_view(cpu), lin, size,
-		  ACCESS_WRITE);
+	emu_probe(cpu, emu_view(cpu), lin, size, ACCESS_WRITE);
 	store(cpu, lin, sys_in(cpu, port, size), size);
 	advance(cpu, i, X86_RDI, size);
 }
@@ -347,8 +345,7 @@ static inline void repeat(struct emu_cpu *cpu, const struct emu_insn *i,
 		}
 		n -= done;
 		addr_set(cpu, i, X86_RCX, n);
-		if (stops &&
-		    !!(cpu->aflags & AF_ZF) != !!(i->flags & INSN_REP))
+		if (stops && !!(cpu->aflags & AF_ZF) != !!(i->flags & INSN_REP))
 			return;
 	}
 	if (n)

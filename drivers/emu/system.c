@@ -45,8 +45,7 @@ void op_hlt(struct emu_cpu *cpu, const struct emu_insn *i)
 
 static bool iopl_ok(struct emu_cpu *cpu)
 {
-	return !emu_protected(cpu) ||
-	       cpu->cpl <= ((cpu->rflags >> 12) & 3);
+	return !emu_protected(cpu) || cpu->cpl <= ((cpu->rflags >> 12) & 3);
 }
 
 void op_cli(struct emu_cpu *cpu, const struct emu_insn *i)
@@ -95,8 +94,7 @@ uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size)
 	return v;
 }
 
-void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v,
-	     unsigned int size)
+void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v, unsigned int size)
 {
 	cpu->n_exits++;
 	if (cpu->vm->m)
@@ -197,7 +195,7 @@ void op_wrmsr(struct emu_cpu *cpu, const struct emu_insn *i)
 		emu_gp0(cpu);
 }
 
-#define CR0_KNOWN \
+#define CR0_KNOWN                                                       \
 	(CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | \
 	 CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
@@ -269,8 +267,8 @@ static void write_cr4(struct emu_cpu *cpu, uint64_t v)
 	    (old ^ v) & (CR4_PAE | CR4_PGE | CR4_PSE | CR4_SMEP))
 		mmu_load_pdpte(cpu, cpu->cr3);
 	cpu->cr4 = v;
-	if ((old ^ v) & (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP |
-			 CR4_SMAP))
+	if ((old ^ v) &
+	    (CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP))
 		mmu_flush(cpu, true);
 	mmu_view(cpu);
 }
@@ -497,8 +495,7 @@ void op_invpcid(struct emu_cpu *cpu, const struct emu_insn *i)
 		emu_ud(cpu);
 	if (type > 3)
 		emu_gp0(cpu);
-	emu_read(cpu, emu_view(cpu), emu_ea(cpu, i, 16, ACCESS_READ),
-		 desc, 16);
+	emu_read(cpu, emu_view(cpu), emu_ea(cpu, i, 16, ACCESS_READ), desc, 16);
 	if (desc[0] >> 12 && type < 2)
 		emu_gp0(cpu);
 	if (type == 0)

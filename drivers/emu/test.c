@@ -10,8 +10,8 @@ void emu_test_state64(struct x86_state *s)
 {
 	x86_state_reset(s, true, 0);
 	s->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG;
-	s->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
-		 CR4_OSXSAVE | CR4_FSGSBASE;
+	s->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE |
+		 CR4_FSGSBASE;
 	s->efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE;
 	s->xcr0 = vec_xcr0_mask();
 	s->rflags = 2 | FLAG_IF;

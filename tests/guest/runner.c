@@ -23,8 +23,17 @@
 #include "vmm/x86.h"
 
 /* TIMEOUT in seconds. */
-enum { RAM_SIZE = 16 << 20, CODE = 0x10000, STACK = 0x80000, PML4 = 0x1000,
-       GDT = 0x800, TSS = 0x3000, IDT = 0x4000, SKIP = 77, TIMEOUT = 20 };
+enum {
+	RAM_SIZE = 16 << 20,
+	CODE = 0x10000,
+	STACK = 0x80000,
+	PML4 = 0x1000,
+	GDT = 0x800,
+	TSS = 0x3000,
+	IDT = 0x4000,
+	SKIP = 77,
+	TIMEOUT = 20
+};
 
 struct runner {
 	struct machine m;
@@ -73,17 +82,23 @@ static void put64(struct runner *r, uint64_t addr, uint64_t v)
 static void tables(struct runner *r)
 {
 	static const uint64_t gdt[] = {
-		0, 0x00af9b000000ffff, 0x00cf93000000ffff,
-		0x00cf9b000000ffff, 0x00cffb000000ffff, 0x00cff3000000ffff,
-		0x00affb000000ffff, 0,
-		0x00008b0000000067 | (uint64_t)TSS << 16, 0,
+		0,
+		0x00af9b000000ffff,
+		0x00cf93000000ffff,
+		0x00cf9b000000ffff,
+		0x00cffb000000ffff,
+		0x00cff3000000ffff,
+		0x00affb000000ffff,
+		0,
+		0x00008b0000000067 | (uint64_t)TSS << 16,
+		0,
 	};
 
 	put64(r, PML4, (PML4 + 0x1000) | 3);
 	for (unsigned int i = 0; i < 4; i++)
 		put64(r, PML4 + 0x1000 + 8 * i, (uint64_t)i << 30 | 0x83);
 	memcpy(r->ram + GDT, gdt, sizeof(gdt));
-	put64(r, TSS + 4, STACK - 0x1000);	/* RSP0 */
+	put64(r, TSS + 4, STACK - 0x1000);    /* RSP0 */
 	put64(r, TSS + 0x24, STACK - 0x2000); /* IST1 */
 	put64(r, TSS + 0x60, 0x68ull << 48);
 }
@@ -93,7 +108,7 @@ static void start_state(struct x86_state *s)
 	x86_state_reset(s, true, 0);
 	s->cr0 = 0x80010033;
 	s->cr3 = PML4;
-	s->cr4 = 0x620; /* PAE, OSFXSR, OSXMMEXCPT */
+	s->cr4 = 0x620;	 /* PAE, OSFXSR, OSXMMEXCPT */
 	s->efer = 0xd01; /* SCE, LME, LMA, NXE */
 	s->rip = CODE;
 	s->gpr[X86_RSP] = STACK;
@@ -104,8 +119,9 @@ static void start_state(struct x86_state *s)
 						  .attr = 0xc093 };
 	s->seg[X86_CS].selector = 0x08;
 	s->seg[X86_CS].attr = 0xa09b;
-	s->tr = (struct x86_segment){ .selector = 0x40, .base = TSS,
-				      .limit = 0x67, .attr = 0x008b };
+	s->tr = (struct x86_segment){
+		.selector = 0x40, .base = TSS, .limit = 0x67, .attr = 0x008b
+	};
 	s->ldt = (struct x86_segment){ .unusable = true };
 	s->gdt = (struct x86_table){ GDT, 0x4f };
 	s->idt = (struct x86_table){ IDT, 0xfff };
@@ -231,8 +247,8 @@ static int compare(const struct x86_state *s, char *expect)
 			fprintf(stderr, "unknown expectation '%s'\n", word);
 			failed = 1;
 		} else if (is != want) {
-			fprintf(stderr, "%s is %#lx, expected %#lx\n", word,
-				is, want);
+			fprintf(stderr, "%s is %#lx, expected %#lx\n", word, is,
+				want);
 			failed = 1;
 		}
 	}
@@ -254,8 +270,9 @@ static int run(struct runner *r, char *expect)
 		return result != RUN_RESET;
 	r->m.engine->get_state(r->cpu, &state);
 	if (result != RUN_KICKED) {
-		fprintf(stderr, "the run ended with '%s' at rip %#lx, cr2 "
-				"%#lx\n",
+		fprintf(stderr,
+			"the run ended with '%s' at rip %#lx, cr2 "
+			"%#lx\n",
 			results[result], state.rip, state.cr2);
 		return 1;
 	}
