@@ -15,40 +15,63 @@
 #include "daemon/registry.h"
 #include "model/names.h"
 
+#define LOG_MODULE "domain"
+#include "base/log.h"
+
 static int parse_flags(bool validate)
 {
 	return validate ? DOMAIN_PARSE_VALIDATE : 0;
 }
 
+/* Whether this registry and a driver of this host take the definition. */
+static int config_check(const struct registry *reg,
+			const struct domain_def *def, struct error *err)
+{
+	const struct loaded_driver *l;
+	bool is_test = def->virt == DOM_VIRT_TEST;
+
+	if (strlen(def->name) >= sizeof(((struct domain_ref *)NULL)->name))
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "domain name of %zu bytes is too long, at most 255 are possible",
+				  strlen(def->name));
+	if (is_test != (reg->kind == REGISTRY_TEST))
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "domain type '%s' is not available at '%s'",
+				  words_name(&words_virt, def->virt),
+				  reg->path);
+	l = driver_for(def->virt, err);
+	if (!l)
+		return -EOPNOTSUPP;
+	return l->driver->check ? l->driver->check(def, err) : 0;
+}
+
+/* What has no effect must not go unnoticed. */
+static void tell_kept(const struct domain_def *def)
+{
+	_cleanup_free_ char *kept = domain_def_uninterpreted(def);
+
+	for (char *p = kept; p && *p; p++)
+		if (*p == '\n')
+			*p = p[1] ? ' ' : '\0';
+	if (kept)
+		log_info("domain '%s': kept without effect: %s", def->name,
+			 kept);
+}
+
 int config_parse(struct registry *reg, const char *xml, bool validate,
 		 struct domain_def **ret_def, struct error *err)
 {
-	const struct loaded_driver *l;
 	struct domain_def *def;
-	bool is_test;
 	int r = domain_def_parse(xml, parse_flags(validate), &def, err);
 
 	if (r < 0)
 		return r;
-	is_test = def->virt == DOM_VIRT_TEST;
-	if (strlen(def->name) >= sizeof(((struct domain_ref *)NULL)->name))
-		r = error_virt(err, VIR_ERR_XML_ERROR,
-			       "domain name of %zu bytes is too long, at most "
-			       "255 are possible",
-			       strlen(def->name));
-	else if (is_test != (reg->kind == REGISTRY_TEST))
-		r = error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
-			       "domain type '%s' is not available at '%s'",
-			       words_name(&words_virt, def->virt),
-			       reg->path);
-	else if (!(l = driver_for(def->virt, err)))
-		r = -EOPNOTSUPP;
-	else if (l->driver->check)
-		r = l->driver->check(def, err);
+	r = config_check(reg, def, err);
 	if (r < 0) {
 		domain_def_free(def);
 		return r;
 	}
+	tell_kept(def);
 	*ret_def = def;
 	return 0;
 }
