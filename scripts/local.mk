@@ -3,7 +3,17 @@ dist_noinst_SCRIPTS += \
 	%D%/check \
 	%D%/demo \
 	%D%/down \
+	%D%/lint \
 	%D%/stop-daemon \
 	%D%/up \
 	$(NULL)
 EXTRA_DIST += %D%/functions.sh
+
+# clang-tidy and cppcheck, over one file or many: make lint LINT_FILES=...
+lint: $(BUILT_SOURCES)
+	LINT_FLAGS="-std=gnu17 $(DEFS) -I. $(DEFAULT_INCLUDES) \
+		-I$(abs_builddir) $(AM_CPPFLAGS) $(XML_CFLAGS) \
+		$(LIBVIRT_CFLAGS) $(TIRPC_CFLAGS) $(JSON_CFLAGS) \
+		$(EDIT_CFLAGS)" LINT_JOBS="$(LINT_JOBS)" \
+		$(top_srcdir)/scripts/lint $(LINT_FILES)
+.PHONY: lint
