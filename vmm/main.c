@@ -3,11 +3,16 @@
  *
  * The only file of the VMM that names the engines.
  */
+#include "config.h"
+
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#ifdef WITH_SANITIZERS
+#include <sanitizer/common_interface_defs.h>
+#endif
 
 #include "base/error.h"
 #define LOG_MODULE "vmm"
@@ -79,6 +84,16 @@ static bool daemon_args(int argc, char **argv, struct daemon_args *ret_args)
 	return true;
 }
 
+/* The log is all that a VMM of the daemon's has to say something in. */
+static void log_to_daemon(int fd)
+{
+	log_to_fd(fd);
+	sandbox_log_to(fd);
+#ifdef WITH_SANITIZERS
+	__sanitizer_set_report_fd((void *)(intptr_t)fd);
+#endif
+}
+
 static int serve(const struct daemon_args *args, struct error *err)
 {
 	struct control *control = NULL;
@@ -86,10 +101,8 @@ static int serve(const struct daemon_args *args, struct error *err)
 	int r;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (args->log_fd >= 0) {
-		log_to_fd(args->log_fd);
-		sandbox_log_to(args->log_fd);
-	}
+	if (args->log_fd >= 0)
+		log_to_daemon(args->log_fd);
 	r = sandbox_isolate(err);
 	if (r == 0)
 		r = loop_create(&loop, err);
