@@ -14,9 +14,12 @@ static const char *default_uri(void)
 					    "VIRSH_DEFAULT_CONNECT_URI",
 					    "LIBVIRT_DEFAULT_URI" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(vars); i++)
-		if (getenv(vars[i]) && *getenv(vars[i]))
-			return getenv(vars[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(vars); i++) {
+		const char *uri = getenv(vars[i]);
+
+		if (uri && *uri)
+			return uri;
+	}
 	return geteuid() == 0 ? "vireo:///system" : "vireo:///session";
 }
 

@@ -13,7 +13,7 @@
 int handle_node_get_info(struct call *call, wire_node_info *reply,
 			 struct error *err)
 {
-	static const char model[] = "x86_64";
+	static const unsigned char model[] = "x86_64";
 	const struct hostinfo *host = call->host;
 
 	for (size_t i = 0; i < sizeof(model); i++)

@@ -66,7 +66,7 @@ int priv_probe_kvm(struct priv *priv, const void *arg,
 	r = priv_spawn(&s, &pidfd, &pid, err);
 	if (r < 0)
 		return r;
-	in = fd_close(in);
+	fd_close(steal_fd(&in));
 	r = read_answer(out, pidfd, reply->text, sizeof(reply->text));
 	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	if (r < 0)

@@ -295,7 +295,7 @@ static void far_return(struct emu_cpu *cpu, const struct frame *f,
 		       unsigned int size, bool pops_stack, uint64_t new_sp)
 {
 	unsigned int cpl = f->cs & 3;
-	struct x86_segment cs, ss;
+	struct x86_segment cs, ss = { 0 };
 	uint64_t desc;
 	bool outer = cpl > cpu->cpl;
 
