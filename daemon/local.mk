@@ -25,7 +25,6 @@ vireod_SOURCES = \
 	%D%/store.h \
 	%D%/vireod.c \
 	%D%/watch.c \
-	%D%/watch.h \
 	$(NULL)
 vireod_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_FROM_BUILD='"$(top_srcdir)"'
 vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS)

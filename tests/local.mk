@@ -10,8 +10,13 @@ include tests/unit/registry.mk
 include tests/unit/virtio.mk
 include tests/unit/vmm.mk
 
-# Against a daemon, by scripts/check.
+# Run by scripts/check: against a daemon, in the lab.
 EXTRA_DIST += \
+	tests/lab/README.md \
+	tests/lab/functions.sh \
+	tests/lab/kvm.inside \
+	tests/lab/kvm.sh \
+	tests/lab/lab \
 	tests/api/functions.sh \
 	tests/api/kill9.sh \
 	tests/api/sandbox.sh \

@@ -1,7 +1,14 @@
 # tests/unit/model.mk -- reading and writing XML.
 check_PROGRAMS += tests/unit/model tests/xml/run tests/fuzz/xml
 TESTS += tests/unit/model tests/xml/run.sh tests/fuzz/xml.sh
-EXTRA_DIST += tests/xml tests/fuzz/xml.sh
+# Not the folder: a build leaves things in it.
+EXTRA_DIST += \
+	$(wildcard $(top_srcdir)/tests/xml/*.err) \
+	$(wildcard $(top_srcdir)/tests/xml/*.out) \
+	$(wildcard $(top_srcdir)/tests/xml/*.xml) \
+	tests/xml/run.sh \
+	tests/fuzz/xml.sh \
+	$(NULL)
 
 tests_unit_model_SOURCES = tests/unit/model.c
 tests_unit_model_CFLAGS = $(AM_CFLAGS) $(XML_CFLAGS) $(LIBVIRT_CFLAGS)
