@@ -5,7 +5,7 @@
  * The daemon includes nothing else from drivers/.  Rules every driver may
  * rely on: calls arrive on a worker thread with the domain's job held, never
  * concurrently for one domain; a NULL op means "not supported" and is
- * answered by the dispatcher, so drivers contain no stubs.  All ops return 0
+ * answered by the dispatcher, so drivers have no empty ones.  All ops return 0
  * or -errno and fill *err with one sentence for the user.
  */
 #ifndef DRIVERS_DRIVER_H

@@ -52,17 +52,6 @@ static void expect_events(const char *want)
 	pthread_mutex_unlock(&seen.lock);
 }
 
-static void expect_state(const uint8_t *uuid, int state, int reason)
-{
-	struct domain_info info;
-
-	OK(domain_get_info(reg, uuid, &info, &err));
-	if (info.state != state || info.reason != reason)
-		fprintf(stderr, "state %d/%d, not %d/%d\n", info.state,
-			info.reason, state, reason);
-	assert(info.state == state && info.reason == reason);
-}
-
 static struct domain_ref define(const char *name, unsigned int n,
 				const char *more)
 {
@@ -126,7 +115,7 @@ static void test_lifecycle(void)
 	      "domain is not running");
 	OK(domain_create(reg, a.uuid, 0, NULL, &err));
 	expect_events("a:0/0 a:2/0 ");
-	expect_state(a.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
+	expect_state(reg, a.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
 	FAILS(domain_create(reg, a.uuid, 0, NULL, &err),
 	      VIR_ERR_OPERATION_INVALID, "domain is already running");
 	OK(domain_lookup_name(reg, "a", &got, &err));
@@ -135,29 +124,29 @@ static void test_lifecycle(void)
 	OK(domain_lookup_id(reg, first_id, &got, &err));
 	OK(domain_suspend(reg, a.uuid, &err));
 	OK(domain_suspend(reg, a.uuid, &err)); /* again: nothing happens */
-	expect_state(a.uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+	expect_state(reg, a.uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
 	FAILS(domain_shutdown(reg, a.uuid, 0, &err), VIR_ERR_OPERATION_INVALID,
 	      "domain is not running");
 	OK(domain_resume(reg, a.uuid, &err));
 	FAILS(domain_resume(reg, a.uuid, &err), VIR_ERR_OPERATION_INVALID,
 	      "domain is already running");
-	expect_state(a.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
+	expect_state(reg, a.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED);
 	expect_events("a:3/0 a:4/0 ");
 	OK(domain_reset(reg, a.uuid, 0, &err));
 	expect_events("a:reboot ");
 	OK(domain_shutdown(reg, a.uuid, 0, &err));
 	expect_events("a:5/0 ");
-	expect_state(a.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_SHUTDOWN);
+	expect_state(reg, a.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_SHUTDOWN);
 	OK(domain_create(reg, a.uuid, VIR_DOMAIN_START_PAUSED, NULL, &err));
 	expect_events("a:2/0 a:3/0 ");
-	expect_state(a.uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+	expect_state(reg, a.uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
 	OK(domain_lookup_name(reg, "a", &got, &err));
 	assert(got.id > first_id);
 	FAILS(domain_lookup_id(reg, first_id, &got, &err), VIR_ERR_NO_DOMAIN,
 	      "no domain with matching id");
 	OK(domain_destroy(reg, a.uuid, 0, &err));
 	expect_events("a:5/1 ");
-	expect_state(a.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+	expect_state(reg, a.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
 	OK(domain_undefine(reg, a.uuid, 0, &err));
 	expect_events("a:1/0 ");
 }
@@ -352,11 +341,11 @@ static void test_crash(void)
 
 	OK(domain_create(reg, m.uuid, 0, NULL, &err));
 	expect_events("m:0/0 m:2/0 m:8/0 m:5/2 ");
-	expect_state(m.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_CRASHED);
+	expect_state(reg, m.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_CRASHED);
 	m = define_behaviour("start='fail'");
 	FAILS(domain_create(reg, m.uuid, 0, NULL, &err),
 	      VIR_ERR_OPERATION_FAILED, "told to fail");
-	expect_state(m.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+	expect_state(reg, m.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
 	OK(domain_undefine(reg, m.uuid, 0, &err));
 	expect_events("m:0/1 m:1/0 ");
 }
@@ -404,7 +393,7 @@ static void test_hang(void)
 	pthread_join(thread, &result);
 	assert((intptr_t)result < 0);
 	expect_events("m:0/0 m:2/0 m:5/1 ");
-	expect_state(m.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+	expect_state(reg, m.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
 	OK(domain_undefine(reg, m.uuid, 0, &err));
 	expect_events("m:1/0 ");
 }
@@ -442,9 +431,9 @@ static void test_autodestroy(void)
 	OK(domain_create(reg, a.uuid, VIR_DOMAIN_START_AUTODESTROY, &owner,
 			 &err));
 	domain_owner_gone(reg, &other);
-	expect_state(a.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
+	expect_state(reg, a.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
 	domain_owner_gone(reg, &owner);
-	expect_state(a.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
+	expect_state(reg, a.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_DESTROYED);
 	OK(domain_undefine(reg, a.uuid, 0, &err));
 	expect_events("a:0/0 a:2/0 a:5/1 a:1/0 ");
 }
@@ -480,7 +469,7 @@ static void test_default_domain(void)
 
 	registry_reconnect(reg);
 	OK(domain_lookup_name(reg, "test", &test, &err));
-	expect_state(test.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
+	expect_state(reg, test.uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
 	expect_events("test:0/0 test:2/0 ");
 }
 

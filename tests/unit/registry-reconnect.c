@@ -88,17 +88,6 @@ static void define_running(uint8_t uuid[UUID_LEN], unsigned int n)
 	OK(domain_create(reg, uuid, 0, NULL, &err));
 }
 
-static void expect_state(const uint8_t *uuid, int state, int reason)
-{
-	struct domain_info info;
-
-	OK(domain_get_info(reg, uuid, &info, &err));
-	if (info.state != state || info.reason != reason)
-		fprintf(stderr, "state %d/%d, not %d/%d\n", info.state,
-			info.reason, state, reason);
-	assert(info.state == state && info.reason == reason);
-}
-
 static void test_still_running(void)
 {
 	struct domain_ref before, after;
@@ -112,7 +101,7 @@ static void test_still_running(void)
 	open_daemon("boot1");
 	OK(domain_lookup_uuid(reg, uuid, &after, &err));
 	assert(before.id > 0 && after.id == before.id);
-	expect_state(uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
+	expect_state(reg, uuid, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_BOOTED);
 	OK(domain_destroy(reg, uuid, 0, &err));
 	OK(domain_create(reg, uuid, 0, NULL, &err));
 	OK(domain_lookup_uuid(reg, uuid, &after, &err));
@@ -120,7 +109,7 @@ static void test_still_running(void)
 	leave_daemon();
 	fake.paused = true;
 	open_daemon("boot1");
-	expect_state(uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN);
+	expect_state(reg, uuid, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN);
 	fake.paused = false;
 	OK(domain_destroy(reg, uuid, 0, &err));
 	leave_daemon();
@@ -136,10 +125,10 @@ static void gone(int r, const char *why, int reason)
 	fake.r = r;
 	fake.why = why;
 	open_daemon("boot1");
-	expect_state(uuid, VIR_DOMAIN_SHUTOFF, reason);
+	expect_state(reg, uuid, VIR_DOMAIN_SHUTOFF, reason);
 	leave_daemon();
 	open_daemon("boot1"); /* and it is known for good */
-	expect_state(uuid, VIR_DOMAIN_SHUTOFF, reason);
+	expect_state(reg, uuid, VIR_DOMAIN_SHUTOFF, reason);
 	leave_daemon();
 }
 
@@ -195,7 +184,7 @@ static void test_half_started(void)
 	fake.stops = 0;
 	open_daemon("boot1");
 	assert(fake.stops == 1);
-	expect_state(row.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
+	expect_state(reg, row.uuid, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_FAILED);
 	leave_daemon();
 }
 

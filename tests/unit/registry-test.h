@@ -69,6 +69,18 @@ static inline void number_uuid(unsigned int n, uint8_t uuid[UUID_LEN])
 	uuid[15] = n;
 }
 
+static inline void expect_state(struct registry *reg, const uint8_t *uuid,
+				int state, int reason)
+{
+	struct domain_info info;
+
+	OK(domain_get_info(reg, uuid, &info, &err));
+	if (info.state != state || info.reason != reason)
+		fprintf(stderr, "state %d/%d, not %d/%d\n", info.state,
+			info.reason, state, reason);
+	assert(info.state == state && info.reason == reason);
+}
+
 static inline void sleep_ms(unsigned int ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
