@@ -367,7 +367,7 @@ static int read_str(struct reader *r, const struct field *f,
 
 static int read_fd(struct reader *r, struct json_object *v, int *ret)
 {
-	int64_t i;
+	int64_t i = 0;
 	int e = read_int(r, v, 0, r->n ? r->n - 1 : 0, &i);
 
 	if (e < 0)
@@ -444,7 +444,7 @@ static int read_number(struct reader *r, const struct field *f,
 {
 	int64_t min = f->type == FIELD_I64 ? INT64_MIN : 0;
 	uint64_t max = f->type == FIELD_I64 ? INT64_MAX : f->max;
-	int64_t n;
+	int64_t n = 0;
 	int e = read_int(r, v, min, max, &n);
 
 	if (e < 0)
