@@ -3,12 +3,14 @@
 destroy, memory, time to the guest's first instruction.
 
     tests/bench/daemon.py [--build DIR] [--runs N] [--json FILE]
+                          [--bzimage FILE] [--alone]
 
 Needs root and the packages libvirt-daemon-system, qemu-system-x86,
 python3-libvirt.  Both daemons run privately on sockets of their own.  The
 guest is a kernel of a few instructions: the first writes to the debug-exit
 port, or halts, so what is measured is the VMM and not a guest's boot.
-Prints medians and ratios to the peer; asserts nothing.
+With --bzimage a domain with that kernel is started too.  --alone leaves
+libvirtd out.  Prints medians and ratios to the peer; asserts nothing.
 """
 import argparse, contextlib, json, os, shutil, signal, statistics, struct, subprocess, sys, tempfile, time
 import libvirt
@@ -68,7 +70,7 @@ def first_reply(uri, limit=30):
 def vireod(dir, build):
     for d in ('state', 'run', 'sock'):
         os.makedirs(os.path.join(dir, d), exist_ok=True)
-    return ([build + '/daemon/vireod', '--state-dir=%s/state' % dir, '--run-dir=%s/run' % dir,
+    return ([build + '/vireod', '--state-dir=%s/state' % dir, '--run-dir=%s/run' % dir,
              '--socket-dir=%s/sock' % dir, '--log=file:%s/log' % dir],
             'vireo+unix:///system?socket=%s/sock/virtvireod-sock' % dir)
 
@@ -115,7 +117,7 @@ def vmm_pid(kind, dir):
             cmd = open('/proc/%s/cmdline' % p).read().replace('\0', ' ')
         except OSError:
             continue
-        if (kind == 'vireo' and 'vireo-vmm' in cmd and '--control-fd' in cmd) or \
+        if (kind == 'vireo' and 'vireo-vmm:vireo-bench' in cmd) or \
            (kind == 'libvirt' and 'qemu-system' in cmd and 'vireo-bench' in cmd):
             return int(p)
     return None
@@ -147,7 +149,20 @@ def bench_daemon(kind, a, dir, out):
                 out.setdefault('destroy of a domain, ms', []).append(v)
         finally:
             dom.undefine()
+        if a.bzimage:
+            bench_bzimage(conn, xml.replace(kernel, a.bzimage), a.inner, out)
         conn.close()
+
+
+def bench_bzimage(conn, xml, inner, out):
+    dom = conn.defineXML(xml)
+    try:
+        for _ in range(inner):
+            v, _r = ms(dom.create)
+            out.setdefault('start of a domain with a bzImage, ms', []).append(v)
+            dom.destroy()
+    finally:
+        dom.undefine()
 
 
 def exec_to_exit(argv):
@@ -176,12 +191,14 @@ def main():
     ap.add_argument('--runs', type=int, default=3)
     ap.add_argument('--inner', type=int, default=5)
     ap.add_argument('--json')
+    ap.add_argument('--bzimage')
+    ap.add_argument('--alone', action='store_true')
     a = ap.parse_args()
     a.build = os.path.abspath(a.build)
     libvirt.registerErrorHandler(lambda *_: None, None)
     mine, peer = {}, {}
     for i in range(a.runs):
-        for kind, out in (('vireo', mine), ('libvirt', peer)):
+        for kind, out in (('vireo', mine), ('libvirt', peer))[:1 if a.alone else 2]:
             with tempfile.TemporaryDirectory(prefix='vireo-bench.') as dir:
                 os.chmod(dir, 0o755)
                 bench_daemon(kind, a, dir, out)
