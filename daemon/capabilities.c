@@ -15,6 +15,8 @@
 
 #define VMM_PATH SBINDIR "/vireo-vmm"
 
+enum { MACHINES_MAX = 8 };
+
 /* In the order clients should prefer them; the test type is not a host's. */
 static const enum dom_virt offered[] = { DOM_VIRT_KVM, DOM_VIRT_QEMU,
 					 DOM_VIRT_VIREO };
@@ -24,10 +26,39 @@ static const char *emulator_of(const struct loaded_driver *l)
 	return l->caps.emulator ? l->caps.emulator : VMM_PATH;
 }
 
+/* A driver that names no machines has all that the model knows. */
+static bool has_machine(const struct loaded_driver *l, const char *name)
+{
+	const char *const *have = l->caps.machines;
+
+	for (size_t i = 0; have && have[i]; i++)
+		if (str_eq(have[i], name))
+			return true;
+	return !have;
+}
+
+static const char *canonical(const struct caps_machine *m)
+{
+	return m->canonical ? m->canonical : m->name;
+}
+
+static unsigned int machines_of(const struct loaded_driver *l,
+				struct caps_machine ret[])
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < caps_n_machines; i++)
+		if (n < MACHINES_MAX &&
+		    has_machine(l, canonical(&caps_machines[i])))
+			ret[n++] = caps_machines[i];
+	return n;
+}
+
 char *capabilities_xml(struct error *err)
 {
 	struct caps_host host = *hostcaps();
 	struct caps_guest guests[ARRAY_SIZE(offered)];
+	struct caps_machine machines[ARRAY_SIZE(offered)][MACHINES_MAX];
 
 	host.n_guests = 0;
 	host.guests = guests;
@@ -38,8 +69,8 @@ char *capabilities_xml(struct error *err)
 			guests[host.n_guests++] = (struct caps_guest){
 				.virt = offered[i],
 				.emulator = emulator_of(l),
-				.n_machines = caps_n_machines,
-				.machines = caps_machines,
+				.n_machines = machines_of(l, machines[i]),
+				.machines = machines[i],
 			};
 	}
 	return capabilities_format(&host);
@@ -87,14 +118,21 @@ static const struct loaded_driver *named_driver(const char *virttype,
 /* Old names stay usable: every PC machine is ours, as in definitions. */
 static const char *machine_named(const char *name)
 {
-	if (!name || str_startswith(name, "pc-"))
+	if (str_startswith(name, "pc-"))
 		return "q35";
 	for (unsigned int i = 0; i < caps_n_machines; i++)
 		if (str_eq(caps_machines[i].name, name))
-			return caps_machines[i].canonical ?
-				       caps_machines[i].canonical :
-				       caps_machines[i].name;
+			return canonical(&caps_machines[i]);
 	return NULL;
+}
+
+/* The one asked for, or the driver's best; NULL: it has no such machine. */
+static const char *machine_for(const struct loaded_driver *l, const char *name)
+{
+	if (!name)
+		return has_machine(l, "q35") ? "q35" : l->caps.machines[0];
+	name = machine_named(name);
+	return name && has_machine(l, name) ? name : NULL;
 }
 
 static char *format(const struct loaded_driver *l, enum dom_virt virt,
@@ -119,8 +157,8 @@ char *domain_capabilities_xml(const char *emulator, const char *arch,
 			      const char *machine, const char *virttype,
 			      struct error *err)
 {
-	const char *name = machine_named(machine);
 	const struct loaded_driver *l;
+	const char *name;
 	enum dom_virt virt;
 
 	if (arch && strcmp(arch, "x86_64") != 0) {
@@ -130,14 +168,17 @@ char *domain_capabilities_xml(const char *emulator, const char *arch,
 			   arch);
 		return NULL;
 	}
+	l = virttype ? named_driver(virttype, emulator, &virt, err) :
+		       default_driver(&virt, err);
+	if (!l)
+		return NULL;
+	name = machine_for(l, machine);
 	if (!name) {
 		error_virt(err, VIR_ERR_INVALID_ARG,
 			   "the machine '%s' is not supported by emulator "
 			   "'%s'",
-			   machine, emulator ? emulator : VMM_PATH);
+			   machine ? machine : "", emulator_of(l));
 		return NULL;
 	}
-	l = virttype ? named_driver(virttype, emulator, &virt, err) :
-		       default_driver(&virt, err);
-	return l ? format(l, virt, name) : NULL;
+	return format(l, virt, name);
 }
