@@ -63,18 +63,22 @@ static void check_kvm_node(struct report *r)
 		    "daemon open it");
 }
 
-/* The text between <tag> and </tag>; NULL when there is none. */
-static char *xml_text(const char *xml, const char *tag)
+/* What the daemon's capabilities say of a driver that is not usable. */
+static char *driver_reason(const char *caps, const char *driver)
 {
-	_cleanup_free_ char *open = xasprintf("<%s>", tag);
-	_cleanup_free_ char *close = xasprintf("</%s>", tag);
-	const char *start = xml ? strstr(xml, open) : NULL, *end;
+	_cleanup_free_ char *name = xasprintf(" name='%s'", driver);
+	const char *p = caps, *end;
 
-	if (!start)
-		return NULL;
-	start += strlen(open);
-	end = strstr(start, close);
-	return end ? xstrndup(start, end - start) : NULL;
+	while (p && (p = strstr(p, "<vireo:driver"))) {
+		end = strchr(p, '>');
+		if (!end)
+			return NULL;
+		if (memmem(p, end - p, name, strlen(name)) &&
+		    end[-1] != '/')
+			return xstrndup(end + 1, strcspn(end + 1, "<"));
+		p = end;
+	}
+	return NULL;
 }
 
 static void check_daemon(struct report *r, struct ctl *ctl)
@@ -94,7 +98,7 @@ static void check_daemon(struct report *r, struct ctl *ctl)
 		add(r, "KVM guests", GOOD, "the daemon ran a test guest");
 		return;
 	}
-	why = xml_text(caps, "kvm-unusable");
+	why = driver_reason(caps, "kvm");
 	add(r, "KVM guests", LIMITED,
 	    why ? why
 		: "the daemon found KVM unusable: its log says why; guests are "

@@ -13,9 +13,7 @@
 #include "model/domcaps.h"
 #include "model/names.h"
 
-#define VMM_PATH SBINDIR "/vireo-vmm"
-
-enum { MACHINES_MAX = 8 };
+enum { MACHINES_MAX = 8, DRIVERS_SHOWN = 32 };
 
 /* In the order clients should prefer them; the test type is not a host's. */
 static const enum dom_virt offered[] = { DOM_VIRT_KVM, DOM_VIRT_QEMU,
@@ -23,34 +21,39 @@ static const enum dom_virt offered[] = { DOM_VIRT_KVM, DOM_VIRT_QEMU,
 
 static const char *emulator_of(const struct loaded_driver *l)
 {
-	return l->caps.emulator ? l->caps.emulator : VMM_PATH;
+	return l->caps.emulator ? l->caps.emulator : caps_emulator();
 }
 
-/* A driver that names no machines has all that the model knows. */
-static bool has_machine(const struct loaded_driver *l, const char *name)
+static const char *emulator_named(const char *emulator)
 {
-	const char *const *have = l->caps.machines;
-
-	for (size_t i = 0; have && have[i]; i++)
-		if (str_eq(have[i], name))
-			return true;
-	return !have;
+	return emulator ? emulator : caps_emulator();
 }
 
-static const char *canonical(const struct caps_machine *m)
+static unsigned int list_machines(const struct loaded_driver *l,
+				  struct caps_machine machines[MACHINES_MAX])
 {
-	return m->canonical ? m->canonical : m->name;
-}
-
-static unsigned int machines_of(const struct loaded_driver *l,
-				struct caps_machine ret[])
-{
+	const char *const *name = l->caps.machines;
 	unsigned int n = 0;
 
-	for (unsigned int i = 0; i < caps_n_machines; i++)
-		if (n < MACHINES_MAX &&
-		    has_machine(l, canonical(&caps_machines[i])))
-			ret[n++] = caps_machines[i];
+	for (; name && *name && n < MACHINES_MAX; name++)
+		machines[n++] = (struct caps_machine){
+			.name = *name,
+			.max_vcpus = l->caps.max_vcpus,
+		};
+	return n;
+}
+
+static unsigned int list_drivers(struct caps_driver drivers[DRIVERS_SHOWN])
+{
+	const struct loaded_driver *const *l = drivers_loaded();
+	unsigned int n = 0;
+
+	for (; *l && n < DRIVERS_SHOWN; l++)
+		drivers[n++] = (struct caps_driver){
+			.name = (*l)->driver->name,
+			.usable = (*l)->caps.usable,
+			.why = (*l)->caps.why,
+		};
 	return n;
 }
 
@@ -59,6 +62,7 @@ char *capabilities_xml(struct error *err)
 	struct caps_host host = *hostcaps();
 	struct caps_guest guests[ARRAY_SIZE(offered)];
 	struct caps_machine machines[ARRAY_SIZE(offered)][MACHINES_MAX];
+	struct caps_driver drivers[DRIVERS_SHOWN];
 
 	host.n_guests = 0;
 	host.guests = guests;
@@ -69,10 +73,12 @@ char *capabilities_xml(struct error *err)
 			guests[host.n_guests++] = (struct caps_guest){
 				.virt = offered[i],
 				.emulator = emulator_of(l),
-				.n_machines = machines_of(l, machines[i]),
+				.n_machines = list_machines(l, machines[i]),
 				.machines = machines[i],
 			};
 	}
+	host.n_drivers = list_drivers(drivers);
+	host.drivers = drivers;
 	return capabilities_format(&host);
 }
 
@@ -110,29 +116,27 @@ static const struct loaded_driver *named_driver(const char *virttype,
 		error_virt(err, VIR_ERR_INVALID_ARG,
 			   "the accel '%s' is not supported by '%s' on this "
 			   "host: %s",
-			   virttype, emulator ? emulator : VMM_PATH,
+			   virttype, emulator_named(emulator),
 			   why.message);
 	return l;
 }
 
-/* Old names stay usable: every PC machine is ours, as in definitions. */
-static const char *machine_named(const char *name)
+/* The machine that a definition with this name gets, if the driver has it. */
+static const char *machine_named(const struct loaded_driver *l,
+				 const char *name)
 {
-	if (str_startswith(name, "pc-"))
-		return "q35";
-	for (unsigned int i = 0; i < caps_n_machines; i++)
-		if (str_eq(caps_machines[i].name, name))
-			return canonical(&caps_machines[i]);
-	return NULL;
-}
+	const char *const *m = l->caps.machines;
 
-/* The one asked for, or the driver's best; NULL: it has no such machine. */
-static const char *machine_for(const struct loaded_driver *l, const char *name)
-{
+	if (!m)
+		return name; /* it does not say what it has */
 	if (!name)
-		return has_machine(l, "q35") ? "q35" : l->caps.machines[0];
-	name = machine_named(name);
-	return name && has_machine(l, name) ? name : NULL;
+		return m[0];
+	if (str_eq(name, "pc") || str_startswith(name, "pc-"))
+		name = "q35";
+	for (; *m; m++)
+		if (str_eq(*m, name))
+			return *m;
+	return NULL;
 }
 
 static char *format(const struct loaded_driver *l, enum dom_virt virt,
@@ -172,13 +176,11 @@ char *domain_capabilities_xml(const char *emulator, const char *arch,
 		       default_driver(&virt, err);
 	if (!l)
 		return NULL;
-	name = machine_for(l, machine);
-	if (!name) {
-		error_virt(err, VIR_ERR_INVALID_ARG,
-			   "the machine '%s' is not supported by emulator "
-			   "'%s'",
-			   machine ? machine : "", emulator_of(l));
-		return NULL;
-	}
-	return format(l, virt, name);
+	name = machine_named(l, machine);
+	if (name)
+		return format(l, virt, name);
+	error_virt(err, VIR_ERR_INVALID_ARG,
+		   "the machine '%s' is not supported by emulator '%s'",
+		   machine ? machine : "", emulator_named(emulator));
+	return NULL;
 }

@@ -23,6 +23,21 @@ static int parse_flags(bool validate)
 	return validate ? DOMAIN_PARSE_VALIDATE : 0;
 }
 
+/*
+ * A definition may name a machine that only another version or host has: it is
+ * kept, and starting it says what is missing.
+ */
+static bool has_machine(const struct loaded_driver *l,
+			const struct domain_def *def)
+{
+	const char *const *m = l->caps.machines;
+
+	for (; m && *m; m++)
+		if (str_eq(*m, def->os.machine))
+			return true;
+	return !l->caps.machines;
+}
+
 /* Whether this registry and a driver of this host take the definition. */
 static int config_check(const struct registry *reg,
 			const struct domain_def *def, struct error *err)
@@ -42,7 +57,9 @@ static int config_check(const struct registry *reg,
 	l = driver_for(def->virt, err);
 	if (!l)
 		return -EOPNOTSUPP;
-	return l->driver->check ? l->driver->check(def, err) : 0;
+	return l->driver->check && has_machine(l, def) ?
+		       l->driver->check(def, err) :
+		       0;
 }
 
 /* What has no effect must not go unnoticed. */

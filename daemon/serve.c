@@ -24,6 +24,7 @@
 #include "daemon/options.h"
 #include "daemon/server.h"
 #include "daemon/store.h"
+#include "model/capabilities.h"
 #include "model/schemas.h"
 
 struct main_half {
@@ -73,6 +74,7 @@ static int open_before(struct main_half *m, const int *channels,
 	tzset(); /* reads /etc/localtime */
 	load_schemas(m);
 	registry_prepare();
+	caps_set_emulator(m->opt->vmm);
 	if (r >= 0)
 		r = drivers_load(m->opt->driver_dir, err);
 	if (r >= 0)

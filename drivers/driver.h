@@ -38,7 +38,7 @@ struct host_caps {
 	/* Words for capabilities and domain capabilities. */
 	const char *const *machines; /* NULL-terminated */
 	const char *const *cpu_models;
-	const char *emulator; /* path */
+	const char *emulator; /* path; NULL: the daemon's own vireo-vmm */
 };
 
 enum stop_how { STOP_REQUEST, STOP_FORCE };
@@ -136,7 +136,7 @@ enum domain_event {
 	DOMAIN_EVENT_PAUSED,   /* by itself: I/O error, watchdog */
 	DOMAIN_EVENT_RESUMED,
 	DOMAIN_EVENT_REBOOTED,
-	DOMAIN_EVENT_SHUTDOWN, /* the guest began to switch off */
+	DOMAIN_EVENT_SHUTDOWN, /* the guest switched off; _STOPPED follows */
 	DOMAIN_EVENT_STOPPED,  /* why: "poweroff", "reset", "quit" */
 	DOMAIN_EVENT_CRASHED,  /* the guest, or its VMM died: why says */
 	DOMAIN_EVENT_BALLOON,

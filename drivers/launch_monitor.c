@@ -61,8 +61,14 @@ static const char *get_string(struct json_object *json, const char *key)
 	return json_object_get_string(v);
 }
 
+/*
+ * Only when the guest switches off has it shut down: that it acts on the
+ * button says little, a guest may well ignore it.
+ */
 static void deliver_end(struct monitor *mon)
 {
+	if (!mon->crashed && str_eq(mon->why, "poweroff"))
+		domain_event(mon->dom, DOMAIN_EVENT_SHUTDOWN, NULL);
 	domain_event(mon->dom,
 		     mon->crashed ? DOMAIN_EVENT_CRASHED : DOMAIN_EVENT_STOPPED,
 		     mon->why);
@@ -139,8 +145,6 @@ static void on_event(struct monitor *mon, const char *event,
 		return;
 	else if (str_eq(event, "reset"))
 		domain_event(mon->dom, DOMAIN_EVENT_REBOOTED, NULL);
-	else if (str_eq(event, "shutdown"))
-		domain_event(mon->dom, DOMAIN_EVENT_SHUTDOWN, NULL);
 	else if (str_eq(event, "balloon"))
 		domain_event(mon->dom, DOMAIN_EVENT_BALLOON, NULL);
 	else

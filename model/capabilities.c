@@ -7,12 +7,18 @@
 #include "model/names.h"
 #include "model/xml.h"
 
-const struct caps_machine caps_machines[] = {
-	{ "microvm", NULL, 255 },
-	{ "q35", NULL, 255 },
-	{ "pc", "q35", 255 },
-};
-const unsigned int caps_n_machines = ARRAY_SIZE(caps_machines);
+static char *emulator; /* NULL: the installed one */
+
+void caps_set_emulator(const char *path)
+{
+	free(emulator);
+	emulator = xstrdup(path);
+}
+
+const char *caps_emulator(void)
+{
+	return emulator ? emulator : SBINDIR "/vireo-vmm";
+}
 
 static void add_features(xmlNode *cpu, const char *const *features)
 {
@@ -210,6 +216,19 @@ static void add_guests(xmlNode *root, const struct caps_host *host)
 	add_guest_features(guest);
 }
 
+static void add_drivers(xmlNode *root, const struct caps_host *host)
+{
+	for (unsigned int i = 0; i < host->n_drivers; i++) {
+		const struct caps_driver *d = &host->drivers[i];
+		xmlNode *node = xml_add(root, "vireo:driver",
+					d->usable ? NULL : d->why);
+
+		xml_set(node, "xmlns:vireo", "%s", CAPS_NAMESPACE);
+		xml_set(node, "name", "%s", d->name);
+		xml_set(node, "usable", d->usable ? "yes" : "no");
+	}
+}
+
 char *capabilities_format(const struct caps_host *host)
 {
 	xmlNode *root = xml_new("capabilities");
@@ -217,5 +236,6 @@ char *capabilities_format(const struct caps_host *host)
 	add_host(root, host);
 	if (host->n_guests)
 		add_guests(root, host);
+	add_drivers(root, host);
 	return xml_finish(root);
 }

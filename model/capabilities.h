@@ -43,6 +43,12 @@ struct caps_guest { /* what one <domain type=...> offers */
 	const struct caps_machine *machines;
 };
 
+struct caps_driver { /* a hypervisor driver of the daemon's */
+	const char *name;
+	bool usable;
+	const char *why; /* not */
+};
+
 struct caps_host {
 	uint8_t uuid[UUID_LEN];
 	const char *arch, *model, *vendor, *microcode; /* NULL: unknown */
@@ -50,16 +56,23 @@ struct caps_host {
 	uint64_t tsc_hz; /* 0: unknown */
 	const char *const *features;
 	bool iommu;
-	unsigned int n_page_sizes, n_cells, n_guests;
+	unsigned int n_page_sizes, n_cells, n_guests, n_drivers;
 	const unsigned int *page_sizes; /* KiB */
 	const struct caps_cell *cells;
 	const struct caps_guest *guests;
+	const struct caps_driver *drivers;
 };
 
-/* Our machines and the names that clients know them by. */
-extern const struct caps_machine caps_machines[];
-extern const unsigned int caps_n_machines;
+/* Ours; libvirt's own elements have no place for what a driver says. */
+#define CAPS_NAMESPACE "urn:vireo:capabilities"
 
 char *capabilities_format(const struct caps_host *host);
+
+/*
+ * The program behind <emulator>: one for the process, set before any thread
+ * starts; the installed one unless set.
+ */
+void caps_set_emulator(const char *path);
+const char *caps_emulator(void);
 
 #endif

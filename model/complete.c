@@ -6,6 +6,8 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "model/capabilities.h"
+
 void default_str(char **member, const char *value)
 {
 	if (!*member)
@@ -110,7 +112,7 @@ static void complete_devices(struct domain_def *def)
 		def->memballoon.model = xstrdup("virtio");
 	}
 	if (def->virt != DOM_VIRT_TEST)
-		default_str(&def->emulator, SBINDIR "/vireo-vmm");
+		default_str(&def->emulator, caps_emulator());
 }
 
 static int complete_guest(struct domain_def *def, struct error *err)

@@ -14,7 +14,6 @@ static int emu_driver_probe(struct host_caps *ret_caps, struct error *err)
 		.usable = true,
 		.max_vcpus = 255,
 		.machines = launch_machines,
-		.emulator = SBINDIR "/vireo-vmm",
 	};
 	return 0;
 }

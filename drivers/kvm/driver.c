@@ -19,7 +19,6 @@ static int kvm_driver_probe(struct host_caps *ret_caps, struct error *err)
 	*ret_caps = (struct host_caps){
 		.max_vcpus = 255,
 		.machines = launch_machines,
-		.emulator = SBINDIR "/vireo-vmm",
 	};
 	if (host_probe_kvm(ret_caps->why, sizeof(ret_caps->why), &why) < 0)
 		snprintf(ret_caps->why, sizeof(ret_caps->why), "%.500s",

@@ -183,14 +183,21 @@ static void test_capabilities(void)
 		{ .memory = 4096000, .n_pages = 1, .n_cpus = 2,
 		  .pages = pages, .cpus = cpus },
 	};
+	static const struct caps_machine machines[] = {
+		{ "q35", NULL, 255 }, { "pc", "q35", 255 },
+	};
+	static const struct caps_driver drivers[] = {
+		{ "kvm", false, "too <slow>" }, { "emu", true, "" },
+	};
 	const struct caps_guest guests[] = {
-		{ DOM_VIRT_QEMU, "/e&mu", caps_n_machines, caps_machines },
-		{ DOM_VIRT_KVM, "/kvm", 1, caps_machines },
+		{ DOM_VIRT_QEMU, "/e&mu", 2, machines },
+		{ DOM_VIRT_KVM, "/kvm", 1, machines },
 	};
 	struct caps_host host = {
 		.vendor = "AMD", .sockets = 1, .threads = 2,
 		.features = features, .n_cells = 1, .cells = cells,
 		.n_guests = 2, .guests = guests,
+		.n_drivers = 2, .drivers = drivers,
 	};
 	_cleanup_free_ char *xml = capabilities_format(&host);
 
@@ -201,6 +208,11 @@ static void test_capabilities(void)
 	expect_xpath(xml, "string(//guest/arch/emulator)", "/e&mu");
 	expect_xpath(xml, "string(//machine[.='pc']/@canonical)", "q35");
 	expect_xpath(xml, "string(//domain[@type='kvm']/emulator)", "/kvm");
+	expect_xpath(xml, "string(/capabilities/*[local-name()='driver' and "
+			  "namespace-uri()='urn:vireo:capabilities']"
+			  "[@usable='no'])", "too <slow>");
+	expect_xpath(xml, "string(/capabilities/*[@name='emu']/@usable)",
+		     "yes");
 }
 
 static void test_domcaps(void)
