@@ -143,7 +143,8 @@ static void call_finish(struct call *call)
 	struct error err = { 0 };
 	int fd = steal_fd(&call->stream_fd);
 
-	if (fd >= 0 && stream_open(s, &call->frame->header, fd, &err) < 0) {
+	if (fd >= 0 && stream_open(s, &call->frame->header, fd,
+				   call->stream_force, &err) < 0) {
 		session_send_error(s, &call->frame->header, &err,
 				   VIR_FROM_STREAMS);
 		return;

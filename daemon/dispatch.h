@@ -30,6 +30,7 @@ struct call {
 	/* The outcome. */
 	struct packet *reply;
 	int stream_fd; /* a stream procedure's; -1 */
+	bool stream_force; /* takes its terminal from another client */
 };
 
 typedef int handler(struct call *call, const void *args, void *reply,

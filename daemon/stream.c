@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include <libvirt/virterror.h>
 
@@ -21,6 +22,7 @@ struct stream {
 	struct session *session;
 	wire_header header; /* of its packets, apart from status */
 	int fd;
+	dev_t tty; /* of the terminal behind fd, or 0 */
 	sd_event_source *io;
 	struct buf pending; /* from the client, for fd */
 	size_t written;	    /* of pending */
@@ -212,12 +214,49 @@ out:
 	return 0;
 }
 
-int stream_open(struct session *s, const wire_header *call, int fd,
+static dev_t terminal_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) ? st.st_rdev : 0;
+}
+
+static struct stream *find_terminal(const struct server *server, dev_t tty)
+{
+	for (struct session *s = server->sessions; s; s = s->next)
+		for (struct stream *st = s->streams; st; st = st->next)
+			if (st->tty == tty)
+				return st;
+	return NULL;
+}
+
+/* Of two readers of one terminal each would see a part. */
+static int claim_terminal(const struct server *server, int fd, bool force,
+			  struct error *err)
+{
+	dev_t tty = terminal_of(fd);
+	struct stream *other = tty ? find_terminal(server, tty) : NULL;
+
+	if (!other)
+		return 0;
+	if (!force)
+		return error_virt(err, VIR_ERR_OPERATION_FAILED,
+				  "Active console session exists for this "
+				  "domain");
+	stream_fail(other, "another client has taken the console over");
+	return 0;
+}
+
+int stream_open(struct session *s, const wire_header *call, int fd, bool force,
 		struct error *err)
 {
 	struct stream *st;
-	int r;
+	int r = claim_terminal(s->server, fd, force, err);
 
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
 	if (s->n_streams == SESSION_STREAMS_MAX || s->fd < 0) {
 		fd_close(fd);
 		return error_virt(err, VIR_ERR_OPERATION_FAILED,
@@ -226,6 +265,7 @@ int stream_open(struct session *s, const wire_header *call, int fd,
 	st = xcalloc(1, sizeof(*st));
 	st->session = s;
 	st->fd = fd;
+	st->tty = terminal_of(fd);
 	st->header = *call;
 	st->header.type = FRAME_STREAM;
 	r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno

@@ -19,8 +19,11 @@
 struct session;
 struct error;
 
-/* Takes over fd, which becomes non-blocking; also when it fails. */
-int stream_open(struct session *s, const wire_header *call, int fd,
+/*
+ * Takes over fd, which becomes non-blocking; also when it fails.  A terminal
+ * has one stream at a time: force ends an earlier one, else it is an error.
+ */
+int stream_open(struct session *s, const wire_header *call, int fd, bool force,
 		struct error *err);
 /* A STREAM or STREAM_HOLE packet came in. */
 void stream_input(struct session *s, const struct frame *f);
