@@ -22,3 +22,6 @@ EXTRA_DIST += tests/api/functions.py
 TEST_EXTENSIONS = .test .py
 PY_LOG_COMPILER = /usr/bin/python3
 AM_PY_LOG_FLAGS = -B
+# Run by scripts/check, which gets a kernel for the guests.
+dist_check_SCRIPTS += tests/api/guest.sh
+EXTRA_DIST += $(wildcard $(top_srcdir)/tests/api/guest/*)

@@ -1,0 +1,284 @@
+# tests/api/guest/functions.py -- a real daemon, and a real guest: a stock
+# Debian kernel on the emu engine.
+import os
+import pty
+import re
+import select
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+
+try:
+    import libvirt
+except ImportError:
+    print("skip: python3-libvirt is not installed")
+    sys.exit(77)
+
+libvirt.registerErrorHandler(lambda ctx, err: None, None)
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.abspath(HERE + "/../../..")
+BUILD = os.environ.get("BUILD", TOP + "/build")
+KERNEL_ROOT = os.environ.get("GUEST_ROOT", "")
+SECONDS = 240  # for anything that must happen; a busy host is slow
+
+if os.getuid() != 0 or not KERNEL_ROOT or not shutil.which("virsh"):
+    print("skip: needs root, virsh and GUEST_ROOT, an unpacked kernel package")
+    sys.exit(77)
+
+
+def until(what, fn):
+    """Waits for fn() to be true and returns its value."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        value = fn()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"did not happen: {what}")
+
+
+def fails(code, fn, *args):
+    """Expects a libvirt error with this code; returns its text."""
+    try:
+        fn(*args)
+    except libvirt.libvirtError as e:
+        assert e.get_error_code() == code, (e.get_error_code(), str(e))
+        return str(e)
+    raise AssertionError(f"{fn} did not fail")
+
+
+def run_events():
+    """libvirt's event loop on a thread; before any connection is opened."""
+    libvirt.virEventRegisterDefaultImpl()
+
+    def loop():
+        while True:
+            libvirt.virEventRunDefaultImpl()
+
+    threading.Thread(target=loop, daemon=True).start()
+
+
+# Streams that do not block need it, too.
+run_events()
+
+
+class Events:
+    """Lifecycle and reboot events by domain: (event, detail), "reboot"."""
+
+    def __init__(self, conn):
+        self.got = {}
+        self.seen = {}
+        self.cond = threading.Condition()
+        conn.domainEventRegisterAny(
+            None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self.lifecycle, None)
+        conn.domainEventRegisterAny(
+            None, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self.reboot, None)
+
+    def add(self, dom, what):
+        with self.cond:
+            self.got.setdefault(dom.name(), []).append(what)
+            self.cond.notify_all()
+
+    def lifecycle(self, conn, dom, event, detail, opaque):
+        self.add(dom, (event, detail))
+
+    def reboot(self, conn, dom, opaque):
+        self.add(dom, "reboot")
+
+    def expect(self, name, *want):
+        """The next events of this domain are these, in this order."""
+        start = self.seen.get(name, 0)
+        with self.cond:
+            self.cond.wait_for(
+                lambda: len(self.got.get(name, [])) >= start + len(want),
+                SECONDS)
+            got = self.got.get(name, [])[start:]
+        assert got[:len(want)] == list(want), (name, got, want)
+        self.seen[name] = start + len(want)
+
+
+class Daemon:
+    """What scripts/up starts, in a folder of its own."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="vireo-guest-")
+        os.chmod(self.dir, 0o755)
+        kernels = os.listdir(KERNEL_ROOT + "/boot")
+        self.kernel = KERNEL_ROOT + "/boot/" + next(
+            k for k in kernels if k.startswith("vmlinuz-"))
+        self.initrd = self.dir + "/initrd"
+        subprocess.run([TOP + "/tests/guest/mkinitrd", self.initrd,
+                        KERNEL_ROOT, HERE + "/init", "button", "evdev"],
+                       check=True)
+        self.up()
+
+    def up(self):
+        """Starts it, or starts it anew."""
+        p = subprocess.run([TOP + "/scripts/up", self.dir], check=True,
+                           stdout=subprocess.PIPE, text=True,
+                           env=dict(os.environ, BUILD=BUILD),
+                           timeout=SECONDS)
+        self.uri = p.stdout.split()[-1]
+
+    def open(self):
+        return libvirt.open(self.uri)
+
+    def open_readonly(self):
+        return libvirt.openReadOnly(self.uri + "-ro")
+
+    def pids(self):
+        """(priv, main)"""
+        with open(self.dir + "/run/vireod.lock") as f:
+            priv = int(f.read())
+        p = subprocess.run(["pgrep", "-P", str(priv), "vireod-main"],
+                           stdout=subprocess.PIPE, text=True)
+        return priv, int(p.stdout.split()[0])
+
+    def vmm_pid(self, dom):
+        with open(f"{self.dir}/run/vmm/{dom.UUIDString()}/pid") as f:
+            return int(f.read().split()[0])
+
+    def virsh(self, *args):
+        """A stock virsh that must succeed: its standard output."""
+        p = subprocess.run(["virsh", "-q", "-c", self.uri, *args],
+                           stdin=subprocess.DEVNULL, capture_output=True,
+                           text=True, timeout=SECONDS)
+        assert p.returncode == 0, (args, p.stdout, p.stderr)
+        return p.stdout
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        if kind:
+            for name in ("vireod.log", "console.log"):
+                if os.path.exists(f"{self.dir}/{name}"):
+                    print(f"---- {name}")
+                    with open(f"{self.dir}/{name}", errors="replace") as f:
+                        print("".join(f.readlines()[-25:]))
+        subprocess.run([TOP + "/scripts/down", self.dir], timeout=SECONDS)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def xml(self, name, devices="", more="", cmdline="", vcpus=1,
+            kind="qemu"):
+        return f"""<domain type='{kind}'>
+  <name>{name}</name>
+  <memory unit='MiB'>128</memory>
+  <vcpu>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64' machine='microvm'>hvm</type>
+    <kernel>{self.kernel}</kernel>
+    <initrd>{self.initrd}</initrd>
+    <cmdline>console=ttyS0 quiet {cmdline}</cmdline>
+  </os>
+  {more}
+  <devices>
+    <serial type='pty'>
+      <log file='{self.dir}/console.log'/><target port='0'/>
+    </serial>
+    {devices}
+  </devices>
+</domain>"""
+
+
+class Console:
+    """A shell of the guest's: send(), expect(), run().  Subclasses give
+    read_some(), which returns b'' when nothing came, and write()."""
+
+    def __init__(self):
+        self.text = ""
+
+    def expect(self, pattern):
+        """Waits for the pattern, and forgets the text up to its end."""
+        end = time.monotonic() + SECONDS
+        while True:
+            m = re.search(pattern, self.text)
+            if m:
+                self.text = self.text[m.end():]
+                return m
+            assert time.monotonic() < end, \
+                f"no {pattern!r} on the console: ...{self.text[-500:]!r}"
+            data = self.read_some()
+            self.text += data.decode(errors="replace")
+
+    def send(self, line):
+        self.write(line.encode() + b"\n")
+
+    def run(self, command):
+        """What a command of the guest's prints."""
+        # The echoed line has neither the word nor a number in it.
+        self.send(f'echo STA""RT; {command}; echo "=$?="')
+        self.expect(r"START\r*\n")
+        m = self.expect(r"(?s)^(.*?)=(\d+)=")
+        assert m.group(2) == "0", (command, m.group(0))
+        return m.group(1).replace("\r", "").strip()
+
+    def wait_prompt(self):
+        self.expect("guest# ")
+
+
+class StreamConsole(Console):
+    """virDomainOpenConsole, read by polling."""
+
+    def __init__(self, conn, dom, name=None):
+        super().__init__()
+        self.stream = conn.newStream(libvirt.VIR_STREAM_NONBLOCK)
+        dom.openConsole(name, self.stream,
+                        libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+
+    def read_some(self):
+        data = self.stream.recv(4096)
+        if data == -2:
+            time.sleep(0.05)
+            return b""
+        assert data, "the console was closed"
+        return data
+
+    def write(self, data):
+        while data:
+            n = self.stream.send(data)
+            if n == -2:
+                time.sleep(0.01)
+            else:
+                data = data[n:]
+
+    def close(self):
+        self.stream.abort()
+
+
+class PtyConsole(Console):
+    """A program on a terminal of its own, such as virsh console."""
+
+    def __init__(self, *argv):
+        super().__init__()
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvp(argv[0], argv)
+
+    def read_some(self):
+        if not select.select([self.fd], [], [], 0.1)[0]:
+            return b""
+        return os.read(self.fd, 4096)
+
+    def write(self, data):
+        os.write(self.fd, data)
+
+    def ended(self):
+        # A terminal that nobody reads may keep its program waiting.
+        try:
+            self.read_some()
+        except OSError:
+            pass
+        pid, self.status = os.waitpid(self.pid, os.WNOHANG)
+        return pid
+
+    def wait_end(self):
+        """Its exit status."""
+        until("the end of the program", self.ended)
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(self.status)
