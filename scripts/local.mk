@@ -10,10 +10,11 @@ dist_noinst_SCRIPTS += \
 EXTRA_DIST += %D%/functions.sh
 
 # clang-tidy and cppcheck, over one file or many: make lint LINT_FILES=...
+lint: export LINT_FLAGS = -std=gnu17 $(DEFS) -I. $(DEFAULT_INCLUDES) \
+	-I$(abs_builddir) $(AM_CPPFLAGS) $(XML_CFLAGS) $(LIBVIRT_CFLAGS) \
+	$(TIRPC_CFLAGS) $(JSON_CFLAGS) $(EDIT_CFLAGS) \
+	-DSOURCE_FROM_BUILD='"$(top_srcdir)"'
+lint: export LINT_JOBS ?= 1
 lint: $(BUILT_SOURCES)
-	LINT_FLAGS="-std=gnu17 $(DEFS) -I. $(DEFAULT_INCLUDES) \
-		-I$(abs_builddir) $(AM_CPPFLAGS) $(XML_CFLAGS) \
-		$(LIBVIRT_CFLAGS) $(TIRPC_CFLAGS) $(JSON_CFLAGS) \
-		$(EDIT_CFLAGS)" LINT_JOBS="$(LINT_JOBS)" \
-		$(top_srcdir)/scripts/lint $(LINT_FILES)
+	$(top_srcdir)/scripts/lint $(LINT_FILES)
 .PHONY: lint

@@ -89,7 +89,7 @@ static void note_vector(const ZydisDecodedOperand *o, bool vex, bool ymm,
 /* A general register that is no explicit operand. */
 static void note_hidden_gpr(const ZydisDecodedOperand *o, struct vec_op *op)
 {
-	int id = ZydisRegisterGetId(o->reg.value);
+	ZyanI8 id = ZydisRegisterGetId(o->reg.value);
 
 	if (id == X86_RAX) {
 		op->gpr = X86_RAX;
