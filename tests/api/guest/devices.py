@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# A guest's devices: what a stock kernel sees of them, and what the host gets.
+import hashlib
+import socket
+
+from functions import *
+
+# In a network of its own: its addresses are nobody's else.
+if "VIREO_TEST_NETNS" not in os.environ:
+    os.environ["VIREO_TEST_NETNS"] = "1"
+    os.execvp("unshare", ["unshare", "-n", sys.executable, "-B", __file__])
+
+V = libvirt
+MIB = 1024 * 1024
+
+
+def make_disk(path):
+    data = os.urandom(4 * MIB)
+    with open(path, "wb") as f:
+        f.write(data)
+    return hashlib.md5(data).hexdigest()
+
+
+def make_bridge(name):
+    """A bridge of this test's; the host end's address is 192.0.2.1."""
+    for args in (f"link add {name} type bridge",
+                 f"addr add 192.0.2.1/24 dev {name}",
+                 f"link set {name} up"):
+        subprocess.run(["ip", *args.split()], check=True)
+
+
+def definition(d, bridge):
+    return d.xml("g", f"""
+    <serial type='file'>
+      <source path='{d.dir}/serial1.log'/><target port='1'/>
+    </serial>
+    <channel type='unix'>
+      <source mode='bind' path='{d.dir}/run/channel'/>
+      <target type='virtio' name='org.example.port'/>
+    </channel>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='{d.dir}/disk'/><target dev='vda' bus='virtio'/>
+    </disk>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='{d.dir}/ro'/><target dev='vdb' bus='virtio'/>
+      <readonly/>
+    </disk>
+    <interface type='bridge'>
+      <mac address='52:54:00:12:34:56'/>
+      <source bridge='{bridge}'/><model type='virtio'/>
+    </interface>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <memballoon model='virtio'/>""")
+
+
+def disks(d, g, con, sums):
+    def read(dev):
+        return con.run(f"md5sum </dev/{dev}").split()[0]
+
+    assert read("vda") == sums[0] and read("vdb") == sums[1]
+    con.run("dd if=/dev/urandom of=/data bs=64k count=8 2>/dev/null")
+    con.run("dd if=/data of=/dev/vda bs=64k seek=16 conv=fsync 2>/dev/null")
+    with open(d.dir + "/disk", "rb") as f:
+        f.seek(1 * MIB)
+        wrote = hashlib.md5(f.read(MIB // 2)).hexdigest()
+    assert con.run("md5sum </data").split()[0] == wrote
+    con.run("! dd if=/data of=/dev/vdb bs=64k 2>/dev/null")
+    rd_req, rd_bytes, wr_req, wr_bytes, errs = g.blockStats("vda")
+    assert rd_req > 0 and rd_bytes >= 4 * MIB
+    assert wr_req > 0 and wr_bytes >= MIB // 2
+    assert g.blockStatsFlags("vda")["wr_bytes"] == wr_bytes
+
+
+def network(g, con):
+    con.run("ip link set eth0 up; ip addr add 192.0.2.2/24 dev eth0")
+    assert con.run("cat /sys/class/net/eth0/address") == "52:54:00:12:34:56"
+    con.run("ping -c 3 -W 20 192.0.2.1 >/dev/null")
+    tap = re.search(r"<target dev='([^']+)'/>\s*<model type='virtio'",
+                    g.XMLDesc()).group(1)
+    rx_bytes, rx_packets, _, _, tx_bytes, tx_packets, _, _ = \
+        g.interfaceStats(tap)
+    assert rx_packets >= 3 and tx_packets >= 3
+    return tap
+
+
+def lines(d, con):
+    con.run("echo to a file >/dev/ttyS1")
+    until("the file", lambda: "to a file" in open(d.dir +
+                                                 "/serial1.log").read())
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(SECONDS)
+        s.connect(d.dir + "/run/channel")
+        port = "/dev/vport*p*"
+        con.run(f"ls {port}")
+        con.run(f"exec 5<>$(ls {port} | head -n 1)")
+        con.run("echo from the guest >&5")
+        assert s.recv(100) == b"from the guest\n"
+        s.sendall(b"to the guest\n")
+        assert con.run("read -r line <&5; echo $line") == "to the guest"
+        con.run("exec 5>&-")
+    assert con.run("cat /sys/class/virtio-ports/*/name") == "org.example.port"
+
+
+def balloon(c, g, con):
+    def free():
+        return int(re.search(r"MemFree:\s+(\d+)",
+                             con.run("cat /proc/meminfo")).group(1))
+
+    before = free()
+    g.setMemoryFlags(96 * 1024, V.VIR_DOMAIN_AFFECT_LIVE)
+    until("the balloon's growth", lambda: g.info()[2] == 96 * 1024)
+    assert free() < before - 16 * 1024
+    assert g.memoryStats()["actual"] == 96 * 1024
+    g.setMemory(128 * 1024)
+    until("the balloon's end", lambda: g.info()[2] == 128 * 1024)
+    fails(V.VIR_ERR_INVALID_ARG, g.setMemory, 256 * 1024)
+
+
+def statistics(c, g, tap):
+    stats = c.domainListGetStats([g])[0][1]
+    assert stats["block.count"] == 2 and stats["block.0.name"] == "vda"
+    assert stats["block.0.wr.bytes"] > 0
+    assert stats["net.count"] == 1 and stats["net.0.name"] == tap
+    assert stats["cpu.time"] > 0 and stats["balloon.current"] == 128 * 1024
+    assert g.getCPUStats(True)[0]["cpu_time"] > 0
+
+
+bridge = "vtbr"
+with Daemon() as d:
+    sums = make_disk(d.dir + "/disk"), make_disk(d.dir + "/ro")
+    make_bridge(bridge)
+    try:
+        c = d.open()
+        g = c.createXML(definition(d, bridge))
+        con = StreamConsole(c, g)
+        con.wait_prompt()
+        disks(d, g, con, sums)
+        tap = network(g, con)
+        lines(d, con)
+        assert con.run("cat /sys/class/misc/hw_random/rng_current") == \
+            "virtio_rng.0"
+        con.run("dd if=/dev/hwrng of=/dev/null bs=64 count=1 2>/dev/null")
+        balloon(c, g, con)
+        statistics(c, g, tap)
+        con.send("poweroff -f")
+        until("the end", lambda: not c.listAllDomains())
+        assert not os.path.exists(f"/sys/class/net/{tap}")
+        assert "BusyBox" in open(d.dir + "/console.log").read()
+        with open(d.dir + "/ro", "rb") as f:
+            assert hashlib.md5(f.read()).hexdigest() == sums[1]
+    finally:
+        subprocess.run(["ip", "link", "del", bridge])
+print("a guest's devices: all right")
