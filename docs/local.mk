@@ -3,8 +3,6 @@ dist_man_MANS += docs/man/vireo.1
 dist_man_MANS += docs/man/vireo-vmm.8
 dist_man_MANS += docs/man/vireod.8
 EXTRA_DIST += \
-	docs/ARCHITECTURE.md \
-	docs/CAVEATS.md \
-	docs/HACKING.md \
+	$(wildcard $(top_srcdir)/docs/*.md) \
 	$(wildcard $(top_srcdir)/docs/decisions/*.md) \
 	$(NULL)
