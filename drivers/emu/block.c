@@ -4,14 +4,15 @@
  * Keyed by physical address and mode.  A block ends with a branch, at the end
  * of its page, or after BLOCK_INSNS_MAX instructions.  An instruction that
  * crosses into the next page makes a block of its own, which also remembers
- * the other page.  Memory is one arena; when it is full, all blocks go.
+ * the other page.  Memory is one arena; when it is full, or the vCPU has been
+ * idle for a while, all blocks go.
  */
 #include <errno.h>
 #include <sys/mman.h>
 
 #include "drivers/emu/decode.h"
 
-enum { HASH_BITS = 16, ARENA_SIZE = 64 << 20 };
+enum { HASH_BITS = 16, ARENA_SIZE = 16 << 20, ARENA_KEEP = 1 << 20 };
 
 static struct emu_block **bucket(struct block_cache *cache, uint64_t phys)
 {
@@ -38,6 +39,17 @@ void block_cache_flush(struct emu_cpu *cpu)
 	cache->used = 0;
 	cache->flushes++;
 	cpu->epoch++;
+}
+
+/* #syscalls:vmm madvise */
+void block_cache_trim(struct emu_cpu *cpu)
+{
+	struct block_cache *cache = cpu->cache;
+
+	if (cache->used <= ARENA_KEEP)
+		return;
+	block_cache_flush(cpu);
+	madvise(cache->arena, ARENA_SIZE, MADV_DONTNEED);
 }
 
 static void *map(size_t size)

@@ -178,6 +178,7 @@ struct emu_block *block_find(struct emu_cpu *cpu);
 int block_cache_init(struct emu_cpu *cpu);
 void block_cache_finish(struct emu_cpu *cpu);
 void block_cache_flush(struct emu_cpu *cpu);
+void block_cache_trim(struct emu_cpu *cpu); /* large: flush, give back */
 
 /* run.c */
 enum run_result emu_run(struct emu_cpu *cpu);

@@ -8,17 +8,30 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "drivers/emu/decode.h"
 #include "drivers/emu/lapic.h"
 
 /* #syscalls:vmm futex sched_yield */
+static long futex_wait(struct emu_cpu *cpu, const struct timespec *limit)
+{
+	return syscall(SYS_futex, &cpu->pending, FUTEX_WAIT_PRIVATE, 0, limit,
+		       NULL, 0);
+}
+
+/* A vCPU that is idle for longer than this gives its decoded code back. */
+static const struct timespec trim_after = { .tv_nsec = 400 * 1000000 };
+
 static void cpu_sleep(struct emu_cpu *cpu)
 {
 	atomic_store(&cpu->sleeping, true);
-	if (!atomic_load(&cpu->pending))
-		syscall(SYS_futex, &cpu->pending, FUTEX_WAIT_PRIVATE, 0, NULL,
-			NULL, 0);
+	if (!atomic_load(&cpu->pending) && futex_wait(cpu, &trim_after) < 0 &&
+	    errno == ETIMEDOUT) {
+		block_cache_trim(cpu);
+		if (!atomic_load(&cpu->pending))
+			futex_wait(cpu, NULL);
+	}
 	atomic_store(&cpu->sleeping, false);
 }
 
