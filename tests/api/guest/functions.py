@@ -221,6 +221,18 @@ class Console:
     def wait_prompt(self):
         self.expect("guest# ")
 
+    def wake(self):
+        """Asks for a prompt, again and again: what is typed before a client
+        has set its terminal up is lost."""
+        def asked():
+            self.send("")
+            time.sleep(0.5)
+            self.text += self.read_some().decode(errors="replace")
+            return "guest# " in self.text
+
+        until("a prompt", asked)
+        self.wait_prompt()
+
 
 class StreamConsole(Console):
     """virDomainOpenConsole, read by polling."""

@@ -115,8 +115,7 @@ def consoles(d, c, g):
     for client in (["virsh"], [BUILD + "/vireo"]):
         p = PtyConsole(*client, "-c", d.uri, "console", "g")
         p.expect("Escape character is")
-        p.send("")
-        p.wait_prompt()
+        p.wake()
         assert p.run("echo typed-$((40 + 2))") == "typed-42"
         p.write(b"\x1d")  # Ctrl-]
         assert p.wait_end() == 0
