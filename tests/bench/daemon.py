@@ -136,6 +136,9 @@ def bench_daemon(kind, a, dir, out):
         conn.getCapabilities()
         out.setdefault('cold start to first reply, ms', []).append((time.monotonic() - t) * 1e3)
         xml = XML % (('qemu', 'microvm', kernel, '') if kind == 'vireo' else ('qemu', 'q35', kernel, ''))
+        for old in conn.listAllDomains():  # of a run that was cut off
+            if old.name() == 'vireo-bench' and not old.isActive():
+                old.undefine()
         dom = conn.defineXML(xml)
         try:
             for _ in range(a.inner):
