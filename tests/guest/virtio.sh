@@ -70,6 +70,11 @@ expect done yes
 expect disk-read "$disk_sum"
 expect disk-wrote "$(dd if="$dir/disk" bs=64k skip=8 count=16 2>/dev/null | sum)"
 expect disk-size 8192
+# What was discarded reads as zeroes and takes no room on the host any more.
+expect disk-hole "$(head -c 1048576 /dev/zero | sum)"
+[ "$(tail -c 1048576 "$dir/disk" | sum)" = "$(said disk-hole)" ] ||
+	fail "the discarded range is not zero on the host"
+[ "$(stat -c %b "$dir/disk")" -lt 8192 ] || fail "discard freed nothing"
 expect disk-ro 1
 [ "$(sum <"$dir/ro")" = "$ro_sum" ] || fail "the read-only disk changed"
 expect rng-name virtio_rng.0
