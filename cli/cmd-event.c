@@ -37,7 +37,6 @@ struct watch {
 	pthread_mutex_t lock;
 	pthread_cond_t seen;
 	unsigned int n;
-	struct ctl *ctl;
 	bool timestamp;
 };
 
@@ -103,7 +102,6 @@ static int watch_domain(struct ctl *ctl, const struct args *args,
 {
 	struct watch w = { .lock = PTHREAD_MUTEX_INITIALIZER,
 			   .seen = PTHREAD_COND_INITIALIZER,
-			   .ctl = ctl,
 			   .timestamp = args_has(args, "timestamp") };
 	int id = virConnectDomainEventRegisterAny(
 		ctl->conn, dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
