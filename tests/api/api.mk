@@ -18,7 +18,7 @@ api_tests = \
 	$(NULL)
 TESTS += $(api_tests)
 dist_check_SCRIPTS += $(api_tests)
-EXTRA_DIST += tests/api/functions.py
+EXTRA_DIST += tests/api/functions.py tests/api/shared.py
 TEST_EXTENSIONS = .test .py
 PY_LOG_COMPILER = /usr/bin/python3
 AM_PY_LOG_FLAGS = -B

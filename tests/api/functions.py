@@ -1,4 +1,4 @@
-# tests/api/functions.py -- a daemon for a test, and what tests share.
+# tests/api/functions.py -- a daemon with the in-memory driver for a test.
 import os
 import shutil
 import subprocess
@@ -7,13 +7,7 @@ import tempfile
 import threading
 import time
 
-try:
-    import libvirt
-except ImportError:
-    print("skip: python3-libvirt is not installed")
-    sys.exit(77)
-
-libvirt.registerErrorHandler(lambda ctx, err: None, None)
+from shared import *
 
 
 class Daemon:
@@ -64,27 +58,6 @@ def behaviour(**what):
     words = " ".join(f"{k.replace('_', '-')}='{v}'" for k, v in what.items())
     return ("<metadata><t:behaviour xmlns:t='urn:vireo:test-behaviour' "
             f"{words}/></metadata>")
-
-
-def fails(code, fn, *args):
-    """Expects a libvirt error with this code; returns its text."""
-    try:
-        fn(*args)
-    except libvirt.libvirtError as e:
-        assert e.get_error_code() == code, (e.get_error_code(), str(e))
-        return str(e)
-    raise AssertionError(f"{fn} did not fail")
-
-
-def run_events():
-    """libvirt's event loop on a thread; before any connection is opened."""
-    libvirt.virEventRegisterDefaultImpl()
-
-    def loop():
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=loop, daemon=True).start()
 
 
 class Events:

@@ -12,15 +12,10 @@ import threading
 import time
 import uuid
 
-try:
-    import libvirt
-except ImportError:
-    print("skip: python3-libvirt is not installed")
-    sys.exit(77)
-
-libvirt.registerErrorHandler(lambda ctx, err: None, None)
-
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.dirname(HERE))
+from shared import *
+
 TOP = os.path.abspath(HERE + "/../../..")
 BUILD = os.environ.get("BUILD", TOP + "/build")
 KERNEL_ROOT = os.environ.get("GUEST_ROOT", "")
@@ -40,27 +35,6 @@ def until(what, fn):
             return value
         time.sleep(0.05)
     raise AssertionError(f"did not happen: {what}")
-
-
-def fails(code, fn, *args):
-    """Expects a libvirt error with this code; returns its text."""
-    try:
-        fn(*args)
-    except libvirt.libvirtError as e:
-        assert e.get_error_code() == code, (e.get_error_code(), str(e))
-        return str(e)
-    raise AssertionError(f"{fn} did not fail")
-
-
-def run_events():
-    """libvirt's event loop on a thread; before any connection is opened."""
-    libvirt.virEventRegisterDefaultImpl()
-
-    def loop():
-        while True:
-            libvirt.virEventRunDefaultImpl()
-
-    threading.Thread(target=loop, daemon=True).start()
 
 
 # Streams that do not block need it, too.
