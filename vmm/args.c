@@ -19,8 +19,8 @@
 enum option_id {
 	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
-	OPT_CONSOLE, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TIMEOUT, OPT_NO_REBOOT,
-	OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_HELP,
+	OPT_CONSOLE, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE, OPT_TIMEOUT,
+	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_HELP,
 };
 
 static const struct option options[] = {
@@ -39,6 +39,7 @@ static const struct option options[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
 	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
+	{ "test-device", no_argument, NULL, OPT_TEST_DEVICE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -55,7 +56,8 @@ static const char usage[] =
 "Runs one machine.  The second form is how the daemon starts it.\n"
 "\n"
 "  --engine NAME    kvm, emu or emu:interp (default: kvm if /dev/kvm opens)\n"
-"  --kernel FILE    bzImage or ELF kernel with a PVH entry point\n"
+"  --kernel FILE    bzImage, or ELF kernel with a PVH entry point or a\n"
+"                   multiboot header\n"
 "  --initrd FILE\n"
 "  --append TEXT    kernel command line\n"
 "  --memory MIB     default 256\n"
@@ -68,6 +70,7 @@ static const char usage[] =
 "  --tap NAME       network card on an existing tap; repeatable\n"
 "  --rng --balloon --pvpanic            further devices\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
+"  --test-device    --debug-exit and the registers kvm-unit-tests uses\n"
 "  --timeout SECONDS\n"
 "  --no-reboot      a guest's reboot ends the run\n"
 "  --verbose        tell when the guest's first instruction ran\n"
@@ -328,6 +331,10 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 		return 0;
 	case OPT_DEBUG_EXIT:
 		spec->debug_exit = true;
+		return 0;
+	case OPT_TEST_DEVICE:
+		spec->debug_exit = true;
+		spec->test_device = true;
 		return 0;
 	case OPT_TIMEOUT:
 		return set_uint(&opt->timeout, "timeout", optarg, 1000000,

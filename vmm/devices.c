@@ -10,6 +10,7 @@
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/serial.h"
+#include "vmm/dev/testdev.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
 
@@ -66,5 +67,7 @@ int machine_add_devices(struct machine *m, struct error *err)
 		pvpanic_create(m);
 	if (m->spec->debug_exit)
 		debugexit_create(m);
+	if (m->spec->test_device)
+		testdev_create(m);
 	return 0;
 }

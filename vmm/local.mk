@@ -10,6 +10,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/dsdt.c \
 	%D%/boot/elf.c \
 	%D%/boot/image.c \
+	%D%/boot/load.c \
+	%D%/boot/multiboot.c \
 	%D%/boot/pvh.c \
 	%D%/boot/unpack.c \
 	%D%/bus.c \
@@ -39,6 +41,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/rtc.h \
 	%D%/dev/serial.c \
 	%D%/dev/serial.h \
+	%D%/dev/testdev.c \
+	%D%/dev/testdev.h \
 	%D%/devices.c \
 	%D%/engine.h \
 	%D%/loop.c \

@@ -149,6 +149,7 @@ static const struct field top[] = {
 	{ FIELD(vmm_spec, balloon_target, U64, false, INT64_MAX) },
 	BOOL(vmm_spec, pvpanic),
 	BOOL(vmm_spec, debug_exit),
+	BOOL(vmm_spec, test_device),
 };
 SHAPE(vmm_spec, top);
 

@@ -100,7 +100,8 @@ struct vmm_spec {
 	bool balloon;
 	uint64_t balloon_target; /* bytes the guest keeps; 0: all */
 	bool pvpanic;
-	bool debug_exit; /* the test device at port 0xf4 */
+	bool debug_exit;  /* the exit register at port 0xf4 */
+	bool test_device; /* kvm-unit-tests' registers */
 };
 
 void vmm_spec_init(struct vmm_spec *spec);   /* every fd -1 */

@@ -114,6 +114,17 @@ static inline bool emu_protected(const struct emu_cpu *cpu)
 	return cpu->cr0 & CR0_PE;
 }
 
+/*
+ * State that is the interpreter's alone, one instruction at a time: single
+ * stepping, enabled breakpoints, virtual-8086 mode.  A translator asks after
+ * whatever may have changed RFLAGS or DR7, and runs none of its code while
+ * this is true.
+ */
+static inline bool emu_needs_interp(const struct emu_cpu *cpu)
+{
+	return cpu->rflags & (FLAG_TF | FLAG_VM) || cpu->dr[7] & 0xff;
+}
+
 /* The stack. */
 static inline uint64_t emu_stack_lin(struct emu_cpu *cpu, uint64_t sp,
 				     unsigned int size, enum emu_access access)

@@ -42,11 +42,15 @@ enum {
 	MSR_GS_BASE,
 	MSR_KERNEL_GS_BASE,
 	MSR_TSC_AUX,
+	MSR_K7_PERF = 0xc0010000, /* counters that no CPUID bit announces */
+	MSR_K7_PERF_END = 0xc0010007,
 	MSR_SYSCFG = 0xc0010010,
 	MSR_HWCR = 0xc0010015,
 	MSR_PATCH_LEVEL = 0x8b,
 	MSR_NB_CFG = 0xc001001f,
 	MSR_INT_PENDING = 0xc0010055,
+	MSR_F15H_PERF = 0xc0010200,
+	MSR_F15H_PERF_END = 0xc001020b,
 	MSR_LS_CFG = 0xc0011020,
 	MSR_BU_CFG2 = 0xc001102a,
 	MSR_DE_CFG = 0xc0011029,
@@ -132,6 +136,8 @@ static bool msr_ignored(uint32_t index)
 	case MSR_LS_CFG:
 	case MSR_BU_CFG2:
 	case MSR_DE_CFG:
+	case MSR_K7_PERF ... MSR_K7_PERF_END:
+	case MSR_F15H_PERF ... MSR_F15H_PERF_END:
 		return true;
 	default:
 		return false;

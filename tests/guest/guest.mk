@@ -10,6 +10,6 @@ tests_guest_runner_LDADD = \
 	vmm/libspec.la \
 	base/libbase.la \
 	$(NULL)
-dist_check_SCRIPTS += tests/guest/all.sh
-TESTS += tests/guest/all.sh
+dist_check_SCRIPTS += tests/guest/all.sh tests/guest/kvm-unit-tests.sh
+TESTS += tests/guest/all.sh tests/guest/kvm-unit-tests.sh
 EXTRA_DIST += $(wildcard $(top_srcdir)/tests/guest/*.S) tests/guest/test.inc

@@ -23,7 +23,7 @@ struct segment {
 struct elf {
 	bool is64;
 	unsigned int phnum;
-	uint64_t phoff;
+	uint64_t phoff, entry;
 };
 
 static int elf_header(const struct image *image, struct elf *ret_elf)
@@ -40,11 +40,13 @@ static int elf_header(const struct image *image, struct elf *ret_elf)
 		return -EINVAL;
 	if (h.ident[EI_CLASS] == ELFCLASS64 && h.e64.e_machine == EM_X86_64 &&
 	    h.e64.e_phentsize == sizeof(Elf64_Phdr))
-		*ret_elf = (struct elf){ true, h.e64.e_phnum, h.e64.e_phoff };
+		*ret_elf = (struct elf){ true, h.e64.e_phnum, h.e64.e_phoff,
+					 h.e64.e_entry };
 	else if (h.ident[EI_CLASS] == ELFCLASS32 &&
 		 h.e32.e_machine == EM_386 &&
 		 h.e32.e_phentsize == sizeof(Elf32_Phdr))
-		*ret_elf = (struct elf){ false, h.e32.e_phnum, h.e32.e_phoff };
+		*ret_elf = (struct elf){ false, h.e32.e_phnum, h.e32.e_phoff,
+					 h.e32.e_entry };
 	else
 		return -EINVAL;
 	return ret_elf->phnum && ret_elf->phnum <= PHDRS_MAX ? 0 : -EINVAL;
@@ -160,10 +162,7 @@ int elf_load(const struct image *image, struct ram *ram,
 			return error_set(err, r,
 					 "the kernel's ELF file is damaged");
 	}
-	if (!info.pvh_entry)
-		return error_set(err, -ENOEXEC,
-				 "the kernel has no PVH entry point "
-				 "(Linux: CONFIG_PVH)");
+	info.entry = elf.entry;
 	*ret_info = info;
 	return 0;
 }
