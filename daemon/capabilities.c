@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "daemon/domain.h"
+#include "daemon/guestcpu.h"
 #include "daemon/hostcaps.h"
 #include "model/domcaps.h"
 #include "model/names.h"
@@ -139,10 +140,88 @@ static const char *machine_named(const struct loaded_driver *l,
 	return NULL;
 }
 
+/* ---- its CPU ---- */
+
+static const char **features_with(const struct dom_cpu *cpu,
+				  enum dom_cpu_policy policy)
+{
+	const char **names = xcalloc(cpu->n_features + 1, sizeof(*names));
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < cpu->n_features; i++) {
+		if (cpu->features[i].policy == policy)
+			names[n++] = cpu->features[i].name;
+	}
+	return names;
+}
+
+static const char **feature_names(const struct cpu_set *set)
+{
+	unsigned int n = 0;
+	const char **names = xcalloc(cpu_set_count(set) + 1, sizeof(*names));
+
+	for (unsigned int i = 0; i < 32 * CPU_WORDS; i++) {
+		if (cpu_set_test(set, i))
+			names[n++] = cpu_feature_name(i);
+	}
+	return names;
+}
+
+static struct domcaps_model *list_models(const struct cpu_set *have,
+					 unsigned int *ret_n)
+{
+	struct domcaps_model *list = NULL;
+	unsigned int n = 0;
+
+	for (const struct cpu_model *m; (m = cpu_model_at(n)); n++) {
+		struct cpu_set lacks = cpu_model_lacks(m, have);
+
+		list = xrealloc(list, n + 1, sizeof(*list));
+		list[n] = (struct domcaps_model){
+			.name = m->name,
+			.vendor = cpu_vendor_name(m->vendor),
+			.blockers = feature_names(&lacks),
+		};
+	}
+	*ret_n = n;
+	return list;
+}
+
+static void free_models(struct domcaps_model *list, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		free((void *)list[i].blockers);
+	free(list);
+}
+
+static char *format_with_cpu(const struct loaded_driver *l,
+			     struct domcaps *caps)
+{
+	struct x86_cpuid *host = (struct x86_cpuid *)&l->caps.cpuid;
+	struct domcaps_model *models;
+	struct cpu_set have;
+	struct dom_cpu cpu;
+	char *xml;
+
+	cpu_set_read(&have, host);
+	models = list_models(&have, &caps->n_cpu_models);
+	guestcpu_host_model(host, &cpu);
+	caps->cpu_models = models;
+	caps->host_model = cpu.model;
+	caps->host_vendor = cpu.vendor;
+	caps->host_features = features_with(&cpu, CPU_POLICY_REQUIRE);
+	caps->host_disabled = features_with(&cpu, CPU_POLICY_DISABLE);
+	xml = domcaps_format(caps);
+	free((void *)caps->host_features);
+	free((void *)caps->host_disabled);
+	cpu_def_finish(&cpu);
+	free_models(models, caps->n_cpu_models);
+	return xml;
+}
+
 static char *format(const struct loaded_driver *l, enum dom_virt virt,
 		    const char *machine)
 {
-	const char *const *models = l->caps.cpu_models;
 	struct domcaps caps = { 0 };
 
 	domcaps_defaults(&caps);
@@ -153,17 +232,16 @@ static char *format(const struct loaded_driver *l, enum dom_virt virt,
 	caps.max_vcpus = l->caps.max_vcpus;
 	caps.host_passthrough = true;
 	caps.maximum = true;
-	caps.cpu_models = models && models[0] ? models : NULL;
-	return domcaps_format(&caps);
+	return l->caps.cpuid.n ? format_with_cpu(l, &caps) :
+				 domcaps_format(&caps);
 }
 
-char *domain_capabilities_xml(const char *emulator, const char *arch,
-			      const char *machine, const char *virttype,
-			      struct error *err)
+const struct loaded_driver *domain_capabilities_driver(
+	const char *emulator, const char *arch, const char *machine,
+	const char *virttype, enum dom_virt *ret_virt,
+	const char **ret_machine, struct error *err)
 {
 	const struct loaded_driver *l;
-	const char *name;
-	enum dom_virt virt;
 
 	if (arch && strcmp(arch, "x86_64") != 0) {
 		error_virt(err, VIR_ERR_INVALID_ARG,
@@ -172,15 +250,27 @@ char *domain_capabilities_xml(const char *emulator, const char *arch,
 			   arch);
 		return NULL;
 	}
-	l = virttype ? named_driver(virttype, emulator, &virt, err) :
-		       default_driver(&virt, err);
+	l = virttype ? named_driver(virttype, emulator, ret_virt, err) :
+		       default_driver(ret_virt, err);
 	if (!l)
 		return NULL;
-	name = machine_named(l, machine);
-	if (name)
-		return format(l, virt, name);
+	*ret_machine = machine_named(l, machine);
+	if (*ret_machine)
+		return l;
 	error_virt(err, VIR_ERR_INVALID_ARG,
 		   "the machine '%s' is not supported by emulator '%s'",
 		   machine ? machine : "", emulator_named(emulator));
 	return NULL;
+}
+
+char *domain_capabilities_xml(const char *emulator, const char *arch,
+			      const char *machine, const char *virttype,
+			      struct error *err)
+{
+	const char *name;
+	enum dom_virt virt;
+	const struct loaded_driver *l = domain_capabilities_driver(
+		emulator, arch, machine, virttype, &virt, &name, err);
+
+	return l ? format(l, virt, name) : NULL;
 }

@@ -156,6 +156,14 @@ const struct loaded_driver *driver_for(enum dom_virt virt, struct error *err);
 
 /* model/ text for clients; caller frees; NULL with err. */
 char *capabilities_xml(struct error *err);
+/*
+ * The driver that such a guest gets, NULL with err; ret_machine: the machine's
+ * own name.  Any argument may be NULL: the default.
+ */
+const struct loaded_driver *domain_capabilities_driver(
+	const char *emulator, const char *arch, const char *machine,
+	const char *virttype, enum dom_virt *ret_virt,
+	const char **ret_machine, struct error *err);
 char *domain_capabilities_xml(const char *emulator, const char *arch,
 			      const char *machine, const char *virttype,
 			      struct error *err);

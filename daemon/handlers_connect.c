@@ -205,11 +205,6 @@ int handle_connect_get_capabilities(struct call *call, wire_str *reply,
 	return *reply ? 0 : -EINVAL;
 }
 
-static const char *opt(const wire_optstr s)
-{
-	return s ? *s : NULL;
-}
-
 int handle_connect_get_domain_capabilities(struct call *call,
 					   const wire_domcaps_args *args,
 					   wire_str *reply, struct error *err)
@@ -255,52 +250,5 @@ int handle_connect_get_max_vcpus(struct call *call, const wire_optstr *args,
 	if (!drv)
 		return -EINVAL;
 	*reply = drv->caps.max_vcpus;
-	return 0;
-}
-
-/* The models of every driver that can run guests here, each once. */
-static bool models_have(const wire_cpu_models *m, const char *name)
-{
-	for (unsigned int i = 0; i < m->models.models_len; i++)
-		if (!strcmp(m->models.models_val[i], name))
-			return true;
-	return false;
-}
-
-static void models_add(wire_cpu_models *m, const char *const *names)
-{
-	for (; names && *names; names++) {
-		unsigned int n = m->models.models_len;
-
-		if (models_have(m, *names) || n == WIRE_CPU_MODELS_MAX)
-			continue;
-		m->models.models_val =
-			xrealloc(m->models.models_val, n + 1, sizeof(char *));
-		m->models.models_val[n] = xstrdup(*names);
-		m->models.models_len++;
-	}
-}
-
-int handle_connect_get_cpu_model_names(struct call *call,
-				       const wire_cpu_models_args *args,
-				       wire_cpu_models *reply,
-				       struct error *err)
-{
-	int r = call_flags(call, args->flags, 0, err);
-
-	if (r < 0)
-		return r;
-	if (strcmp(args->arch, "x86_64") != 0)
-		return error_virt(err, VIR_ERR_INVALID_ARG,
-				  "cannot find architecture %s", args->arch);
-	for (const struct loaded_driver *const *d = drivers_loaded(); d && *d;
-	     d++)
-		if ((*d)->caps.usable)
-			models_add(reply, (*d)->caps.cpu_models);
-	reply->ret = reply->models.models_len;
-	if (!args->need_results) {
-		body_free((xdrproc_t)xdr_wire_cpu_models, reply);
-		reply->models.models_len = 0;
-	}
 	return 0;
 }

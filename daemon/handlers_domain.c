@@ -322,11 +322,6 @@ int handle_domain_set_memory_flags(struct call *call,
 	return set_memory(call, &args->dom, args->value, args->flags, err);
 }
 
-static const char *opt(const wire_optstr s)
-{
-	return s ? *s : NULL;
-}
-
 int handle_domain_set_metadata(struct call *call,
 			       const wire_set_metadata_args *args,
 			       struct error *err)

@@ -1,18 +1,17 @@
 /*
  * daemon/hostcaps.c -- the host as capabilities describe it.
  *
- * The processor's features come from CPUID (SDM vol. 2A, "CPUID"; AMD APM
- * vol. 3, appendix E), the rest from sysfs (Linux,
+ * The processor comes from CPUID, the rest from sysfs (Linux,
  * Documentation/ABI/stable/sysfs-devices-{node,system-cpu}).
  */
 #include "daemon/hostcaps.h"
 
-#include <cpuid.h>
 #include <dirent.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "base/util.h"
+#include "cpu/models.h"
 #include "model/capabilities.h"
 
 #define CPU_DIR "/sys/devices/system/cpu"
@@ -63,93 +62,37 @@ static void each_number(const char *list,
 	}
 }
 
-/* ---- features ---- */
+/* ---- the processor ---- */
 
-enum reg { EAX, EBX, ECX, EDX };
-
-static const struct {
-	uint32_t leaf, subleaf;
-	enum reg reg;
-	unsigned int bit;
-	const char *name; /* as libvirt's CPU map spells it */
-} feature_bits[] = {
-	{ 1, 0, EDX, 0, "fpu" },	{ 1, 0, EDX, 4, "tsc" },
-	{ 1, 0, EDX, 5, "msr" },	{ 1, 0, EDX, 6, "pae" },
-	{ 1, 0, EDX, 8, "cx8" },	{ 1, 0, EDX, 9, "apic" },
-	{ 1, 0, EDX, 11, "sep" },	{ 1, 0, EDX, 12, "mtrr" },
-	{ 1, 0, EDX, 13, "pge" },	{ 1, 0, EDX, 15, "cmov" },
-	{ 1, 0, EDX, 16, "pat" },	{ 1, 0, EDX, 19, "clflush" },
-	{ 1, 0, EDX, 23, "mmx" },	{ 1, 0, EDX, 24, "fxsr" },
-	{ 1, 0, EDX, 25, "sse" },	{ 1, 0, EDX, 26, "sse2" },
-	{ 1, 0, EDX, 28, "ht" },	{ 1, 0, ECX, 0, "pni" },
-	{ 1, 0, ECX, 1, "pclmuldq" },	{ 1, 0, ECX, 3, "monitor" },
-	{ 1, 0, ECX, 5, "vmx" },	{ 1, 0, ECX, 9, "ssse3" },
-	{ 1, 0, ECX, 12, "fma" },	{ 1, 0, ECX, 13, "cx16" },
-	{ 1, 0, ECX, 17, "pcid" },	{ 1, 0, ECX, 19, "sse4.1" },
-	{ 1, 0, ECX, 20, "sse4.2" },	{ 1, 0, ECX, 21, "x2apic" },
-	{ 1, 0, ECX, 22, "movbe" },	{ 1, 0, ECX, 23, "popcnt" },
-	{ 1, 0, ECX, 24, "tsc-deadline" }, { 1, 0, ECX, 25, "aes" },
-	{ 1, 0, ECX, 26, "xsave" },	{ 1, 0, ECX, 28, "avx" },
-	{ 1, 0, ECX, 29, "f16c" },	{ 1, 0, ECX, 30, "rdrand" },
-	{ 1, 0, ECX, 31, "hypervisor" }, { 7, 0, EBX, 0, "fsgsbase" },
-	{ 7, 0, EBX, 1, "tsc_adjust" }, { 7, 0, EBX, 3, "bmi1" },
-	{ 7, 0, EBX, 5, "avx2" },	{ 7, 0, EBX, 7, "smep" },
-	{ 7, 0, EBX, 8, "bmi2" },	{ 7, 0, EBX, 9, "erms" },
-	{ 7, 0, EBX, 10, "invpcid" },	{ 7, 0, EBX, 16, "avx512f" },
-	{ 7, 0, EBX, 17, "avx512dq" },	{ 7, 0, EBX, 18, "rdseed" },
-	{ 7, 0, EBX, 19, "adx" },	{ 7, 0, EBX, 20, "smap" },
-	{ 7, 0, EBX, 23, "clflushopt" }, { 7, 0, EBX, 24, "clwb" },
-	{ 7, 0, EBX, 28, "avx512cd" },	{ 7, 0, EBX, 29, "sha-ni" },
-	{ 7, 0, EBX, 30, "avx512bw" },	{ 7, 0, EBX, 31, "avx512vl" },
-	{ 7, 0, ECX, 2, "umip" },	{ 7, 0, ECX, 3, "pku" },
-	{ 7, 0, ECX, 8, "gfni" },	{ 7, 0, ECX, 9, "vaes" },
-	{ 7, 0, ECX, 10, "vpclmulqdq" }, { 7, 0, ECX, 16, "la57" },
-	{ 7, 0, ECX, 22, "rdpid" },	{ 7, 0, EDX, 26, "spec-ctrl" },
-	{ 7, 0, EDX, 27, "stibp" },	{ 7, 0, EDX, 31, "ssbd" },
-	{ 13, 1, EAX, 0, "xsaveopt" },	{ 13, 1, EAX, 1, "xsavec" },
-	{ 13, 1, EAX, 2, "xgetbv1" },	{ 13, 1, EAX, 3, "xsaves" },
-	{ 0x80000001, 0, ECX, 0, "lahf_lm" },
-	{ 0x80000001, 0, ECX, 2, "svm" },
-	{ 0x80000001, 0, ECX, 5, "abm" },
-	{ 0x80000001, 0, ECX, 6, "sse4a" },
-	{ 0x80000001, 0, ECX, 8, "3dnowprefetch" },
-	{ 0x80000001, 0, EDX, 11, "syscall" },
-	{ 0x80000001, 0, EDX, 20, "nx" },
-	{ 0x80000001, 0, EDX, 26, "pdpe1gb" },
-	{ 0x80000001, 0, EDX, 27, "rdtscp" },
-	{ 0x80000001, 0, EDX, 29, "lm" },
-	{ 0x80000007, 0, EDX, 8, "invtsc" },
-};
-
-static const char *const *read_features(void)
+/*
+ * A model and what the host has beyond it.  libvirt's form has no way to say
+ * that something of the model is missing.
+ */
+static void read_cpu(struct caps_host *host)
 {
-	const char **names =
-		xcalloc(ARRAY_SIZE(feature_bits) + 1, sizeof(*names));
-	unsigned int n = 0, r[4];
+	struct x86_cpuid cpuid;
+	struct x86_signature signature;
+	const struct cpu_model *model;
+	struct cpu_set have, named;
+	const char **names;
+	unsigned int n = 0;
+	char vendor[13];
 
-	for (size_t i = 0; i < ARRAY_SIZE(feature_bits); i++)
-		if (__get_cpuid_count(feature_bits[i].leaf,
-				      feature_bits[i].subleaf, &r[EAX],
-				      &r[EBX], &r[ECX], &r[EDX]) &&
-		    (r[feature_bits[i].reg] & BIT(feature_bits[i].bit)))
-			names[n++] = feature_bits[i].name;
-	return names;
-}
-
-/* libvirt's names of the two that have one. */
-static const char *read_vendor(void)
-{
-	unsigned int r[4];
-	char id[13] = "";
-
-	if (!__get_cpuid(0, &r[EAX], &r[EBX], &r[ECX], &r[EDX]))
-		return NULL;
-	memcpy(id, &r[EBX], 4);
-	memcpy(id + 4, &r[EDX], 4);
-	memcpy(id + 8, &r[ECX], 4);
-	if (str_eq(id, "GenuineIntel"))
-		return "Intel";
-	return str_eq(id, "AuthenticAMD") ? "AMD" : NULL;
+	x86_cpuid_native(&cpuid);
+	x86_cpuid_vendor(&cpuid, vendor);
+	signature = x86_signature_of(&cpuid);
+	cpu_set_read(&have, &cpuid);
+	model = cpu_model_nearest(&have, vendor, &signature, true);
+	named = cpu_model_features(model);
+	have = cpu_set_minus(&have, &named);
+	names = xcalloc(cpu_set_count(&have) + 1, sizeof(*names));
+	for (unsigned int i = 0; i < 32 * CPU_WORDS; i++) {
+		if (cpu_set_test(&have, i))
+			names[n++] = cpu_feature_name(i);
+	}
+	host->model = model->name;
+	host->vendor = cpu_vendor_name(vendor);
+	host->features = names;
 }
 
 /* ---- cells ---- */
@@ -289,8 +232,7 @@ static void gather(void)
 	static const unsigned int page_sizes[] = { 4, 2048 };
 
 	the_host.arch = "x86_64";
-	the_host.vendor = read_vendor();
-	the_host.features = read_features();
+	read_cpu(&the_host);
 	the_host.page_sizes = page_sizes;
 	the_host.n_page_sizes = ARRAY_SIZE(page_sizes);
 	the_host.iommu = access("/sys/kernel/iommu_groups/0", F_OK) == 0;

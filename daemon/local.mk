@@ -52,6 +52,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/domain.h \
 	%D%/drivers.c \
 	%D%/guest.c \
+	%D%/guestcpu.c \
+	%D%/guestcpu.h \
 	%D%/hostcaps.c \
 	%D%/hostcaps.h \
 	%D%/index.c \
@@ -69,6 +71,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 %C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS)
 %C%_libdaemon_core_la_LIBADD = \
 	model/libmodel.la \
+	cpu/libcpu.la \
 	base/libbase.la \
 	$(SQLITE_LIBS) \
 	$(XML_LIBS) \

@@ -37,6 +37,12 @@ void params_free(struct params *p);
 void reply_params(struct params *p, int nparams, u_int *ret_len,
 		  wire_param **ret_val, int *ret_nparams);
 
+/* An argument that need not be there. */
+static inline const char *opt(const wire_optstr s)
+{
+	return s ? *s : NULL;
+}
+
 /* The text of a lookup that found nothing: by uuid. */
 int error_no_uuid(struct error *err, int code, const char *what,
 		  const wire_uuid *uuid);

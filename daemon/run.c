@@ -6,6 +6,7 @@
  * leaves the store after the driver has ended it.  So whenever the daemon is
  * killed, every VMM that may exist has a row.
  */
+#include "daemon/guestcpu.h"
 #include "daemon/registry.h"
 
 #include <errno.h>
@@ -143,12 +144,19 @@ void run_stop_quietly(struct dom_obj *obj)
 /* ---- the beginning ---- */
 
 /* The XML's way completes a run's definition: aliases, for one. */
-static int make_live(const struct domain_def *def, struct domain_def **ret_live,
-		     struct error *err)
+static int make_live(const struct domain_def *def, const struct host_caps *caps,
+		     struct domain_def **ret_live, struct error *err)
 {
 	_cleanup_free_ char *xml = domain_def_format(def, DOMAIN_FORMAT_SECURE);
+	struct domain_def *live = NULL;
+	int r = domain_def_parse(xml, DOMAIN_PARSE_LIVE, &live, err);
 
-	return domain_def_parse(xml, DOMAIN_PARSE_LIVE, ret_live, err);
+	if (r == 0)
+		r = guestcpu_resolve(&live->cpu, caps, err);
+	if (r == 0)
+		*ret_live = steal_ptr(&live);
+	domain_def_free(live);
+	return r;
 }
 
 static void begin_run(struct dom_obj *obj, const struct driver *driver,
@@ -211,14 +219,14 @@ int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
 	int reason = paused ? (int)VIR_DOMAIN_PAUSED_USER :
 			      (int)VIR_DOMAIN_RUNNING_BOOTED;
 	const struct loaded_driver *l = driver_for(def->virt, err);
-	struct domain_def *live;
+	struct domain_def *live = NULL;
 	int r;
 
 	if (!l)
 		return -EOPNOTSUPP;
 	r = l->driver->check ? l->driver->check(def, err) : 0;
 	if (r == 0)
-		r = make_live(def, &live, err);
+		r = make_live(def, &l->caps, &live, err);
 	if (r < 0)
 		return r;
 	begin_run(obj, l->driver, live);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu/cpuid.h"
 #include "model/domain.h"
 
 struct device_def;
@@ -37,7 +38,8 @@ struct host_caps {
 	unsigned int max_vcpus;
 	/* Words for capabilities and domain capabilities. */
 	const char *const *machines; /* NULL-terminated */
-	const char *const *cpu_models;
+	struct x86_cpuid cpuid; /* what a guest's CPU can have at most */
+	bool any_vendor;	/* models of other makers say so */
 	const char *emulator; /* path; NULL: the daemon's own vireo-vmm */
 };
 

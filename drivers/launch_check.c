@@ -43,6 +43,31 @@ static bool is_coredump(enum dom_action a)
 	       a == DOM_ACTION_COREDUMP_RESTART;
 }
 
+static int check_cache(const struct dom_cpu *cpu, struct error *err)
+{
+	bool host = cpu->mode == CPU_MODE_HOST_PASSTHROUGH ||
+		    cpu->mode == CPU_MODE_MAXIMUM;
+
+	if (str_eq(cpu->cache_mode, "passthrough") && !host)
+		return refuse(err, "<cpu><cache>: mode 'passthrough' needs <cpu mode='host-passthrough'> or 'maximum'");
+	if (str_eq(cpu->cache_mode, "emulate") ?
+		    cpu->cache_level && !str_eq(cpu->cache_level, "3") :
+		    cpu->cache_level != NULL)
+		return refuse(err, "<cpu><cache>: level '%s' is not supported; mode 'emulate' takes '3', other modes none",
+			      cpu->cache_level);
+	return 0;
+}
+
+static int check_cpu(const struct dom_cpu *cpu, struct error *err)
+{
+	if (cpu->vendor_id && strlen(cpu->vendor_id) != 12)
+		return refuse(err, "<cpu><model vendor_id>: '%s' is not of 12 letters",
+			      cpu->vendor_id);
+	if (str_eq(cpu->phys_mode, "passthrough") && cpu->phys_bits)
+		return refuse(err, "<cpu><maxphysaddr>: bits need mode='emulate'");
+	return check_cache(cpu, err);
+}
+
 static int check_general(const struct domain_def *def, struct error *err)
 {
 	if (!def->memory)
@@ -202,6 +227,8 @@ int launch_check(const struct domain_def *def, struct error *err)
 		r = check_general(def, err);
 	if (r >= 0)
 		r = check_singles(def, err);
+	if (r >= 0)
+		r = check_cpu(&def->cpu, err);
 	if (r < 0)
 		return r;
 	CHECK_EACH(def, n_disks, disks, check_disk, err);

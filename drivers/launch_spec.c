@@ -50,16 +50,23 @@ static void set_place(unsigned int *slot, unsigned int *function,
 
 /* ---- the machine itself ---- */
 
+/* guestcpu_resolve() has put a model where there is to be one. */
 static char *cpu_model(const struct dom_cpu *cpu)
 {
-	switch (cpu->mode) {
-	case CPU_MODE_CUSTOM:
-		return xstrdup(cpu->model ? cpu->model : "host");
-	case CPU_MODE_MAXIMUM:
+	if (cpu->mode == CPU_MODE_MAXIMUM)
 		return xstrdup("max");
-	default:
-		return xstrdup("host");
-	}
+	return xstrdup(cpu->model ? cpu->model : "host");
+}
+
+static enum spec_cpu_cache cpu_cache(const struct dom_cpu *cpu)
+{
+	if (str_eq(cpu->cache_mode, "passthrough"))
+		return SPEC_CPU_PASSTHROUGH;
+	if (str_eq(cpu->cache_mode, "emulate"))
+		return SPEC_CPU_EMULATE;
+	if (str_eq(cpu->cache_mode, "disable"))
+		return SPEC_CPU_NO_CACHE;
+	return SPEC_CPU_DEFAULT;
 }
 
 static void build_cpu(const struct domain_def *def, struct vmm_spec *s)
@@ -69,6 +76,9 @@ static void build_cpu(const struct domain_def *def, struct vmm_spec *s)
 	s->vcpus = def->vcpus;
 	s->max_vcpus = MAX(def->max_vcpus, def->vcpus);
 	s->cpu_model = cpu_model(cpu);
+	s->cpu_vendor = xstrdup(cpu->vendor_id);
+	s->cpu_cache = cpu_cache(cpu);
+	s->cpu_phys_bits = cpu->phys_bits;
 	s->sockets = cpu->sockets * (cpu->dies ? cpu->dies : 1);
 	s->cores = cpu->cores;
 	s->threads = cpu->threads;

@@ -19,10 +19,10 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 
 # Modules that the daemon loads; they call back into it.
 drivers_LTLIBRARIES += %D%/kvm.la %D%/emu.la
-%C%_kvm_la_SOURCES = %D%/kvm/driver.c
+%C%_kvm_la_SOURCES = %D%/kvm/cpuid.c %D%/kvm/driver.c
 %C%_kvm_la_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS)
 %C%_kvm_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
-%C%_kvm_la_LIBADD = %D%/liblaunch.la
+%C%_kvm_la_LIBADD = %D%/liblaunch.la cpu/libcpu.la
 %C%_emu_la_SOURCES = %D%/emu/driver.c
 %C%_emu_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
-%C%_emu_la_LIBADD = %D%/liblaunch.la
+%C%_emu_la_LIBADD = %D%/emu/libemu-offer.la %D%/liblaunch.la cpu/libcpu.la

@@ -84,7 +84,9 @@ struct dom_cpu {
 	bool present;
 	enum dom_cpu_mode mode;
 	char *check, *match, *migratable;
-	char *model, *model_fallback, *vendor;
+	char *model, *model_fallback, *vendor_id, *vendor;
+	char *cache_mode, *cache_level, *phys_mode;
+	unsigned int phys_bits; /* 0: not given */
 	unsigned int sockets, dies, cores, threads; /* 0: no topology */
 	unsigned int n_features;
 	struct dom_cpu_feature *features;
@@ -227,6 +229,12 @@ enum domain_format_flags {
 int domain_def_parse(const char *xml, unsigned int flags,
 		     struct domain_def **ret_def, struct error *err);
 char *domain_def_format(const struct domain_def *def, unsigned int flags);
+
+/* A <cpu> without a domain: what clients compare and combine. */
+int cpu_def_parse(const char *xml, struct dom_cpu *ret_cpu,
+		  struct error *err);
+char *cpu_def_format(const struct dom_cpu *cpu);
+void cpu_def_finish(struct dom_cpu *cpu);
 
 /* Names each device that has no alias yet, as starting a domain does. */
 void domain_def_assign_aliases(struct domain_def *def);

@@ -72,6 +72,17 @@ static xmlNode *add_mode(xmlNode *cpu, const char *name, bool supported)
 	return mode;
 }
 
+static void add_policy(xmlNode *mode, const char *policy,
+		       const char *const *features)
+{
+	for (; features && *features; features++) {
+		xmlNode *feature = xml_add(mode, "feature", NULL);
+
+		xml_set(feature, "policy", "%s", policy);
+		xml_set(feature, "name", "%s", *features);
+	}
+}
+
 static void add_host_model(xmlNode *cpu, const struct domcaps *caps)
 {
 	xmlNode *mode = add_mode(cpu, "host-model", caps->host_model != NULL);
@@ -82,20 +93,32 @@ static void add_host_model(xmlNode *cpu, const struct domcaps *caps)
 		"forbid");
 	if (caps->host_vendor)
 		xml_add(mode, "vendor", caps->host_vendor);
-	for (const char *const *f = caps->host_features; f && *f; f++) {
-		xmlNode *feature = xml_add(mode, "feature", NULL);
+	add_policy(mode, "require", caps->host_features);
+	add_policy(mode, "disable", caps->host_disabled);
+}
 
-		xml_set(feature, "policy", "require");
-		xml_set(feature, "name", "%s", *f);
-	}
+static void add_model(xmlNode *mode, const struct domcaps_model *model)
+{
+	const char *const *f = model->blockers;
+	xmlNode *node = xml_add(mode, "model", model->name);
+
+	xml_set(node, "usable", f && *f ? "no" : "yes");
+	xml_set(node, "vendor", "%s", model->vendor ? model->vendor :
+						      "unknown");
+	if (!f || !*f)
+		return;
+	node = xml_add(mode, "blockers", NULL);
+	xml_set(node, "model", "%s", model->name);
+	for (; *f; f++)
+		xml_set(xml_add(node, "feature", NULL), "name", "%s", *f);
 }
 
 static void add_models(xmlNode *cpu, const struct domcaps *caps)
 {
-	xmlNode *mode = add_mode(cpu, "custom", caps->cpu_models != NULL);
+	xmlNode *mode = add_mode(cpu, "custom", caps->n_cpu_models > 0);
 
-	for (const char *const *m = caps->cpu_models; m && *m; m++)
-		xml_set(xml_add(mode, "model", *m), "usable", "yes");
+	for (unsigned int i = 0; i < caps->n_cpu_models; i++)
+		add_model(mode, &caps->cpu_models[i]);
 }
 
 static void add_cpu(xmlNode *root, const struct domcaps *caps)
@@ -105,7 +128,7 @@ static void add_cpu(xmlNode *root, const struct domcaps *caps)
 
 	mode = add_mode(cpu, "host-passthrough", caps->host_passthrough);
 	if (caps->host_passthrough)
-		add_enum(mode, "hostPassthroughMigratable", LIST("off"));
+		add_enum(mode, "hostPassthroughMigratable", LIST("on", "off"));
 	mode = add_mode(cpu, "maximum", caps->maximum);
 	if (caps->maximum)
 		add_enum(mode, "maximumMigratable", LIST("on", "off"));

@@ -8,6 +8,11 @@
 
 #include "model/domain.h"
 
+struct domcaps_model {
+	const char *name, *vendor;    /* vendor: NULL: none */
+	const char *const *blockers; /* features that it would need */
+};
+
 struct domcaps {
 	const char *path; /* the emulator */
 	enum dom_virt virt;
@@ -18,8 +23,9 @@ struct domcaps {
 	const char *const *loaders;  /* firmware files */
 	bool host_passthrough, maximum;
 	const char *host_model, *host_vendor; /* NULL: no host-model */
-	const char *const *host_features;
-	const char *const *cpu_models; /* custom mode */
+	const char *const *host_features, *const *host_disabled;
+	const struct domcaps_model *cpu_models; /* custom mode */
+	unsigned int n_cpu_models;
 	const char *const *disk_devices, *const *disk_buses;
 	const char *const *rng_backends, *const *channel_types;
 	const char *const *memory_sources;

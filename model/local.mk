@@ -18,6 +18,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/complete_disks.c \
 	%D%/complete_ifaces.c \
 	%D%/complete_os.c \
+	%D%/cpu.c \
 	%D%/domain.c \
 	%D%/domain.h \
 	%D%/domcaps.c \

@@ -15,18 +15,39 @@ static const struct xml_type type_feature = {
 	.size = sizeof(struct dom_cpu_feature),
 	.fields = feature_fields,
 };
+static const char *const fallback_list[] = { "allow", "forbid" };
+static const struct words words_fallback = { fallback_list,
+					     ARRAY_SIZE(fallback_list) };
+static const char *const cpu_check_list[] = { "none", "partial", "full" };
+static const struct words words_cpu_check = { cpu_check_list,
+					      ARRAY_SIZE(cpu_check_list) };
+static const char *const cpu_match_list[] = { "minimum", "exact", "strict" };
+static const struct words words_cpu_match = { cpu_match_list,
+					      ARRAY_SIZE(cpu_match_list) };
+static const char *const cpu_cache_list[] = { "emulate", "passthrough",
+					      "disable" };
+static const struct words words_cpu_cache = { cpu_cache_list,
+					      ARRAY_SIZE(cpu_cache_list) };
+static const char *const cpu_phys_list[] = { "passthrough", "emulate" };
+static const struct words words_cpu_phys = { cpu_phys_list,
+					     ARRAY_SIZE(cpu_phys_list) };
 static const struct field cpu_fields[] = {
 	{ "@mode", FIELD_ENUM, C(mode), &words_cpu_mode },
-	{ "@match", FIELD_STR, C(match) },
-	{ "@check", FIELD_STR, C(check) },
+	{ "@match", FIELD_STR, C(match), &words_cpu_match },
+	{ "@check", FIELD_STR, C(check), &words_cpu_check },
 	{ "@migratable", FIELD_STR, C(migratable), &words_onoff },
-	{ "model@fallback", FIELD_STR, C(model_fallback) },
+	{ "model@fallback", FIELD_STR, C(model_fallback), &words_fallback },
+	{ "model@vendor_id", FIELD_STR, C(vendor_id) },
 	{ "model", FIELD_STR, C(model) },
 	{ "vendor", FIELD_STR, C(vendor) },
 	{ "topology@sockets", FIELD_UINT, C(sockets) },
 	{ "topology@dies", FIELD_UINT, C(dies) },
 	{ "topology@cores", FIELD_UINT, C(cores) },
 	{ "topology@threads", FIELD_UINT, C(threads) },
+	{ "cache@level", FIELD_STR, C(cache_level) },
+	{ "cache@mode", FIELD_STR, C(cache_mode), &words_cpu_cache },
+	{ "maxphysaddr@mode", FIELD_STR, C(phys_mode), &words_cpu_phys },
+	{ "maxphysaddr@bits", FIELD_UINT, C(phys_bits) },
 	{ "feature", FIELD_LIST, C(features), .type = &type_feature,
 	  .n_off = C(n_features) },
 	{ 0 },

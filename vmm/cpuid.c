@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
-#include "vmm/cpu_models.h"
+#include "cpu/models.h"
 #include "vmm/spec.h"
 #include "vmm/x86.h"
 
@@ -63,7 +64,7 @@ unsigned int cpuid_phys_bits(struct x86_cpuid *cpuid)
 	return bits >= 32 ? bits : 36;
 }
 
-static bool cpuid_is_amd(struct x86_cpuid *cpuid)
+bool cpuid_is_amd(struct x86_cpuid *cpuid)
 {
 	const struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 0, 0);
 
@@ -105,7 +106,7 @@ static void cpuid_leaf4(struct x86_cpuid *cpuid, const struct cpu_topology *t)
 	}
 }
 
-static void cpuid_drop(struct x86_cpuid *cpuid, uint32_t function)
+void cpuid_drop(struct x86_cpuid *cpuid, uint32_t function)
 {
 	unsigned int n = 0;
 
@@ -116,8 +117,8 @@ static void cpuid_drop(struct x86_cpuid *cpuid, uint32_t function)
 	cpuid->n = n;
 }
 
-static void cpuid_add(struct x86_cpuid *cpuid,
-		      const struct x86_cpuid_leaf *leaf)
+void cpuid_add(struct x86_cpuid *cpuid,
+	       const struct x86_cpuid_leaf *leaf)
 {
 	if (cpuid->n < X86_CPUID_MAX)
 		cpuid->leaf[cpuid->n++] = *leaf;
@@ -203,10 +204,12 @@ static const struct {
 
 static void cpuid_narrow_xsave(struct x86_cpuid *cpuid)
 {
+	struct cpu_set have;
 	uint32_t gone = 0;
 
+	cpu_set_read(&have, cpuid);
 	for (size_t i = 0; i < ARRAY_SIZE(xsave_users); i++) {
-		if (!cpu_feature_get(cpuid, xsave_users[i].feature))
+		if (!cpu_set_has(&have, xsave_users[i].feature))
 			gone |= xsave_users[i].components;
 	}
 	for (unsigned int i = 0; i < cpuid->n; i++) {
@@ -223,47 +226,195 @@ static void cpuid_narrow_xsave(struct x86_cpuid *cpuid)
 }
 
 /* On: must be there already.  Off: never an error. */
-static int cpuid_feature(struct x86_cpuid *cpuid,
-			 const struct spec_cpu_feature *f,
-			 const struct x86_cpuid *host, struct error *err)
+static int want_feature(struct cpu_set *want, const struct cpu_set *have,
+			const struct spec_cpu_feature *f, struct error *err)
 {
-	if (!cpu_feature_known(f->name))
+	int feature = cpu_feature_find(f->name);
+
+	if (feature < 0)
 		return error_set(err, -EINVAL, "unknown CPU feature '%s'",
 				 f->name);
-	if (!f->enable)
-		cpu_feature_clear(cpuid, f->name);
-	else if (!cpu_feature_copy(cpuid, host, f->name))
+	if (cpu_feature_settled(feature))
+		return 0;
+	if (f->enable && !cpu_set_test(have, feature))
 		return error_set(err, -ENOTSUP,
 				 "CPU feature '%s' is not available on this "
 				 "host and engine", f->name);
+	cpu_set_put(want, feature, f->enable);
 	return 0;
 }
 
-static int cpuid_features(struct x86_cpuid *cpuid,
-			  const struct x86_cpuid *host,
-			  const struct vmm_spec *spec, struct error *err)
+static int want_features(struct cpu_set *want, const struct cpu_set *have,
+			 const struct vmm_spec *spec, struct error *err)
 {
 	int r = 0;
 
 	for (unsigned int i = 0; i < spec->n_cpu_features && r == 0; i++)
-		r = cpuid_feature(cpuid, &spec->cpu_features[i], host, err);
+		r = want_feature(want, have, &spec->cpu_features[i], err);
 	return r;
 }
 
-int cpuid_apply_spec(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
-		     struct error *err)
+/* Still without the specification's own features. */
+static struct cpu_set model_features(const struct cpu_model *model,
+				     const struct cpu_set *have)
 {
-	const char *model = spec->cpu_model ? spec->cpu_model : "host";
-	struct x86_cpuid *host = xmalloc(sizeof(*host));
-	int r = 0;
+	struct cpu_set want = cpu_model_features(model);
+	struct cpu_set spare = cpu_features_spare();
+	struct cpu_set always = cpu_features_always();
 
-	*host = *cpuid;
-	if (!str_eq(model, "host") && !str_eq(model, "max"))
-		r = cpu_model_apply(cpuid, model, err);
+	want = cpu_set_minus(&want, &spare);
+	cpu_set_and(&always, have);
+	cpu_set_or(&want, &always);
+	return want;
+}
+
+static int check_model(const struct cpu_model *model,
+		       const struct cpu_set *want, const struct cpu_set *have,
+		       struct error *err)
+{
+	struct cpu_set lacks = cpu_set_minus(want, have);
+	_cleanup_buf_ struct buf names = { 0 };
+
+	if (!cpu_set_count(&lacks))
+		return 0;
+	cpu_set_print(&lacks, &names);
+	return error_set(err, -ENOTSUP,
+			 "CPU model '%s' needs what this host and engine "
+			 "lack: %s", model->name, names.data);
+}
+
+/*
+ * Who the CPU says it is.  Where the host's instructions run the guest, its
+ * maker stays the host's: SYSCALL and SYSENTER differ.
+ */
+static void identify(struct x86_cpuid *cpuid, const struct cpu_model *model,
+		     bool any_vendor)
+{
+	struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 1, 0);
+	struct x86_cpuid_leaf *extended =
+		x86_cpuid_find(cpuid, 0x80000001, 0);
+
+	if (leaf)
+		leaf->eax = x86_signature_eax(&model->signature);
+	if (leaf && extended)
+		extended->eax = leaf->eax;
+	if (model->brand[0])
+		x86_cpuid_set_brand(cpuid, model->brand);
+	if (model->vendor && any_vendor)
+		x86_cpuid_set_vendor(cpuid, model->vendor);
+}
+
+/* AMD APM vol. 3, appendix E: AMD's repeat half of leaf 1's EDX. */
+static void repeat_features(struct x86_cpuid *cpuid)
+{
+	const uint32_t repeated = 0x0183f3ff;
+	const struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 1, 0);
+	struct x86_cpuid_leaf *extended =
+		x86_cpuid_find(cpuid, 0x80000001, 0);
+
+	if (!leaf || !extended)
+		return;
+	extended->edx &= ~repeated;
+	if (cpuid_is_amd(cpuid))
+		extended->edx |= leaf->edx & repeated;
+}
+
+/* A CPU of another maker has none of AMD's own leaves. */
+static void limit_leaves(struct x86_cpuid *cpuid)
+{
+	struct x86_cpuid_leaf *extended =
+		x86_cpuid_find(cpuid, 0x80000000, 0);
+
+	if (extended && !cpuid_is_amd(cpuid))
+		extended->eax = MIN(extended->eax, 0x80000008u);
+}
+
+static int apply_model(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
+		       bool any_vendor, struct error *err)
+{
+	const struct cpu_model *model = cpu_model_find(spec->cpu_model);
+	struct cpu_set have, want;
+	int r;
+
+	if (!model)
+		return error_set(err, -EINVAL, "unknown CPU model '%s'",
+				 spec->cpu_model);
+	cpu_set_read(&have, cpuid);
+	want = model_features(model, &have);
+	r = want_features(&want, &have, spec, err);
 	if (r == 0)
-		r = cpuid_features(cpuid, host, spec, err);
+		r = check_model(model, &want, &have, err);
+	if (r < 0)
+		return r;
+	cpu_set_clear_unnamed(cpuid);
+	cpu_set_write(&want, cpuid);
+	identify(cpuid, model, any_vendor);
+	return 0;
+}
+
+static int apply_host(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
+		      struct error *err)
+{
+	struct cpu_set have, want;
+	int r;
+
+	cpu_set_read(&have, cpuid);
+	want = have;
+	r = want_features(&want, &have, spec, err);
 	if (r == 0)
-		cpuid_narrow_xsave(cpuid);
-	free(host);
+		cpu_set_write(&want, cpuid);
 	return r;
+}
+
+static int set_vendor(struct x86_cpuid *cpuid, const char *vendor,
+		      struct error *err)
+{
+	if (strlen(vendor) != 12)
+		return error_set(err, -EINVAL,
+				 "CPU vendor '%s' is not of 12 letters",
+				 vendor);
+	x86_cpuid_set_vendor(cpuid, vendor);
+	return 0;
+}
+
+/* SDM vol. 2A, "CPUID", leaf 80000008H. */
+static int set_phys_bits(struct x86_cpuid *cpuid, unsigned int bits,
+			 struct error *err)
+{
+	struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 0x80000008, 0);
+	unsigned int max = cpuid_phys_bits(cpuid);
+
+	if (!leaf || bits < 32 || bits > max)
+		return error_set(err, -ENOTSUP,
+				 "%u physical address bits: the engine has 32 "
+				 "to %u", bits, max);
+	leaf->eax = (leaf->eax & ~0xffu) | bits;
+	return 0;
+}
+
+static bool is_model(const char *name)
+{
+	return name && !str_eq(name, "host") && !str_eq(name, "max");
+}
+
+int cpuid_apply_spec(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
+		     bool any_vendor, struct error *err)
+{
+	bool amd = cpuid_is_amd(cpuid);
+	int r = is_model(spec->cpu_model) ?
+			apply_model(cpuid, spec, any_vendor, err) :
+			apply_host(cpuid, spec, err);
+
+	if (r == 0 && spec->cpu_vendor)
+		r = set_vendor(cpuid, spec->cpu_vendor, err);
+	if (r == 0 && spec->cpu_phys_bits)
+		r = set_phys_bits(cpuid, spec->cpu_phys_bits, err);
+	if (r < 0)
+		return r;
+	repeat_features(cpuid);
+	limit_leaves(cpuid);
+	cpuid_narrow_xsave(cpuid);
+	cpuid_caches(cpuid, cpuid_is_amd(cpuid) == amd ? spec->cpu_cache :
+							 SPEC_CPU_EMULATE);
+	return 0;
 }

@@ -41,6 +41,7 @@ struct vcpu; /* engine-private, one per guest CPU */
 
 struct engine {
 	const char *name;
+	bool any_vendor; /* guests may be told of another maker's CPU */
 
 	/*
 	 * fd: /dev/kvm for the KVM engine, -1 otherwise.  variant: what

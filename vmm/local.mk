@@ -20,11 +20,9 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/chardev.h \
 	%D%/control.c \
 	%D%/control.h \
-	%D%/cpu_features.c \
-	%D%/cpu_models.c \
-	%D%/cpu_models.h \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
+	%D%/cpuid_cache.c \
 	%D%/dev/acpi_pm.c \
 	%D%/dev/acpi_pm.h \
 	%D%/dev/debugexit.c \
@@ -60,11 +58,11 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	$(NULL)
 %C%_libvmm_la_CFLAGS = $(AM_CFLAGS) $(COMPRESS_CFLAGS) \
 	$(JSON_CFLAGS) $(SECCOMP_CFLAGS)
-%C%_libvmm_la_LIBADD = base/libbase.la $(COMPRESS_LIBS) \
+%C%_libvmm_la_LIBADD = cpu/libcpu.la base/libbase.la $(COMPRESS_LIBS) \
 	$(JSON_LIBS) $(SECCOMP_LIBS) -lpthread
 
 # The sandbox's list, gathered from the comments beside the calls.
-vmm_callers = $(wildcard $(foreach d,base vmm vmm/boot vmm/dev vmm/virtio \
+vmm_callers = $(wildcard $(foreach d,base cpu vmm vmm/boot vmm/dev vmm/virtio \
 	drivers/kvm drivers/emu storage/format network/port, \
 	$(top_srcdir)/$(d)/*.c))
 %D%/sandbox-calls.h: $(top_srcdir)/%D%/syscalls.awk $(vmm_callers)

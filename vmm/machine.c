@@ -638,7 +638,8 @@ static int machine_add_cpus(struct machine *m, struct error *err)
 		error_set(err, r, "the %s engine tells no CPUID: %m",
 			  m->engine->name);
 	if (r == 0)
-		r = cpuid_apply_spec(base, m->spec, err);
+		r = cpuid_apply_spec(base, m->spec, m->engine->any_vendor,
+				     err);
 	if (r == 0)
 		r = machine_layout(m, cpuid_phys_bits(base), err);
 	if (r == 0)

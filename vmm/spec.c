@@ -71,6 +71,8 @@ static const char *const action_words[] = { "destroy", "restart", "preserve",
 					    NULL };
 static const char *const cache_words[] = { "writeback", "none", "writethrough",
 					   "directsync", "unsafe", NULL };
+static const char *const cpu_cache_words[] = { "default", "passthrough",
+					       "emulate", "disable", NULL };
 static const char *const chardev_words[] = { "null", "fd", "socket", NULL };
 
 static const struct field feature[] = {
@@ -129,6 +131,9 @@ static const struct field top[] = {
 	UINT(vmm_spec, threads, VCPUS),
 	STR(vmm_spec, cpu_model, false, NAME_LEN),
 	ARRAY(vmm_spec, cpu_features, feature_shape, FEATURES),
+	STR(vmm_spec, cpu_vendor, false, 12),
+	ENUM(vmm_spec, cpu_cache, cpu_cache_words),
+	UINT(vmm_spec, cpu_phys_bits, 52),
 	FD(vmm_spec, kernel_fd),
 	FD(vmm_spec, initrd_fd),
 	STR(vmm_spec, cmdline, false, CMDLINE_LEN),

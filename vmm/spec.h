@@ -69,6 +69,10 @@ struct spec_cpu_feature {
 	bool enable;
 };
 
+/* What CPUID tells of caches: DEFAULT is the host's. */
+enum spec_cpu_cache { SPEC_CPU_DEFAULT, SPEC_CPU_PASSTHROUGH,
+		      SPEC_CPU_EMULATE, SPEC_CPU_NO_CACHE };
+
 struct vmm_spec {
 	char *name;
 	uint8_t uuid[16];
@@ -81,6 +85,9 @@ struct vmm_spec {
 	char *cpu_model; /* "host", "max", or a model's name */
 	unsigned int n_cpu_features;
 	struct spec_cpu_feature *cpu_features;
+	char *cpu_vendor; /* 12 letters; NULL: the model's or the host's */
+	enum spec_cpu_cache cpu_cache;
+	unsigned int cpu_phys_bits; /* 0: what the engine has */
 
 	int kernel_fd, initrd_fd;
 	char *cmdline; /* may be NULL */

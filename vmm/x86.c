@@ -1,24 +1,11 @@
 /*
- * vmm/x86.c -- the vCPU's state after reset, and looking up CPUID leaves.
+ * vmm/x86.c -- the vCPU's state after reset.
  */
 #include "vmm/x86.h"
 
 #include <string.h>
 
 #include "base/util.h"
-
-struct x86_cpuid_leaf *x86_cpuid_find(struct x86_cpuid *cpuid,
-				      uint32_t function, uint32_t index)
-{
-	for (unsigned int i = 0; i < cpuid->n; i++) {
-		struct x86_cpuid_leaf *leaf = &cpuid->leaf[i];
-
-		if (leaf->function == function &&
-		    (!leaf->indexed || leaf->index == index))
-			return leaf;
-	}
-	return NULL;
-}
 
 static void lapic_put(struct x86_state *s, unsigned int reg, uint32_t value)
 {

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/cpuid.h"
+
 enum { /* index into x86_state.gpr: the encoding's order */
 	X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
 	X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15,
@@ -71,23 +73,6 @@ struct x86_state {
 	uint32_t n_msrs;
 	struct x86_msr msrs[X86_MSRS_MAX];
 };
-
-struct x86_cpuid_leaf {
-	uint32_t function, index;
-	bool indexed; /* index (ECX) is significant */
-	uint32_t eax, ebx, ecx, edx;
-};
-
-enum { X86_CPUID_MAX = 128 };
-
-struct x86_cpuid {
-	unsigned int n;
-	struct x86_cpuid_leaf leaf[X86_CPUID_MAX];
-};
-
-/* NULL when there is no such leaf. */
-struct x86_cpuid_leaf *x86_cpuid_find(struct x86_cpuid *cpuid,
-				      uint32_t function, uint32_t index);
 
 /* State after RESET (SDM vol. 3, "Processor State After Reset"); bsp: the
  * boot processor runs, the others wait for INIT. */

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "drivers/driver.h"
+#include "drivers/emu/offer.h"
+#include "drivers/emu/vec_int.h"
 #include "drivers/launch.h"
 
 static int emu_driver_probe(struct host_caps *ret_caps, struct error *err)
@@ -14,7 +16,10 @@ static int emu_driver_probe(struct host_caps *ret_caps, struct error *err)
 		.usable = true,
 		.max_vcpus = 255,
 		.machines = launch_machines,
+		.any_vendor = true,
 	};
+	vec_isa_init();
+	emu_cpuid_host(&ret_caps->cpuid);
 	return 0;
 }
 

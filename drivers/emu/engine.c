@@ -228,6 +228,7 @@ static void emu_stats(struct vm *vm,
 
 const struct engine emu_engine = {
 	.name = "emu",
+	.any_vendor = true,
 	.vm_create = emu_vm_create,
 	.vm_destroy = emu_vm_destroy,
 	.cpuid = emu_engine_cpuid,

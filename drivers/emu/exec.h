@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "drivers/emu/mem.h"
+#include "drivers/emu/offer.h"
 
 /* The machine's half of an engine. */
 struct vm {
@@ -199,7 +200,6 @@ void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *ret_state);
 void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *state);
 
 /* cpuid.c */
-void emu_cpuid_host(struct x86_cpuid *ret_cpuid);
 void emu_cpuid(struct emu_cpu *cpu, uint32_t leaf, uint32_t subleaf,
 	       uint32_t regs[4]);
 bool emu_has(struct emu_cpu *cpu, uint32_t leaf, uint32_t sub, unsigned int reg,

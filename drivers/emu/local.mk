@@ -1,4 +1,13 @@
 # drivers/emu/local.mk -- the x86-64 emulation engine that vireo-vmm links.
+
+# Apart: the daemon's half tells clients what CPU there is.
+noinst_LTLIBRARIES += %D%/libemu-offer.la
+%C%_libemu_offer_la_SOURCES = \
+	%D%/offer.c \
+	%D%/offer.h \
+	%D%/vec_isa.c \
+	$(NULL)
+
 noinst_LTLIBRARIES += %D%/libemu-engine.la
 %C%_libemu_engine_la_SOURCES = \
 	%D%/alu.c \
@@ -37,10 +46,9 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/vec_emit.c \
 	%D%/vec_fault.c \
 	%D%/vec_int.h \
-	%D%/vec_isa.c \
 	%D%/vec_mem.c \
 	%D%/vec_xsave.c \
 	$(NULL)
-%C%_libemu_engine_la_LIBADD = -lZydis -lpthread
+%C%_libemu_engine_la_LIBADD = %D%/libemu-offer.la -lZydis -lpthread
 # Guest registers and memory are reached at several widths.
 %C%_libemu_engine_la_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing

@@ -1,5 +1,6 @@
 /*
- * drivers/kvm/cpuid.c -- CPUID between the kernel's form and ours.
+ * drivers/kvm/cpuid.c -- CPUID between the kernel's form and ours.  The
+ * daemon links this file too, to know what guests can be given.
  */
 #include "drivers/kvm/kvm.h"
 
@@ -26,23 +27,23 @@ static struct kvm_cpuid2 *alloc_cpuid(unsigned int n)
  * API 4.46 (KVM_GET_SUPPORTED_CPUID) leaves bits out that depend on where the
  * local APIC is; ours is in the kernel, which does both.
  */
-static void add_apic_bits(struct vm *vm, struct x86_cpuid *cpuid)
+static void add_apic_bits(int kvm_fd, struct x86_cpuid *cpuid)
 {
 	struct x86_cpuid_leaf *l = x86_cpuid_find(cpuid, 1, 0);
 
 	if (!l)
 		return;
 	l->ecx |= ECX1_X2APIC | ECX1_HYPERVISOR;
-	if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION,
+	if (ioctl(kvm_fd, KVM_CHECK_EXTENSION,
 		  KVM_CAP_TSC_DEADLINE_TIMER) > 0)
 		l->ecx |= ECX1_TSC_DEADLINE;
 }
 
-int kvm_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid)
+int kvm_cpuid(int kvm_fd, struct x86_cpuid *ret_cpuid)
 {
 	_cleanup_free_ struct kvm_cpuid2 *c = alloc_cpuid(X86_CPUID_MAX);
 
-	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, c) < 0)
+	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, c) < 0)
 		return -errno;
 	ret_cpuid->n = c->nent;
 	for (uint32_t i = 0; i < c->nent; i++) {
@@ -58,7 +59,7 @@ int kvm_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid)
 			.edx = e->edx,
 		};
 	}
-	add_apic_bits(vm, ret_cpuid);
+	add_apic_bits(kvm_fd, ret_cpuid);
 	return 0;
 }
 

@@ -10,7 +10,18 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "drivers/driver.h"
+#include "drivers/kvm/kvm.h"
 #include "drivers/launch.h"
+
+static int read_cpuid(struct x86_cpuid *ret_cpuid, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	int r = host_open_kvm(err, &fd);
+
+	if (r >= 0)
+		r = kvm_cpuid(fd, ret_cpuid);
+	return r < 0 ? error_set(err, r, "KVM tells no CPUID: %m") : 0;
+}
 
 static int kvm_driver_probe(struct host_caps *ret_caps, struct error *err)
 {
@@ -24,7 +35,7 @@ static int kvm_driver_probe(struct host_caps *ret_caps, struct error *err)
 		snprintf(ret_caps->why, sizeof(ret_caps->why), "%.500s",
 			 why.message);
 	ret_caps->usable = !ret_caps->why[0];
-	return 0;
+	return ret_caps->usable ? read_cpuid(&ret_caps->cpuid, err) : 0;
 }
 
 static int kvm_driver_start(struct domain *dom, int state_fd, bool paused,

@@ -401,11 +401,16 @@ static int doorbell(struct vm *vm, uint64_t gpa, int eventfd, bool add)
 	return ioctl(vm->fd, KVM_IOEVENTFD, &io) < 0 ? -errno : 0;
 }
 
+static int engine_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid)
+{
+	return kvm_cpuid(vm->kvm_fd, ret_cpuid);
+}
+
 const struct engine kvm_engine = {
 	.name = "kvm",
 	.vm_create = vm_create,
 	.vm_destroy = vm_destroy,
-	.cpuid = kvm_cpuid,
+	.cpuid = engine_cpuid,
 	.set_ram = set_ram,
 	.dirty_pages = dirty_pages,
 	.msi = msi,

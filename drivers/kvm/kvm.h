@@ -51,7 +51,7 @@ int kvm_msi_eventfd(struct vm *vm, int eventfd, unsigned int gsi,
 		    uint64_t addr, uint32_t data, bool add);
 
 /* cpuid.c */
-int kvm_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid);
+int kvm_cpuid(int kvm_fd, struct x86_cpuid *ret_cpuid);
 int kvm_set_cpuid(struct vcpu *cpu, const struct x86_cpuid *cpuid);
 
 /* state.c */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cpu/models.h"
 #include "drivers/test/guest.h"
 
 enum { VCPUS_MAX = 64 };
@@ -14,14 +15,13 @@ enum { VCPUS_MAX = 64 };
 static int test_probe(struct host_caps *ret_caps, struct error *err)
 {
 	static const char *const machines[] = { "q35", "microvm", NULL };
-	static const char *const models[] = { NULL };
 
 	*ret_caps = (struct host_caps){
 		.usable = true,
 		.max_vcpus = VCPUS_MAX,
 		.machines = machines,
-		.cpu_models = models,
 	};
+	cpu_model_cpuid(cpu_model_find("EPYC-Rome"), &ret_caps->cpuid);
 	return 0;
 }
 

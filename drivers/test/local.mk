@@ -8,4 +8,4 @@ drivers_LTLIBRARIES += %D%/test.la
 	$(NULL)
 %C%_test_la_CFLAGS = $(AM_CFLAGS) $(XML_CFLAGS)
 %C%_test_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
-%C%_test_la_LIBADD = base/libbase.la $(XML_LIBS) -lpthread
+%C%_test_la_LIBADD = cpu/libcpu.la base/libbase.la $(XML_LIBS) -lpthread

@@ -217,9 +217,13 @@ static void test_capabilities(void)
 
 static void test_domcaps(void)
 {
+	static const struct domcaps_model models[] = {
+		{ "good", "AMD", NULL },
+		{ "bad", NULL, features },
+	};
 	struct domcaps caps = { .path = "/e", .virt = DOM_VIRT_KVM,
 				.machine = "q35", .max_vcpus = 8,
-				.cpu_models = features };
+				.cpu_models = models, .n_cpu_models = 2 };
 	_cleanup_free_ char *xml = NULL;
 
 	domcaps_defaults(&caps);
@@ -229,7 +233,10 @@ static void test_domcaps(void)
 	expect_xpath(xml, "string(//disk/enum[@name='bus']/value)", "virtio");
 	expect_xpath(xml, "string(//mode[@name='host-model']/@supported)",
 		     "no");
-	expect_xpath(xml, "count(//mode[@name='custom']/model)", "2");
+	expect_xpath(xml, "string(//model[@usable='yes'][@vendor='AMD'])",
+		     "good");
+	expect_xpath(xml, "string(//model[@usable='no'])", "bad");
+	expect_xpath(xml, "count(//blockers[@model='bad']/feature)", "2");
 }
 
 int main(void)

@@ -17,6 +17,7 @@ tests_unit_rpc_frame_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
 tests_unit_rpc_frame_LDADD = rpc/librpc.la base/libbase.la
 
 tests_unit_rpc_server_SOURCES = \
+	daemon/guestcpu.c \
 	tests/unit/rpc/client.c \
 	tests/unit/rpc/client.h \
 	tests/unit/rpc/registry.c \
@@ -26,7 +27,7 @@ tests_unit_rpc_server_SOURCES = \
 tests_unit_rpc_server_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) \
 	$(SYSTEMD_CFLAGS) $(LIBVIRT_CFLAGS) -UNDEBUG
 tests_unit_rpc_server_LDADD = daemon/libserver.la model/libmodel.la \
-	base/libbase.la
+	cpu/libcpu.la base/libbase.la
 
 tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
 tests_fuzz_rpc_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG

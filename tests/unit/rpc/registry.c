@@ -224,6 +224,10 @@ NOT_HERE(struct domain_def *, domain_get_def,
 NOT_HERE(const struct loaded_driver *, driver_for,
 	 (enum dom_virt virt, struct error *err), NULL)
 NOT_HERE(char *, capabilities_xml, (struct error * err), NULL)
+NOT_HERE(const struct loaded_driver *, domain_capabilities_driver,
+	 (const char *emulator, const char *arch, const char *machine,
+	  const char *virttype, enum dom_virt *ret_virt,
+	  const char **ret_machine, struct error *err), NULL)
 NOT_HERE(char *, domain_capabilities_xml,
 	 (const char *emulator, const char *arch, const char *machine,
 	  const char *virttype, struct error *err),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "vmm/cpu_models.h"
+#include "cpu/models.h"
 #include "vmm/cpuid.h"
 #include "vmm/spec.h"
 #include "vmm/x86.h"
@@ -51,11 +51,19 @@ static int apply(struct x86_cpuid *c, const char *model, const char *feature,
 	int r;
 
 	*c = host;
-	r = cpuid_apply_spec(c, &spec, &err);
+	r = cpuid_apply_spec(c, &spec, true, &err);
 	assert((r < 0) == (err.message[0] != 0));
 	if (r < 0 && feature)
 		assert(strstr(err.message, feature));
 	return r;
+}
+
+static bool has(struct x86_cpuid *c, const char *feature)
+{
+	struct cpu_set set;
+
+	cpu_set_read(&set, c);
+	return cpu_set_has(&set, feature);
 }
 
 static void test_models(void)
@@ -67,23 +75,101 @@ static void test_models(void)
 	assert(apply(&c, "host", "no-such-bit", true) == -EINVAL);
 	assert(apply(&c, "host", "no-such-bit", false) == -EINVAL);
 
-	assert(cpu_feature_get(&host, "sse4.2"));
+	assert(has(&host, "sse4.2"));
 	assert(apply(&c, "qemu64", NULL, false) == 0);
-	assert(cpu_feature_get(&c, "sse2") && !cpu_feature_get(&c, "sse4.2"));
-	assert(!cpu_feature_get(&c, "avx"));
+	assert(has(&c, "sse2") && !has(&c, "sse4.2"));
+	assert(!has(&c, "avx"));
 	/* No AVX: XCR0 cannot enable its registers. */
 	assert(!(x86_cpuid_find(&c, 0xd, 0)->eax & 4));
 	assert(apply(&c, "qemu64", "sse4.2", true) == 0);
-	assert(cpu_feature_get(&c, "sse4.2"));
+	assert(has(&c, "sse4.2"));
 	assert(apply(&c, "host", "sse4.2", false) == 0);
-	assert(!cpu_feature_get(&c, "sse4.2"));
+	assert(!has(&c, "sse4.2"));
 	assert(apply(&c, "host", "ia64", true) == -ENOTSUP);
+	for (size_t i = 0; cpu_model_at(i); i++)
+		apply(&c, cpu_model_at(i)->name, NULL, false);
+}
 
-	/* A model the host lacks something of says what. */
-	cpu_feature_clear(&host, "popcnt");
+/* A model the host lacks something of says what; without it, it is fine. */
+static void test_lacking(void)
+{
+	struct x86_cpuid c;
+	struct cpu_set set;
+
+	cpu_set_read(&set, &host);
+	cpu_set_parse(&set, "-popcnt");
+	cpu_set_write(&set, &host);
 	assert(apply(&c, "Nehalem", NULL, false) == -ENOTSUP);
-	for (size_t i = 0; cpu_model_name(i); i++)
-		apply(&c, cpu_model_name(i), NULL, false);
+	assert(apply(&c, "Nehalem", "popcnt", false) == 0);
+	assert(apply(&c, "Nehalem", "popcnt", true) == -ENOTSUP);
+}
+
+/* Whoever asks: who the CPU says it is. */
+static void test_identity(void)
+{
+	struct vmm_spec spec = { .cpu_model = "Penryn" };
+	struct x86_signature s;
+	struct x86_cpuid c = host;
+	char vendor[13], hosts[13];
+
+	x86_cpuid_vendor(&host, hosts);
+	assert(cpuid_apply_spec(&c, &spec, false, NULL) == 0);
+	s = x86_signature_of(&c);
+	assert(s.family == 6 && s.model == 23 && s.stepping == 3);
+	x86_cpuid_vendor(&c, vendor);
+	assert(strcmp(vendor, hosts) == 0);
+	c = host;
+	assert(cpuid_apply_spec(&c, &spec, true, NULL) == 0);
+	x86_cpuid_vendor(&c, vendor);
+	assert(strcmp(vendor, "GenuineIntel") == 0);
+	spec.cpu_vendor = "Vireo says X";
+	c = host;
+	assert(cpuid_apply_spec(&c, &spec, true, NULL) == 0);
+	x86_cpuid_vendor(&c, vendor);
+	assert(strcmp(vendor, "Vireo says X") == 0);
+	for (unsigned int i = 0; i < 0x200; i++) {
+		s = (struct x86_signature){ i, i & 0xff, i & 15 };
+		x86_cpuid_find(&c, 1, 0)->eax = x86_signature_eax(&s);
+		if (i <= 15 + 0xff && (i >= 15 || i == 6))
+			assert(x86_signature_of(&c).family == i &&
+			       x86_signature_of(&c).model == (i & 0xff));
+	}
+}
+
+static void test_caches(void)
+{
+	struct vmm_spec spec = { .cpu_cache = SPEC_CPU_EMULATE, .vcpus = 4,
+				 .cores = 2, .threads = 2 };
+	struct cpu_topology t;
+	struct x86_cpuid c = host;
+	struct x86_cpuid_leaf *l;
+
+	assert(cpuid_apply_spec(&c, &spec, true, NULL) == 0);
+	assert(cpuid_topology(&spec, &t, NULL) == 0);
+	cpuid_for_vcpu(&c, &t, 0);
+	l = x86_cpuid_find(&c, 4, 2);
+	/* Level 2, 512 KiB, shared by the core's threads. */
+	assert((l->eax >> 5 & 7) == 2 && (l->eax >> 14 & 0xfff) == 1);
+	assert(((l->ebx >> 22) + 1) * ((l->ebx & 0xfff) + 1) *
+		       (l->ecx + 1) == 512 * 1024);
+	assert((x86_cpuid_find(&c, 4, 3)->eax >> 14 & 0xfff) == 3);
+	assert(!x86_cpuid_find(&c, 4, 4)->eax);
+	spec.cpu_cache = SPEC_CPU_NO_CACHE;
+	c = host;
+	assert(cpuid_apply_spec(&c, &spec, true, NULL) == 0);
+	assert(!x86_cpuid_find(&c, 4, 0));
+}
+
+static void test_phys_bits(void)
+{
+	struct vmm_spec spec = { .cpu_phys_bits = 36 };
+	struct x86_cpuid c = host;
+
+	assert(cpuid_apply_spec(&c, &spec, true, NULL) == 0);
+	assert(cpuid_phys_bits(&c) == 36);
+	spec.cpu_phys_bits = 52;
+	if (cpuid_phys_bits(&host) < 52)
+		assert(cpuid_apply_spec(&c, &spec, true, NULL) == -ENOTSUP);
 }
 
 static void test_topology(void)
@@ -118,5 +204,9 @@ int main(void)
 	read_host();
 	test_topology();
 	test_models();
+	test_identity();
+	test_caches();
+	test_phys_bits();
+	test_lacking();
 	return 0;
 }
