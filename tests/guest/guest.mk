@@ -13,3 +13,11 @@ tests_guest_runner_LDADD = \
 dist_check_SCRIPTS += tests/guest/all.sh tests/guest/kvm-unit-tests.sh
 TESTS += tests/guest/all.sh tests/guest/kvm-unit-tests.sh
 EXTRA_DIST += $(wildcard $(top_srcdir)/tests/guest/*.S) tests/guest/test.inc
+EXTRA_DIST += \
+	tests/guest/boots.sh \
+	tests/guest/compile.c \
+	tests/guest/mkguest \
+	tests/guest/mkroot \
+	tests/guest/stress.init \
+	tests/guest/stress.sh \
+	$(NULL)

@@ -1,0 +1,61 @@
+#!/bin/sh
+# boots.sh [--runs N] [ENGINE]: a stock kernel boots N times (default 9) with 1,
+# 2 and 4 vCPUs by turns, counts to its number of processors in /init, and
+# switches off.  A boot that takes longer than GUEST_TIMEOUT (240 s) has hung.
+#
+# GUEST_ROOT: where a Debian kernel package is unpacked.  VMM: the program,
+# default vireo-vmm of the build folder.
+set -eu
+runs=9
+if [ "${1-}" = --runs ]; then
+	runs=$2
+	shift 2
+fi
+engine=${1:-${GUEST_ENGINE-}}
+here=$(cd "$(dirname "$0")" && pwd)
+vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
+root=${GUEST_ROOT:-}
+if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/boot" ]; then
+	echo "needs ENGINE, VMM and GUEST_ROOT"
+	exit 77
+fi
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cat >"$dir/init" <<'INIT'
+#!/bin/busybox sh
+[ $$ = 1 ] || exit 77 # never on a host
+/bin/busybox mount -t proc proc /proc
+# Each processor runs something.
+n=0
+for cpu in $(busybox seq 0 $(($(busybox nproc) - 1))); do
+	[ "$(busybox taskset -c "$cpu" busybox echo ok)" = ok ] && n=$((n + 1))
+done
+busybox echo "cpus: $n"
+busybox poweroff -f
+INIT
+"$here/mkinitrd" "$dir/initrd" "$root" "$dir/init"
+
+# boot CPUS: 0 if the guest told that many processors and switched off.
+boot() {
+	status=0
+	"$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* --cpus "$1" \
+		--initrd "$dir/initrd" --memory 256 --no-reboot \
+		--append "console=ttyS0 loglevel=5 panic=-1" \
+		--serial "file:$dir/serial" --timeout "${GUEST_TIMEOUT:-240}" \
+		</dev/null 2>"$dir/vmm.log" || status=$?
+	[ $status = 0 ] && grep -q "^cpus: $1" "$dir/serial" &&
+		! grep -Eq "BUG:|Oops|Call Trace|WARNING: CPU" "$dir/serial"
+}
+
+failed=0
+for i in $(seq "$runs"); do
+	set -- 1 2 4
+	shift $((i % 3))
+	boot "$1" && continue
+	failed=$((failed + 1))
+	echo "FAIL: boot $i with $1 vCPUs: status $status"
+	tail -n 20 "$dir/serial"
+	cat "$dir/vmm.log"
+done
+echo "$engine: $runs boots, $failed failed"
+[ $failed = 0 ]
