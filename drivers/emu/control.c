@@ -2,6 +2,7 @@
  * drivers/emu/control.c -- jumps, calls, returns, system calls (SDM vol. 2).
  */
 #include "drivers/emu/control.h"
+#include "drivers/emu/far.h"
 
 static unsigned int op_size(const struct emu_insn *i)
 {
@@ -182,7 +183,6 @@ void op_jrcxz(struct emu_cpu *cpu, const struct emu_insn *i)
 		jump(cpu, cpu->rip + i->imm, op_size(i));
 }
 
-/* Far JMP and CALL to a code segment; gates and tasks are refused. */
 static void check_offset(struct emu_cpu *cpu, const struct x86_segment *cs,
 			 uint64_t rip)
 {
@@ -194,6 +194,7 @@ static void check_offset(struct emu_cpu *cpu, const struct x86_segment *cs,
 	}
 }
 
+/* Far JMP and CALL. */
 static void far_transfer(struct emu_cpu *cpu, const struct emu_insn *i,
 			 uint16_t selector, uint64_t rip, bool is_call)
 {
@@ -203,6 +204,10 @@ static void far_transfer(struct emu_cpu *cpu, const struct emu_insn *i,
 
 	if (emu_protected(cpu)) {
 		desc = seg_check_code(cpu, selector, cpu->cpl, false, &cs);
+		if (!(cs.attr & 0x10)) {
+			far_system(cpu, selector, desc, is_call);
+			return;
+		}
 		if ((cs.attr & 0x18) != 0x18)
 			emu_raise_err(cpu, EXC_GP, selector & 0xfffc);
 		check_offset(cpu, &cs, rip);
@@ -367,10 +372,34 @@ static void iret_real(struct emu_cpu *cpu, unsigned int size)
 	uint64_t flags = emu_peek(cpu, 2 * size, size);
 	uint64_t mask = iret_mask(0, 0, size);
 
+	if (cpu->rflags & FLAG_VM) { /* IOPL 3, or the monitor does it */
+		if (cpu->cpl > (cpu->rflags >> 12 & 3))
+			emu_gp0(cpu);
+		mask &= ~(FLAG_IOPL | FLAG_VIF | FLAG_VIP);
+	}
 	emu_set_sp(cpu, cpu->gpr[X86_RSP] + 3 * size);
 	seg_load_real(cpu, X86_CS, cs);
 	cpu->rip = rip;
 	emu_set_rflags(cpu, (emu_get_rflags(cpu) & ~mask) | (flags & mask));
+}
+
+/* To virtual-8086 mode; only from level 0 and with a 32-bit frame. */
+static void iret_v86(struct emu_cpu *cpu, const struct frame *f)
+{
+	static const uint8_t segs[] = { X86_SS, X86_ES, X86_DS, X86_FS,
+					X86_GS };
+	uint16_t selector[ARRAY_SIZE(segs)];
+	uint64_t sp = emu_peek(cpu, 12, 4);
+
+	for (unsigned int n = 0; n < ARRAY_SIZE(segs); n++)
+		selector[n] = emu_peek(cpu, 16 + 4 * n, 4);
+	emu_set_rflags(cpu, f->flags);
+	cpu->cpl = 3;
+	for (unsigned int n = 0; n < ARRAY_SIZE(segs); n++)
+		seg_load_real(cpu, segs[n], selector[n]);
+	seg_load_real(cpu, X86_CS, f->cs);
+	cpu->gpr[X86_RSP] = sp;
+	cpu->rip = (uint16_t)f->rip;
 }
 
 void op_iret(struct emu_cpu *cpu, const struct emu_insn *i)
@@ -388,11 +417,20 @@ void op_iret(struct emu_cpu *cpu, const struct emu_insn *i)
 		iret_real(cpu, size);
 		return;
 	}
+	if (old & FLAG_NT && !emu_long(cpu)) {
+		task_switch(cpu, emu_sys_load(cpu, cpu->tr.base, 2), TASK_IRET,
+			    0, old);
+		return;
+	}
 	if (old & FLAG_NT)
 		emu_gp0(cpu);
 	f.rip = emu_peek(cpu, 0, size);
 	f.cs = emu_peek(cpu, size, size);
 	f.flags = emu_peek(cpu, 2 * size, size);
+	if (f.flags & FLAG_VM && !cpu->cpl && !emu_long(cpu)) {
+		iret_v86(cpu, &f);
+		return;
+	}
 	if (pops_stack || (f.cs & 3) > cpu->cpl) {
 		f.sp = emu_peek(cpu, 3 * size, size);
 		f.ss = emu_peek(cpu, 4 * size, size);
@@ -429,7 +467,7 @@ void op_syscall(struct emu_cpu *cpu, const struct emu_insn *i)
 	struct x86_segment cs;
 	uint64_t target;
 
-	if (!(cpu->efer & EFER_SCE) || !emu_protected(cpu))
+	if (!(cpu->efer & EFER_SCE) || !emu_pe(cpu))
 		emu_ud(cpu);
 	flat_ss(cpu, selector + 8, 0);
 	if (emu_long(cpu)) {
@@ -447,6 +485,7 @@ void op_syscall(struct emu_cpu *cpu, const struct emu_insn *i)
 		emu_set_rflags(cpu, emu_get_rflags(cpu) &
 					    ~(FLAG_IF | FLAG_VM | FLAG_RF));
 	}
+	cpu->step_db = cpu->rflags & FLAG_TF; /* what SFMASK left of it */
 	cpu->rip = target;
 	seg_set_cs(cpu, &cs, 0);
 }
@@ -469,6 +508,9 @@ void op_sysret(struct emu_cpu *cpu, const struct emu_insn *i)
 		emu_set_rflags(cpu, (cpu->gpr[X86_R11] & 0x3c7fd7) | 2);
 	else
 		emu_set_rflags(cpu, emu_get_rflags(cpu) | FLAG_IF);
+	cpu->step_db = false;
+	if (cpu->rflags & FLAG_TF) /* as if SYSCALL had just ended */
+		cpu->db_pending |= DR6_BS;
 }
 
 void op_sysenter(struct emu_cpu *cpu, const struct emu_insn *i)
@@ -476,7 +518,7 @@ void op_sysenter(struct emu_cpu *cpu, const struct emu_insn *i)
 	uint16_t selector = cpu->msr.sysenter_cs & 0xfffc;
 	struct x86_segment cs;
 
-	if (!emu_protected(cpu) || !selector)
+	if (!emu_pe(cpu) || !selector)
 		emu_gp0(cpu);
 	flat_ss(cpu, selector + 8, 0);
 	flat_cs(&cs, selector, 0, emu_long(cpu));
@@ -516,6 +558,8 @@ static void soft_interrupt(struct emu_cpu *cpu, uint8_t vector)
 
 void op_int(struct emu_cpu *cpu, const struct emu_insn *i)
 {
+	if (cpu->rflags & FLAG_VM && (cpu->rflags & FLAG_IOPL) != FLAG_IOPL)
+		emu_gp0(cpu);
 	soft_interrupt(cpu, i->imm);
 }
 
@@ -534,5 +578,6 @@ void op_int1(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	if (cpu->test)
 		emu_raise(cpu, EXC_DB);
+	debug_deliver(cpu);
 	emu_deliver(cpu, EXC_DB, INT_EXCEPTION, false, 0);
 }

@@ -93,6 +93,10 @@ enum {
 #define AF_ZF 0x4000u
 #define AF_SF 0x8000u
 
+#define DR6_BD BIT64(13)
+#define DR6_BS BIT64(14)
+#define DR7_GD BIT64(13)
+
 #define CR0_PE	    BIT64(0)
 #define CR0_MP	    BIT64(1)
 #define CR0_EM	    BIT64(2)
@@ -132,6 +136,11 @@ enum emu_mode { MODE_16, MODE_32, MODE_64 };
 
 /* Views of the address space; SMAP makes two of the supervisor's. */
 enum { MMU_USER, MMU_KERNEL, MMU_KERNEL_AC, MMU_VIEWS };
+/*
+ * The user's view under alignment checks: its entries stay invalid, so that
+ * every access takes the slow path, which then uses MMU_USER.
+ */
+enum { MMU_ALIGN = MMU_VIEWS };
 
 enum emu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
@@ -284,9 +293,12 @@ struct emu_cpu {
 	 * when nothing was pending: it is looked at only then.
 	 */
 	bool shadow;
+	bool ss_shadow; /* ... and debug traps too: after MOV SS, POP SS */
 	bool nmi_blocked, nmi_latched;
 	bool halted;
 	bool step_db;	  /* RFLAGS.TF: #DB after this instruction */
+	bool watch;	  /* a data breakpoint is enabled */
+	uint64_t db_pending; /* DR6 bits of a debug trap to come */
 	uint8_t run_state; /* enum x86_run_state */
 	int sipi_vector;
 	_Atomic bool sleeping;
@@ -299,7 +311,6 @@ struct emu_cpu {
 	bool exc_has_error;
 	bool exc_soft; /* INT n, INT3, INTO: RIP is behind it */
 	uint32_t exc_error;
-	uint64_t exc_dr6;
 	int delivering; /* vector being delivered, or -1 */
 
 	unsigned int id;
@@ -318,7 +329,7 @@ struct emu_cpu {
 	uint64_t epoch; /* advanced when the instruction TLB loses anything */
 	struct emu_jump jumps[EMU_JUMP_SIZE];
 	struct emu_itlb itlb[EMU_ITLB_SIZE];
-	struct emu_tlb tlbs[MMU_VIEWS * EMU_TLB_SIZE]; /* by view */
+	struct emu_tlb tlbs[(MMU_VIEWS + 1) * EMU_TLB_SIZE]; /* by view */
 	struct emu_fpu fpu;
 };
 

@@ -7,7 +7,7 @@
  * in cpu->delivering what was being delivered: that decides about the double
  * fault and the shutdown.  Everything is pushed before state changes.
  */
-#include "drivers/emu/exec.h"
+#include "drivers/emu/far.h"
 
 /* cpu->delivering for an interrupt: benign, as no vector is. */
 enum { DELIVER_NONE = -1, DELIVER_BENIGN = 256 };
@@ -71,10 +71,8 @@ void emu_exception(struct emu_cpu *cpu)
 		has_error = true;
 		error = 0;
 	}
-	if (vector == EXC_DB) {
-		cpu->dr[6] |= cpu->exc_dr6;
-		cpu->exc_dr6 = 0;
-	}
+	if (vector == EXC_DB)
+		debug_deliver(cpu);
 	emu_deliver(cpu, vector, INT_EXCEPTION, has_error, error);
 }
 
@@ -123,7 +121,8 @@ static void gate_check(struct emu_cpu *cpu, const struct gate *g,
 	bool ok = g->type == GATE_INT32 || g->type == GATE_TRAP32;
 
 	if (!emu_long(cpu))
-		ok = ok || g->type == GATE_INT16 || g->type == GATE_TRAP16;
+		ok = ok || g->type == GATE_INT16 || g->type == GATE_TRAP16 ||
+		     g->type == GATE_TASK;
 	if (!ok || (kind == INT_SOFT && g->dpl < cpu->cpl))
 		emu_raise_err(cpu, EXC_GP, error);
 	if (!g->present)
@@ -154,27 +153,6 @@ static unsigned int target_cs(struct emu_cpu *cpu, const struct gate *g,
 	return dpl;
 }
 
-static void push_frame(struct emu_cpu *cpu, unsigned int view,
-		       const struct x86_segment *ss, uint64_t *sp,
-		       const uint64_t *words, unsigned int n, unsigned int size)
-{
-	uint64_t mask = emu_long(cpu)	     ? ~0ull
-			: ss->attr & BIT(14) ? 0xffffffff
-					     : 0xffff;
-	uint64_t base = emu_long(cpu) ? 0 : ss->base;
-	uint8_t buf[64];
-	uint64_t top = (*sp - n * size) & mask;
-
-	for (unsigned int w = 0; w < n; w++)
-		memcpy(buf + (n - 1 - w) * size, &words[w], size);
-	if (!emu_long(cpu) && top + n * size - 1 > ss->limit &&
-	    (ss->attr & 0xc) != 4)
-		emu_raise_err(cpu, EXC_SS, ss->selector & 0xfffc);
-	emu_write(cpu, view, emu_long(cpu) ? top : (uint32_t)(base + top), buf,
-		  n * size);
-	*sp = (*sp & ~mask) | top;
-}
-
 /* RFLAGS in the frame: RF is set for faults (SDM vol. 3, "RFLAGS.RF"). */
 static uint64_t frame_flags(struct emu_cpu *cpu, enum emu_int_kind kind,
 			    uint8_t vector)
@@ -199,19 +177,6 @@ static void enter_handler(struct emu_cpu *cpu, const struct gate *g,
 	seg_set_cs(cpu, cs, cpl);
 }
 
-static uint64_t tss_stack64(struct emu_cpu *cpu, unsigned int offset,
-			    uint32_t ext)
-{
-	uint64_t sp;
-
-	if (offset + 7 > cpu->tr.limit)
-		emu_raise_err(cpu, EXC_TS, (cpu->tr.selector & 0xfffc) | ext);
-	sp = emu_sys_load(cpu, cpu->tr.base + offset, 8);
-	if ((uint64_t)((int64_t)(sp << 16) >> 16) != sp)
-		emu_raise_err(cpu, EXC_SS, ext);
-	return sp;
-}
-
 static void deliver64(struct emu_cpu *cpu, const struct gate *g,
 		      enum emu_int_kind kind, uint8_t vector, bool has_error,
 		      uint32_t error)
@@ -234,7 +199,7 @@ static void deliver64(struct emu_cpu *cpu, const struct gate *g,
 	else if (cpl < cpu->cpl)
 		sp = tss_stack64(cpu, 4 + 8 * cpl, ext);
 	sp &= ~15ull;
-	push_frame(cpu, cpl == 3 ? MMU_USER : MMU_KERNEL, &ss, &sp, words,
+	far_push(cpu, cpl == 3 ? MMU_USER : MMU_KERNEL, &ss, &sp, words,
 		   has_error ? 6 : 5, 8);
 	if (cpl < cpu->cpl) {
 		ss = (struct x86_segment){ .selector = cpl,
@@ -247,30 +212,23 @@ static void deliver64(struct emu_cpu *cpu, const struct gate *g,
 	enter_handler(cpu, g, &cs, cpl);
 }
 
-/* The inner stack of a 32-bit or 16-bit TSS. */
-static void tss_stack32(struct emu_cpu *cpu, unsigned int cpl, uint32_t ext,
-			struct x86_segment *ss, uint64_t *sp)
+/* The handler of virtual-8086 code finds its data segments on the stack. */
+static unsigned int push_v86_segments(struct emu_cpu *cpu, uint64_t *words)
 {
-	bool is16 = (cpu->tr.attr & 15) == 3 || (cpu->tr.attr & 15) == 1;
-	unsigned int offset = is16 ? 2 + 4 * cpl : 4 + 8 * cpl;
-	uint32_t error = (cpu->tr.selector & 0xfffc) | ext;
-	uint16_t selector;
-	uint64_t desc;
+	static const uint8_t order[] = { X86_GS, X86_FS, X86_DS, X86_ES };
+	unsigned int n = 0;
 
-	if (offset + (is16 ? 3 : 5) > cpu->tr.limit)
-		emu_raise_err(cpu, EXC_TS, error);
-	*sp = emu_sys_load(cpu, cpu->tr.base + offset, is16 ? 2 : 4);
-	selector = emu_sys_load(cpu, cpu->tr.base + offset + (is16 ? 2 : 4), 2);
-	error = (selector & 0xfffc) | ext;
-	if (!(selector & 0xfffc))
-		emu_raise_err(cpu, EXC_TS, error);
-	desc = seg_descriptor(cpu, selector, EXC_TS);
-	seg_from_descriptor(ss, selector, desc);
-	if ((selector & 3) != cpl || ((ss->attr >> 5) & 3) != cpl ||
-	    (ss->attr & 0x1a) != 0x12)
-		emu_raise_err(cpu, EXC_TS, error);
-	if (!(ss->attr & BIT(7)))
-		emu_raise_err(cpu, EXC_SS, error);
+	for (; n < ARRAY_SIZE(order); n++)
+		words[n] = cpu->seg[order[n]].selector;
+	return n;
+}
+
+static void null_data_segments(struct emu_cpu *cpu)
+{
+	static const uint8_t segs[] = { X86_GS, X86_FS, X86_DS, X86_ES };
+
+	for (unsigned int n = 0; n < ARRAY_SIZE(segs); n++)
+		cpu->seg[segs[n]] = (struct x86_segment){ .unusable = true };
 }
 
 static void deliver32(struct emu_cpu *cpu, const struct gate *g,
@@ -281,26 +239,44 @@ static void deliver32(struct emu_cpu *cpu, const struct gate *g,
 	unsigned int size = g->type & 8 ? 4 : 2;
 	struct x86_segment cs, ss = cpu->seg[X86_SS];
 	unsigned int cpl = target_cs(cpu, g, ext, &cs), n = 0;
-	uint64_t sp = cpu->gpr[X86_RSP], words[6];
+	uint64_t sp = cpu->gpr[X86_RSP], words[10];
+	bool v86 = cpu->rflags & FLAG_VM;
 
-	if (g->offset > cs.limit)
-		emu_raise_err(cpu, EXC_GP, ext);
+	if (v86 && cpl)
+		emu_raise_err(cpu, EXC_GP, (g->selector & 0xfffc) | ext);
+	if (v86)
+		n = push_v86_segments(cpu, words);
 	if (cpl < cpu->cpl) {
 		words[n++] = ss.selector;
 		words[n++] = sp;
 		tss_stack32(cpu, cpl, ext, &ss, &sp);
 	}
+	if (g->offset > cs.limit)
+		emu_raise_err(cpu, EXC_GP, ext);
 	words[n++] = frame_flags(cpu, kind, vector);
 	words[n++] = cpu->seg[X86_CS].selector;
 	words[n++] = cpu->rip;
 	if (has_error)
 		words[n++] = error;
-	push_frame(cpu, cpl == 3 ? MMU_USER : MMU_KERNEL, &ss, &sp, words, n,
-		   size);
+	far_push(cpu, cpl == 3 ? MMU_USER : MMU_KERNEL, &ss, &sp, words, n,
+		 size);
 	cpu->seg[X86_SS] = ss;
 	cpu->gpr[X86_RSP] = sp;
+	if (v86)
+		null_data_segments(cpu);
 	cs.selector = (cs.selector & ~3) | cpl;
 	enter_handler(cpu, g, &cs, cpl);
+}
+
+/* A task gate: the error code goes to the new task's stack. */
+static void deliver_task(struct emu_cpu *cpu, const struct gate *g,
+			 enum emu_int_kind kind, uint8_t vector,
+			 bool has_error, uint32_t error)
+{
+	task_switch(cpu, g->selector, TASK_INT, kind != INT_SOFT,
+		    frame_flags(cpu, kind, vector));
+	if (has_error)
+		emu_push(cpu, error, cpu->tr.attr & 8 ? 4 : 2);
 }
 
 /* Real-address mode: the table holds far pointers. */
@@ -313,7 +289,7 @@ static void deliver_real(struct emu_cpu *cpu, uint8_t vector)
 	if (vector * 4 + 3 > cpu->idt.limit)
 		emu_raise(cpu, EXC_GP);
 	entry = emu_sys_load(cpu, cpu->idt.base + vector * 4, 4);
-	push_frame(cpu, MMU_KERNEL, &cpu->seg[X86_SS], &sp, words, 3, 2);
+	far_push(cpu, MMU_KERNEL, &cpu->seg[X86_SS], &sp, words, 3, 2);
 	cpu->gpr[X86_RSP] = sp;
 	cpu->rflags &= ~(FLAG_IF | FLAG_TF | FLAG_AC | FLAG_RF);
 	cpu->rip = entry & 0xffff;
@@ -328,7 +304,8 @@ void emu_deliver(struct emu_cpu *cpu, uint8_t vector, enum emu_int_kind kind,
 
 	cpu->delivering = kind == INT_EXCEPTION ? vector : DELIVER_BENIGN;
 	cpu->halted = false;
-	if (!emu_protected(cpu)) {
+	cpu->step_db = false;
+	if (!emu_pe(cpu)) {
 		deliver_real(cpu, vector);
 		cpu->delivering = DELIVER_NONE;
 		return;
@@ -337,6 +314,8 @@ void emu_deliver(struct emu_cpu *cpu, uint8_t vector, enum emu_int_kind kind,
 	gate_check(cpu, &g, kind, gate_error);
 	if (emu_long(cpu))
 		deliver64(cpu, &g, kind, vector, has_error, error);
+	else if (g.type == GATE_TASK)
+		deliver_task(cpu, &g, kind, vector, has_error, error);
 	else
 		deliver32(cpu, &g, kind, vector, has_error, error);
 	cpu->delivering = DELIVER_NONE;

@@ -110,9 +110,22 @@ static inline bool emu_long(const struct emu_cpu *cpu)
 	return cpu->efer & EFER_LMA;
 }
 
-static inline bool emu_protected(const struct emu_cpu *cpu)
+/* CR0.PE: descriptor tables, privilege levels. */
+static inline bool emu_pe(const struct emu_cpu *cpu)
 {
 	return cpu->cr0 & CR0_PE;
+}
+
+/* Segment registers hold selectors: not in real or virtual-8086 mode. */
+static inline bool emu_protected(const struct emu_cpu *cpu)
+{
+	return emu_pe(cpu) && !(cpu->rflags & FLAG_VM);
+}
+
+/* Debug traps or breakpoints: one instruction at a time. */
+static inline bool emu_stepping(const struct emu_cpu *cpu)
+{
+	return cpu->rflags & FLAG_TF || cpu->dr[7] & 0xff;
 }
 
 /*
@@ -123,7 +136,7 @@ static inline bool emu_protected(const struct emu_cpu *cpu)
  */
 static inline bool emu_needs_interp(const struct emu_cpu *cpu)
 {
-	return cpu->rflags & (FLAG_TF | FLAG_VM) || cpu->dr[7] & 0xff;
+	return emu_stepping(cpu) || cpu->rflags & FLAG_VM;
 }
 
 /* The stack. */
@@ -158,6 +171,17 @@ void emu_push(struct emu_cpu *cpu, uint64_t v, unsigned int size);
 uint64_t emu_peek(struct emu_cpu *cpu, unsigned int offset, unsigned int size);
 
 /* segment.c */
+/* Are offset..+size within the limit?  (Not in 64-bit mode.) */
+static inline bool seg_holds(const struct x86_segment *s, uint64_t offset,
+			     uint64_t size)
+{
+	uint64_t last = offset + size - 1;
+
+	if ((s->attr & 0x1c) == 0x14) /* expand down */
+		return offset > s->limit &&
+		       last <= (s->attr & BIT(14) ? 0xffffffff : 0xffff);
+	return last <= s->limit;
+}
 void seg_load(struct emu_cpu *cpu, unsigned int seg, uint16_t selector);
 void seg_load_real(struct emu_cpu *cpu, unsigned int seg, uint16_t selector);
 /* Reads a descriptor; raises vector(selector & ~3) when out of range. */
@@ -177,6 +201,7 @@ void seg_null_on_return(struct emu_cpu *cpu);
 /* system.c */
 uint64_t emu_guest_tsc(struct emu_cpu *cpu);
 void sys_write_cr0(struct emu_cpu *cpu, uint64_t v);
+void sys_load_cr3(struct emu_cpu *cpu, uint64_t v); /* flushes */
 int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret);
 int sys_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v);
 void sys_check_io(struct emu_cpu *cpu, uint16_t port, unsigned int size);
@@ -184,6 +209,16 @@ uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size);
 void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v, unsigned int size);
 void sys_init(struct emu_cpu *cpu); /* INIT (SDM vol. 3, table of states) */
 void sys_sipi(struct emu_cpu *cpu, uint8_t vector);
+
+/* debug.c */
+void debug_update(struct emu_cpu *cpu); /* after a change of DR0-3, DR7 */
+bool debug_page_watched(const struct emu_cpu *cpu, uint64_t lin);
+void debug_access(struct emu_cpu *cpu, uint64_t lin, size_t size,
+		  enum emu_access access);
+void debug_io(struct emu_cpu *cpu, uint16_t port, unsigned int size);
+void debug_fetch(struct emu_cpu *cpu);	       /* raises #DB */
+void debug_general_detect(struct emu_cpu *cpu); /* raises #DB */
+void debug_deliver(struct emu_cpu *cpu);
 
 /* decode.c */
 struct emu_block *block_find(struct emu_cpu *cpu);

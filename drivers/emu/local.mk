@@ -18,12 +18,15 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/control.h \
 	%D%/cpu.h \
 	%D%/cpuid.c \
+	%D%/debug.c \
 	%D%/decode.c \
 	%D%/decode.h \
 	%D%/engine.c \
 	%D%/exception.c \
 	%D%/exec.h \
+	%D%/far.h \
 	%D%/fpu.c \
+	%D%/gate.c \
 	%D%/kvmclock.c \
 	%D%/lapic.c \
 	%D%/lapic.h \
@@ -39,6 +42,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/string.h \
 	%D%/system.c \
 	%D%/system.h \
+	%D%/task.c \
 	%D%/test.c \
 	%D%/vec.c \
 	%D%/vec.h \

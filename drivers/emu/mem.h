@@ -70,7 +70,9 @@ static inline struct emu_tlb *emu_tlb_view_at(struct emu_cpu *cpu,
 /* The view that the current privilege gives. */
 static inline unsigned int emu_view(const struct emu_cpu *cpu)
 {
-	return (cpu->tlb - cpu->tlbs) / EMU_TLB_SIZE;
+	unsigned int view = (cpu->tlb - cpu->tlbs) / EMU_TLB_SIZE;
+
+	return view == MMU_ALIGN ? MMU_USER : view;
 }
 
 static inline bool emu_tlb_hit(uint64_t tag, uint64_t lin, unsigned int size)
@@ -145,6 +147,7 @@ uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
 void mmu_flush(struct emu_cpu *cpu, bool global);
 void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin);
 void mmu_view(struct emu_cpu *cpu);
+void mmu_align_view(struct emu_cpu *cpu); /* once, at creation */
 /* Loads PDPTEs (PAE); raises #GP(0) for reserved bits. */
 void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3);
 

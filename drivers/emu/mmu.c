@@ -358,6 +358,24 @@ static void note_dirty(struct emu_cpu *cpu, const struct emu_tlb *e)
 		mark_dirty(s, e->phys & EMU_PAGE_MASK);
 }
 
+/* Are accesses through the user's view checked for alignment? */
+static bool aligning(const struct emu_cpu *cpu)
+{
+	return cpu->tlb == &cpu->tlbs[MMU_ALIGN * EMU_TLB_SIZE];
+}
+
+/* #AC, which a #PF precedes, and data breakpoints. */
+static void check_access(struct emu_cpu *cpu, uint64_t lin, unsigned int size,
+			 enum emu_access access)
+{
+	if (unlikely(aligning(cpu)) && lin & (size - 1)) {
+		emu_probe(cpu, MMU_USER, lin, size, access);
+		emu_raise_err(cpu, EXC_AC, 0);
+	}
+	if (unlikely(cpu->watch))
+		debug_access(cpu, lin, size, access);
+}
+
 /* Fills the entry for RAM; NULL with the physical address if it is not. */
 static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 				uint64_t lin, enum emu_access access,
@@ -391,6 +409,10 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 		cpu->large_pages = true;
 	if (rw && atomic_load(&page->code))
 		smc_write(cpu, page);
+	if (unlikely(cpu->watch) && debug_page_watched(cpu, lin)) {
+		e->rtag = TLB_INVALID;
+		e->wtag = TLB_INVALID;
+	}
 	return e;
 }
 
@@ -424,7 +446,10 @@ void *emu_host(struct emu_cpu *cpu, uint64_t lin, enum emu_access access)
 	struct emu_tlb *e;
 
 	e = tlb_lookup(cpu, emu_view(cpu), lin, access, &phys);
-	return e ? (void *)(lin + e->addend) : NULL;
+	if (!e || aligning(cpu) ||
+	    (unlikely(cpu->watch) && debug_page_watched(cpu, lin)))
+		return NULL;
+	return (void *)(lin + e->addend);
 }
 
 /* Within one page. */
@@ -455,6 +480,8 @@ static void access_any(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 {
 	size_t room = EMU_PAGE - (lin & ~EMU_PAGE_MASK);
 
+	if (unlikely(cpu->watch))
+		debug_access(cpu, lin, size, access);
 	if (size > room)
 		emu_probe(cpu, view, lin, size, access);
 	while (size > room) {
@@ -485,6 +512,7 @@ uint64_t emu_load_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 	uint64_t v = 0, phys;
 	struct emu_tlb *e;
 
+	check_access(cpu, lin, size, ACCESS_READ);
 	if ((lin & ~EMU_PAGE_MASK) > EMU_PAGE - size) {
 		emu_read(cpu, emu_view(cpu), lin, &v, size);
 		return v;
@@ -512,6 +540,7 @@ void emu_store_slow(struct emu_cpu *cpu, uint64_t lin, uint64_t v,
 	struct emu_tlb *e;
 	uint64_t phys;
 
+	check_access(cpu, lin, size, ACCESS_WRITE);
 	if ((lin & ~EMU_PAGE_MASK) > EMU_PAGE - size) {
 		emu_write(cpu, emu_view(cpu), lin, &v, size);
 		return;
@@ -542,6 +571,7 @@ void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 	struct emu_tlb *e;
 	uint64_t phys;
 
+	check_access(cpu, lin, size, ACCESS_WRITE);
 	if ((lin & ~EMU_PAGE_MASK) > EMU_PAGE - size) {
 		emu_probe(cpu, emu_view(cpu), lin, size, ACCESS_WRITE);
 		return NULL;
@@ -603,12 +633,23 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 	cpu->epoch++;
 }
 
+void mmu_align_view(struct emu_cpu *cpu)
+{
+	for (unsigned int i = 0; i < EMU_TLB_SIZE; i++) {
+		struct emu_tlb *e = &cpu->tlbs[MMU_ALIGN * EMU_TLB_SIZE + i];
+
+		e->rtag = TLB_INVALID;
+		e->wtag = TLB_INVALID;
+	}
+}
+
 void mmu_view(struct emu_cpu *cpu)
 {
 	unsigned int view = MMU_KERNEL;
 
 	if (cpu->cpl == 3)
-		view = MMU_USER;
+		view = cpu->rflags & FLAG_AC && cpu->cr0 & CR0_AM ? MMU_ALIGN
+								   : MMU_USER;
 	else if (cpu->rflags & FLAG_AC && cpu->cr4 & CR4_SMAP)
 		view = MMU_KERNEL_AC;
 	cpu->tlb = &cpu->tlbs[view * EMU_TLB_SIZE];
@@ -724,7 +765,6 @@ uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
 {
 	const struct x86_segment *s = &cpu->seg[seg];
 	uint8_t vector = seg == X86_SS ? EXC_SS : EXC_GP;
-	uint64_t last = offset + size - 1;
 
 	if (cpu->mode == MODE_64)
 		return seg >= X86_FS ? s->base + offset : offset;
@@ -738,14 +778,8 @@ uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
 		if (access == ACCESS_READ && code && !(s->attr & 2))
 			emu_raise_err(cpu, vector, 0);
 	}
-	if ((s->attr & 0xc) == 4) { /* expand down */
-		uint64_t max = s->attr & BIT(14) ? 0xffffffff : 0xffff;
-
-		if (offset <= s->limit || last > max)
-			emu_raise_err(cpu, vector, 0);
-	} else if (last > s->limit) {
+	if (!seg_holds(s, offset, size))
 		emu_raise_err(cpu, vector, 0);
-	}
 	return (uint32_t)(s->base + offset);
 }
 

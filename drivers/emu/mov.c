@@ -301,10 +301,18 @@ void op_popa(struct emu_cpu *cpu, const struct emu_insn *i)
 	emu_set_sp(cpu, sp + 8 * size);
 }
 
+/* PUSHF and POPF in virtual-8086 mode want IOPL 3. */
+static void check_v86(struct emu_cpu *cpu)
+{
+	if (cpu->rflags & FLAG_VM && (cpu->rflags & FLAG_IOPL) != FLAG_IOPL)
+		emu_gp0(cpu);
+}
+
 void op_pushf(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	uint64_t f = emu_get_rflags(cpu) & ~(FLAG_VM | FLAG_RF);
 
+	check_v86(cpu);
 	emu_push(cpu, f, emu_stack_size(i));
 }
 
@@ -314,11 +322,13 @@ void op_popf(struct emu_cpu *cpu, const struct emu_insn *i)
 	unsigned int size = emu_stack_size(i);
 	uint64_t mask = FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_AC |
 			FLAG_ID;
-	uint64_t f = emu_peek(cpu, 0, size);
+	uint64_t f;
 
-	if (cpu->cpl == 0 || !emu_protected(cpu))
+	check_v86(cpu);
+	f = emu_peek(cpu, 0, size);
+	if (cpu->cpl == 0 || !emu_pe(cpu))
 		mask |= FLAG_IOPL;
-	if (cpu->cpl <= ((cpu->rflags >> 12) & 3) || !emu_protected(cpu))
+	if (cpu->cpl <= ((cpu->rflags >> 12) & 3) || !emu_pe(cpu))
 		mask |= FLAG_IF;
 	if (size == 2)
 		mask &= 0xffff;

@@ -107,8 +107,12 @@ static enum event events(struct emu_cpu *cpu)
 			cpu_sleep(cpu);
 			continue;
 		}
+		if (cpu->db_pending && !cpu->ss_shadow) {
+			emu_pend(cpu, PEND_STEP);
+			emu_raise(cpu, EXC_DB);
+		}
 		if (cpu->shadow) {
-			cpu->shadow = false;
+			cpu->shadow = cpu->ss_shadow = false;
 			emu_pend(cpu, PEND_IRQ);
 			return EVENT_STEP;
 		}
@@ -116,7 +120,10 @@ static enum event events(struct emu_cpu *cpu)
 			cpu_sleep(cpu);
 			continue;
 		}
-		return cpu->rflags & FLAG_TF ? EVENT_STEP : EVENT_GO;
+		if (likely(!emu_stepping(cpu)))
+			return EVENT_GO;
+		emu_pend(cpu, PEND_STEP);
+		return EVENT_STEP;
 	}
 }
 
@@ -134,22 +141,31 @@ static inline void execute(struct emu_cpu *cpu, const struct emu_block *b)
 	cpu->cur = NULL;
 }
 
-/* One instruction, and the single-step trap if it was asked for. */
+/*
+ * One instruction.  A trap it caused waits in db_pending for the next look at
+ * events, where MOV SS holds it off.
+ */
 static bool step(struct emu_cpu *cpu)
 {
-	bool tf = cpu->rflags & FLAG_TF;
-	struct emu_block *b = block_find(cpu);
+	uint64_t rf = cpu->rflags & FLAG_RF, start = cpu->rip;
+	struct emu_block *b;
 
+	if (unlikely(cpu->dr[7] & 0xff) && !rf)
+		debug_fetch(cpu);
+	cpu->rflags &= ~FLAG_RF;
+	cpu->step_db = cpu->rflags & FLAG_TF;
+	b = block_find(cpu);
 	if (!b)
 		return false;
 	cpu->n_insns++;
 	cpu->block_end = b->insn + 1;
 	execute(cpu, b);
-	if (tf) {
+	if (cpu->rip == start) /* a repetition goes on */
+		cpu->rflags |= rf;
+	if (cpu->step_db && !cpu->ss_shadow)
+		cpu->db_pending |= DR6_BS;
+	if (cpu->db_pending)
 		emu_pend(cpu, PEND_STEP);
-		cpu->exc_dr6 = BIT(14); /* BS */
-		emu_raise(cpu, EXC_DB);
-	}
 	return true;
 }
 
@@ -261,7 +277,7 @@ enum run_result emu_run(struct emu_cpu *cpu)
 		if (cpu->cur)
 			cpu->rip -= cpu->cur->len;
 		cpu->cur = NULL;
-		cpu->shadow = false;
+		cpu->shadow = cpu->ss_shadow = false;
 		emu_exception(cpu);
 	}
 	if (!cpu->stop)

@@ -86,7 +86,11 @@ void seg_load_real(struct emu_cpu *cpu, unsigned int seg, uint16_t selector)
 	s->selector = selector;
 	s->base = (uint64_t)selector << 4;
 	s->unusable = false;
-	if (seg == X86_CS) { /* others keep limit and size: "unreal" mode */
+	if (cpu->rflags & FLAG_VM) {
+		s->limit = 0xffff;
+		s->attr = 0xf3;
+		seg_update(cpu);
+	} else if (seg == X86_CS) { /* others keep limit and size: "unreal" mode */
 		s->attr = 0x9b | (s->attr & ATTR_DB);
 		seg_update(cpu);
 	}
@@ -180,7 +184,10 @@ uint64_t seg_check_code(struct emu_cpu *cpu, uint16_t selector, uint8_t cpl,
 	return desc;
 }
 
-/* Return to an outer level: data segments it may not use become null. */
+/*
+ * Return to an outer level: data segments it may not use become null.  In
+ * long mode their bases stay, which 64-bit code goes on using.
+ */
 void seg_null_on_return(struct emu_cpu *cpu)
 {
 	static const uint8_t segs[] = { X86_ES, X86_DS, X86_FS, X86_GS };
@@ -194,7 +201,8 @@ void seg_null_on_return(struct emu_cpu *cpu)
 			continue;
 		s->selector = 0;
 		s->unusable = true;
-		s->base = 0;
+		if (!emu_long(cpu))
+			s->base = 0;
 		s->attr = 0;
 	}
 }
@@ -204,14 +212,14 @@ void op_mov_seg_r(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	seg_load(cpu, i->aux, REG16(i->src));
 	if (i->aux == X86_SS)
-		cpu->shadow = true;
+		cpu->shadow = cpu->ss_shadow = true;
 }
 
 void op_mov_seg_m(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	seg_load(cpu, i->aux, emu_load16(cpu, emu_ea(cpu, i, 2, ACCESS_READ)));
 	if (i->aux == X86_SS)
-		cpu->shadow = true;
+		cpu->shadow = cpu->ss_shadow = true;
 }
 
 void op_mov_r_seg(struct emu_cpu *cpu, const struct emu_insn *i)
@@ -242,7 +250,7 @@ void op_pop_seg(struct emu_cpu *cpu, const struct emu_insn *i)
 	seg_load(cpu, i->aux, emu_peek(cpu, 0, size));
 	emu_set_sp(cpu, cpu->gpr[X86_RSP] + size);
 	if (i->aux == X86_SS)
-		cpu->shadow = true;
+		cpu->shadow = cpu->ss_shadow = true;
 }
 
 /* LDS, LES, LFS, LGS, LSS: far pointer in memory. */

@@ -23,6 +23,7 @@ struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id)
 		return NULL;
 	}
 	mmu_flush(cpu, true);
+	mmu_align_view(cpu);
 	return cpu;
 }
 
@@ -45,6 +46,8 @@ void sys_init(struct emu_cpu *cpu)
 	memcpy(cpu->gpr, s.gpr, sizeof(s.gpr));
 	memcpy(cpu->seg, s.seg, sizeof(s.seg));
 	memcpy(cpu->dr, s.dr, sizeof(s.dr));
+	debug_update(cpu);
+	cpu->db_pending = 0;
 	cpu->rip = s.rip;
 	cpu->rflags = s.rflags;
 	cpu->aflags = 0;
@@ -56,7 +59,7 @@ void sys_init(struct emu_cpu *cpu)
 	cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
 	cpu->efer = 0;
 	cpu->cpl = 0;
-	cpu->shadow = cpu->halted = false;
+	cpu->shadow = cpu->ss_shadow = cpu->halted = false;
 	cpu->nmi_blocked = cpu->nmi_latched = false;
 	lapic_reset(cpu);
 	mmu_flush(cpu, true);
@@ -205,6 +208,8 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *s)
 	memcpy(cpu->gpr, s->gpr, sizeof(s->gpr));
 	memcpy(cpu->seg, s->seg, sizeof(s->seg));
 	memcpy(cpu->dr, s->dr, sizeof(s->dr));
+	debug_update(cpu);
+	cpu->db_pending = 0;
 	set_fpu(cpu, s);
 	cpu->rip = s->rip;
 	cpu->rflags = (s->rflags & 0x3f7700) | 2;
@@ -225,6 +230,7 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *s)
 	if (cpu->halted)
 		cpu->run_state = X86_RUNNING;
 	cpu->shadow = s->interrupt_shadow;
+	cpu->ss_shadow = false;
 	cpu->nmi_latched = s->nmi_pending;
 	cpu->nmi_blocked = s->nmi_blocked;
 	cpu->delivering = -1;

@@ -330,6 +330,10 @@ static inline void repeat(struct emu_cpu *cpu, const struct emu_insn *i,
 		return;
 	}
 	n = addr_get(cpu, i, X86_RCX);
+	if (unlikely(emu_stepping(cpu))) {
+		budget = 1;
+		run = NULL;
+	}
 	for (; n && budget; budget--) {
 		done = run && can_run(cpu, i) ? run(cpu, i, size, n) : 0;
 		if (done) {

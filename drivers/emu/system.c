@@ -28,6 +28,8 @@ void emu_set_rflags(struct emu_cpu *cpu, uint64_t f)
 
 	emu_set_arith(cpu, f);
 	cpu->rflags = (f & 0x3f7700) | 2;
+	if (!(cpu->dr[7] & 0xff)) /* matters to breakpoints alone */
+		cpu->rflags &= ~FLAG_RF;
 	if ((old ^ cpu->rflags) & FLAG_AC)
 		mmu_view(cpu);
 	if (cpu->rflags & FLAG_TF)
@@ -45,7 +47,7 @@ void op_hlt(struct emu_cpu *cpu, const struct emu_insn *i)
 
 static bool iopl_ok(struct emu_cpu *cpu)
 {
-	return !emu_protected(cpu) || cpu->cpl <= ((cpu->rflags >> 12) & 3);
+	return !emu_pe(cpu) || cpu->cpl <= ((cpu->rflags >> 12) & 3);
 }
 
 void op_cli(struct emu_cpu *cpu, const struct emu_insn *i)
@@ -72,7 +74,7 @@ void sys_check_io(struct emu_cpu *cpu, uint16_t port, unsigned int size)
 {
 	uint32_t base, bits;
 
-	if (iopl_ok(cpu))
+	if (iopl_ok(cpu) && !(cpu->rflags & FLAG_VM))
 		return;
 	if ((cpu->tr.attr & 15) < 9 || cpu->tr.limit < 103)
 		emu_gp0(cpu);
@@ -88,6 +90,8 @@ uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size)
 {
 	uint64_t v = ~0ull;
 
+	if (unlikely(cpu->dr[7] & 0xff))
+		debug_io(cpu, port, size);
 	cpu->n_exits++;
 	if (cpu->vm->m)
 		bus_io(cpu->vm->m->ports, port, &v, size, false);
@@ -96,6 +100,8 @@ uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size)
 
 void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v, unsigned int size)
 {
+	if (unlikely(cpu->dr[7] & 0xff))
+		debug_io(cpu, port, size);
 	cpu->n_exits++;
 	if (cpu->vm->m)
 		bus_io(cpu->vm->m->ports, port, &v, size, true);
@@ -273,7 +279,7 @@ static void write_cr4(struct emu_cpu *cpu, uint64_t v)
 	mmu_view(cpu);
 }
 
-static void write_cr3(struct emu_cpu *cpu, uint64_t v)
+void sys_load_cr3(struct emu_cpu *cpu, uint64_t v)
 {
 	if (emu_long(cpu)) {
 		if (cpu->cr4 & CR4_PCIDE)
@@ -309,7 +315,7 @@ void op_mov_cr_r(struct emu_cpu *cpu, const struct emu_insn *i)
 		cpu->cr2 = v;
 		break;
 	case 3:
-		write_cr3(cpu, v);
+		sys_load_cr3(cpu, v);
 		break;
 	case 4:
 		write_cr4(cpu, v);
@@ -354,7 +360,6 @@ void op_mov_r_cr(struct emu_cpu *cpu, const struct emu_insn *i)
 		SETREG32(i->dst, v);
 }
 
-/* Debug registers: stored; what they watch for is not looked at. */
 static unsigned int debug_reg(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	if (i->aux == 4 || i->aux == 5) {
@@ -369,10 +374,12 @@ static unsigned int debug_reg(struct emu_cpu *cpu, const struct emu_insn *i)
 
 void op_mov_r_dr(struct emu_cpu *cpu, const struct emu_insn *i)
 {
+	unsigned int n = debug_reg(cpu, i);
 	uint64_t v;
 
 	require_cpl0(cpu);
-	v = cpu->dr[debug_reg(cpu, i)];
+	debug_general_detect(cpu);
+	v = cpu->dr[n];
 	if (cpu->mode == MODE_64)
 		SETREG64(i->dst, v);
 	else
@@ -384,15 +391,18 @@ void op_mov_dr_r(struct emu_cpu *cpu, const struct emu_insn *i)
 	unsigned int n;
 	uint64_t v = reg_operand(cpu, i->src);
 
-	require_cpl0(cpu);
 	n = debug_reg(cpu, i);
+	require_cpl0(cpu);
 	if (n >= 6 && v >> 32)
 		emu_gp0(cpu);
+	debug_general_detect(cpu);
 	if (n == 6)
 		v = (v & 0xe00f) | 0xffff0ff0;
 	else if (n == 7)
 		v = (v & 0xffff2bff) | 0x400;
 	cpu->dr[n] = v;
+	if (n != 6)
+		debug_update(cpu);
 }
 
 void op_clts(struct emu_cpu *cpu, const struct emu_insn *i)
