@@ -92,6 +92,23 @@ static bool no_base(const struct dec *d)
 	       d->z.raw.modrm.mod == 0 && d->z.raw.sib.base == 5;
 }
 
+/* After the segment. */
+static void set_mem_mode(struct dec *d)
+{
+	struct emu_insn *i = d->i;
+
+	if (d->cpu->mode == MODE_64) {
+		if (i->seg >= X86_FS)
+			i->ea_slow |= EA_SEGBASE;
+		if (d->z.address_width == 32)
+			i->ea_slow |= EA_ADDR32;
+	} else {
+		i->ea_slow |= EA_LEGACY | (d->z.address_width == 16 ?
+						   EA_ADDR16 :
+						   EA_ADDR32);
+	}
+}
+
 static void set_mem(struct dec *d, unsigned int n)
 {
 	const ZydisDecodedOperandMem *m = &d->op[n].mem;
@@ -113,16 +130,7 @@ static void set_mem(struct dec *d, unsigned int n)
 		i->imm = disp;
 		i->ea_slow |= EA_BIG;
 	}
-	if (d->cpu->mode == MODE_64) {
-		if (i->seg >= X86_FS)
-			i->ea_slow |= EA_SEGBASE;
-		if (d->z.address_width == 32)
-			i->ea_slow |= EA_ADDR32;
-	} else {
-		i->ea_slow |= EA_LEGACY | (d->z.address_width == 16 ?
-						   EA_ADDR16 :
-						   EA_ADDR32);
-	}
+	set_mem_mode(d);
 }
 
 static void set_imm(struct dec *d, unsigned int n)
@@ -528,6 +536,36 @@ static void bind_mem(struct dec *d, emu_fn *fn, enum decode_end end)
 	bind_end(d, fn, end);
 }
 
+/* For what Zydis sees no memory operand of: the last one counts. */
+static uint8_t segment_prefix(const struct dec *d)
+{
+	static const struct {
+		uint8_t byte, seg;
+		bool in64;
+	} prefixes[] = {
+		{ 0x26, X86_ES, false }, { 0x2e, X86_CS, false },
+		{ 0x36, X86_SS, false }, { 0x3e, X86_DS, false },
+		{ 0x64, X86_FS, true },	 { 0x65, X86_GS, true },
+	};
+	uint8_t seg = X86_DS;
+
+	for (unsigned int n = 0; n < d->z.raw.prefix_count; n++)
+		for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
+			if (d->z.raw.prefixes[n].value == prefixes[k].byte &&
+			    (prefixes[k].in64 || d->cpu->mode != MODE_64))
+				seg = prefixes[k].seg;
+	return seg;
+}
+
+/* CLZERO: the decoder calls rAX a register. */
+static void bind_clzero(struct dec *d)
+{
+	d->i->seg = segment_prefix(d);
+	d->i->base = reg_offset(ZYDIS_REGISTER_RAX);
+	set_mem_mode(d);
+	bind(d, op_clzero);
+}
+
 static void bind_loop(struct dec *d, emu_fn *fn, unsigned int kind)
 {
 	set_imm(d, 0);
@@ -661,7 +699,10 @@ static bool offered(const struct dec *d)
 		{ ZYDIS_ISA_SET_INVPCID, 7, 1, 10 },
 		{ ZYDIS_ISA_SET_CLFLUSHOPT, 7, 1, 23 },
 		{ ZYDIS_ISA_SET_CLWB, 7, 1, 24 },
+		{ ZYDIS_ISA_SET_CLZERO, 0x80000008, 1, 0 },
 	};
+
+	struct vec_isa_bit bit;
 
 	/* Xeon Phi's own encodings, which the decoder knows too. */
 	if (d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNC ||
@@ -672,7 +713,27 @@ static bool offered(const struct dec *d)
 		if (sets[n].set == d->z.meta.isa_set)
 			return emu_has(d->cpu, sets[n].leaf, 0, sets[n].reg,
 				       sets[n].bit);
+	if (vec_isa_bit(d->z.meta.isa_set, &bit))
+		return emu_has(d->cpu, bit.function, bit.index, bit.reg,
+			       bit.bit);
 	return true;
+}
+
+/*
+ * SDM vol. 2, "TZCNT" and "LZCNT": a CPU that lacks these ignores their prefix
+ * and runs BSF and BSR.
+ */
+static void as_older(struct dec *d)
+{
+	if (d->z.mnemonic == ZYDIS_MNEMONIC_TZCNT &&
+	    !emu_has(d->cpu, 7, 0, 1, 3)) {
+		d->z.mnemonic = ZYDIS_MNEMONIC_BSF;
+		d->z.meta.isa_set = ZYDIS_ISA_SET_I386;
+	} else if (d->z.mnemonic == ZYDIS_MNEMONIC_LZCNT &&
+		   !emu_has(d->cpu, 0x80000001, 0, 2, 5)) {
+		d->z.mnemonic = ZYDIS_MNEMONIC_BSR;
+		d->z.meta.isa_set = ZYDIS_ISA_SET_I386;
+	}
 }
 
 /* Conditions: ORDER cc, the encoding's. */
@@ -790,6 +851,7 @@ static bool choose_system(struct dec *d)
 	case ZYDIS_MNEMONIC_CLWB:
 		bind_mem(d, op_clflush, DECODE_GO);
 		break;
+	CASE(CLZERO, bind_clzero(d));
 	CASE(PAUSE, bind(d, op_pause));
 	case ZYDIS_MNEMONIC_MFENCE:
 	case ZYDIS_MNEMONIC_LFENCE:
@@ -806,7 +868,6 @@ static bool choose_system(struct dec *d)
 	case ZYDIS_MNEMONIC_MONITOR:
 	case ZYDIS_MNEMONIC_MWAIT:
 	case ZYDIS_MNEMONIC_RSM:
-	case ZYDIS_MNEMONIC_CLZERO:
 		bind_end(d, op_ud, DECODE_BREAK);
 		break;
 	CASE(SLDT, bind_sys_dst(d, op_sldt));
@@ -1053,6 +1114,7 @@ static bool choose_mov(struct dec *d)
 
 static void choose(struct dec *d)
 {
+	as_older(d);
 	if (!offered(d)) {
 		bind(d, op_ud);
 		return;

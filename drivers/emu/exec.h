@@ -198,6 +198,12 @@ uint64_t seg_check_code(struct emu_cpu *cpu, uint16_t selector, uint8_t cpl,
 			bool is_return, struct x86_segment *ret_cs);
 void seg_null_on_return(struct emu_cpu *cpu);
 
+/* SDM vol. 1, "Canonical Addressing". */
+static inline bool emu_canonical(uint64_t v)
+{
+	return (uint64_t)((int64_t)(v << 16) >> 16) == v;
+}
+
 /* system.c */
 uint64_t emu_guest_tsc(struct emu_cpu *cpu);
 void sys_write_cr0(struct emu_cpu *cpu, uint64_t v);

@@ -92,7 +92,8 @@ static void set_address(struct emu_cpu *cpu, const struct emu_insn *i,
 	ctx->addr_mask = i->flags & INSN_ADDR16	  ? 0xffff
 			 : i->flags & INSN_ADDR32 ? 0xffffffff
 						  : ~0ull;
-	if (op->align && ctx->addr & (op->align - 1))
+	if (op->align && ctx->addr & (op->align - 1) &&
+	    !(op->align_mm && vec_mxcsr_mm(&cpu->fpu)))
 		emu_gp0(cpu);
 }
 
@@ -138,6 +139,8 @@ void op_vec(struct emu_cpu *cpu, const struct emu_insn *i)
 		.mem = mem,
 		.rip = cpu->rip - i->len,
 		.cr0_ne = cpu->cr0 & CR0_NE,
+		.fast_fx = cpu->efer & EFER_FFXSR && !cpu->cpl &&
+			   cpu->mode == MODE_64,
 		.cpu = cpu,
 		.load = vec_load,
 		.store = vec_store,

@@ -44,6 +44,8 @@ enum {
 	MSR_TSC_AUX,
 	MSR_K7_PERF = 0xc0010000, /* counters that no CPUID bit announces */
 	MSR_K7_PERF_END = 0xc0010007,
+	MSR_OSVW_LENGTH = 0xc0010140,
+	MSR_OSVW_STATUS,
 	MSR_SYSCFG = 0xc0010010,
 	MSR_HWCR = 0xc0010015,
 	MSR_PATCH_LEVEL = 0x8b,
@@ -58,11 +60,6 @@ enum {
 	MSR_KVM_TIME = 0x4b564d01,
 	MTRR_VARIABLE = 8,
 };
-
-static bool canonical(uint64_t v)
-{
-	return (uint64_t)((int64_t)(v << 16) >> 16) == v;
-}
 
 /* Those that are just a value; NULL: not one of them. */
 static uint64_t *msr_plain(struct emu_cpu *cpu, uint32_t index)
@@ -132,6 +129,8 @@ static bool msr_ignored(uint32_t index)
 	case MSR_SYSCFG:
 	case MSR_HWCR:
 	case MSR_NB_CFG:
+	case MSR_OSVW_LENGTH: /* no erratum is listed */
+	case MSR_OSVW_STATUS:
 	case MSR_INT_PENDING:
 	case MSR_LS_CFG:
 	case MSR_BU_CFG2:
@@ -231,7 +230,7 @@ int sys_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v)
 		return 0;
 	}
 	p = msr_address(cpu, index);
-	if (p && !canonical(v))
+	if (p && !emu_canonical(v))
 		return -EINVAL;
 	if (p) {
 		*p = v;

@@ -38,7 +38,7 @@
 	 BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ | \
 	 BIT(29) /* SHA */)
 #define L7_EBX_OWN BIT(1) /* TSC_ADJUST */
-#define L7_ECX (BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ | \
+#define L7_ECX (BIT(8) /* GFNI */ | BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ | \
 		BIT(22) /* RDPID */)
 #define L7_ECX_OWN BIT(2) /* UMIP */
 #define L7_EDX	   BIT(4) /* FSRM */
@@ -46,11 +46,15 @@
 #define LE1_ECX \
 	(BIT(0) /* LAHF */ | BIT(1) /* CMP legacy */ | BIT(4) /* CR8 */ | \
 	 BIT(5) /* ABM */ | BIT(6) /* SSE4A */ | BIT(7) /* misaligned SSE */ | \
-	 BIT(8) /* PREFETCHW */ | BIT(22) /* topology extensions */)
+	 BIT(8) /* PREFETCHW */ | BIT(9) /* OSVW */ | \
+	 BIT(22) /* topology extensions */)
 #define LE1_EDX \
 	((L1_EDX & 0x0183f3ff & ~BIT(11)) | BIT(11) /* SYSCALL */ | \
 	 BIT(20) /* NX */ | BIT(22) /* MMX+ */ | BIT(25) /* FFXSR */ | \
 	 BIT(26) /* 1 GiB pages */ | BIT(27) /* RDTSCP */ | BIT(29) /* LM */)
+
+/* Leaf 0x80000008.  FXRSTOR is as the host's, error pointers too. */
+#define LE8_EBX (BIT(0) /* CLZERO */ | BIT(2) /* XSAVEERPTR */)
 
 enum { EMU_PHYS_BITS = 40, KVM_BASE = 0x40000000 };
 
@@ -93,7 +97,7 @@ static void mask_leaf(uint32_t function, uint32_t index, uint32_t r[4])
 		break;
 	case 0x80000008:
 		r[0] = EMU_PHYS_BITS | 48 << 8;
-		r[1] = 0;
+		r[1] &= LE8_EBX;
 		r[2] = 0;
 		r[3] = 0;
 		break;

@@ -134,6 +134,7 @@ static void set_msrs(struct emu_cpu *cpu, const struct x86_state *s)
 {
 	memset(&cpu->msr, 0, sizeof(cpu->msr));
 	cpu->msr.pat = 0x0007040600070406ull;
+	cpu->msr.misc_enable = BIT(0); /* fast strings */
 	for (unsigned int n = 0; n < s->n_msrs; n++) {
 		const struct x86_msr *m = &s->msrs[n];
 		unsigned int f = 0;

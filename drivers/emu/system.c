@@ -506,7 +506,9 @@ void op_invpcid(struct emu_cpu *cpu, const struct emu_insn *i)
 	if (type > 3)
 		emu_gp0(cpu);
 	emu_read(cpu, emu_view(cpu), emu_ea(cpu, i, 16, ACCESS_READ), desc, 16);
-	if (desc[0] >> 12 && type < 2)
+	if (desc[0] >> 12 ||
+	    (type < 2 && desc[0] && !(cpu->cr4 & CR4_PCIDE)) ||
+	    (type == 0 && !emu_canonical(desc[1])))
 		emu_gp0(cpu);
 	if (type == 0)
 		mmu_flush_page(cpu, desc[1]);
@@ -656,6 +658,15 @@ void op_clflush(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	emu_probe(cpu, emu_view(cpu), emu_ea(cpu, i, 1, ACCESS_READ), 1,
 		  ACCESS_READ);
+}
+
+/* CLZERO (AMD APM vol. 3): the cache line that rAX points into. */
+void op_clzero(struct emu_cpu *cpu, const struct emu_insn *i)
+{
+	static const uint8_t zero[64];
+	uint64_t ea = emu_ea(cpu, i, 1, ACCESS_WRITE) & ~63ull;
+
+	emu_write(cpu, emu_view(cpu), ea, zero, sizeof(zero));
 }
 
 /*

@@ -26,7 +26,7 @@ int vec_init(void)
 void vec_fpu_reset(struct emu_fpu *fpu)
 {
 	static const uint16_t fcw = 0x40; /* SDM vol. 3, table 9-1: RESET */
-	static const uint32_t mxcsr[2] = { MXCSR_DEFAULT, MXCSR_VALID };
+	const uint32_t mxcsr[2] = { MXCSR_DEFAULT, vec_mxcsr_mask() };
 	static const uint8_t ftw = 0xff; /* all zero, not empty */
 	uint64_t bv = vec_xcr0_mask();
 
@@ -36,6 +36,11 @@ void vec_fpu_reset(struct emu_fpu *fpu)
 	memcpy(fpu->xsave + XA_MXCSR, mxcsr, sizeof(mxcsr));
 	memcpy(fpu->xsave + XA_BV, &bv, sizeof(bv));
 	fpu->xcr0 = 1;
+}
+
+bool vec_mxcsr_mm(const struct emu_fpu *fpu)
+{
+	return fpu->xsave[XA_MXCSR + 2] & 2; /* bit 17 */
 }
 
 bool vec_x87_pending(const struct emu_fpu *fpu)
@@ -289,6 +294,26 @@ static uint16_t alignment_of(const ZydisDecodedInstruction *insn,
 	return 16;
 }
 
+/*
+ * AMD APM vol. 1, "Misaligned Exception Mask": for operands of what computes,
+ * not for moves that ask for alignment.
+ */
+static bool mm_lets_pass(const ZydisDecodedInstruction *insn)
+{
+	switch (insn->mnemonic) {
+	case ZYDIS_MNEMONIC_MOVAPS:
+	case ZYDIS_MNEMONIC_MOVAPD:
+	case ZYDIS_MNEMONIC_MOVDQA:
+	case ZYDIS_MNEMONIC_MOVNTPS:
+	case ZYDIS_MNEMONIC_MOVNTPD:
+	case ZYDIS_MNEMONIC_MOVNTDQ:
+	case ZYDIS_MNEMONIC_MOVNTDQA:
+		return false;
+	default:
+		return insn->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY;
+	}
+}
+
 /* Control instructions of the form FNxxx do not wait. */
 static bool waits(const ZydisDecodedInstruction *insn,
 		  const struct vec_op *op)
@@ -337,6 +362,7 @@ int vec_prepare(const ZydisDecodedInstruction *insn,
 		op.checks |= VEC_PENDING;
 	op.fop = (insn->opcode & 7) << 8 | bytes[insn->raw.modrm.offset];
 	op.align = op.flags & VEC_MEM ? alignment_of(insn, &op) : 0;
+	op.align_mm = op.align && mm_lets_pass(insn);
 	if (!vec_xsave_prepare(insn, operands, &op) &&
 	    !vec_gather_prepare(insn, operands, &op)) {
 		r = vec_canon(insn, operands, bytes, &op);

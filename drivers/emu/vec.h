@@ -66,6 +66,7 @@ struct vec_op {
 	const uint8_t *thunk; /* NULL: emitted anew for each run */
 	uint16_t mem_size; /* bytes in the bounce buffer, at most 64 */
 	uint16_t align;	   /* #GP(0) unless the address is a multiple; 0: no */
+	bool align_mm;	   /* ...and MXCSR.MM lets it pass */
 	uint16_t checks;
 	uint8_t flags;
 	/* From here on vec's own. */
@@ -93,6 +94,7 @@ struct vec_ctx {
 	uint64_t seg_base; /* for operands with several addresses (VSIB) */
 	uint64_t addr_mask;
 	bool cr0_ne;
+	bool fast_fx; /* EFER.FFXSR is in effect */
 	/* Memory behind VEC_CALLBACK; cpu is the interpreter's. */
 	void *cpu;
 	void (*load)(void *cpu, uint64_t addr, void *buf, size_t size);
@@ -108,6 +110,13 @@ struct vec_ctx {
  */
 int vec_init(void);
 
+/* The CPUID bit that announces an instruction set; false: not one of ours. */
+struct vec_isa_bit {
+	uint32_t function, index;
+	uint8_t reg, bit;
+};
+bool vec_isa_bit(ZydisISASet set, struct vec_isa_bit *ret_bit);
+
 /*
  * Is this an instruction of ours?  Takes what Zydis decoded and the bytes.
  * 0, or -ENOTSUP (the interpreter then raises #UD).  Instructions of the
@@ -121,6 +130,7 @@ enum vec_result vec_run(const struct vec_op *op, struct vec_ctx *ctx);
 
 /* FSW.ES: an unmasked x87 exception waits to be reported. */
 bool vec_x87_pending(const struct emu_fpu *fpu);
+bool vec_mxcsr_mm(const struct emu_fpu *fpu); /* misaligned operands pass */
 
 /* The state a vCPU has after RESET (INIT leaves it alone). */
 void vec_fpu_reset(struct emu_fpu *fpu);

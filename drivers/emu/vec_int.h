@@ -45,7 +45,7 @@ enum { /* offsets in the XSAVE area; SDM vol. 1, "Layout of the XSAVE Area" */
 	XA_END = 832,
 };
 
-enum { MXCSR_DEFAULT = 0x1f80, MXCSR_VALID = 0xffff, FCW_DEFAULT = 0x37f };
+enum { MXCSR_DEFAULT = 0x1f80, FCW_DEFAULT = 0x37f };
 enum { VEC_NO_REG = 0xff };
 
 typedef void vec_thunk_fn(void *mem, void *xsave, uint64_t rdx, uint64_t rcx,
@@ -56,6 +56,7 @@ void vec_isa_init(void);
 bool vec_isa_runs(ZydisISASet set);
 bool vec_host_avx(void);
 bool vec_host_amd(void);
+uint32_t vec_mxcsr_mask(void); /* the bits that MXCSR has */
 
 /* vec_canon.c: op->insn, or -ENOTSUP. */
 int vec_canon(const ZydisDecodedInstruction *insn,

@@ -19,6 +19,7 @@ static const struct isa {
 	uint32_t function;
 	uint8_t reg, bit;
 	bool avx; /* also needs the host to have YMM state enabled */
+	uint8_t index;
 } isas[] = {
 	{ ZYDIS_ISA_SET_X87, 1, EDX, 0, false },
 	{ ZYDIS_ISA_SET_FCMOV, 1, EDX, 15, false },
@@ -42,9 +43,9 @@ static const struct isa {
 	{ ZYDIS_ISA_SET_FXSAVE, 1, EDX, 24, false },
 	{ ZYDIS_ISA_SET_FXSAVE64, 1, EDX, 24, false },
 	{ ZYDIS_ISA_SET_XSAVE, 1, ECX, 26, false },
-	{ ZYDIS_ISA_SET_XSAVEOPT, 1, ECX, 26, false },
-	{ ZYDIS_ISA_SET_XSAVEC, 1, ECX, 26, false },
-	{ ZYDIS_ISA_SET_XSAVES, 1, ECX, 26, false },
+	{ ZYDIS_ISA_SET_XSAVEOPT, 0xd, EAX, 0, false, 1 },
+	{ ZYDIS_ISA_SET_XSAVEC, 0xd, EAX, 1, false, 1 },
+	{ ZYDIS_ISA_SET_XSAVES, 0xd, EAX, 3, false, 1 },
 	{ ZYDIS_ISA_SET_AVX, 1, ECX, 28, true },
 	{ ZYDIS_ISA_SET_AVXAES, 1, ECX, 25, true },
 	{ ZYDIS_ISA_SET_AVX2, 7, EBX, 5, true },
@@ -56,11 +57,12 @@ static const struct isa {
 	{ ZYDIS_ISA_SET_AVX_GFNI, 7, ECX, 8, true },
 };
 
-static bool host_bit(uint32_t function, unsigned int reg, unsigned int bit)
+static bool host_bit(uint32_t function, uint32_t index, unsigned int reg,
+		     unsigned int bit)
 {
 	uint32_t r[4];
 
-	if (!__get_cpuid_count(function, 0, &r[EAX], &r[EBX], &r[ECX],
+	if (!__get_cpuid_count(function, index, &r[EAX], &r[EBX], &r[ECX],
 			       &r[EDX]))
 		return false;
 	return r[reg] >> bit & 1;
@@ -70,7 +72,7 @@ static uint64_t host_xcr0(void)
 {
 	uint32_t lo, hi;
 
-	if (!host_bit(1, ECX, 27))
+	if (!host_bit(1, 0, ECX, 27))
 		return 3;
 	__asm__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
 	return (uint64_t)hi << 32 | lo;
@@ -78,17 +80,30 @@ static uint64_t host_xcr0(void)
 
 /* What CPUID said once: it is slow where it is virtualized. */
 static bool runs[ZYDIS_ISA_SET_MAX_VALUE + 1], host_avx, host_amd;
+static uint32_t mxcsr_mask;
+
+/* SDM vol. 1, "Guidelines for Writing to the MXCSR Register". */
+static uint32_t host_mxcsr_mask(void)
+{
+	_Alignas(16) uint8_t f[512] = { 0 };
+	uint32_t mask;
+
+	__asm__ volatile("fxsave %0" : "+m"(f));
+	memcpy(&mask, f + XA_MXCSR_MASK, sizeof(mask));
+	return mask ? mask : 0xffbf;
+}
 
 void vec_isa_init(void)
 {
 	uint32_t a, b, c, d;
 
 	__cpuid(0, a, b, c, d);
+	mxcsr_mask = host_mxcsr_mask();
 	host_amd = b == signature_AMD_ebx || b == HYGON_EBX;
-	host_avx = host_bit(1, ECX, 28) && (host_xcr0() & 6) == 6;
+	host_avx = host_bit(1, 0, ECX, 28) && (host_xcr0() & 6) == 6;
 	for (size_t i = 0; i < ARRAY_SIZE(isas); i++)
-		runs[isas[i].set] = host_bit(isas[i].function, isas[i].reg,
-					     isas[i].bit) &&
+		runs[isas[i].set] = host_bit(isas[i].function, isas[i].index,
+					     isas[i].reg, isas[i].bit) &&
 				    (!isas[i].avx || host_avx);
 }
 
@@ -100,6 +115,24 @@ bool vec_host_avx(void)
 bool vec_host_amd(void)
 {
 	return host_amd;
+}
+
+uint32_t vec_mxcsr_mask(void)
+{
+	return mxcsr_mask;
+}
+
+bool vec_isa_bit(ZydisISASet set, struct vec_isa_bit *ret_bit)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(isas); i++) {
+		if (isas[i].set != set)
+			continue;
+		*ret_bit = (struct vec_isa_bit){ isas[i].function,
+						 isas[i].index, isas[i].reg,
+						 isas[i].bit };
+		return true;
+	}
+	return false;
 }
 
 bool vec_isa_runs(ZydisISASet set)
@@ -132,10 +165,9 @@ static const struct {
 	  { [EAX] = BIT(0) | BIT(1) | BIT(2) | BIT(4) | BIT(5) | BIT(21) |
 		    BIT(23),
 	    [EDX] = BIT(4) | BIT(5) | BIT(10) | BIT(19) } },
-	/* Also MISALIGNSSE: MXCSR.MM is not offered. */
 	{ 0x80000001, 0,
-	  { [ECX] = BIT(7) | BIT(11) | BIT(15) | BIT(16) | BIT(21),
-	    [EDX] = BIT(25) | BIT(30) | BIT(31) } },
+	  { [ECX] = BIT(11) | BIT(15) | BIT(16) | BIT(21),
+	    [EDX] = BIT(30) | BIT(31) } },
 };
 
 static void cpuid_xsave(uint32_t index, uint32_t regs[4])

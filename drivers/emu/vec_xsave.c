@@ -124,15 +124,16 @@ static void load_x87(const struct vec_op *op, uint8_t *x, uint8_t *from)
 	memcpy(x + XA_ST, from + XA_ST, XA_XMM - XA_ST);
 }
 
+/* AMD APM vol. 2, "Fast FXSAVE/FXRSTOR": the XMM registers stay out of it. */
 static enum vec_result fxsave(const struct vec_op *op, struct vec_ctx *ctx)
 {
-	unsigned int n = XA_XMM + vector_bytes(op);
+	unsigned int n = XA_XMM + (ctx->fast_fx ? 0 : vector_bytes(op));
 	uint8_t f[XA_LEGACY_END];
 
 	ctx->probe(ctx->cpu, ctx->addr, n, true);
 	memcpy(f, ctx->fpu->xsave, sizeof(f));
 	narrow_pointers(op, f);
-	put32(f + XA_MXCSR_MASK, MXCSR_VALID);
+	put32(f + XA_MXCSR_MASK, vec_mxcsr_mask());
 	ctx->store(ctx->cpu, ctx->addr, f, n);
 	return VEC_OK;
 }
@@ -144,10 +145,11 @@ static enum vec_result fxrstor(const struct vec_op *op, struct vec_ctx *ctx)
 
 	ctx->load(ctx->cpu, ctx->addr, f, sizeof(f));
 	mxcsr = get32(f + XA_MXCSR);
-	if (mxcsr & ~MXCSR_VALID)
+	if (mxcsr & ~vec_mxcsr_mask())
 		return VEC_GP;
 	put32(x + XA_MXCSR, mxcsr);
-	memcpy(x + XA_XMM, f + XA_XMM, vector_bytes(op));
+	if (!ctx->fast_fx)
+		memcpy(x + XA_XMM, f + XA_XMM, vector_bytes(op));
 	load_x87(op, x, f);
 	return VEC_OK;
 }
@@ -215,7 +217,7 @@ static enum vec_result xsave(const struct vec_op *op, struct vec_ctx *ctx)
 	memcpy(x, ctx->fpu->xsave, sizeof(x));
 	used = in_use(x);
 	narrow_pointers(op, x);
-	put32(x + XA_MXCSR_MASK, MXCSR_VALID);
+	put32(x + XA_MXCSR_MASK, vec_mxcsr_mask());
 	ctx->probe(ctx->cpu, ctx->addr + XA_BV, sizeof(bv), true);
 	ctx->load(ctx->cpu, ctx->addr + XA_BV, &bv, sizeof(bv));
 	bv = (bv & ~rfbm) | (used & rfbm);
@@ -238,7 +240,7 @@ static enum vec_result xsavec(const struct vec_op *op, struct vec_ctx *ctx)
 		header[0] |= C_SSE;
 	header[1] = rfbm | XCOMP_COMPACT;
 	narrow_pointers(op, x);
-	put32(x + XA_MXCSR_MASK, MXCSR_VALID);
+	put32(x + XA_MXCSR_MASK, vec_mxcsr_mask());
 	save_components(op, x, header[0], header[0] & C_SSE, header,
 			sizeof(header), &p);
 	pieces_store(&p, ctx);
@@ -290,7 +292,7 @@ static enum vec_result xrstor(const struct vec_op *op, struct vec_ctx *ctx)
 	mxcsr = compact && !(bv & C_SSE) ? MXCSR_DEFAULT :
 					   get32(area + XA_MXCSR);
 	if (rfbm & (compact ? C_SSE : C_SSE | C_AVX)) {
-		if (mxcsr & ~MXCSR_VALID)
+		if (mxcsr & ~vec_mxcsr_mask())
 			return VEC_GP;
 		put32(x + XA_MXCSR, mxcsr);
 	}
@@ -310,7 +312,7 @@ static enum vec_result ldmxcsr(const struct vec_op *op, struct vec_ctx *ctx)
 {
 	uint32_t mxcsr = get32(ctx->mem);
 
-	if (mxcsr & ~MXCSR_VALID)
+	if (mxcsr & ~vec_mxcsr_mask())
 		return VEC_GP;
 	put32(ctx->fpu->xsave + XA_MXCSR, mxcsr);
 	return VEC_OK;
@@ -408,6 +410,7 @@ bool vec_xsave_prepare(const ZydisDecodedInstruction *insn,
 	if (insn->machine_mode == ZYDIS_MACHINE_MODE_LONG_64)
 		op->kind |= K_MODE64;
 	op->align = s->align;
+	op->align_mm = false;
 	op->checks = s->checks;
 	op->flags = (op->flags & VEC_MEM) | s->flags;
 	if (s->flags & VEC_CALLBACK)

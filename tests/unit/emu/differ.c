@@ -57,17 +57,6 @@ static uint64_t undefined_flags(const struct test_case *c)
 	return mask;
 }
 
-/* MXCSR_MASK in memory: MXCSR.MM is not offered to guests. */
-static bool is_mxcsr_mask(const struct differ *d, unsigned int i)
-{
-	static const uint8_t native[] = { 0xff, 0xff, 0x02, 0x00 };
-	static const uint8_t subject[] = { 0xff, 0xff, 0x00, 0x00 };
-
-	return i >= 2 && i + 2 <= CASE_DATA_SIZE &&
-	       memcmp(d->native_mem.data + i - 2, native, 4) == 0 &&
-	       memcmp(d->subject_mem.data + i - 2, subject, 4) == 0;
-}
-
 /*
  * AMD's processors forget the last x87 instruction when FNSTENV masks its
  * pending exception.
@@ -79,6 +68,22 @@ static bool forgot_pointers(const struct differ *d, const struct test_case *c,
 
 	return i >= 6 && i < 24 && c->cpu.xsave[2] & 0x80 &&
 	       memcmp(d->native.cpu.xsave + 6, zero, sizeof(zero)) == 0;
+}
+
+/*
+ * Of a 16-byte operand of these half is used, so half may be read; it shows
+ * where MXCSR.MM lets one lie across two pages.
+ */
+static bool reads_half(const struct test_case *c)
+{
+	static const char *const names[] = { "psll", "psrl", "psra",
+					     "punpckl", "unpckl" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (str_startswith(c->name, names[i]))
+			return c->cpu.xsave[26] & 2;
+	}
+	return false;
 }
 
 /*
@@ -95,6 +100,8 @@ static bool tolerated(const struct differ *d, const struct test_case *c)
 	if (str_eq(c->name, "maskmovq") || str_eq(c->name, "maskmovdqu") ||
 	    str_eq(c->name, "vmaskmovdqu"))
 		return a->vector == 14;
+	if (reads_half(c) && a->vector == CASE_END && b->vector == 14)
+		return true;
 	/* A test CPU has no NX: CALL RSP executes data. */
 	if (a->vector == 14 && (a->error & 0x11) == 0x11)
 		return true;
@@ -139,8 +146,7 @@ static const char *difference(struct differ *d, const struct test_case *c)
 		}
 	}
 	for (unsigned int i = 0; i < CASE_DATA_SIZE; i++)
-		if (d->native_mem.data[i] != d->subject_mem.data[i] &&
-		    !is_mxcsr_mask(d, i)) {
+		if (d->native_mem.data[i] != d->subject_mem.data[i]) {
 			snprintf(name, sizeof(name), "memory byte %u", i);
 			return name;
 		}

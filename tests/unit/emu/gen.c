@@ -177,9 +177,20 @@ static void normalize(uint8_t *x)
 	memcpy(x + 32, f + 32, 128);
 }
 
+/* SDM vol. 1: what MXCSR has on this host; AMD's have MM (bit 17). */
+static uint32_t mxcsr_mask(void)
+{
+	_Alignas(16) uint8_t f[512] = { 0 };
+	uint32_t mask;
+
+	__asm__ volatile("fxsave %0" : "+m"(f));
+	memcpy(&mask, f + 28, 4);
+	return mask;
+}
+
 static void fpu_value(struct gen *g, uint8_t *x)
 {
-	uint32_t mxcsr = 0x1f80, mask = 0x2ffff;
+	uint32_t mxcsr = 0x1f80, mask = mxcsr_mask();
 	uint64_t pointers[2] = { rnd(g) >> 17, rnd(g) >> 17 };
 	uint16_t fcw = 0x37f, fsw = rnd(g) & 0x7f00, fop = rnd(g) & 0x7ff;
 
@@ -188,6 +199,8 @@ static void fpu_value(struct gen *g, uint8_t *x)
 		mxcsr = rnd(g) & 0xffc0;
 	if (chance(g, 2))
 		mxcsr |= 0x1f80;
+	if (chance(g, 4))
+		mxcsr |= BIT(17) & mask;
 	mxcsr |= rnd(g) & 0x3f & ~(~(mxcsr >> 7) & 0x3f);
 	if (chance(g, 3))
 		fcw = (rnd(g) & 0xf00) | 0x7f;
@@ -409,7 +422,6 @@ static bool denied(const ZydisDecodedInstruction *insn)
 	case ZYDIS_MNEMONIC_SMSW:
 	case ZYDIS_MNEMONIC_STR:
 	case ZYDIS_MNEMONIC_MCOMMIT:
-	case ZYDIS_MNEMONIC_CLZERO:
 	case ZYDIS_MNEMONIC_IRET:
 	case ZYDIS_MNEMONIC_IRETD:
 	case ZYDIS_MNEMONIC_IRETQ:
@@ -636,7 +648,8 @@ static void fill_operand(struct draft *d, const ZydisDecodedOperand *o,
 	struct gen *g = d->g;
 	uint64_t header[2] = { below(g, 8), 0 }, zero[2] = { 0, 0 };
 	uint64_t v = code_target(d, false), *gpr = d->c->cpu.gpr;
-	uint32_t mxcsr = chance(g, 8) ? rnd(g) : rnd(g) & 0xffff;
+	uint32_t mxcsr = chance(g, 8) ? rnd(g) :
+					 rnd(g) & mxcsr_mask();
 
 	switch (d->insn.mnemonic) {
 	case ZYDIS_MNEMONIC_RET:
@@ -748,6 +761,9 @@ static void set_registers(struct draft *d)
 		break;
 	case ZYDIS_MNEMONIC_ENTER:
 		gpr[5] = CASE_DATA + 4096;
+		break;
+	case ZYDIS_MNEMONIC_CLZERO:
+		gpr[0] = pick_target(g, 64);
 		break;
 	default:
 		break;
