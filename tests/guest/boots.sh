@@ -38,6 +38,7 @@ INIT
 # boot CPUS: 0 if the guest told that many processors and switched off.
 boot() {
 	status=0
+	rm -f "$dir/serial"
 	"$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* --cpus "$1" \
 		--initrd "$dir/initrd" --memory 256 --no-reboot \
 		--append "console=ttyS0 loglevel=5 panic=-1" \

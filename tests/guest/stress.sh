@@ -71,12 +71,13 @@ headers=$(inside $cc -O2 -M /compile.c | sed 's/^[^:]*://' | tr -d '\\\n')
 
 # run CPUS STRESSORS
 run() {
+	rm -f "$dir/serial"
 	"$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* --cpus "$1" \
 		--initrd "$dir/initrd" --memory 1024 --no-reboot \
 		--append "console=ttyS0 loglevel=5 panic=-1 stress_seconds=$seconds \"stress_what=$2\"" \
 		--serial "file:$dir/serial" --timeout "${GUEST_TIMEOUT:-240}" \
 		</dev/null 2>"$dir/vmm.log" || fail "vireo-vmm with $1 vCPUs: $?"
-	expect done yes
+	expect "done" yes
 	expect cpus "$1"
 	expect compile-status 0
 	expect compile-code "$code"
