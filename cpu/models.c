@@ -30,7 +30,7 @@ static const struct cpu_model models[] = {
 	  "-vme -pse36 sse sse2" },
 	{ "coreduo", "pentium3", INTEL, { 6, 14, 8 },
 	  "Genuine Intel(R) CPU           T2600  @ 2.16GHz",
-	  "-pse36 clflush sse2 pni monitor nx" },
+	  "-pse36 clflush sse2 pni monitor nx acpi ss" },
 	{ "n270", "coreduo", INTEL, { 6, 28, 2 },
 	  "Intel(R) Atom(TM) CPU N270   @ 1.60GHz", "ssse3 movbe lahf_lm" },
 	{ "core2duo", "coreduo", INTEL, { 6, 15, 11 },

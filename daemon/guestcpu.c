@@ -134,23 +134,29 @@ static void set_text(char **text, const char *value)
 }
 
 void guestcpu_describe(struct dom_cpu *cpu, const struct cpu_model *model,
-		       const struct cpu_set *want, const struct cpu_set *off)
+		       const struct cpu_set *more, const struct cpu_set *less)
 {
-	struct cpu_set named = cpu_model_features(model);
-	struct cpu_set given = without_spare(&named, &(struct cpu_set){ 0 });
-	struct cpu_set more = cpu_set_minus(want, &given);
-	struct cpu_set less = named;
-
-	cpu_set_or(&less, off);
-	less = cpu_set_minus(&less, want);
 	clear_features(cpu);
-	add_features(cpu, &more, CPU_POLICY_REQUIRE);
-	add_features(cpu, &less, CPU_POLICY_DISABLE);
+	add_features(cpu, more, CPU_POLICY_REQUIRE);
+	add_features(cpu, less, CPU_POLICY_DISABLE);
 	cpu->present = true;
 	cpu->mode = CPU_MODE_CUSTOM;
 	set_text(&cpu->model, model->name);
 	set_text(&cpu->model_fallback, "forbid");
 	set_text(&cpu->match, "exact");
+}
+
+/* What makes the model into 'want' and surely not into 'off'. */
+static void describe_as(struct dom_cpu *cpu, const struct cpu_model *model,
+			const struct cpu_set *want, const struct cpu_set *off)
+{
+	struct cpu_set less = cpu_model_features(model), more;
+
+	more = without_spare(&less, &(struct cpu_set){ 0 });
+	more = cpu_set_minus(want, &more);
+	cpu_set_or(&less, off);
+	less = cpu_set_minus(&less, want);
+	guestcpu_describe(cpu, model, &more, &less);
 }
 
 static const struct cpu_model *nearest(struct x86_cpuid *host)
@@ -188,7 +194,7 @@ void guestcpu_host_model(struct x86_cpuid *host, struct dom_cpu *ret_cpu)
 	cpu_set_read(&have, host);
 	have = migratable(&have);
 	*ret_cpu = (struct dom_cpu){ 0 };
-	guestcpu_describe(ret_cpu, nearest(host), &have, &none);
+	describe_as(ret_cpu, nearest(host), &have, &none);
 	set_text(&ret_cpu->vendor, vendor_of(host));
 }
 
@@ -294,7 +300,7 @@ static void drop(struct guestcpu *g, const struct cpu_set *have)
 
 static void show_model(struct dom_cpu *cpu, const struct guestcpu *g)
 {
-	guestcpu_describe(cpu, g->model, &g->want, &g->off);
+	describe_as(cpu, g->model, &g->want, &g->off);
 	set_text(&cpu->check, "full");
 }
 

@@ -35,8 +35,8 @@ int guestcpu_compare(const struct dom_cpu *cpu, struct x86_cpuid *host,
 
 /* What host-model is on this CPU; features that stay on one host apart. */
 void guestcpu_host_model(struct x86_cpuid *host, struct dom_cpu *ret_cpu);
-/* Replaces the features by what makes the model into 'want'. */
+/* The model, with these features and without those. */
 void guestcpu_describe(struct dom_cpu *cpu, const struct cpu_model *model,
-		       const struct cpu_set *want, const struct cpu_set *off);
+		       const struct cpu_set *more, const struct cpu_set *less);
 
 #endif

@@ -182,13 +182,16 @@ static char *format_common(struct common *c, unsigned int flags)
 {
 	const struct cpu_set none = { 0 };
 	struct dom_cpu cpu = { 0 };
+	struct cpu_set more;
 	const struct cpu_model *model;
 	char *xml;
 
 	if (flags & VIR_CONNECT_BASELINE_CPU_MIGRATABLE)
 		cpu_set_parse(&c->set, "-invtsc");
 	model = cpu_model_nearest(&c->set, c->vendor, NULL, true);
-	guestcpu_describe(&cpu, model, &c->set, &none);
+	more = cpu_model_features(model);
+	more = cpu_set_minus(&c->set, &more);
+	guestcpu_describe(&cpu, model, &more, &none);
 	if (flags & VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES)
 		expand(&cpu, &c->set);
 	if (c->show_vendor)

@@ -12,6 +12,7 @@ tests_api_testd_LDADD = \
 	$(NULL)
 
 api_tests = \
+	tests/api/cpu.py \
 	tests/api/events.py \
 	tests/api/lifecycle.py \
 	tests/api/virsh.py \
