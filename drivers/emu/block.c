@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "drivers/emu/decode.h"
+#include "drivers/emu/jit.h"
 
-enum { HASH_BITS = 16, ARENA_SIZE = 16 << 20, ARENA_KEEP = 1 << 20 };
+enum { HASH_BITS = 16, ARENA_SIZE = 48 << 20, ARENA_KEEP = 1 << 20 };
 
 static struct emu_block **bucket(struct block_cache *cache, uint64_t phys)
 {
@@ -39,6 +39,7 @@ void block_cache_flush(struct emu_cpu *cpu)
 	cache->used = 0;
 	cache->flushes++;
 	cpu->epoch++;
+	jit_flush(cpu);
 }
 
 /* #syscalls:vmm madvise */

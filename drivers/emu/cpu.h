@@ -144,7 +144,7 @@ enum { MMU_ALIGN = MMU_VIEWS };
 
 enum emu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
-enum { EMU_TLB_BITS = 8, EMU_TLB_SIZE = 1 << EMU_TLB_BITS };
+enum { EMU_TLB_BITS = 11, EMU_TLB_SIZE = 1 << EMU_TLB_BITS };
 
 /* tag: linear page, or TLB_INVALID.  host address = linear + addend. */
 struct emu_tlb {
@@ -153,7 +153,7 @@ struct emu_tlb {
 	uint64_t phys; /* page | TLB_GLOBAL | TLB_LARGE */
 };
 #define TLB_INVALID (~0ull)
-enum { TLB_GLOBAL = 1, TLB_LARGE = 2 };
+enum { TLB_GLOBAL = 1, TLB_LARGE = 2, TLB_USED = 4 };
 
 struct emu_itlb {
 	uint64_t tag; /* linear page | user */
@@ -253,6 +253,7 @@ enum {
 	PEND_SMC = 64,	 /* this vCPU wrote to code */
 	PEND_STEP = 128,
 	PEND_FLUSH_ALL = 256,
+	PEND_CODE = 512, /* code that was translated has changed */
 };
 
 struct emu_msrs {
@@ -262,6 +263,42 @@ struct emu_msrs {
 	uint64_t mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
 	uint64_t kvmclock, wallclock, tsc_adjust, mcg_status;
 	uint64_t debugctl;
+};
+
+/*
+ * What translated code reaches (jit.h).  The jump table is indexed with the
+ * low bits of RIP; a tag is minus RIP, so that an ADD tells.
+ */
+enum { JIT_JUMP_BITS = 16, JIT_SLOTS = 24,
+       JIT_JUMPS = 32768 };
+struct emu_jumps { /* one for each view */
+	uint64_t tag[1 << JIT_JUMP_BITS];
+	const void *code[1 << JIT_JUMP_BITS];
+};
+
+struct emu_jit {
+	void *priv; /* struct jit; NULL: the interpreter alone */
+	struct emu_cpu *self;
+	uint64_t page; /* linear address of the page being executed */
+	uint64_t slot[JIT_SLOTS];
+	uint64_t tmp, rax; /* saved on the way out */
+	uint64_t rdx;	   /* to have on the way in */
+	uint64_t resume;
+	uint32_t host_mxcsr;
+	uint16_t host_flags; /* LAHF, SETO on the way out */
+	uint8_t key;
+	uint8_t vec_loaded;  /* the guest's vector registers are the host's */
+	uint8_t x87_loaded;
+	uint8_t want_vec, want_x87; /* to be loaded on the way in */
+	_Atomic uint8_t inside; /* translated code may be running */
+	bool stepping;	     /* a kick waits for the next boundary */
+	int tid;
+	uint64_t fault_pc;   /* 0: a kick */
+	uint64_t kick_pc;
+	unsigned int n_jumps;
+	uint32_t jump_used[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
+	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,
+		n_kick, n_drop, n_flush, n_insns;
 };
 
 struct emu_cpu {
@@ -324,13 +361,20 @@ struct emu_cpu {
 	struct emu_page *smc_page; /* with PEND_SMC */
 	bool large_pages;	   /* the TLB may hold parts of some */
 
+	/* Entries of tlbs[] that are in use, so that a flush is short. */
+	uint16_t tlb_used[MMU_VIEWS * EMU_TLB_SIZE];
+	unsigned int n_tlb_used;
+
 	uint64_t n_insns, n_blocks, n_tlb_miss, n_decoded, n_exits;
+
+	struct emu_jit jit;
 
 	uint64_t epoch; /* advanced when the instruction TLB loses anything */
 	struct emu_jump jumps[EMU_JUMP_SIZE];
 	struct emu_itlb itlb[EMU_ITLB_SIZE];
 	struct emu_tlb tlbs[(MMU_VIEWS + 1) * EMU_TLB_SIZE]; /* by view */
 	struct emu_fpu fpu;
+	struct emu_jumps jumps_to[MMU_VIEWS];
 };
 
 #define SLOT_ZERO 128
@@ -373,7 +417,7 @@ void emu_test_state64(struct x86_state *ret_state);
 int emu_test_run(struct emu_test *test);
 /* The same, keeping the CPU between runs: for millions of short ones. */
 struct emu_cpu *emu_test_cpu_create(const struct emu_test_mem *mem,
-				    unsigned int n_mem);
+				    unsigned int n_mem, bool translates);
 void emu_test_cpu_destroy(struct emu_cpu *cpu);
 int emu_test_cpu_run(struct emu_cpu *cpu, struct emu_test *test);
 

@@ -33,6 +33,17 @@ int insn_decode(struct emu_cpu *cpu, struct block_cache *cache,
 		const uint8_t *bytes, size_t len, struct emu_insn *i,
 		enum decode_end *ret_end);
 
+/* What the decoder knows about an instruction. */
+struct decoded {
+	ZydisDecodedInstruction z;
+	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+/* The same; *ret_d is not valid for what is no instruction (op_ud). */
+int insn_decode_full(struct emu_cpu *cpu, struct block_cache *cache,
+		     const uint8_t *bytes, size_t len, struct emu_insn *i,
+		     enum decode_end *ret_end, struct decoded *ret_d);
+
 /* Room that lives as long as the blocks; NULL: full. */
 void *cache_alloc(struct block_cache *cache, size_t size);
 

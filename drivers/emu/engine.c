@@ -43,7 +43,7 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 	struct vm *vm;
 	int r;
 
-	if (variant && !str_eq(variant, "interp"))
+	if (variant && !str_eq(variant, "interp") && !str_eq(variant, "jit"))
 		return error_set(err, -EINVAL,
 				 "the emu engine has no variant '%s'", variant);
 	r = vec_init();
@@ -51,6 +51,7 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 		return error_set(err, r, "cannot prepare the vector unit: %m");
 	vm = xcalloc(1, sizeof(*vm));
 	vm->m = m;
+	vm->translates = variant && str_eq(variant, "jit");
 	pthread_mutex_init(&vm->split_lock, NULL);
 	vm->tsc_base = emu_host_tsc();
 	vm->ns_base = now_ns();

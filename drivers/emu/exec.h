@@ -23,6 +23,7 @@ struct vm {
 	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
 	uint64_t pause_tsc;	    /* guest TSC while the clock stands */
 	bool paused;
+	bool translates; /* emu:jit */
 	_Atomic uint64_t tsc_hz;
 };
 

@@ -2,7 +2,7 @@
  * drivers/emu/fpu.c -- the interpreter's half of vector instructions: may it
  * run, where is its memory operand, what did it raise.
  */
-#include "drivers/emu/decode.h"
+#include "drivers/emu/jit.h"
 
 /* Is the unit there and switched on?  (SDM vol. 3, "Control Registers".) */
 static void check_unit(struct emu_cpu *cpu, unsigned int checks)
@@ -148,6 +148,8 @@ void op_vec(struct emu_cpu *cpu, const struct emu_insn *i)
 	};
 	enum vec_result r;
 
+	if (unlikely(cpu->jit.x87_loaded))
+		jit_sync_x87(cpu);
 	if (!(op->checks & VEC_NOCHECK))
 		check_unit(cpu, op->checks);
 	if (op->checks & VEC_PENDING && vec_x87_pending(&cpu->fpu))

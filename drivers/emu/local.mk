@@ -27,6 +27,18 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/far.h \
 	%D%/fpu.c \
 	%D%/gate.c \
+	%D%/jit.h \
+	%D%/jit_asm.h \
+	%D%/jit_block.c \
+	%D%/jit_emit.c \
+	%D%/jit_mem.c \
+	%D%/jit_rewrite.c \
+	%D%/jit_rewrite.h \
+	%D%/jit_run.c \
+	%D%/jit_scan.c \
+	%D%/jit_scan.h \
+	%D%/jit_signal.c \
+	%D%/jit_tramp.c \
 	%D%/kvmclock.c \
 	%D%/lapic.c \
 	%D%/lapic.h \

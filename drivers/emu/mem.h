@@ -143,6 +143,16 @@ uint64_t emu_ea_offset(struct emu_cpu *cpu, const struct emu_insn *i);
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
 		    unsigned int size, enum emu_access access);
 
+/*
+ * jit_block.c: what translated code remembers of linear addresses goes: all,
+ * what is not global, or one page.
+ */
+void jit_forget_jumps(struct emu_cpu *cpu, bool global);
+void jit_forget_page(struct emu_cpu *cpu, uint64_t lin);
+/* run.c: some page's generation was advanced; tells every vCPU. */
+void emu_code_changed(struct emu_cpu *cpu);
+
+void mmu_init(struct emu_cpu *cpu);
 /* mmu.c: after changes of CR0, CR3, CR4, EFER, CPL or RFLAGS.AC. */
 void mmu_flush(struct emu_cpu *cpu, bool global);
 void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin);

@@ -328,6 +328,7 @@ static void smc_write(struct emu_cpu *cpu, struct emu_page *page)
 {
 	atomic_store(&page->code, 0);
 	atomic_fetch_add(&page->gen, 1);
+	emu_code_changed(cpu);
 	cpu->smc_page = page;
 	emu_pend(cpu, PEND_SMC);
 	if (cpu->cur) /* end the block: it may be what is overwritten */
@@ -395,6 +396,8 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 		return NULL;
 	page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
 	note_dirty(cpu, e);
+	if (!(e->phys & TLB_USED))
+		cpu->tlb_used[cpu->n_tlb_used++] = e - cpu->tlbs;
 	rw = access == ACCESS_WRITE;
 	if (rw && s->dirty)
 		mark_dirty(s, w.phys);
@@ -403,7 +406,7 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	e->rtag = lin & EMU_PAGE_MASK;
 	e->wtag = rw ? e->rtag : TLB_INVALID;
 	e->addend = (uintptr_t)s->host + (w.phys - s->gpa) - e->rtag;
-	e->phys = w.phys | (w.global ? TLB_GLOBAL : 0) |
+	e->phys = w.phys | TLB_USED | (w.global ? TLB_GLOBAL : 0) |
 		  (w.large ? TLB_LARGE : 0);
 	if (w.large)
 		cpu->large_pages = true;
@@ -587,11 +590,34 @@ static void flush_entry(struct emu_cpu *cpu, struct emu_tlb *e)
 	e->wtag = TLB_INVALID;
 }
 
-void mmu_flush(struct emu_cpu *cpu, bool global)
+/* Before the first use. */
+void mmu_init(struct emu_cpu *cpu)
 {
 	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++)
-		if (global || !(cpu->tlbs[i].phys & TLB_GLOBAL))
-			flush_entry(cpu, &cpu->tlbs[i]);
+		cpu->tlbs[i].rtag = cpu->tlbs[i].wtag = TLB_INVALID;
+}
+
+static void flush_used(struct emu_cpu *cpu, bool global)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int n = 0; n < cpu->n_tlb_used; n++) {
+		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[n]];
+
+		if (!global && e->phys & TLB_GLOBAL) {
+			cpu->tlb_used[kept++] = cpu->tlb_used[n];
+			continue;
+		}
+		flush_entry(cpu, e);
+		e->phys = 0;
+	}
+	cpu->n_tlb_used = kept;
+}
+
+void mmu_flush(struct emu_cpu *cpu, bool global)
+{
+	flush_used(cpu, global);
+	jit_forget_jumps(cpu, global);
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 		if (global || !cpu->itlb[i].global)
 			cpu->itlb[i].tag = TLB_INVALID;
@@ -606,8 +632,8 @@ void mmu_flush(struct emu_cpu *cpu, bool global)
  */
 static void flush_large(struct emu_cpu *cpu, uint64_t lin)
 {
-	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++) {
-		struct emu_tlb *e = &cpu->tlbs[i];
+	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
+		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
 		if (e->phys & TLB_LARGE && !((e->rtag ^ lin) >> 30))
 			flush_entry(cpu, e);
@@ -630,6 +656,7 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 		cpu->itlb[j].tag = TLB_INVALID;
 	if (cpu->large_pages)
 		flush_large(cpu, lin);
+	jit_forget_page(cpu, lin);
 	cpu->epoch++;
 }
 
@@ -672,7 +699,8 @@ void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3)
 }
 
 /* Has a device replaced the page since it was decoded? */
-static void check_hash(struct emu_page *page, const uint8_t *host)
+static void check_hash(struct emu_cpu *cpu, struct emu_page *page,
+		       const uint8_t *host)
 {
 	uint32_t hash;
 
@@ -683,6 +711,7 @@ static void check_hash(struct emu_page *page, const uint8_t *host)
 		return;
 	page->hash = hash;
 	atomic_fetch_add(&page->gen, 1);
+	emu_code_changed(cpu);
 }
 
 static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
@@ -702,7 +731,7 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 	if (s) {
 		e->host = s->host + (w.phys - s->gpa);
 		e->page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
-		check_hash(e->page, e->host);
+		check_hash(cpu, e->page, e->host);
 	}
 	e->tag = (lin & EMU_PAGE_MASK) | (cpu->cpl == 3);
 }
@@ -727,8 +756,8 @@ void mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page, uint64_t phys,
 
 	if (atomic_exchange(&page->code, 1))
 		return;
-	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++) {
-		struct emu_tlb *e = &cpu->tlbs[i];
+	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
+		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
 		if ((e->phys & EMU_PAGE_MASK) == phys)
 			e->wtag = TLB_INVALID;
@@ -736,14 +765,16 @@ void mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page, uint64_t phys,
 	n = atomic_load(&cpu->vm->n_cpus);
 	for (unsigned int i = 0; i < n; i++)
 		if (cpu->vm->cpus[i] && cpu->vm->cpus[i] != cpu)
-			emu_pend(cpu->vm->cpus[i], PEND_FLUSH);
+			emu_notify(cpu->vm->cpus[i], PEND_FLUSH);
 	page->hash = page_hash(host);
 }
 
 void mmu_drop_code_writes(struct emu_cpu *cpu)
 {
-	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++) {
-		struct emu_tlb *e = &cpu->tlbs[i];
+	bool changed = false;
+
+	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
+		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 		struct emu_slot *s;
 		struct emu_page *page;
 
@@ -757,7 +788,10 @@ void mmu_drop_code_writes(struct emu_cpu *cpu)
 			continue;
 		e->wtag = TLB_INVALID;
 		atomic_fetch_add(&page->gen, 1);
+		changed = true;
 	}
+	if (changed)
+		emu_code_changed(cpu);
 }
 
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "drivers/emu/decode.h"
+#include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
 /* #syscalls:vmm futex sched_yield */
@@ -38,6 +39,8 @@ static void cpu_sleep(struct emu_cpu *cpu)
 void emu_notify(struct emu_cpu *cpu, uint32_t bits)
 {
 	atomic_fetch_or(&cpu->pending, bits);
+	if (cpu->jit.priv)
+		jit_kick(cpu);
 	if (atomic_load(&cpu->sleeping))
 		syscall(SYS_futex, &cpu->pending, FUTEX_WAKE_PRIVATE, 1, NULL,
 			NULL, 0);
@@ -53,6 +56,20 @@ static void housekeeping(struct emu_cpu *cpu, uint32_t p)
 	}
 	if (p & PEND_SMC) /* what was written is there now */
 		atomic_fetch_add(&cpu->smc_page->gen, 1);
+	if (p & (PEND_CODE | PEND_SMC))
+		jit_drop_stale(cpu);
+}
+
+void emu_code_changed(struct emu_cpu *cpu)
+{
+	unsigned int n = atomic_load(&cpu->vm->n_cpus);
+
+	if (!cpu->jit.priv)
+		return;
+	emu_pend(cpu, PEND_CODE);
+	for (unsigned int i = 0; i < n; i++)
+		if (cpu->vm->cpus[i] && cpu->vm->cpus[i] != cpu)
+			emu_notify(cpu->vm->cpus[i], PEND_CODE);
 }
 
 /* INIT and SIPI (SDM vol. 3, "Multiple-Processor (MP) Initialization"). */
@@ -232,6 +249,8 @@ static void run_blocks(struct emu_cpu *cpu)
 			}
 		}
 		if (!b) {
+			if (cpu->jit.priv && jit_run(cpu))
+				continue;
 			b = jump_target(cpu);
 			if (unlikely(!b))
 				break;
@@ -241,7 +260,7 @@ static void run_blocks(struct emu_cpu *cpu)
 		cpu->n_insns += b->n;
 		cpu->block_end = b->insn + b->n;
 		execute(cpu, b);
-		if (!b->chains || (start ^ cpu->rip) & EMU_PAGE_MASK) {
+		if (cpu->jit.priv || !b->chains || (start ^ cpu->rip) & EMU_PAGE_MASK) {
 			b = NULL;
 			continue;
 		}
@@ -273,7 +292,10 @@ enum run_result emu_run(struct emu_cpu *cpu)
 	cpu->escape = &escape;
 	cpu->stop = false;
 	cpu->cur = NULL;
+	if (cpu->jit.priv)
+		jit_attach(cpu);
 	if (_setjmp(escape)) {
+		jit_escaped(cpu);
 		if (cpu->cur)
 			cpu->rip -= cpu->cur->len;
 		cpu->cur = NULL;
@@ -282,6 +304,8 @@ enum run_result emu_run(struct emu_cpu *cpu)
 	}
 	if (!cpu->stop)
 		run_blocks(cpu);
+	if (cpu->jit.x87_loaded)
+		jit_sync_x87(cpu);
 	cpu->escape = NULL;
 	return cpu->result;
 }

@@ -3,22 +3,26 @@
  * state to and from vmm/x86.h.
  */
 #include <errno.h>
+#include <sys/mman.h>
 
-#include "drivers/emu/exec.h"
+#include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
 struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id)
 {
-	struct emu_cpu *cpu = aligned_alloc(64, ALIGN_UP(sizeof(*cpu), 64ul));
+	/* Mapped, for most of its tables are never touched. */
+	struct emu_cpu *cpu = mmap(NULL, sizeof(*cpu), PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!cpu)
+	if (cpu == MAP_FAILED)
 		return NULL;
-	memset(cpu, 0, sizeof(*cpu));
 	cpu->vm = vm;
 	cpu->id = id;
 	cpu->delivering = -1;
 	vec_fpu_reset(&cpu->fpu);
-	if (block_cache_init(cpu) < 0) {
+	mmu_init(cpu);
+	if (block_cache_init(cpu) < 0 ||
+	    (vm->translates && jit_create(cpu) < 0)) {
 		emu_cpu_destroy(cpu);
 		return NULL;
 	}
@@ -32,8 +36,9 @@ void emu_cpu_destroy(struct emu_cpu *cpu)
 	if (!cpu)
 		return;
 	lapic_destroy(cpu);
+	jit_destroy(cpu);
 	block_cache_finish(cpu);
-	free(cpu);
+	munmap(cpu, sizeof(*cpu));
 }
 
 /* What INIT changes (SDM vol. 3, "IA-32 and Intel 64 Processor States

@@ -4,7 +4,7 @@
  */
 #include <errno.h>
 
-#include "drivers/emu/decode.h"
+#include "drivers/emu/jit.h"
 
 void emu_test_state64(struct x86_state *s)
 {
@@ -24,7 +24,7 @@ void emu_test_state64(struct x86_state *s)
 }
 
 struct emu_cpu *emu_test_cpu_create(const struct emu_test_mem *mem,
-				    unsigned int n_mem)
+				    unsigned int n_mem, bool translates)
 {
 	struct emu_cpu *cpu;
 	struct vm *vm;
@@ -43,9 +43,14 @@ struct emu_cpu *emu_test_cpu_create(const struct emu_test_mem *mem,
 					 sizeof(struct emu_page)),
 		};
 	vm->n_slots = n_mem;
+	vm->translates = translates;
 	cpu = emu_cpu_create(vm, 0);
 	if (!cpu)
 		abort();
+	if (translates) {
+		jit_of(cpu)->hot = 0;
+		jit_of(cpu)->strict = true;
+	}
 	vm->cpus[0] = cpu;
 	vm->n_cpus = 1;
 	emu_cpuid_host(&cpu->cpuid);
@@ -66,6 +71,23 @@ void emu_test_cpu_destroy(struct emu_cpu *cpu)
 	free(vm);
 }
 
+static void note_fault(struct emu_cpu *cpu, struct emu_test *test)
+{
+	if (cpu->cur)
+		cpu->rip -= cpu->cur->len;
+	cpu->cur = NULL;
+	test->fault = true;
+	test->vector = cpu->exc_vector;
+	test->error = cpu->exc_error;
+}
+
+static void note_writes(struct emu_cpu *cpu)
+{
+	if (atomic_exchange(&cpu->pending, 0) & PEND_SMC)
+		atomic_fetch_add(&cpu->smc_page->gen, 1);
+	jit_drop_stale(cpu);
+}
+
 /* One instruction; false: it raised something, and RIP is back on it. */
 static bool test_step(struct emu_cpu *cpu, struct emu_test *test)
 {
@@ -75,11 +97,7 @@ static bool test_step(struct emu_cpu *cpu, struct emu_test *test)
 	cpu->escape = &escape;
 	cpu->cur = NULL;
 	if (_setjmp(escape)) {
-		if (cpu->cur)
-			cpu->rip -= cpu->cur->len;
-		test->fault = true;
-		test->vector = cpu->exc_vector;
-		test->error = cpu->exc_error;
+		note_fault(cpu, test);
 		return false;
 	}
 	b = block_find(cpu);
@@ -89,8 +107,26 @@ static bool test_step(struct emu_cpu *cpu, struct emu_test *test)
 	cpu->block_end = b->insn + 1;
 	cpu->rip += b->insn[0].len;
 	b->insn[0].fn(cpu, &b->insn[0]);
-	if (atomic_exchange(&cpu->pending, 0) & PEND_SMC)
-		atomic_fetch_add(&cpu->smc_page->gen, 1);
+	cpu->cur = NULL;
+	note_writes(cpu);
+	return !cpu->halted;
+}
+
+/* The same for a translated block, or an instruction that is in none. */
+static bool test_block(struct emu_cpu *cpu, struct emu_test *test)
+{
+	jmp_buf escape;
+
+	cpu->escape = &escape;
+	cpu->cur = NULL;
+	if (_setjmp(escape)) {
+		jit_escaped(cpu);
+		note_fault(cpu, test);
+		return false;
+	}
+	if (!jit_run(cpu))
+		return test_step(cpu, test);
+	note_writes(cpu);
 	return !cpu->halted;
 }
 
@@ -109,8 +145,13 @@ int emu_test_cpu_run(struct emu_cpu *cpu, struct emu_test *test)
 	test->n_insns = 0;
 	emu_cpu_set(cpu, test->state);
 	cpu->pending = 0;
-	while (test->n_insns < test->max_insns && test_step(cpu, test))
+	if (cpu->jit.priv)
+		jit_attach(cpu);
+	while (test->n_insns < test->max_insns &&
+	       (cpu->jit.priv ? test_block(cpu, test) : test_step(cpu, test)))
 		test->n_insns++;
+	if (cpu->jit.x87_loaded)
+		jit_sync_x87(cpu);
 	emu_cpu_get(cpu, test->state);
 	cpu->test = NULL;
 	cpu->escape = NULL;
@@ -119,7 +160,7 @@ int emu_test_cpu_run(struct emu_cpu *cpu, struct emu_test *test)
 
 int emu_test_run(struct emu_test *test)
 {
-	struct emu_cpu *cpu = emu_test_cpu_create(test->mem, test->n_mem);
+	struct emu_cpu *cpu = emu_test_cpu_create(test->mem, test->n_mem, false);
 	int r;
 
 	if (!cpu)

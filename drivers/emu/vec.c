@@ -382,7 +382,7 @@ void vec_get_pointers(const uint8_t *x, struct x87_pointers *p)
 	memcpy(&p->fdp, x + XA_FDP, sizeof(p->fdp));
 }
 
-static void put_pointers(uint8_t *x, const struct x87_pointers *p)
+void vec_put_pointers(uint8_t *x, const struct x87_pointers *p)
 {
 	memcpy(x + XA_FOP, &p->fop, sizeof(p->fop));
 	memcpy(x + XA_FIP, &p->fip, sizeof(p->fip));
@@ -406,7 +406,7 @@ static void fix_x87_pointers(const struct vec_op *op, struct vec_ctx *ctx,
 		return;
 	vec_get_pointers(x, &p);
 	if (p.fip != (uintptr_t)thunk + op->insn_off) {
-		put_pointers(x, old);
+		vec_put_pointers(x, old);
 		return;
 	}
 	p.fip = ctx->rip;
@@ -414,7 +414,7 @@ static void fix_x87_pointers(const struct vec_op *op, struct vec_ctx *ctx,
 	/* The opcode has ModRM in it, whose memory form is [rdi]. */
 	if (op->flags & VEC_MEM && p.fop == ((op->fop & 0x738) | 7))
 		p.fop = op->fop;
-	put_pointers(x, &p);
+	vec_put_pointers(x, &p);
 }
 
 static enum vec_result result_of(uint32_t fault)

@@ -13,7 +13,7 @@
 
 #include "drivers/emu/vec_int.h"
 
-static void on_fault(int sig, siginfo_t *info, void *context)
+void vec_on_fault(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	greg_t *r = uc->uc_mcontext.gregs;
@@ -31,7 +31,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 int vec_fault_init(void)
 {
 	struct sigaction sa = {
-		.sa_sigaction = on_fault,
+		.sa_sigaction = vec_on_fault,
 		.sa_flags = SA_SIGINFO | SA_ONSTACK,
 	};
 

@@ -4,6 +4,8 @@
 #ifndef EMU_VEC_INT_H
 #define EMU_VEC_INT_H
 
+#include <signal.h>
+
 #include "drivers/emu/vec.h"
 
 enum vec_trait {
@@ -72,6 +74,7 @@ uintptr_t vec_arena_exit(bool x87); /* where a faulting thunk continues */
 
 /* vec_fault.c */
 int vec_fault_init(void);
+void vec_on_fault(int sig, siginfo_t *info, void *context);
 
 /* vec.c */
 vec_fn vec_run_thunk;
@@ -82,6 +85,7 @@ struct x87_pointers {
 	uint64_t fip, fdp;
 };
 void vec_get_pointers(const uint8_t *xsave, struct x87_pointers *p);
+void vec_put_pointers(uint8_t *xsave, const struct x87_pointers *p);
 
 /* vec_mem.c */
 enum { /* op->kind */

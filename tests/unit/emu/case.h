@@ -82,7 +82,7 @@ struct executor {
 	void (*run)(const struct test_case *c, struct case_result *ret);
 };
 
-extern const struct executor exec_native, exec_vec, exec_emu;
+extern const struct executor exec_native, exec_vec, exec_emu, exec_jit;
 
 /* gen.c: the same seed gives the same cases. */
 enum gen_scope { GEN_ALL, GEN_VECTOR, GEN_INTEGER };

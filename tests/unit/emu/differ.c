@@ -290,6 +290,8 @@ static const struct executor *subject_named(const char *name)
 		return &exec_vec;
 	if (str_eq(name, exec_emu.name))
 		return &exec_emu;
+	if (str_eq(name, exec_jit.name))
+		return &exec_jit;
 	return NULL;
 }
 

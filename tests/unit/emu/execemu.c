@@ -17,7 +17,7 @@ static struct {
 	struct x86_state reset;
 } emu;
 
-static void emu_init(struct case_mem *mem)
+static void any_init(struct case_mem *mem, bool translates)
 {
 	mem->code = aligned_alloc(4096, 4096);
 	mem->data = aligned_alloc(4096, CASE_DATA_SIZE);
@@ -31,13 +31,24 @@ static void emu_init(struct case_mem *mem)
 	emu.map[2] = (struct emu_test_mem){ CASE_RO, CASE_RO_SIZE, mem->ro,
 					    true };
 	assert(vec_init() == 0);
-	emu.cpu = emu_test_cpu_create(emu.map, ARRAY_SIZE(emu.map));
+	emu.cpu = emu_test_cpu_create(emu.map, ARRAY_SIZE(emu.map),
+				      translates);
 	assert(emu.cpu);
 	emu_test_state64(&emu.reset);
 	emu.reset.seg[X86_CS].selector = SELECTOR_CS;
 	emu.reset.seg[X86_SS].selector = SELECTOR_SS;
 	emu.reset.tr.limit = 0; /* no I/O permission bitmap */
 	emu.reset.seg[X86_FS].selector = emu.reset.seg[X86_GS].selector = 0;
+}
+
+static void emu_init(struct case_mem *mem)
+{
+	any_init(mem, false);
+}
+
+static void jit_init(struct case_mem *mem)
+{
+	any_init(mem, true);
 }
 
 static void state_set(struct x86_state *s, const struct test_case *c)
@@ -92,5 +103,12 @@ static void emu_run_case(const struct test_case *c, struct case_result *ret)
 const struct executor exec_emu = {
 	.name = "emu",
 	.init = emu_init,
+	.run = emu_run_case,
+};
+
+/* The same through the translator, a block at a time. */
+const struct executor exec_jit = {
+	.name = "jit",
+	.init = jit_init,
 	.run = emu_run_case,
 };

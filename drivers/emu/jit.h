@@ -1,0 +1,202 @@
+/*
+ * drivers/emu/jit.h -- the translator: x86-64 code made from x86-64 code.
+ *
+ * Theory of operation.  A guest instruction runs as itself: jit_rewrite.c
+ * re-encodes it with host registers in place of the guest's and with a host
+ * address in place of its memory operand.  Around it the translator puts what
+ * the guest's processor would do: the software TLB's check of the address,
+ * and saving of arithmetic flags that this check would destroy while they are
+ * still wanted.  What is rare is one call into the interpreter.
+ *
+ * Registers.  Host RAX, RCX and RDX are the translator's, for they are what
+ * instructions use without naming them; RSP is the host's stack.  The other
+ * twelve hold guest registers (jit_map), four guest registers live in the
+ * vCPU, which GS points to.  Guest XMM, YMM and x87 registers are the host's
+ * while translated code of user mode runs.
+ *
+ * Flags are the host's flags at every block's beginning and end.  Inside a
+ * block they may be in AX, as LAHF and SETO AL left them.
+ *
+ * Blocks.  One translates code of one page, in 64-bit mode, for one view of
+ * the address space; it goes on behind a conditional branch, so it has one
+ * entry and several exits.  Code addresses in it are relative to the page
+ * (cpu->jit.page), so that all mappings of a page share it.  Exits to the
+ * same page are linked directly; others look up a table by linear address
+ * (cpu->jit.jump_tag), which a TLB flush empties.
+ *
+ * Whoever leaves translated code does so at an instruction's boundary: the
+ * table of a block's instructions says where its host code begins, and where
+ * the flags are then.  So nothing is written down while code runs, and
+ * signals, faults and the TLB's slow path find the guest's state (jit_run.c,
+ * jit_signal.c).
+ */
+#ifndef EMU_JIT_H
+#define EMU_JIT_H
+
+#include <stdio.h>
+
+#include "drivers/emu/decode.h"
+#include "drivers/emu/jit_asm.h"
+
+enum {
+	JIT_INSNS_MAX = 64,
+	JIT_GROUPS_MAX = 24,	  /* slots that hold a checked address */
+	JIT_CODE_SIZE = 32 << 20,
+	JIT_BLOCK_ROOM = 24 << 10, /* a block's code is never longer */
+};
+
+/* Where the arithmetic flags are. */
+enum jit_flags_at { JF_HOST, JF_AX, JF_DEAD };
+
+/* Host register of a guest register, or H_NONE: in cpu->gpr[]. */
+extern const int8_t jit_map[16];
+
+/* A checked range: key is the address without its constant part. */
+struct jit_mem {
+	int8_t base, index; /* guest registers, or -1 */
+	uint8_t scale, seg; /* shift; X86_FS, X86_GS, or X86_DS */
+	bool rip, addr32;
+	bool write;	/* what the check is for; a group may want more ... */
+	bool own_write; /* ... than this access */
+	uint16_t size;	/* of this access */
+	int32_t disp;	/* of this access */
+	int32_t lo, hi; /* range checked, relative to this access */
+};
+
+/* What is kept of a translated instruction. */
+struct jit_insn {
+	uint16_t guest;	      /* offset in the block */
+	uint16_t host;	      /* offset of its code behind block->code */
+	uint8_t flags_entry;  /* enum jit_flags_at at its beginning */
+	uint8_t flags_inside; /* ... when it reaches memory */
+	uint8_t flags_body;   /* ... when the host may fault */
+	uint8_t rdx;	      /* slot that RDX has at its beginning, or 0xff */
+	uint8_t until;	      /* if its check fails: interpret up to this */
+	struct emu_insn insn;
+};
+
+struct jit_block;
+
+/* A branch out of a block, linked or not. */
+struct jit_exit {
+	struct jit_block *from;
+	struct jit_block *to; /* NULL: goes to its stub */
+	struct jit_exit *to_next;
+	uint8_t *jump; /* the rel32, as written */
+	uint8_t *stub; /* as executed */
+	int32_t target; /* offset in the page, may lie outside */
+};
+
+struct jit_block {
+	struct jit_block *hash_next, *page_next;
+	struct emu_page *page;
+	uint64_t phys;
+	uint32_t gen;
+	uint64_t rip; /* when it was translated */
+	uint8_t key;
+	bool dead, x87;
+	uint16_t len; /* guest bytes */
+	uint16_t n, n_exits, n_mems;
+	const uint8_t *entry; /* from another page: RAX is RIP */
+	const uint8_t *code;  /* from the same page */
+	const uint8_t *code_end;
+	struct jit_exit *incoming; /* linked here, by to_next */
+	struct jit_insn *insn;
+	struct jit_exit *exits;
+	struct jit_mem *mems;
+	uint64_t runs;
+};
+
+/* What the code, besides the page, depends on: cpu->jit.key. */
+enum {
+	JIT_KEY_VIEW = 3, /* MMU_* */
+	JIT_KEY_FPU = 4,  /* vector and x87 instructions raise nothing */
+	JIT_KEY_OFF = 8,  /* this state is the interpreter's */
+};
+
+enum {
+	JIT_HASH_BITS = 16,
+	JIT_PAGES = 1 << 14,   /* hash of pages; half of it is used */
+	JIT_LIST_MAX = 1 << 18,
+	JIT_HEAT_BITS = 16,
+	JIT_HOT = 3,
+};
+
+struct jit_page {
+	struct emu_page *page;
+	struct jit_block *blocks; /* by page_next */
+};
+
+struct jit {
+	struct jit_buf buf;
+	uint8_t *write;	     /* JIT_CODE_SIZE bytes, twice mapped */
+	const uint8_t *exec;
+	uint8_t *blocks_start; /* behind the trampolines, as written */
+	struct jit_block **hash;
+	struct jit_block **list; /* all of them, by address of their code */
+	size_t n_list;
+	size_t n_pages;
+	struct jit_page *pages;	 /* hash of those with blocks */
+	uint8_t *heat;		 /* how often code was asked for, by address */
+	unsigned int hot; /* how often code is interpreted first */
+	bool full;   /* flush before the next translation */
+	bool strict; /* flags are exact at faults, wanted or not */
+	/* Trampolines. */
+	void (*enter)(const void *code);
+	const uint8_t *slow, *helper, *link, *lookup, *leave, *fault,
+		*kicked, *load_vec, *load_x87;
+	struct jit_scan *scan;
+	FILE *perf_map, *dump;
+};
+
+/* jit_mem.c: the code's memory, once per vCPU, before the sandbox. */
+int jit_create(struct emu_cpu *cpu);
+void jit_destroy(struct emu_cpu *cpu);
+void jit_flush(struct emu_cpu *cpu); /* everything; not from inside code */
+static inline struct jit *jit_of(struct emu_cpu *cpu)
+{
+	return cpu->jit.priv;
+}
+
+/* jit_tramp.c */
+void jit_make_trampolines(struct emu_cpu *cpu);
+
+/* jit_emit.c: NULL when there is no room or nothing to translate. */
+struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
+				struct emu_itlb *t);
+
+/* jit_block.c: finding, linking and dropping blocks. */
+struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip);
+struct jit_block *jit_block_of_code(struct jit *jit, const uint8_t *pc);
+void jit_link(struct jit *jit, struct jit_exit *exit, struct jit_block *to);
+void jit_drop_stale(struct emu_cpu *cpu);
+uint8_t jit_key(const struct emu_cpu *cpu);
+/* Enters the block into the jump table. */
+void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
+		       const struct jit_block *b, bool global);
+
+/* jit_run.c: called by translated code; NULL: leave it. */
+struct jit_meta { /* behind the call in the code */
+	struct jit_block *block;
+	uint16_t n, mem; /* instruction (of mems: the range), or exit */
+} __attribute__((packed));
+const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta);
+const void *jit_call_helper(struct emu_cpu *cpu, const struct jit_meta *meta);
+const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta);
+const void *jit_call_lookup(struct emu_cpu *cpu);
+void jit_call_fault(struct emu_cpu *cpu);
+
+/* Runs translated code at RIP, if there is any; false: there is not. */
+bool jit_run(struct emu_cpu *cpu);
+/* At the beginning of a run, on its thread; and after a longjmp. */
+void jit_attach(struct emu_cpu *cpu);
+void jit_escaped(struct emu_cpu *cpu);
+/* With cpu->jit.x87_loaded: x87 registers to cpu->fpu.  On its thread. */
+void jit_sync_x87(struct emu_cpu *cpu);
+
+/* jit_signal.c */
+int jit_signal_init(void);
+void jit_signal_attach(struct emu_cpu *cpu);
+void jit_kick(struct emu_cpu *cpu); /* any thread: out of the code */
+
+#endif

@@ -1,0 +1,275 @@
+/*
+ * drivers/emu/jit_block.c -- finding translated blocks, linking them, and
+ * dropping those whose guest code was overwritten.
+ */
+#include "drivers/emu/jit.h"
+
+static struct jit_block **bucket(struct jit *j, uint64_t phys)
+{
+	return &j->hash[(phys ^ phys >> JIT_HASH_BITS) &
+			((1u << JIT_HASH_BITS) - 1)];
+}
+
+/* Are the units on that vector and x87 instructions need (SDM vol. 3, 13)? */
+static bool fpu_on(const struct emu_cpu *cpu)
+{
+	return !(cpu->cr0 & (CR0_TS | CR0_EM)) && cpu->cr0 & CR0_NE &&
+	       cpu->cr4 & CR4_OSFXSR && cpu->cr4 & CR4_OSXMMEXCPT &&
+	       (!vec_xcr0_mask() || (cpu->cr4 & CR4_OSXSAVE &&
+				     cpu->fpu.xcr0 == vec_xcr0_mask()));
+}
+
+uint8_t jit_key(const struct emu_cpu *cpu)
+{
+	if (cpu->mode != MODE_64)
+		return JIT_KEY_OFF;
+	return emu_view(cpu) | (fpu_on(cpu) ? JIT_KEY_FPU : 0);
+}
+
+static struct jit_page *page_of(struct jit *j, struct emu_page *page)
+{
+	size_t i = ((uintptr_t)page >> 4) * 0x9e3779b97f4a7c15ull >> 50;
+
+	while (j->pages[i].page && j->pages[i].page != page)
+		i = (i + 1) & (JIT_PAGES - 1);
+	return &j->pages[i];
+}
+
+static unsigned int count_page(struct jit *j, struct jit_page *p,
+			       struct emu_page *page)
+{
+	if (p->page)
+		return 0;
+	p->page = page;
+	return 1;
+}
+
+static void add_block(struct emu_cpu *cpu, struct jit_block *b)
+{
+	struct jit *j = jit_of(cpu);
+	struct jit_block **head = bucket(j, b->phys);
+	struct jit_page *p = page_of(j, b->page);
+
+	b->hash_next = *head;
+	*head = b;
+	j->n_pages += count_page(j, p, b->page);
+	b->page_next = p->blocks;
+	p->blocks = b;
+	j->list[j->n_list++] = b;
+	if (j->n_list == JIT_LIST_MAX || j->n_pages > JIT_PAGES / 2)
+		j->full = true;
+}
+
+static struct jit_block *lookup(struct emu_cpu *cpu, uint64_t phys)
+{
+	struct jit_block *b = *bucket(jit_of(cpu), phys);
+
+	for (; b; b = b->hash_next)
+		if (b->phys == phys && b->key == cpu->jit.key && !b->dead &&
+		    atomic_load_explicit(&b->page->gen,
+					 memory_order_relaxed) == b->gen)
+			return b;
+	return NULL;
+}
+
+/* Code that is run once is not worth translating. */
+static bool hot(struct jit *j, uint64_t phys)
+{
+	uint8_t *h = &j->heat[(phys ^ phys >> JIT_HEAT_BITS) &
+			      ((1u << JIT_HEAT_BITS) - 1)];
+
+	if (*h >= j->hot)
+		return true;
+	++*h;
+	return false;
+}
+
+struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
+{
+	struct jit *j = jit_of(cpu);
+	struct emu_itlb *t = mmu_fetch(cpu, rip);
+	struct jit_block *b;
+	uint64_t phys;
+
+	if (!t->host || j->full)
+		return NULL;
+	phys = t->phys | (rip & ~EMU_PAGE_MASK);
+	b = lookup(cpu, phys);
+	if (!b && hot(j, phys)) {
+		b = jit_translate(cpu, rip, t);
+		if (b)
+			add_block(cpu, b);
+	}
+	if (b)
+		jit_remember_jump(cpu, rip, b, t->global);
+	return b;
+}
+
+struct jit_block *jit_block_of_code(struct jit *j, const uint8_t *pc)
+{
+	size_t lo = 0, hi = j->n_list;
+
+	while (hi - lo > 1) {
+		size_t mid = (lo + hi) / 2;
+
+		if (j->list[mid]->entry <= pc)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	if (lo == hi || pc < j->list[lo]->entry || pc >= j->list[lo]->code_end)
+		return NULL;
+	return j->list[lo];
+}
+
+static void set_jump(struct jit *j, struct jit_exit *x, const uint8_t *to)
+{
+	int32_t rel = to - (x->jump + j->buf.to_exec + 4);
+
+	memcpy(x->jump, &rel, sizeof(rel));
+}
+
+void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
+{
+	if (x->to || x->from->dead || to->dead)
+		return;
+	x->to = to;
+	x->to_next = to->incoming;
+	to->incoming = x;
+	set_jump(j, x, to->code);
+}
+
+static void unlink_incoming(struct jit *j, struct jit_block *b)
+{
+	for (struct jit_exit *x = b->incoming; x; x = x->to_next) {
+		set_jump(j, x, x->stub);
+		x->to = NULL;
+	}
+	b->incoming = NULL;
+}
+
+/* Its own links stay where they are: nobody enters it any more. */
+static void unlink_outgoing(struct jit_block *b)
+{
+	for (unsigned int n = 0; n < b->n_exits; n++) {
+		struct jit_exit *x = &b->exits[n], **p;
+
+		if (!x->to)
+			continue;
+		for (p = &x->to->incoming; *p != x; p = &(*p)->to_next)
+			continue;
+		*p = x->to_next;
+		x->to = NULL;
+	}
+}
+
+static void unhash(struct jit *j, struct jit_block *b)
+{
+	struct jit_block **p = bucket(j, b->phys);
+
+	while (*p && *p != b)
+		p = &(*p)->hash_next;
+	if (*p)
+		*p = b->hash_next;
+}
+
+static unsigned int drop_page(struct jit *j, struct jit_page *p)
+{
+	uint32_t gen = atomic_load(&p->page->gen);
+	struct jit_block **at = &p->blocks, *b;
+	unsigned int n = 0;
+
+	while ((b = *at)) {
+		if (b->gen == gen) {
+			at = &b->page_next;
+			continue;
+		}
+		*at = b->page_next;
+		unlink_outgoing(b);
+		unlink_incoming(j, b);
+		unhash(j, b);
+		b->dead = true;
+		n++;
+	}
+	return n;
+}
+
+void jit_drop_stale(struct emu_cpu *cpu)
+{
+	struct jit *j = jit_of(cpu);
+	unsigned int n = 0;
+
+	if (!j)
+		return;
+	for (size_t i = 0; i < JIT_PAGES; i++)
+		if (j->pages[i].blocks)
+			n += drop_page(j, &j->pages[i]);
+	if (n)
+		jit_forget_jumps(cpu, true);
+	cpu->jit.n_drop += n;
+}
+
+enum { JUMP_GLOBAL = 1u << 31 };
+
+static uint32_t jump_index(uint64_t rip)
+{
+	return rip & ((1u << JIT_JUMP_BITS) - 1);
+}
+
+void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
+		       const struct jit_block *b, bool global)
+{
+	uint32_t i = jump_index(rip), view = emu_view(cpu);
+	struct emu_jumps *t = &cpu->jumps_to[view];
+
+	if (cpu->jit.n_jumps == JIT_JUMPS)
+		jit_forget_jumps(cpu, true);
+	t->tag[i] = -rip;
+	t->code[i] = b->entry;
+	cpu->jit.jump_used[cpu->jit.n_jumps++] =
+		i | view << JIT_JUMP_BITS | (global ? JUMP_GLOBAL : 0);
+}
+
+/* The entry that an element of jump_used[] names. */
+static uint64_t *jump_tag(struct emu_cpu *cpu, uint32_t used)
+{
+	used &= ~JUMP_GLOBAL;
+	return &cpu->jumps_to[used >> JIT_JUMP_BITS].tag[jump_index(used)];
+}
+
+static void jump_clear(uint64_t *tag, uint32_t used)
+{
+	*tag = jump_index(used) == 0;
+}
+
+void jit_forget_jumps(struct emu_cpu *cpu, bool global)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int n = 0; n < cpu->jit.n_jumps; n++) {
+		uint32_t used = cpu->jit.jump_used[n];
+
+		if (!global && used & JUMP_GLOBAL)
+			cpu->jit.jump_used[kept++] = used;
+		else
+			jump_clear(jump_tag(cpu, used), used);
+	}
+	cpu->jit.n_jumps = kept;
+}
+
+void jit_forget_page(struct emu_cpu *cpu, uint64_t lin)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int n = 0; n < cpu->jit.n_jumps; n++) {
+		uint32_t used = cpu->jit.jump_used[n];
+		uint64_t *tag = jump_tag(cpu, used);
+		uint64_t size = cpu->large_pages ? BIT64(30) : EMU_PAGE;
+
+		if ((-*tag ^ lin) >= size)
+			cpu->jit.jump_used[kept++] = used;
+		else
+			jump_clear(tag, used);
+	}
+	cpu->jit.n_jumps = kept;
+}

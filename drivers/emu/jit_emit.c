@@ -1,0 +1,1067 @@
+/*
+ * drivers/emu/jit_emit.c -- from scanned instructions to host code.
+ *
+ * A memory access looks like this, TLB index and tag being those of the view
+ * that the block is for:
+ *
+ *	lea	rcx, [address]
+ *	rorx	rdx, rcx, 7
+ *	and	edx, index mask
+ *	xor	rcx, gs:[rdx + tag]	; offset in the page, or more
+ *	cmp	rcx, 4096 - size
+ *	ja	slow
+ *	mov	rdx, gs:[rdx + addend]
+ *	the instruction, with [base + rdx + displacement]
+ *
+ * One of a group that shares the check needs the last two lines only.
+ * Nothing of the guest's state changes before the instruction itself, so it
+ * can be begun again whatever happens before.
+ */
+#include "drivers/emu/jit_scan.h"
+
+#include "drivers/emu/jit_rewrite.h"
+
+const int8_t jit_map[16] = {
+	[X86_RAX] = H_R9,   [X86_RCX] = H_R10,	[X86_RDX] = H_R11,
+	[X86_RBX] = H_RBX,  [X86_RSP] = H_R15,	[X86_RBP] = H_RBP,
+	[X86_RSI] = H_RSI,  [X86_RDI] = H_RDI,	[8] = H_R8,
+	[9] = H_NONE,	    [10] = H_NONE,	[11] = H_NONE,
+	[12] = H_R12,	    [13] = H_R13,	[14] = H_R14,
+	[15] = H_NONE,
+};
+
+enum { G_RAX = H_R9, G_RCX = H_R10, G_RDX = H_R11, G_RSP = H_R15 };
+
+#define OFF(field) ((int32_t)offsetof(struct emu_cpu, field))
+
+struct stub {
+	uint8_t *jump; /* rel32 to set */
+	uint16_t n, mem;
+	bool exit;
+};
+
+enum { STUBS_MAX = 4 * JIT_INSNS_MAX };
+
+struct emitter {
+	struct emu_cpu *cpu;
+	struct jit *jit;
+	struct jit_scan *s;
+	struct jit_buf b;
+	struct jit_block *blk;
+	unsigned int start; /* of the block in its page */
+	unsigned int view;
+	enum jit_flags_at fl;
+	int rdx; /* slot in RDX, or -1 */
+	unsigned int n_stubs;
+	struct stub stubs[STUBS_MAX];
+};
+
+static int32_t gpr_off(int reg)
+{
+	return OFF(gpr) + 8 * reg;
+}
+
+static bool spilled(int reg)
+{
+	return jit_map[reg] == H_NONE;
+}
+
+static void save_flags(struct emitter *e)
+{
+	ASM(&e->b, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+	e->fl = JF_AX;
+}
+
+static void host_flags(struct emitter *e)
+{
+	if (e->fl == JF_AX)
+		ASM(&e->b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
+	e->fl = JF_HOST;
+}
+
+/* Flags wanted from before the instruction, by it or behind it. */
+static uint16_t wanted(const struct emitter *e, const struct scan_insn *i)
+{
+	if (e->jit->strict && i->may_fault)
+		return FLAGS_ARITH;
+	return (i->live & ~i->kills) | i->reads;
+}
+
+/* Before code that destroys the host's flags. */
+static void flags_aside(struct emitter *e, const struct scan_insn *i)
+{
+	if (!wanted(e, i))
+		e->fl = JF_DEAD;
+	else if (e->fl == JF_HOST)
+		save_flags(e);
+}
+
+/* Before and after an instruction that uses them as i says. */
+static void flags_before(struct emitter *e, const struct scan_insn *i)
+{
+	if (i->reads || (i->writes && i->live & ~i->kills))
+		host_flags(e);
+}
+
+static void flags_after(struct emitter *e, const struct scan_insn *i)
+{
+	if (i->writes)
+		e->fl = JF_HOST;
+}
+
+static void add_stub(struct emitter *e, uint8_t *jump, unsigned int n,
+		     unsigned int mem, bool exit)
+{
+	assert(e->n_stubs < STUBS_MAX);
+	e->stubs[e->n_stubs++] = (struct stub){ jump, n, mem, exit };
+}
+
+/* RCX or RDX := a guest register that is not in the host's. */
+static int load_spilled(struct emitter *e, int scratch, int reg)
+{
+	if (!spilled(reg))
+		return jit_map[reg];
+	asm_load(&e->b, W1, scratch, mem_gs(gpr_off(reg)));
+	if (scratch == H_RDX)
+		e->rdx = -1;
+	return scratch;
+}
+
+/* dst := offset of the operand plus add, without the segment's base. */
+static void emit_offset(struct emitter *e, int dst, const struct jit_mem *m,
+			int32_t add)
+{
+	struct host_mem h = { .base = H_NONE, .index = H_NONE,
+			      .scale = m->scale, .disp = m->disp + add };
+
+	if (m->rip) {
+		h.disp += e->start;
+		asm_load(&e->b, W1, dst, mem_gs(OFF(jit.page)));
+		h.base = dst;
+	}
+	if (m->base >= 0)
+		h.base = load_spilled(e, H_RCX, m->base);
+	if (m->index >= 0)
+		h.index = load_spilled(e, H_RDX, m->index);
+	if (h.base == H_NONE && h.index == H_NONE)
+		asm_mov_imm(&e->b, dst, m->addr32 ? (uint32_t)h.disp :
+						    (uint64_t)(int64_t)h.disp);
+	else
+		asm_lea(&e->b, m->addr32 ? W0 : W1, dst, h);
+}
+
+/* RCX := linear address of the range to check. */
+static void emit_address(struct emitter *e, const struct jit_mem *m)
+{
+	int32_t base = OFF(seg) + (int32_t)sizeof(struct x86_segment) * m->seg +
+		       (int32_t)offsetof(struct x86_segment, base);
+
+	if (m->seg == X86_DS) {
+		emit_offset(e, H_RCX, m, m->lo);
+		return;
+	}
+	if (m->base < 0 && m->index < 0 && !m->rip && !m->addr32) {
+		asm_load(&e->b, W1, H_RCX, mem_gs(base));
+		asm_lea(&e->b, W1, H_RCX, mem_at(H_RCX, m->disp + m->lo));
+		return;
+	}
+	emit_offset(e, H_RCX, m, m->lo);
+	asm_load(&e->b, W1, H_RDX, mem_gs(base));
+	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RDX, 0));
+}
+
+static int32_t tlb_off(const struct emitter *e, size_t field)
+{
+	return OFF(tlbs) +
+	       (int32_t)(e->view * EMU_TLB_SIZE * sizeof(struct emu_tlb) +
+			 field);
+}
+
+static_assert(sizeof(struct emu_tlb) == 32, "index is shifted by 5");
+enum { TLB_SHIFT = EMU_PAGE_SHIFT - 5 };
+
+/* Leaves the offset in the page in RCX, the entry's offset in RDX. */
+static void emit_check(struct emitter *e, unsigned int n, unsigned int mem,
+		       const struct jit_mem *m, int32_t tag)
+{
+	emit_address(e, m);
+	asm_rorx(&e->b, W1, H_RDX, H_RCX, TLB_SHIFT);
+	asm_ri(&e->b, W0, 4, H_RDX, (EMU_TLB_SIZE - 1) << 5);
+	asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
+	asm_ri(&e->b, W1, 7, H_RCX, EMU_PAGE - (m->hi - m->lo));
+	add_stub(e, asm_jcc(&e->b, 7), n, mem, false);
+	e->rdx = -1;
+}
+
+static bool is_simple(const struct jit_mem *m)
+{
+	return m->base >= 0 && !spilled(m->base) && m->index < 0 &&
+	       m->seg == X86_DS && !m->addr32;
+}
+
+static void to_slot(struct emitter *e, int group)
+{
+	asm_store(&e->b, W1, H_RDX, mem_gs(OFF(jit.slot) + 8 * group));
+	e->rdx = group;
+}
+
+/* The operand of one that was checked by another of its group. */
+static struct host_mem member_operand(struct emitter *e,
+				      const struct scan_mem *m)
+{
+	const struct scan_group *g = &e->s->group[m->group];
+
+	if (e->rdx != m->group)
+		asm_load(&e->b, W1, H_RDX,
+			 mem_gs(OFF(jit.slot) + 8 * m->group));
+	e->rdx = m->group;
+	if (g->simple)
+		return mem_at2(jit_map[m->m.base], H_RDX, m->m.disp);
+	return mem_at(H_RDX, m->off - g->lo);
+}
+
+static unsigned int keep_mem(struct emitter *e, const struct jit_mem *m)
+{
+	e->blk->mems[e->blk->n_mems] = *m;
+	return e->blk->n_mems++;
+}
+
+/* Checks the access; returns the operand, made of RCX, RDX and the base. */
+static struct host_mem emit_mem(struct emitter *e, unsigned int n,
+				const struct scan_mem *m)
+{
+	int32_t addend = tlb_off(e, offsetof(struct emu_tlb, addend));
+	int32_t tag = tlb_off(e, m->m.write ? offsetof(struct emu_tlb, wtag) :
+					      offsetof(struct emu_tlb, rtag));
+
+	if (m->group >= 0 && !m->first)
+		return member_operand(e, m);
+	emit_check(e, n, keep_mem(e, &m->m), &m->m, tag);
+	if (is_simple(&m->m)) {
+		asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
+		if (m->group >= 0)
+			to_slot(e, m->group);
+		return mem_at2(jit_map[m->m.base], H_RDX, m->m.disp);
+	}
+	asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
+	asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
+	if (m->group < 0)
+		return mem_at2(H_RCX, H_RDX, -m->m.lo);
+	asm_lea(&e->b, W1, H_RDX, mem_at2(H_RCX, H_RDX, 0));
+	to_slot(e, m->group);
+	return mem_at(H_RDX, -m->m.lo);
+}
+
+static bool checks(const struct scan_insn *i)
+{
+	for (unsigned int k = 0; k < i->n_mem; k++)
+		if (i->mem[k].group < 0 || i->mem[k].first)
+			return true;
+	return false;
+}
+
+/* The memory operand in a form that leaves RDX free, RCX holding it all. */
+static struct host_mem collapse(struct emitter *e, struct host_mem h)
+{
+	asm_lea(&e->b, W1, H_RCX, h);
+	e->rdx = -1;
+	return mem_at(H_RCX, 0);
+}
+
+static bool uses(const struct host_mem *h, int reg)
+{
+	return h->base == reg || h->index == reg;
+}
+
+static bool is_gpr_class(ZydisRegisterClass c)
+{
+	return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 ||
+	       c == ZYDIS_REGCLASS_GPR32 || c == ZYDIS_REGCLASS_GPR64;
+}
+
+static int gpr_id(ZydisRegister r)
+{
+	return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(
+		ZYDIS_MACHINE_MODE_LONG_64, r));
+}
+
+/* A visible general register and the host's that stands for it. */
+struct operand {
+	const ZydisDecodedOperand *o;
+	int guest, host;
+	bool high, own; /* AH to BH; a scratch register */
+};
+
+static void operand_in(struct emitter *e, const struct scan_insn *i,
+		       struct operand *p, int scratch)
+{
+	bool whole = p->o->size >= 32 &&
+		     p->o->actions == ZYDIS_OPERAND_ACTION_WRITE &&
+		     i->d.z.mnemonic != ZYDIS_MNEMONIC_BSF &&
+		     i->d.z.mnemonic != ZYDIS_MNEMONIC_BSR;
+
+	p->host = jit_map[p->guest];
+	p->own = p->high || spilled(p->guest);
+	if (!p->own)
+		return;
+	if (scratch == H_RDX)
+		e->rdx = -1;
+	if (!whole && spilled(p->guest))
+		asm_load(&e->b, W1, scratch, mem_gs(gpr_off(p->guest)));
+	if (p->high)
+		asm_rorx(&e->b, W1, scratch,
+			 spilled(p->guest) ? scratch : p->host, 8);
+	p->host = scratch;
+}
+
+static void operand_out(struct emitter *e, const struct operand *p)
+{
+	if (!p->own || !(p->o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+		return;
+	if (p->high)
+		asm_rorx(&e->b, W1, jit_map[p->guest], p->host, 56);
+	else
+		asm_store(&e->b, W1, p->host, mem_gs(gpr_off(p->guest)));
+}
+
+static unsigned int list_operands(const struct scan_insn *i, struct operand *p)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < i->d.z.operand_count_visible; k++) {
+		const ZydisDecodedOperand *o = &i->d.op[k];
+
+		if (o->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+		    !is_gpr_class(ZydisRegisterGetClass(o->reg.value)) ||
+		    o->encoding == ZYDIS_OPERAND_ENCODING_NONE)
+			continue;
+		p[n++] = (struct operand){
+			.o = o,
+			.guest = gpr_id(o->reg.value),
+			.high = o->reg.value >= ZYDIS_REGISTER_AH &&
+				o->reg.value <= ZYDIS_REGISTER_BH,
+		};
+	}
+	return n;
+}
+
+static void set_rewrite(struct rewrite *rw, const struct operand *p)
+{
+	rw->byte_regs = rw->byte_regs || p->o->size == 8;
+	switch (p->o->encoding) {
+	case ZYDIS_OPERAND_ENCODING_MODRM_REG:
+		rw->reg = p->host;
+		break;
+	case ZYDIS_OPERAND_ENCODING_MODRM_RM:
+		rw->rm = p->host;
+		break;
+	case ZYDIS_OPERAND_ENCODING_NDSNDD:
+		rw->vvvv = p->host;
+		break;
+	default:
+		rw->opcode = p->host;
+		break;
+	}
+}
+
+/* BH lives in RBX, which is itself: the result must not meet AH's way. */
+static void body(struct emitter *e, const struct scan_insn *i,
+		 struct host_mem *h, int first, int second)
+{
+	struct rewrite rw = { H_NONE, H_NONE, H_NONE, H_NONE };
+	struct operand p[4];
+	unsigned int n = list_operands(i, p), own = 0;
+
+	for (unsigned int k = 0; k < n; k++) {
+		bool same = k && p[k].guest == p[0].guest &&
+			    p[k].high == p[0].high && p[0].own;
+
+		operand_in(e, i, &p[k], same ? p[0].host
+					: own ? second
+					      : first);
+		if (same)
+			p[k].host = p[0].host;
+		own += p[k].own && !same;
+		set_rewrite(&rw, &p[k]);
+	}
+	if (h)
+		rw.mem = *h;
+	jit_rewrite(&e->b, &i->d.z, i->bytes, &rw);
+	for (unsigned int k = n; k-- > 0;)
+		operand_out(e, &p[k]);
+}
+
+static bool needs_scratch(const struct scan_insn *i)
+{
+	struct operand p[4];
+	unsigned int n = list_operands(i, p);
+
+	for (unsigned int k = 0; k < n; k++)
+		if (p[k].high || spilled(p[k].guest))
+			return true;
+	return false;
+}
+
+static struct jit_insn *kept(struct emitter *e, unsigned int n)
+{
+	return &e->blk->insn[n];
+}
+
+/* Memory operand of a plain instruction, with RCX or RDX left over. */
+static struct host_mem plain_mem(struct emitter *e, unsigned int n,
+				 int *scratch)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h = emit_mem(e, n, &i->mem[0]);
+
+	*scratch = H_RCX;
+	if (needs_scratch(i) && uses(&h, H_RCX)) {
+		h = collapse(e, h);
+		*scratch = H_RDX;
+	}
+	return h;
+}
+
+static void emit_plain(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h;
+	int scratch = H_RCX;
+
+	if (i->n_mem)
+		h = plain_mem(e, n, &scratch);
+	flags_before(e, i);
+	kept(e, n)->flags_body = e->fl;
+	body(e, i, i->n_mem ? &h : NULL, scratch, H_RDX);
+	flags_after(e, i);
+}
+
+static void emit_meta_call(struct emitter *e, const uint8_t *tramp,
+			   unsigned int n, unsigned int mem)
+{
+	struct jit_meta m = { e->blk, n, mem };
+
+	asm_call(&e->b, tramp);
+	asm_bytes(&e->b, &m, sizeof(m));
+}
+
+static void emit_helper(struct emitter *e, unsigned int n)
+{
+	host_flags(e);
+	emit_meta_call(e, e->jit->helper, n, 0);
+	e->rdx = -1;
+}
+
+/* RAX := linear address at this offset of the page. */
+static void emit_rip(struct emitter *e, int reg, int32_t offset)
+{
+	asm_load(&e->b, W1, reg, mem_gs(OFF(jit.page)));
+	asm_lea(&e->b, W1, reg, mem_at(reg, offset));
+}
+
+/* To the code at RAX, which the table knows or jit_call_lookup() finds. */
+static void emit_lookup(struct emitter *e)
+{
+	int32_t table = OFF(jumps_to) +
+			(int32_t)(e->view * sizeof(struct emu_jumps));
+	struct host_mem tag = { .base = H_NONE, .index = H_RDX, .scale = 3,
+				.gs = true, .disp = table };
+	struct host_mem code = tag;
+	uint8_t *hit;
+
+	code.disp += offsetof(struct emu_jumps, code);
+	asm_rr(&e->b, W0, 0x0fb7, H_RDX, H_RAX); /* movzx edx, ax */
+	asm_load(&e->b, W1, H_RCX, tag);
+	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RAX, 0));
+	hit = asm_short(&e->b, OP_JRCXZ);
+	asm_jmp(&e->b, e->jit->lookup);
+	asm_fix8(hit, e->b.w);
+	asm_rm(&e->b, W0, 0xff, 4, code); /* jmp [code] */
+}
+
+static bool same_page(int32_t offset)
+{
+	return offset >= 0 && offset < (int32_t)EMU_PAGE;
+}
+
+static void add_exit(struct emitter *e, uint8_t *jump, int32_t target)
+{
+	struct jit_block *blk = e->blk;
+
+	blk->exits[blk->n_exits] = (struct jit_exit){
+		.from = blk, .jump = jump, .target = target
+	};
+	add_stub(e, jump, blk->n_exits++, 0, true);
+}
+
+/* On to target, an offset in the page. */
+static void emit_goto(struct emitter *e, int32_t target)
+{
+	host_flags(e);
+	if (same_page(target)) {
+		add_exit(e, asm_jmp32(&e->b), target);
+		return;
+	}
+	emit_rip(e, H_RAX, target);
+	emit_lookup(e);
+}
+
+static int32_t branch_target(const struct emitter *e, const struct scan_insn *i)
+{
+	return e->start + i->next + (int32_t)i->d.op[0].imm.value.s;
+}
+
+static void emit_jcc(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	int32_t target = branch_target(e, i);
+	uint8_t *skip;
+
+	host_flags(e);
+	if (same_page(target)) {
+		add_exit(e, asm_jcc(&e->b, i->cc), target);
+		return;
+	}
+	skip = asm_jcc(&e->b, i->cc ^ 1);
+	emit_goto(e, target);
+	asm_fix(skip, e->b.w);
+	e->rdx = -1;
+}
+
+static void emit_sp_add(struct emitter *e, int32_t add)
+{
+	asm_lea(&e->b, W1, G_RSP, mem_at(G_RSP, add));
+}
+
+/* Pushes the address behind the instruction. */
+static void push_return(struct emitter *e, unsigned int n,
+			const struct scan_mem *m)
+{
+	struct host_mem h = emit_mem(e, n, m);
+	int32_t next = e->start + e->s->insn[n].next;
+
+	assert(!uses(&h, H_RCX));
+	emit_rip(e, H_RCX, next);
+	asm_store(&e->b, W1, H_RCX, h);
+	emit_sp_add(e, -8);
+}
+
+static void emit_call(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+
+	push_return(e, n, &i->mem[0]);
+	emit_goto(e, branch_target(e, i));
+}
+
+static void emit_ret(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h = emit_mem(e, n, &i->mem[0]);
+	int32_t extra = 0;
+
+	if (i->d.z.operand_count_visible)
+		extra = i->d.op[0].imm.value.u;
+	host_flags(e);
+	asm_load(&e->b, W1, H_RAX, h);
+	emit_sp_add(e, 8 + extra);
+	emit_lookup(e);
+}
+
+/* The target of an indirect branch, in a scratch register or a guest's. */
+static int indirect_target(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h;
+
+	if (i->d.op[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
+		return load_spilled(e, H_RCX, gpr_id(i->d.op[0].reg.value));
+	h = emit_mem(e, n, &i->mem[0]);
+	asm_load(&e->b, W1, H_RCX, h);
+	return H_RCX;
+}
+
+static void emit_jmp_ind(struct emitter *e, unsigned int n)
+{
+	int target = indirect_target(e, n);
+
+	host_flags(e);
+	asm_mov_rr(&e->b, W1, H_RAX, target);
+	emit_lookup(e);
+}
+
+static void emit_call_ind(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	int target = indirect_target(e, n);
+
+	asm_store(&e->b, W1, target, mem_gs(OFF(jit.tmp)));
+	push_return(e, n, &i->mem[i->n_mem - 1]);
+	host_flags(e);
+	asm_load(&e->b, W1, H_RAX, mem_gs(OFF(jit.tmp)));
+	emit_lookup(e);
+}
+
+static void push_imm(struct emitter *e, struct host_mem h, int32_t imm)
+{
+	asm_rm(&e->b, W1, 0xc7, 0, h);
+	put32(&e->b, imm);
+}
+
+static void emit_push(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	const ZydisDecodedOperand *o = &i->d.op[0];
+	struct host_mem h;
+	int src;
+
+	if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		h = emit_mem(e, n, &i->mem[0]);
+		asm_load(&e->b, W1, H_RCX, h);
+		asm_store(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
+	}
+	h = emit_mem(e, n, &i->mem[i->n_mem - 1]);
+	assert(!uses(&h, H_RCX));
+	if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
+		push_imm(e, h, o->imm.value.s);
+	} else if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+		asm_load(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
+		asm_store(&e->b, W1, H_RCX, h);
+	} else {
+		src = load_spilled(e, H_RCX, gpr_id(o->reg.value));
+		asm_store(&e->b, W1, src, h);
+	}
+	emit_sp_add(e, -8);
+}
+
+static void emit_pop(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h = emit_mem(e, n, &i->mem[0]);
+	int reg = gpr_id(i->d.op[0].reg.value);
+
+	if (spilled(reg)) {
+		asm_load(&e->b, W1, H_RCX, h);
+		asm_store(&e->b, W1, H_RCX, mem_gs(gpr_off(reg)));
+	} else {
+		asm_load(&e->b, W1, jit_map[reg], h);
+	}
+	emit_sp_add(e, 8);
+}
+
+static void emit_leave_frame(struct emitter *e, unsigned int n)
+{
+	struct host_mem h = emit_mem(e, n, &e->s->insn[n].mem[0]);
+
+	asm_load(&e->b, W1, H_RCX, h);
+	asm_lea(&e->b, W1, G_RSP, mem_at(H_RBP, 8));
+	asm_mov_rr(&e->b, W1, H_RBP, H_RCX);
+}
+
+static void emit_lea(struct emitter *e, unsigned int n)
+{
+	const struct scan_insn *i = &e->s->insn[n];
+	const ZydisDecodedOperand *o = &i->d.op[1];
+	int reg = gpr_id(i->d.op[0].reg.value);
+	int dst = spilled(reg) ? H_RCX : jit_map[reg];
+	bool no_base = i->d.z.attributes & ZYDIS_ATTRIB_HAS_SIB &&
+		       i->d.z.raw.modrm.mod == 0 && i->d.z.raw.sib.base == 5;
+	struct jit_mem m = {
+		.base = -1,
+		.index = o->mem.index == ZYDIS_REGISTER_NONE ?
+				 -1 :
+				 gpr_id(o->mem.index),
+		.scale = o->mem.scale ? __builtin_ctz(o->mem.scale) : 0,
+		.disp = o->mem.disp.has_displacement ? o->mem.disp.value : 0,
+	};
+
+	/* In the narrower of operand and address size. */
+	m.addr32 = i->d.op[0].size == 32 || i->d.z.address_width == 32;
+	if (o->mem.base == ZYDIS_REGISTER_RIP) {
+		m.rip = true;
+		m.disp += i->next;
+	} else if (no_base) {
+		m.disp = i->d.z.raw.disp.value;
+	} else if (o->mem.base != ZYDIS_REGISTER_NONE) {
+		m.base = gpr_id(o->mem.base);
+	}
+	emit_offset(e, dst, &m, 0);
+	if (dst == H_RCX)
+		asm_store(&e->b, W1, H_RCX, mem_gs(gpr_off(reg)));
+}
+
+static void emit_muldiv(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct rewrite rw = { H_NONE, H_NONE, H_NONE, H_NONE };
+	unsigned int size = i->d.op[0].size;
+
+	rw.byte_regs = size == 8;
+	if (i->n_mem)
+		rw.mem = collapse(e, emit_mem(e, n, &i->mem[0]));
+	else
+		rw.rm = load_spilled(e, H_RCX, gpr_id(i->d.op[0].reg.value));
+	if (wanted(e, i))
+		host_flags(e);
+	kept(e, n)->flags_body = e->fl;
+	e->rdx = -1;
+	asm_mov_rr(&e->b, W1, H_RAX, G_RAX);
+	asm_mov_rr(&e->b, W1, H_RDX, G_RDX);
+	jit_rewrite(&e->b, &i->d.z, i->bytes, &rw);
+	asm_mov_rr(&e->b, W1, G_RAX, H_RAX);
+	asm_mov_rr(&e->b, W1, G_RDX, H_RDX);
+	e->fl = JF_HOST;
+}
+
+static void emit_shift_cl(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h;
+
+	if (i->n_mem) {
+		h = emit_mem(e, n, &i->mem[0]);
+		if (uses(&h, H_RCX)) {
+			asm_lea(&e->b, W1, H_RDX, h);
+			h = mem_at(H_RDX, 0);
+			e->rdx = -1;
+		}
+	}
+	flags_before(e, i);
+	kept(e, n)->flags_body = e->fl;
+	asm_mov_rr(&e->b, W0, H_RCX, G_RCX);
+	body(e, i, i->n_mem ? &h : NULL, H_RDX, H_RDX);
+	flags_after(e, i);
+}
+
+static void emit_cmpxchg(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h;
+	int scratch = H_RCX;
+
+	if (i->n_mem)
+		h = plain_mem(e, n, &scratch);
+	if (wanted(e, i))
+		host_flags(e);
+	kept(e, n)->flags_body = e->fl;
+	asm_mov_rr(&e->b, W1, H_RAX, G_RAX);
+	body(e, i, i->n_mem ? &h : NULL, scratch, scratch);
+	asm_mov_rr(&e->b, W1, G_RAX, H_RAX);
+	e->fl = JF_HOST;
+}
+
+static void emit_convert(struct emitter *e, const struct scan_insn *i)
+{
+	host_flags(e);
+	asm_mov_rr(&e->b, W1, H_RAX, G_RAX);
+	asm_mov_rr(&e->b, W1, H_RDX, G_RDX);
+	e->rdx = -1;
+	asm_bytes(&e->b, i->bytes, i->i.len);
+	asm_mov_rr(&e->b, W1, G_RAX, H_RAX);
+	asm_mov_rr(&e->b, W1, G_RDX, H_RDX);
+}
+
+static void put_imm(struct jit_buf *b, const struct scan_insn *i)
+{
+	unsigned int off = i->d.z.raw.imm[0].offset;
+
+	asm_bytes(b, i->bytes + off, i->i.len - off);
+}
+
+/* OP AL/AX/EAX/RAX, imm as OP r/m, imm. */
+static void emit_acc_alu(struct emitter *e, const struct scan_insn *i)
+{
+	bool test = (i->d.z.opcode & 0xfe) == 0xa8;
+	uint8_t op = test ? 0xf6 : 0x80, ext = test ? 0 : i->d.z.opcode >> 3;
+
+	if (i->d.op[0].size == 16)
+		put8(&e->b, 0x66);
+	put8(&e->b, 0x41 | (i->d.op[0].size == 64 ? 8 : 0));
+	put8(&e->b, op | (i->d.z.opcode & 1));
+	put8(&e->b, 0xc0 | (ext & 7) << 3 | (G_RAX & 7));
+	put_imm(&e->b, i);
+}
+
+static void emit_acc_xchg(struct emitter *e, const struct scan_insn *i)
+{
+	int a = gpr_id(i->d.op[0].reg.value), b = gpr_id(i->d.op[1].reg.value);
+	int other = a == X86_RAX ? b : a;
+	int reg = load_spilled(e, H_RCX, other);
+
+	if (i->d.op[0].size == 16)
+		put8(&e->b, 0x66);
+	asm_rr(&e->b, i->d.op[0].size == 64 ? W1 : W0, 0x87, G_RAX, reg);
+	if (reg == H_RCX)
+		asm_store(&e->b, W1, H_RCX, mem_gs(gpr_off(other)));
+}
+
+static void emit_acc(struct emitter *e, const struct scan_insn *i)
+{
+	flags_before(e, i);
+	if (i->d.z.mnemonic == ZYDIS_MNEMONIC_XCHG)
+		emit_acc_xchg(e, i);
+	else
+		emit_acc_alu(e, i);
+	flags_after(e, i);
+}
+
+/* MULX takes RDX without naming it. */
+static void emit_mulx(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h;
+	int scratch = H_RCX;
+
+	if (i->n_mem) {
+		h = emit_mem(e, n, &i->mem[0]);
+		if (uses(&h, H_RDX))
+			h = collapse(e, h);
+	}
+	kept(e, n)->flags_body = e->fl;
+	e->rdx = -1;
+	asm_mov_rr(&e->b, W1, H_RDX, G_RDX);
+	if (i->n_mem && needs_scratch(i)) {
+		/* RDX is read before it is written. */
+		scratch = H_RDX;
+	}
+	body(e, i, i->n_mem ? &h : NULL, scratch, H_RDX);
+}
+
+static void emit_fnstsw(struct emitter *e)
+{
+	host_flags(e);
+	ASM(&e->b, 0xdf, 0xe0, 0x66); /* fnstsw ax; mov r9w, ax */
+	asm_rr(&e->b, W0, 0x8b, G_RAX, H_RAX);
+}
+
+static void emit_pcmpistri(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h;
+
+	if (i->n_mem)
+		h = emit_mem(e, n, &i->mem[0]);
+	kept(e, n)->flags_body = e->fl;
+	body(e, i, i->n_mem ? &h : NULL, H_RCX, H_RDX);
+	asm_mov_rr(&e->b, W0, G_RCX, H_RCX);
+	e->fl = JF_HOST;
+}
+
+static void emit_insn(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+
+	switch (i->kind) {
+	case JK_PLAIN:
+		emit_plain(e, n);
+		break;
+	case JK_NOP:
+		break;
+	case JK_HELPER:
+	case JK_LEAVE:
+		emit_helper(e, n);
+		break;
+	case JK_JCC:
+		emit_jcc(e, n);
+		break;
+	case JK_JMP:
+		emit_goto(e, branch_target(e, i));
+		break;
+	case JK_CALL:
+		emit_call(e, n);
+		break;
+	case JK_RET:
+		emit_ret(e, n);
+		break;
+	case JK_JMP_IND:
+		emit_jmp_ind(e, n);
+		break;
+	case JK_CALL_IND:
+		emit_call_ind(e, n);
+		break;
+	case JK_PUSH:
+		emit_push(e, n);
+		break;
+	case JK_POP:
+		emit_pop(e, n);
+		break;
+	case JK_LEAVE_FRAME:
+		emit_leave_frame(e, n);
+		break;
+	case JK_LEA:
+		emit_lea(e, n);
+		break;
+	case JK_MULDIV:
+		emit_muldiv(e, n);
+		break;
+	case JK_SHIFT_CL:
+		emit_shift_cl(e, n);
+		break;
+	case JK_CMPXCHG:
+		emit_cmpxchg(e, n);
+		break;
+	case JK_CONVERT:
+		emit_convert(e, i);
+		break;
+	case JK_ACC:
+		emit_acc(e, i);
+		break;
+	case JK_MULX:
+		emit_mulx(e, n);
+		break;
+	case JK_FNSTSW:
+		emit_fnstsw(e);
+		break;
+	case JK_PCMPISTRI:
+		emit_pcmpistri(e, n);
+		break;
+	}
+}
+
+static void one(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct jit_insn *k = kept(e, n);
+
+	*k = (struct jit_insn){
+		.guest = i->guest,
+		.host = e->b.w + e->b.to_exec - e->blk->code,
+		.flags_entry = e->fl,
+		.rdx = e->rdx < 0 ? 0xff : e->rdx,
+		.until = i->until,
+		.insn = i->i,
+	};
+	if (checks(i))
+		flags_aside(e, i);
+	k->flags_inside = k->flags_body = e->fl;
+	emit_insn(e, n);
+}
+
+/* Loads the guest's vector or x87 registers if they are not there. */
+static void emit_unit(struct emitter *e, int32_t loaded, const uint8_t *tramp)
+{
+	uint8_t *load, *go;
+
+	asm_rm(&e->b, W0, 0x0fb6, H_RCX, mem_gs(loaded));
+	load = asm_short(&e->b, OP_JRCXZ);
+	go = asm_short(&e->b, OP_JMP8);
+	asm_fix8(load, e->b.w);
+	asm_call(&e->b, tramp);
+	asm_fix8(go, e->b.w);
+}
+
+static void emit_entry(struct emitter *e)
+{
+	e->blk->entry = e->b.w + e->b.to_exec;
+	asm_lea(&e->b, W1, H_RAX, mem_at(H_RAX, -(int32_t)e->start));
+	asm_store(&e->b, W1, H_RAX, mem_gs(OFF(jit.page)));
+	e->blk->code = e->b.w + e->b.to_exec;
+	if (e->s->vec && e->view != MMU_USER)
+		emit_unit(e, OFF(jit.vec_loaded), e->jit->load_vec);
+	if (e->s->x87)
+		emit_unit(e, OFF(jit.x87_loaded), e->jit->load_x87);
+}
+
+static void emit_stubs(struct emitter *e)
+{
+	for (unsigned int k = 0; k < e->n_stubs; k++) {
+		const struct stub *s = &e->stubs[k];
+
+		asm_fix(s->jump, e->b.w);
+		if (s->exit)
+			e->blk->exits[s->n].stub = e->b.w + e->b.to_exec;
+		emit_meta_call(e, s->exit ? e->jit->link : e->jit->slow, s->n,
+			       s->mem);
+	}
+}
+
+static void emit_block(struct emitter *e)
+{
+	struct jit_scan *s = e->s;
+	const struct scan_insn *last = &s->insn[s->n - 1];
+
+	emit_entry(e);
+	for (unsigned int n = 0; n < s->n; n++)
+		one(e, n);
+	if (last->kind != JK_LEAVE && last->kind != JK_JMP &&
+	    last->kind != JK_CALL && last->kind != JK_RET &&
+	    last->kind != JK_JMP_IND && last->kind != JK_CALL_IND)
+		emit_goto(e, e->start + last->next);
+	emit_stubs(e);
+	e->blk->code_end = e->b.w + e->b.to_exec;
+}
+
+static unsigned int count_exits(const struct jit_scan *s)
+{
+	unsigned int n = 1;
+
+	for (unsigned int k = 0; k < s->n; k++)
+		n += s->insn[k].kind == JK_JCC;
+	return n;
+}
+
+static unsigned int count_mems(const struct jit_scan *s)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < s->n; k++)
+		n += s->insn[k].n_mem;
+	return n;
+}
+
+static struct jit_block *new_block(struct emu_cpu *cpu,
+				   const struct jit_scan *s)
+{
+	unsigned int n_exits = count_exits(s), n_mems = count_mems(s);
+	struct jit_block *b = cache_alloc(cpu->cache, sizeof(*b));
+
+	if (!b)
+		return NULL;
+	*b = (struct jit_block){ .len = s->len, .n = s->n };
+	b->insn = cache_alloc(cpu->cache, s->n * sizeof(*b->insn));
+	b->exits = cache_alloc(cpu->cache, n_exits * sizeof(*b->exits));
+	b->mems = cache_alloc(cpu->cache, n_mems * sizeof(*b->mems));
+	return b->insn && b->exits && b->mems ? b : NULL;
+}
+
+struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
+				struct emu_itlb *t)
+{
+	struct jit *jit = jit_of(cpu);
+	struct emitter e = {
+		.cpu = cpu,
+		.jit = jit,
+		.s = jit->scan,
+		.b = jit->buf,
+		.start = rip & ~EMU_PAGE_MASK,
+		.view = cpu->jit.key & JIT_KEY_VIEW,
+		.fl = JF_HOST,
+		.rdx = -1,
+	};
+	uint32_t gen;
+
+	mmu_mark_code(cpu, t->page, t->phys, t->host);
+	gen = atomic_load(&t->page->gen);
+	if (jit->buf.end - jit->buf.w < JIT_BLOCK_ROOM ||
+	    jit_scan(cpu, e.s, t->host, e.start) < 0) {
+		jit->full = true;
+		return NULL;
+	}
+	if (e.s->n == 0)
+		return NULL;
+	e.blk = new_block(cpu, e.s);
+	if (!e.blk) {
+		jit->full = true;
+		return NULL;
+	}
+	e.blk->page = t->page;
+	e.blk->phys = t->phys | e.start;
+	e.blk->gen = gen;
+	e.blk->rip = rip;
+	e.blk->x87 = e.s->x87;
+	e.blk->key = cpu->jit.key;
+	emit_block(&e);
+	jit->buf = e.b;
+	cpu->jit.n_blocks++;
+	return e.blk;
+}

@@ -1,0 +1,318 @@
+/*
+ * drivers/emu/jit_run.c -- entering translated code, and what it calls.
+ *
+ * Each of the jit_call_*() functions finds the guest's registers in struct
+ * emu_cpu and answers where to go on, or NULL to return to the run loop.
+ * They may also raise exceptions, which leaves translated code by longjmp().
+ */
+#include <asm/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "drivers/emu/jit.h"
+#include "drivers/emu/vec_int.h"
+
+static __thread struct emu_cpu *attached;
+
+/* #syscalls:vmm arch_prctl gettid */
+void jit_attach(struct emu_cpu *cpu)
+{
+	cpu->jit.inside = false;
+	if (attached == cpu && !cpu->test) /* a test may change GS */
+		return;
+	attached = cpu;
+	cpu->jit.tid = syscall(SYS_gettid);
+	syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
+	jit_signal_attach(cpu);
+}
+
+void jit_escaped(struct emu_cpu *cpu)
+{
+	cpu->jit.vec_loaded = false; /* the way out has saved them */
+	atomic_store(&cpu->jit.inside, false);
+}
+
+static unsigned int insn_at(const struct jit_block *b, const uint8_t *pc)
+{
+	unsigned int lo = 0, hi = b->n;
+
+	while (hi - lo > 1) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (b->code + b->insn[mid].host <= pc)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* The linear address of a host address that some TLB entry leads to. */
+static uint64_t guest_data(struct emu_cpu *cpu, uint64_t host)
+{
+	for (unsigned int n = 0; n < cpu->n_tlb_used; n++) {
+		const struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[n]];
+
+		if (e->rtag != TLB_INVALID &&
+		    ((host - e->addend) & EMU_PAGE_MASK) == e->rtag)
+			return host - e->addend;
+	}
+	for (unsigned int n = 0; n < cpu->vm->n_slots; n++)
+		if (host - (uintptr_t)cpu->vm->slots[n].host <
+		    cpu->vm->slots[n].size)
+			return 0;
+	return host;
+}
+
+/* The guest's place and opcode of what the host has noted in its FXSAVE. */
+static void guest_pointers(struct emu_cpu *cpu, uint8_t *image)
+{
+	struct x87_pointers p;
+	const struct jit_block *b;
+	const struct jit_insn *i;
+
+	vec_get_pointers(image, &p);
+	p.fdp = guest_data(cpu, p.fdp);
+	b = jit_block_of_code(jit_of(cpu), (void *)p.fip);
+	if (b) { /* otherwise it was loaded by FXRSTOR */
+		i = &b->insn[insn_at(b, (void *)p.fip)];
+		p.fip = b->rip + i->guest;
+		if (i->insn.fn == op_vec)
+			p.fop = i->insn.vec->op.fop;
+	}
+	vec_put_pointers(image, &p);
+}
+
+/*
+ * The host's x87 registers become the guest's again; its addresses of the
+ * last instruction and operand are translated back, or lost.
+ */
+void jit_sync_x87(struct emu_cpu *cpu)
+{
+	_Alignas(16) uint8_t image[512];
+
+	__asm__ volatile("fxsave64 %0\n\tfninit" : "=m"(image));
+	guest_pointers(cpu, image);
+	memcpy(cpu->fpu.xsave, image, XA_MXCSR);
+	memcpy(cpu->fpu.xsave + XA_ST, image + XA_ST, XA_XMM - XA_ST);
+	cpu->jit.x87_loaded = false;
+}
+
+static uint64_t block_rip(const struct emu_cpu *cpu, const struct jit_block *b)
+{
+	return cpu->jit.page + (b->phys & ~EMU_PAGE_MASK);
+}
+
+static bool may_stay(struct emu_cpu *cpu)
+{
+	return !atomic_load_explicit(&cpu->pending, memory_order_relaxed);
+}
+
+/* Into another block: user mode has its vector registers loaded. */
+static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
+{
+	cpu->jit.page = cpu->rip & EMU_PAGE_MASK;
+	cpu->jit.vec_loaded = b->key == (MMU_USER | JIT_KEY_FPU);
+	return b->code;
+}
+
+
+static const void *go_to_rip(struct emu_cpu *cpu)
+{
+	struct jit_block *b;
+
+	if (!may_stay(cpu))
+		return NULL;
+	if (cpu->test && cpu->jit.inside)
+		return NULL;
+	cpu->jit.key = jit_key(cpu);
+	if (cpu->jit.key & JIT_KEY_OFF)
+		return NULL;
+	b = jit_find(cpu, cpu->rip);
+	return b && may_stay(cpu) ? enter_block(cpu, b) : NULL;
+}
+
+/* At the beginning of an instruction of a block that goes on. */
+static const void *resume(struct emu_cpu *cpu, const struct jit_block *b,
+			  unsigned int n)
+{
+	const struct jit_insn *i = &b->insn[n];
+
+	if (i->rdx != 0xff)
+		cpu->jit.rdx = cpu->jit.slot[i->rdx];
+	cpu->jit.want_x87 = b->x87 && !cpu->jit.x87_loaded;
+	return b->code + i->host;
+}
+
+/* Interprets instructions n to last. */
+static const void *interpret(struct emu_cpu *cpu, const struct jit_block *b,
+			     unsigned int n, unsigned int last)
+{
+	uint64_t start = block_rip(cpu, b), next;
+
+	for (; n <= last; n++) {
+		const struct emu_insn *i = &b->insn[n].insn;
+
+		next = start + i->end;
+		cpu->cur = i;
+		cpu->block_end = i + 1;
+		cpu->rip = next;
+		i->fn(cpu, i);
+		cpu->cur = NULL;
+		if (cpu->rip != next)
+			return go_to_rip(cpu);
+		if (!may_stay(cpu))
+			return NULL;
+	}
+	if (n == b->n || jit_key(cpu) != b->key)
+		return go_to_rip(cpu);
+	return resume(cpu, b, n);
+}
+
+const void *jit_call_helper(struct emu_cpu *cpu, const struct jit_meta *m)
+{
+	cpu->jit.n_helper++;
+	return interpret(cpu, m->block, m->n, m->n);
+}
+
+static uint64_t range_address(struct emu_cpu *cpu, const struct jit_block *b,
+			      const struct jit_mem *m)
+{
+	uint64_t a = (int64_t)m->disp;
+
+	if (m->rip)
+		a += block_rip(cpu, b);
+	if (m->base >= 0)
+		a += cpu->gpr[m->base];
+	if (m->index >= 0)
+		a += cpu->gpr[m->index] << m->scale;
+	if (m->addr32)
+		a = (uint32_t)a;
+	return m->seg == X86_DS ? a : a + cpu->seg[m->seg].base;
+}
+
+/* Would the check pass now? */
+static bool check_passes(struct emu_cpu *cpu, const struct jit_mem *m,
+			 uint64_t lin)
+{
+	uint64_t lo = lin + m->lo;
+	const struct emu_tlb *e = emu_tlb_at(cpu, lo);
+
+	return emu_tlb_hit(m->write ? e->wtag : e->rtag, lo, m->hi - m->lo);
+}
+
+/* Does the instruction raise something before it looks at its page? */
+static bool comes_first(struct emu_cpu *cpu, const struct emu_insn *i,
+			uint64_t lin)
+{
+	uint16_t fsw = 0;
+
+	if (i->fn != op_vec)
+		return false;
+	if (cpu->jit.x87_loaded)
+		__asm__ volatile("fnstsw %0" : "=m"(fsw));
+	return fsw & 0x80 ||
+	       (i->vec->op.align && lin & (i->vec->op.align - 1));
+}
+
+const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
+{
+	const struct jit_block *b = meta->block;
+	const struct jit_insn *i = &b->insn[meta->n];
+	const struct jit_mem *m = &b->mems[meta->mem];
+	uint64_t lin;
+
+	cpu->jit.n_slow++;
+	if (i->flags_inside == JF_AX)
+		cpu->aflags = cpu->jit.rax;
+	lin = range_address(cpu, b, m);
+	if (comes_first(cpu, &i->insn, lin))
+		return interpret(cpu, b, meta->n, i->until);
+	if ((lin & ~EMU_PAGE_MASK) + m->size <= EMU_PAGE) {
+		cpu->cur = &i->insn;
+		cpu->rip = block_rip(cpu, b) + i->insn.end;
+		emu_host(cpu, lin, m->own_write ? ACCESS_WRITE : ACCESS_READ);
+		cpu->cur = NULL;
+		if (may_stay(cpu) && check_passes(cpu, m, lin))
+			return resume(cpu, b, meta->n);
+	}
+	return interpret(cpu, b, meta->n, i->until);
+}
+
+const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
+{
+	struct jit_exit *x = &meta->block->exits[meta->n];
+	struct jit_block *to;
+
+	cpu->jit.n_link++;
+	cpu->rip = cpu->jit.page + x->target;
+	if (!may_stay(cpu) || cpu->test)
+		return NULL;
+	to = jit_find(cpu, cpu->rip);
+	if (!to || !may_stay(cpu))
+		return NULL;
+	if (to->page == x->from->page)
+		jit_link(jit_of(cpu), x, to);
+	return enter_block(cpu, to);
+}
+
+const void *jit_call_lookup(struct emu_cpu *cpu)
+{
+	cpu->jit.n_lookup++;
+	return go_to_rip(cpu);
+}
+
+static void flags_from(struct emu_cpu *cpu, unsigned int where)
+{
+	cpu->aflags = where == JF_AX ? (uint16_t)cpu->jit.rax :
+				       cpu->jit.host_flags;
+}
+
+/*
+ * A signal came: because the guest's instruction at fault_pc does on the host
+ * what it should do in the guest, raise an exception (the interpreter will
+ * find out), or as a kick at an instruction's boundary.
+ */
+void jit_call_fault(struct emu_cpu *cpu)
+{
+	bool kick = !cpu->jit.fault_pc;
+	const uint8_t *pc =
+		(void *)(kick ? cpu->jit.kick_pc : cpu->jit.fault_pc);
+	struct jit_block *b = jit_block_of_code(jit_of(cpu), pc);
+	const struct jit_insn *i;
+
+	i = &b->insn[insn_at(b, pc)];
+	flags_from(cpu, kick ? i->flags_entry : i->flags_body);
+	cpu->rip = block_rip(cpu, b) + i->guest;
+	if (kick) {
+		cpu->jit.n_kick++;
+		return;
+	}
+	cpu->jit.n_fault++;
+	interpret(cpu, b, i - b->insn, i - b->insn);
+}
+
+static void run_code(struct emu_cpu *cpu, const void *code)
+{
+	cpu->jit.want_vec = cpu->jit.vec_loaded;
+	cpu->jit.vec_loaded = false;
+	atomic_store(&cpu->jit.inside, true);
+	if (may_stay(cpu))
+		jit_of(cpu)->enter(code);
+	atomic_store(&cpu->jit.inside, false);
+	cpu->jit.vec_loaded = false;
+}
+
+bool jit_run(struct emu_cpu *cpu)
+{
+	struct jit *j = jit_of(cpu);
+	const void *code;
+
+	if (unlikely(j->full))
+		block_cache_flush(cpu);
+	code = go_to_rip(cpu);
+	if (!code)
+		return false;
+	run_code(cpu, code);
+	return true;
+}

@@ -1,0 +1,861 @@
+/*
+ * drivers/emu/jit_scan.c -- from bytes to instructions, classified.
+ */
+#include "drivers/emu/jit_scan.h"
+
+#include <errno.h>
+
+#include "drivers/emu/system.h"
+#include "drivers/emu/vec_int.h"
+
+static ZydisRegisterClass class_of(const ZydisDecodedOperand *o)
+{
+	if (o->type != ZYDIS_OPERAND_TYPE_REGISTER)
+		return ZYDIS_REGCLASS_INVALID;
+	return ZydisRegisterGetClass(o->reg.value);
+}
+
+static bool is_gpr(const ZydisDecodedOperand *o)
+{
+	ZydisRegisterClass c = class_of(o);
+
+	return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 ||
+	       c == ZYDIS_REGCLASS_GPR32 || c == ZYDIS_REGCLASS_GPR64;
+}
+
+static int gpr_id(ZydisRegister r)
+{
+	if (r == ZYDIS_REGISTER_NONE)
+		return -1;
+	return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(
+		ZYDIS_MACHINE_MODE_LONG_64, r));
+}
+
+static bool is_high_byte(const ZydisDecodedOperand *o)
+{
+	return o->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+	       o->reg.value >= ZYDIS_REGISTER_AH &&
+	       o->reg.value <= ZYDIS_REGISTER_BH;
+}
+
+static bool is_spilled(const ZydisDecodedOperand *o)
+{
+	return is_gpr(o) && (is_high_byte(o) ||
+			     jit_map[gpr_id(o->reg.value)] == H_NONE);
+}
+
+/* The visible operands are where jit_rewrite() can replace them. */
+static bool operands_fit(const struct scan_insn *s)
+{
+	const ZydisDecodedInstruction *z = &s->d.z;
+	unsigned int own = 0, mems = 0, high = 0, low = 0;
+
+	for (unsigned int n = 0; n < z->operand_count_visible; n++) {
+		const ZydisDecodedOperand *o = &s->d.op[n];
+
+		if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
+			mems++;
+			if (o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM)
+				return false;
+		}
+		if (!is_gpr(o))
+			continue;
+		if (o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_REG &&
+		    o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM &&
+		    o->encoding != ZYDIS_OPERAND_ENCODING_NDSNDD &&
+		    o->encoding != ZYDIS_OPERAND_ENCODING_OPCODE)
+			return false;
+		own += is_spilled(o);
+		if (!(o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			continue;
+		/* Both halves of one register cannot be put back. */
+		if (is_high_byte(o))
+			high |= BIT(gpr_id(o->reg.value));
+		else
+			low |= BIT(gpr_id(o->reg.value));
+	}
+	return !(high & low) && own <= (mems ? 1 : 2);
+}
+
+static enum jit_kind plain_or_helper(const struct scan_insn *s)
+{
+	return operands_fit(s) ? JK_PLAIN : JK_HELPER;
+}
+
+static bool is_reg(const struct scan_insn *s, unsigned int n)
+{
+	return s->d.op[n].type == ZYDIS_OPERAND_TYPE_REGISTER;
+}
+
+static bool is_mem(const struct scan_insn *s, unsigned int n)
+{
+	return s->d.op[n].type == ZYDIS_OPERAND_TYPE_MEMORY;
+}
+
+static bool implied_acc(const struct scan_insn *s, unsigned int n)
+{
+	const ZydisDecodedOperand *o = &s->d.op[n];
+
+	return is_gpr(o) && gpr_id(o->reg.value) == X86_RAX &&
+	       !is_high_byte(o) &&
+	       o->encoding == ZYDIS_OPERAND_ENCODING_NONE;
+}
+
+/* ALU operations, with their forms for the accumulator. */
+static enum jit_kind alu_kind(const struct scan_insn *s)
+{
+	if (!(s->d.z.attributes & ZYDIS_ATTRIB_HAS_MODRM))
+		return implied_acc(s, 0) ? JK_ACC : JK_HELPER;
+	return plain_or_helper(s);
+}
+
+static enum jit_kind xchg_kind(const struct scan_insn *s)
+{
+	const ZydisDecodedOperand *a = &s->d.op[0], *b = &s->d.op[1];
+
+	if (s->d.z.attributes & ZYDIS_ATTRIB_HAS_MODRM) {
+		if (is_gpr(a) && is_gpr(b) &&
+		    gpr_id(a->reg.value) == gpr_id(b->reg.value))
+			return JK_HELPER;
+		return plain_or_helper(s);
+	}
+	return implied_acc(s, 0) || implied_acc(s, 1) ? JK_ACC : JK_HELPER;
+}
+
+static enum jit_kind xadd_kind(const struct scan_insn *s)
+{
+	if (is_reg(s, 0) && gpr_id(s->d.op[0].reg.value) ==
+				    gpr_id(s->d.op[1].reg.value))
+		return JK_HELPER;
+	return plain_or_helper(s);
+}
+
+static enum jit_kind mov_kind(const struct scan_insn *s)
+{
+	for (unsigned int n = 0; n < 2; n++)
+		if (is_reg(s, n) && !is_gpr(&s->d.op[n]))
+			return s->kind;
+	return plain_or_helper(s);
+}
+
+static enum jit_kind bt_kind(const struct scan_insn *s)
+{
+	if (is_mem(s, 0) && is_reg(s, 1))
+		return JK_HELPER;
+	return plain_or_helper(s);
+}
+
+static bool by_cl(const struct scan_insn *s)
+{
+	unsigned int last = s->d.z.operand_count_visible - 1;
+
+	return is_reg(s, last) && s->d.op[last].reg.value == ZYDIS_REGISTER_CL;
+}
+
+/* Without the count, which goes into RCX. */
+static enum jit_kind shift_kind(const struct scan_insn *s)
+{
+	unsigned int spilled = 0;
+
+	if (!by_cl(s))
+		return plain_or_helper(s);
+	for (unsigned int n = 0; n + 1u < s->d.z.operand_count_visible; n++) {
+		spilled += is_spilled(&s->d.op[n]);
+		if (is_high_byte(&s->d.op[n]))
+			return JK_HELPER;
+	}
+	if (is_mem(s, 0))
+		return spilled ? JK_HELPER : JK_SHIFT_CL;
+	return spilled <= 1 ? JK_SHIFT_CL : JK_HELPER;
+}
+
+static enum jit_kind muldiv_kind(const struct scan_insn *s)
+{
+	if (s->d.z.operand_count_visible > 1)
+		return plain_or_helper(s); /* IMUL */
+	return is_high_byte(&s->d.op[0]) ? JK_HELPER : JK_MULDIV;
+}
+
+/* RDX is an operand without a name, so that RCX is all there is. */
+static enum jit_kind mulx_kind(const struct scan_insn *s)
+{
+	unsigned int own = 0;
+
+	for (unsigned int n = 0; n < 3; n++)
+		own += is_spilled(&s->d.op[n]);
+	return own <= 1 ? JK_MULX : JK_HELPER;
+}
+
+static enum jit_kind cmpxchg_kind(const struct scan_insn *s)
+{
+	for (unsigned int n = 0; n < 2; n++)
+		if (is_high_byte(&s->d.op[n]) ||
+		    (is_reg(s, n) &&
+		     gpr_id(s->d.op[n].reg.value) == X86_RAX))
+			return JK_HELPER;
+	if (is_mem(s, 0))
+		return JK_CMPXCHG;
+	return is_spilled(&s->d.op[0]) || is_spilled(&s->d.op[1])
+		       ? JK_HELPER
+		       : JK_CMPXCHG;
+}
+
+static enum jit_kind push_kind(const struct scan_insn *s)
+{
+	if (s->d.z.operand_width != 64)
+		return s->kind;
+	if (is_reg(s, 0) && class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64)
+		return s->kind;
+	return JK_PUSH;
+}
+
+static enum jit_kind pop_kind(const struct scan_insn *s)
+{
+	if (s->d.z.operand_width != 64 || !is_reg(s, 0) ||
+	    class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64 ||
+	    gpr_id(s->d.op[0].reg.value) == X86_RSP)
+		return s->kind;
+	return JK_POP;
+}
+
+static enum jit_kind branch_kind(const struct scan_insn *s, bool call)
+{
+	if (s->d.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
+	    s->d.z.operand_width != 64)
+		return JK_LEAVE;
+	if (s->d.op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		return call ? JK_CALL : JK_JMP;
+	return call ? JK_CALL_IND : JK_JMP_IND;
+}
+
+static enum jit_kind ret_kind(const struct scan_insn *s)
+{
+	if (s->d.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
+	    s->d.z.operand_width != 64)
+		return JK_LEAVE;
+	return JK_RET;
+}
+
+/* Instructions on the host's vector and x87 units. */
+static enum jit_kind vec_kind(struct emu_cpu *cpu, struct scan_insn *s)
+{
+	const struct vec_op *op = &s->i.vec->op;
+
+	if (op->run != vec_run_thunk || op->kind || op->flags & VEC_CALLBACK ||
+	    !(cpu->jit.key & JIT_KEY_FPU))
+		return JK_HELPER;
+	s->x87 = op->traits & VT_X87;
+	s->vec = !s->x87 || op->xmm_in || op->xmm_out;
+	switch (s->d.z.mnemonic) {
+	case ZYDIS_MNEMONIC_FNSTSW:
+		return is_mem(s, 0) ? JK_PLAIN : JK_FNSTSW;
+	case ZYDIS_MNEMONIC_PCMPISTRI:
+	case ZYDIS_MNEMONIC_VPCMPISTRI:
+		return JK_PCMPISTRI;
+	case ZYDIS_MNEMONIC_PCMPESTRI:
+	case ZYDIS_MNEMONIC_PCMPESTRM:
+	case ZYDIS_MNEMONIC_VPCMPESTRI:
+	case ZYDIS_MNEMONIC_VPCMPESTRM:
+		return JK_HELPER;
+	default:
+		return plain_or_helper(s);
+	}
+}
+
+#define CC_NAMES(pre)                                                    \
+	ZYDIS_MNEMONIC_##pre##O, ZYDIS_MNEMONIC_##pre##NO,                 \
+		ZYDIS_MNEMONIC_##pre##B, ZYDIS_MNEMONIC_##pre##NB,         \
+		ZYDIS_MNEMONIC_##pre##Z, ZYDIS_MNEMONIC_##pre##NZ,         \
+		ZYDIS_MNEMONIC_##pre##BE, ZYDIS_MNEMONIC_##pre##NBE,       \
+		ZYDIS_MNEMONIC_##pre##S, ZYDIS_MNEMONIC_##pre##NS,         \
+		ZYDIS_MNEMONIC_##pre##P, ZYDIS_MNEMONIC_##pre##NP,         \
+		ZYDIS_MNEMONIC_##pre##L, ZYDIS_MNEMONIC_##pre##NL,         \
+		ZYDIS_MNEMONIC_##pre##LE, ZYDIS_MNEMONIC_##pre##NLE
+
+static int condition(ZydisMnemonic m, const uint16_t names[16])
+{
+	for (int cc = 0; cc < 16; cc++)
+		if (names[cc] == m)
+			return cc;
+	return -1;
+}
+
+static bool is_jcc(struct scan_insn *s)
+{
+	static const uint16_t jcc[16] = { CC_NAMES(J) };
+	int cc = condition(s->d.z.mnemonic, jcc);
+
+	if (cc >= 0)
+		s->cc = cc;
+	return cc >= 0;
+}
+
+static bool is_cond_move(const struct scan_insn *s)
+{
+	static const uint16_t cmov[16] = { CC_NAMES(CMOV) };
+	static const uint16_t set[16] = { CC_NAMES(SET) };
+
+	return condition(s->d.z.mnemonic, cmov) >= 0 ||
+	       condition(s->d.z.mnemonic, set) >= 0;
+}
+
+#define M(name) case ZYDIS_MNEMONIC_##name
+
+static enum jit_kind int_kind(struct scan_insn *s)
+{
+	switch (s->d.z.mnemonic) {
+	M(MOV):
+		return mov_kind(s);
+	M(ADD): M(OR): M(ADC): M(SBB): M(AND): M(SUB): M(XOR): M(CMP): M(TEST):
+		return alu_kind(s);
+	M(MOVZX): M(MOVSX): M(MOVSXD): M(INC): M(DEC): M(NEG): M(NOT): M(BSF):
+	M(BSR): M(TZCNT): M(LZCNT): M(POPCNT): M(BSWAP): M(MOVBE): M(ADCX):
+	M(ADOX): M(ANDN): M(BEXTR): M(BZHI): M(BLSI): M(BLSR): M(BLSMSK):
+	M(PDEP): M(PEXT): M(RORX): M(SARX): M(SHLX): M(SHRX): M(CRC32): M(CMC):
+	M(CLC): M(STC): M(MOVNTI): M(LFENCE): M(MFENCE): M(SFENCE):
+		return plain_or_helper(s);
+	M(BT): M(BTS): M(BTR): M(BTC):
+		return bt_kind(s);
+	M(SHL): M(SHR): M(SAR): M(ROL): M(ROR): M(RCL): M(RCR): M(SHLD):
+	M(SHRD):
+		return shift_kind(s);
+	M(XCHG):
+		return xchg_kind(s);
+	M(XADD):
+		return xadd_kind(s);
+	M(MUL): M(IMUL): M(DIV): M(IDIV):
+		return muldiv_kind(s);
+	M(CMPXCHG):
+		return cmpxchg_kind(s);
+	M(CBW): M(CWDE): M(CDQE): M(CWD): M(CDQ): M(CQO):
+		return JK_CONVERT;
+	M(MULX):
+		return mulx_kind(s);
+	M(LEA):
+		return s->d.z.operand_width == 16 ? JK_HELPER : JK_LEA;
+	M(PUSH):
+		return push_kind(s);
+	M(POP):
+		return pop_kind(s);
+	M(LEAVE):
+		return s->d.z.operand_width == 64 ? JK_LEAVE_FRAME : JK_HELPER;
+	M(JMP):
+		return branch_kind(s, false);
+	M(CALL):
+		return branch_kind(s, true);
+	M(RET):
+		return ret_kind(s);
+	M(NOP): M(ENDBR64): M(ENDBR32): M(PREFETCH): M(PREFETCHNTA):
+	M(PREFETCHT0): M(PREFETCHT1): M(PREFETCHT2): M(PREFETCHW):
+		return JK_NOP;
+	default:
+		return s->kind;
+	}
+}
+
+static bool repeats(const struct scan_insn *s)
+{
+	return s->d.z.meta.category == ZYDIS_CATEGORY_STRINGOP ||
+	       s->d.z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
+}
+
+static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
+			     enum decode_end end)
+{
+	if (s->i.fn == op_ud || end == DECODE_BREAK)
+		return JK_LEAVE;
+	if (repeats(s))
+		return JK_HELPER;
+	/* Otherwise, if int_kind() does not know better. */
+	s->kind = end == DECODE_GO ? JK_HELPER : JK_LEAVE;
+	if (s->i.fn == op_vec)
+		return vec_kind(cpu, s);
+	if (is_jcc(s))
+		return s->d.z.operand_width == 64 ? JK_JCC : JK_LEAVE;
+	if (is_cond_move(s))
+		return plain_or_helper(s);
+	return int_kind(s);
+}
+
+/* A shift by zero leaves all flags alone, one by CL may. */
+static bool may_shift_by_zero(const struct scan_insn *s)
+{
+	const ZydisDecodedInstruction *z = &s->d.z;
+	const ZydisDecodedOperand *o;
+	unsigned int mask = z->operand_width == 64 ? 63 : 31;
+
+	switch (z->mnemonic) {
+	M(SHL): M(SHR): M(SAR): M(ROL): M(ROR): M(RCL): M(RCR): M(SHLD):
+	M(SHRD):
+		break;
+	default:
+		return false;
+	}
+	o = &s->d.op[z->operand_count_visible - 1];
+	if (o->type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		return true;
+	/* RCL and RCR of 8 and 16 bits count modulo 9 and 17. */
+	return !(o->imm.value.u & mask) || z->operand_width < 32;
+}
+
+static bool leaves_undefined(const struct scan_insn *s)
+{
+	switch (s->d.z.mnemonic) {
+	M(BSF): M(BSR): M(BT): M(BTS): M(BTR): M(BTC):
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void set_flags(struct scan_insn *s)
+{
+	const ZydisAccessedFlags *f = s->d.z.cpu_flags;
+
+	if (s->kind == JK_HELPER || s->kind == JK_LEAVE) {
+		s->reads = s->writes = s->kills = FLAGS_ARITH;
+		return;
+	}
+	if (!f || s->kind == JK_NOP)
+		return;
+	s->reads = f->tested & FLAGS_ARITH;
+	s->writes = (f->modified | f->set_0 | f->set_1 | f->undefined) &
+		    FLAGS_ARITH;
+	s->kills = may_shift_by_zero(s) ? 0 : s->writes;
+	/* Processors leave alone what is undefined after these. */
+	if (leaves_undefined(s))
+		s->kills &= ~f->undefined;
+}
+
+static void set_mem(struct scan_insn *s, const ZydisDecodedOperand *o)
+{
+	struct scan_mem *m = &s->mem[s->n_mem++];
+	const ZydisDecodedInstruction *z = &s->d.z;
+	bool no_base = z->attributes & ZYDIS_ATTRIB_HAS_SIB &&
+		       z->raw.modrm.mod == 0 && z->raw.sib.base == 5;
+
+	*m = (struct scan_mem){
+		.m = { .base = -1, .index = -1, .seg = X86_DS },
+		.size = o->size / 8,
+		.read = o->actions & ZYDIS_OPERAND_ACTION_MASK_READ,
+		.write = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE,
+		.group = -1,
+	};
+	m->m.disp = o->mem.disp.has_displacement ? o->mem.disp.value : 0;
+	m->m.addr32 = z->address_width == 32;
+	if (o->mem.base == ZYDIS_REGISTER_RIP) {
+		m->m.rip = true;
+		m->m.disp += s->next;
+	} else if (!no_base) {
+		m->m.base = gpr_id(o->mem.base);
+	}
+	if (no_base)
+		m->m.disp = z->raw.disp.value;
+	m->m.index = gpr_id(o->mem.index);
+	m->m.scale = o->mem.scale ? __builtin_ctz(o->mem.scale) : 0;
+	if (o->mem.segment == ZYDIS_REGISTER_FS)
+		m->m.seg = X86_FS;
+	if (o->mem.segment == ZYDIS_REGISTER_GS)
+		m->m.seg = X86_GS;
+}
+
+static void set_stack(struct scan_insn *s, int base, int32_t disp, bool write)
+{
+	s->mem[s->n_mem++] = (struct scan_mem){
+		.m = { .base = base, .index = -1, .seg = X86_DS, .disp = disp },
+		.size = 8,
+		.read = !write,
+		.write = write,
+		.group = -1,
+	};
+}
+
+static void set_mems(struct scan_insn *s)
+{
+	if (s->kind == JK_HELPER || s->kind == JK_LEAVE || s->kind == JK_NOP ||
+	    s->kind == JK_LEA)
+		return;
+	for (unsigned int n = 0; n < s->d.z.operand_count_visible; n++)
+		if (is_mem(s, n))
+			set_mem(s, &s->d.op[n]);
+	if (s->kind == JK_PUSH || s->kind == JK_CALL || s->kind == JK_CALL_IND)
+		set_stack(s, X86_RSP, -8, true);
+	if (s->kind == JK_POP || s->kind == JK_RET)
+		set_stack(s, X86_RSP, 0, false);
+	if (s->kind == JK_LEAVE_FRAME)
+		set_stack(s, X86_RBP, 0, false);
+}
+
+/* Addresses with a 32-bit wrap or EIP are not worth a fast way. */
+static bool odd_address(const struct scan_insn *s)
+{
+	for (unsigned int n = 0; n < s->d.z.operand_count_visible; n++) {
+		const ZydisDecodedOperand *o = &s->d.op[n];
+
+		int64_t disp = o->mem.disp.value + s->next;
+
+		if (o->type != ZYDIS_OPERAND_TYPE_MEMORY)
+			continue;
+		if (o->mem.base == ZYDIS_REGISTER_EIP || o->size > 512 ||
+		    (o->size == 0 && s->kind != JK_LEA))
+			return true;
+		/* Room for a shared range. */
+		if (o->mem.disp.has_displacement &&
+		    (disp > INT32_MAX - 8192 || disp < INT32_MIN + 8192))
+			return true;
+	}
+	return false;
+}
+
+static int scan_one(struct emu_cpu *cpu, struct scan_insn *s,
+		    const uint8_t *page, unsigned int at, unsigned int start,
+		    enum decode_end *end)
+{
+	unsigned int room = MIN(EMU_PAGE - at, (unsigned int)INSN_BYTES_MAX);
+	int r;
+
+	memset(s->bytes, 0, sizeof(s->bytes));
+	memcpy(s->bytes, page + at, room);
+	r = insn_decode_full(cpu, cpu->cache, s->bytes, room, &s->i, end,
+			     &s->d);
+	if (r < 0)
+		return r;
+	s->n_mem = 0;
+	s->vec = s->x87 = false;
+	s->reads = s->writes = s->kills = 0;
+	s->guest = at - start;
+	s->next = s->guest + s->i.len;
+	s->i.end = s->next;
+	s->kind = kind_of(cpu, s, *end);
+	if (s->kind != JK_LEAVE && odd_address(s))
+		s->kind = *end == DECODE_GO || repeats(s) ? JK_HELPER :
+							    JK_LEAVE;
+	if (s->kind == JK_HELPER)
+		s->vec = s->x87 = false;
+	set_flags(s);
+	set_mems(s);
+	s->may_fault = s->n_mem || s->kind == JK_HELPER ||
+		       s->kind == JK_LEAVE || s->kind == JK_MULDIV || s->vec ||
+		       s->x87;
+	return 0;
+}
+
+static bool ends(const struct scan_insn *s)
+{
+	switch (s->kind) {
+	case JK_LEAVE:
+	case JK_JMP:
+	case JK_CALL:
+	case JK_RET:
+	case JK_JMP_IND:
+	case JK_CALL_IND:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Flags wanted behind each instruction; at the end, all of them. */
+static void set_live(struct jit_scan *s, bool strict)
+{
+	uint16_t live = FLAGS_ARITH;
+
+	for (unsigned int n = s->n; n-- > 0;) {
+		struct scan_insn *i = &s->insn[n];
+
+		if (ends(i) || i->kind == JK_JCC)
+			live = FLAGS_ARITH;
+		i->live = live;
+		live = (live & ~i->kills) | i->reads;
+		if (strict && i->may_fault)
+			live = FLAGS_ARITH;
+	}
+}
+
+/*
+ * Sharing of checks.  A register's value is a version of it plus a constant;
+ * accesses whose versions agree differ by constants only.
+ */
+struct versions {
+	uint32_t ver[16], next;
+	int64_t delta[16];
+	uint32_t barrier; /* segment bases may have changed */
+};
+
+static void bump(struct versions *v, int reg)
+{
+	v->ver[reg] = v->next++;
+	v->delta[reg] = 0;
+}
+
+/* Does the instruction add a constant to a 64-bit register? */
+static bool adds_const(const struct scan_insn *s, int *reg, int *from,
+		       int64_t *add)
+{
+	const ZydisDecodedOperand *a = &s->d.op[0], *b = &s->d.op[1];
+
+	if (s->kind == JK_HELPER || a->type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    class_of(a) != ZYDIS_REGCLASS_GPR64)
+		return false;
+	*reg = *from = gpr_id(a->reg.value);
+	switch (s->d.z.mnemonic) {
+	M(ADD):
+		*add = b->imm.value.s;
+		return b->type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+	M(SUB):
+		*add = -b->imm.value.s;
+		return b->type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+	M(INC):
+		*add = 1;
+		return true;
+	M(DEC):
+		*add = -1;
+		return true;
+	M(MOV):
+		*add = 0;
+		if (class_of(b) != ZYDIS_REGCLASS_GPR64)
+			return false;
+		*from = gpr_id(b->reg.value);
+		return true;
+	M(LEA):
+		if (b->mem.index != ZYDIS_REGISTER_NONE ||
+		    s->d.z.address_width != 64 ||
+		    b->mem.base < ZYDIS_REGISTER_RAX ||
+		    b->mem.base > ZYDIS_REGISTER_R15)
+			return false;
+		*from = gpr_id(b->mem.base);
+		*add = b->mem.disp.has_displacement ? b->mem.disp.value : 0;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void advance(struct versions *v, const struct scan_insn *s)
+{
+	int64_t add;
+	int reg, from;
+
+	if (s->kind == JK_HELPER) {
+		for (int r = 0; r < 16; r++)
+			bump(v, r);
+		v->barrier++;
+		return;
+	}
+	if (adds_const(s, &reg, &from, &add)) {
+		v->ver[reg] = v->ver[from];
+		v->delta[reg] = v->delta[from] + add;
+		return;
+	}
+	if (s->kind == JK_LEAVE_FRAME) {
+		v->ver[X86_RSP] = v->ver[X86_RBP];
+		v->delta[X86_RSP] = v->delta[X86_RBP] + 8;
+		bump(v, X86_RBP);
+		return;
+	}
+	for (unsigned int n = 0; n < s->d.z.operand_count; n++) {
+		const ZydisDecodedOperand *o = &s->d.op[n];
+
+		if (is_gpr(o) && o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
+		    gpr_id(o->reg.value) != X86_RSP)
+			bump(v, gpr_id(o->reg.value));
+		if (is_gpr(o) && o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
+		    gpr_id(o->reg.value) == X86_RSP && s->kind != JK_PUSH &&
+		    s->kind != JK_POP)
+			bump(v, X86_RSP);
+	}
+	if (s->kind == JK_PUSH)
+		v->delta[X86_RSP] -= 8;
+	if (s->kind == JK_POP)
+		v->delta[X86_RSP] += 8;
+}
+
+enum { GROUP_SPAN = 256 };
+
+/* The constant part of an address, against the versions. */
+static int64_t origin(const struct versions *v, const struct jit_mem *m)
+{
+	int64_t o = m->disp;
+
+	if (m->base >= 0)
+		o += v->delta[m->base];
+	if (m->index >= 0)
+		o += v->delta[m->index] << m->scale;
+	return o;
+}
+
+static void group_key(const struct versions *v, const struct jit_mem *m,
+		      struct scan_group *g)
+{
+	*g = (struct scan_group){
+		.base_none = m->base < 0,
+		.index_none = m->index < 0,
+		.base_ver = m->base < 0 ? 0 : v->ver[m->base],
+		.index_ver = m->index < 0 ? 0 : v->ver[m->index],
+		.scale = m->index < 0 ? 0 : m->scale,
+		.seg = m->seg,
+		.rip = m->rip,
+		.simple = m->base >= 0 && jit_map[m->base] != H_NONE &&
+			  m->index < 0 && m->seg == X86_DS,
+		.origin = origin(v, m),
+	};
+}
+
+static bool same_key(const struct scan_group *a, const struct scan_group *b)
+{
+	return a->base_none == b->base_none && a->index_none == b->index_none &&
+	       a->base_ver == b->base_ver && a->index_ver == b->index_ver &&
+	       a->scale == b->scale && a->seg == b->seg && a->rip == b->rip;
+}
+
+/* May the access join the group?  Widens it if so. */
+static bool group_join(struct scan_group *g, const struct scan_group *key,
+		       const struct scan_mem *m, bool conditional)
+{
+	int64_t lo = key->origin - g->origin, hi = lo + m->size;
+
+	if (!same_key(g, key) || (m->write && !g->write && conditional))
+		return false;
+	lo = MIN(lo, (int64_t)g->lo);
+	hi = MAX(hi, (int64_t)g->hi);
+	if (hi - lo > GROUP_SPAN)
+		return false;
+	/* The registers named may be others than the first one's. */
+	if (g->simple != key->simple)
+		return false;
+	g->lo = lo;
+	g->hi = hi;
+	g->write = g->write || m->write;
+	return true;
+}
+
+/* What the members need when all is known: offsets from their own disp. */
+static void set_ranges(struct jit_scan *s)
+{
+	for (unsigned int n = 0; n < s->n; n++)
+		for (unsigned int k = 0; k < s->insn[n].n_mem; k++) {
+			struct scan_mem *m = &s->insn[n].mem[k];
+			const struct scan_group *g;
+
+			m->m.lo = 0;
+			m->m.hi = m->size;
+			m->m.size = m->size;
+			m->m.write = m->m.own_write = m->write;
+			if (m->group < 0)
+				continue;
+			g = &s->group[m->group];
+			if (m->first) {
+				m->m.lo = g->lo;
+				m->m.hi = g->hi;
+				m->m.write = g->write;
+			}
+			if (g->users == 1)
+				m->group = -1;
+		}
+}
+
+static void set_groups(struct jit_scan *s)
+{
+	struct versions v = { .next = 16 };
+	unsigned int jcc[JIT_GROUPS_MAX], n_jcc = 0;
+	uint32_t barrier[JIT_GROUPS_MAX];
+
+	for (int r = 0; r < 16; r++)
+		v.ver[r] = r;
+	s->n_groups = 0;
+	for (unsigned int n = 0; n < s->n; n++) {
+		struct scan_insn *i = &s->insn[n];
+
+		for (unsigned int k = 0; k < i->n_mem; k++) {
+			struct scan_mem *m = &i->mem[k];
+			struct scan_group key;
+			unsigned int g;
+
+			m->group = -1;
+			m->first = true;
+			m->off = 0;
+			if (m->m.addr32)
+				continue;
+			group_key(&v, &m->m, &key);
+			for (g = s->n_groups; g-- > 0;)
+				if ((key.seg == X86_DS ||
+				     barrier[g] == v.barrier) &&
+				    group_join(&s->group[g], &key, m,
+					       n_jcc != jcc[g]))
+					break;
+			if (g != -1u) {
+				s->group[g].last = n;
+				s->group[g].users++;
+				m->off = key.origin - s->group[g].origin;
+				m->group = g;
+				m->first = false;
+				continue;
+			}
+			if (s->n_groups == JIT_GROUPS_MAX)
+				continue;
+			g = s->n_groups++;
+			key.first = key.last = n;
+			key.write = m->write;
+			key.users = 1;
+			key.lo = 0;
+			key.hi = m->size;
+			s->group[g] = key;
+			m->group = g;
+			jcc[g] = n_jcc;
+			barrier[g] = v.barrier;
+		}
+		n_jcc += i->kind == JK_JCC;
+		advance(&v, i);
+	}
+	set_ranges(s);
+}
+
+/*
+ * When a check fails, the interpreter goes on to where no checked address is
+ * needed any more that was not checked.
+ */
+static void set_until(struct jit_scan *s)
+{
+	for (unsigned int n = 0; n < s->n; n++) {
+		unsigned int until = n;
+
+		for (unsigned int g = 0; g < s->n_groups; g++)
+			if (s->group[g].first >= n &&
+			    s->group[g].first <= until &&
+			    s->group[g].last > until) {
+				until = s->group[g].last;
+				g = -1u; /* again from the start */
+			}
+		s->insn[n].until = until;
+	}
+}
+
+int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
+	     unsigned int offset)
+{
+	unsigned int at = offset;
+	enum decode_end end;
+
+	s->n = 0;
+	s->vec = s->x87 = false;
+	while (s->n < JIT_INSNS_MAX && at < EMU_PAGE) {
+		struct scan_insn *i = &s->insn[s->n];
+		int r = scan_one(cpu, i, page, at, offset, &end);
+
+		if (r == -EAGAIN)
+			break;
+		if (r < 0)
+			return r;
+		s->n++;
+		s->vec = s->vec || i->vec;
+		s->x87 = s->x87 || i->x87;
+		at += i->i.len;
+		if (ends(i))
+			break;
+	}
+	s->len = at - offset;
+	set_live(s, jit_of(cpu)->strict);
+	set_groups(s);
+	set_until(s);
+	return 0;
+}

@@ -1,0 +1,81 @@
+/*
+ * drivers/emu/jit_scan.h -- a stretch of guest code, understood: what each
+ * instruction is to the translator, which flags are wanted behind it, and
+ * which memory accesses share a check.
+ */
+#ifndef EMU_JIT_SCAN_H
+#define EMU_JIT_SCAN_H
+
+#include "drivers/emu/jit.h"
+
+enum jit_kind {
+	JK_PLAIN,  /* itself, with other operands */
+	JK_NOP,
+	JK_HELPER, /* a call into the interpreter */
+	JK_LEAVE,  /* the same, and out */
+	JK_JCC, JK_JMP, JK_CALL, JK_RET,
+	JK_JMP_IND, JK_CALL_IND,
+	JK_PUSH, JK_POP, JK_LEAVE_FRAME, JK_LEA,
+	JK_MULDIV,   /* RAX and RDX are hidden operands */
+	JK_SHIFT_CL,
+	JK_CMPXCHG,
+	JK_CONVERT,  /* CBW, CWD and their kin */
+	JK_ACC,	     /* short forms that imply the accumulator */
+	JK_MULX,
+	JK_FNSTSW,
+	JK_PCMPISTRI,
+};
+
+struct scan_mem {
+	struct jit_mem m;
+	uint16_t size;
+	bool read, write;
+	int8_t group; /* shares a check with others, or -1 */
+	bool first;   /* ... and is the one that checks */
+	int32_t off;  /* against the first one's address */
+};
+
+struct scan_insn {
+	struct decoded d;
+	struct emu_insn i;
+	uint8_t bytes[INSN_BYTES_MAX + 1];
+	enum jit_kind kind;
+	uint16_t guest, next;	       /* offsets in the block */
+	uint16_t reads, kills, writes; /* flags: RFLAGS' bits */
+	uint16_t live;		       /* flags wanted behind it */
+	bool may_fault;
+	bool vec, x87;
+	uint8_t n_mem;
+	struct scan_mem mem[2];
+	uint8_t cc;
+	uint8_t until; /* see struct jit_insn */
+};
+
+struct scan_group {
+	uint8_t first, last; /* instructions */
+	bool write, simple;
+	int32_t lo, hi; /* against disp of the first, with its registers */
+	unsigned int users;
+	/* While it is open: the key. */
+	uint32_t base_ver, index_ver;
+	uint8_t scale, seg;
+	bool rip, base_none, index_none;
+	int64_t origin; /* constant part of the first access */
+};
+
+struct jit_scan {
+	unsigned int n, n_groups;
+	uint16_t len;
+	bool vec, x87;
+	struct scan_insn insn[JIT_INSNS_MAX];
+	struct scan_group group[JIT_GROUPS_MAX];
+};
+
+/*
+ * Reads code at offset of the page; 0 instructions: the first one crosses
+ * into the next page, or is not for us.  -ENOMEM: the arena is full.
+ */
+int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
+	     unsigned int offset);
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * drivers/emu/jit_signal.c -- signals that find translated code running.
+ *
+ * A fault is the guest's own: an instruction ran on the host's unit and
+ * raised there what it raises in the guest (#DE, #XM, #MF; #GP for an operand
+ * that is not aligned).  A kick lets the thread go on by single steps to the
+ * next instruction's boundary.  In both cases the thread then takes the way
+ * out that jit_tramp.c made.
+ *
+ * Host addresses are looked up in the blocks of the thread's own vCPU; what
+ * is not in them is C code, which looks at cpu->pending before it returns to
+ * the guest's, or the way back, which is begun again.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "drivers/emu/jit.h"
+#include "drivers/emu/vec_int.h"
+
+enum { KICK_SIGNAL = SIGUSR2 };
+
+static __thread struct emu_cpu *this_cpu;
+
+#define EFLAGS_TF 0x100
+
+static bool in_code(const struct jit *j, uint64_t pc)
+{
+	return pc - (uintptr_t)j->exec < JIT_CODE_SIZE;
+}
+
+/* Does an instruction begin here? */
+static bool at_boundary(const struct jit_block *b, const uint8_t *pc)
+{
+	unsigned int lo = 0, hi = b->n;
+
+	while (lo < hi) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (b->code + b->insn[mid].host < pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < b->n && b->code + b->insn[lo].host == pc;
+}
+
+static void take_way_out(struct emu_cpu *cpu, greg_t *r)
+{
+	r[REG_RIP] = (uintptr_t)jit_of(cpu)->fault;
+	r[REG_EFL] &= ~EFLAGS_TF;
+}
+
+/* On to the next boundary, or to C code. */
+static void step_on(struct emu_cpu *cpu, greg_t *r)
+{
+	struct jit *j = jit_of(cpu);
+	const uint8_t *pc = (void *)r[REG_RIP];
+	struct jit_block *b;
+
+	if (!in_code(j, r[REG_RIP])) {
+		r[REG_EFL] &= ~EFLAGS_TF;
+		return;
+	}
+	b = jit_block_of_code(j, pc);
+	if (b && at_boundary(b, pc)) {
+		cpu->jit.fault_pc = 0;
+		cpu->jit.kick_pc = r[REG_RIP];
+		take_way_out(cpu, r);
+		return;
+	}
+	r[REG_EFL] |= EFLAGS_TF;
+}
+
+static void on_kick(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	int saved = errno;
+
+	if (this_cpu && this_cpu->jit.priv)
+		step_on(this_cpu, uc->uc_mcontext.gregs);
+	errno = saved;
+}
+
+/* Is the fault the guest's?  Then it is on its way out. */
+static bool guest_fault(greg_t *r)
+{
+	struct emu_cpu *cpu = this_cpu;
+
+	if (!cpu || !cpu->jit.priv ||
+	    !jit_block_of_code(jit_of(cpu), (void *)r[REG_RIP]))
+		return false;
+	cpu->jit.fault_pc = r[REG_RIP];
+	take_way_out(cpu, r);
+	return true;
+}
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	if (!guest_fault(uc->uc_mcontext.gregs))
+		signal(sig, SIG_DFL); /* and again, for the core dump */
+}
+
+/* SIGFPE and SIGILL may be a thunk's of the interpreter, too. */
+static void on_unit_fault(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+
+	if (!guest_fault(uc->uc_mcontext.gregs))
+		vec_on_fault(sig, info, context);
+}
+
+static int catch(int sig, void (*handler)(int, siginfo_t *, void *))
+{
+	struct sigaction sa = { .sa_sigaction = handler,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK |
+					    SA_RESTART };
+
+	sigemptyset(&sa.sa_mask);
+	sigaddset(&sa.sa_mask, KICK_SIGNAL);
+	return sigaction(sig, &sa, NULL) < 0 ? -errno : 0;
+}
+
+/* #syscalls:vmm rt_sigaction rt_sigreturn rt_sigprocmask tgkill */
+int jit_signal_init(void)
+{
+	int r = catch(KICK_SIGNAL, on_kick);
+
+	if (r == 0)
+		r = catch(SIGTRAP, on_kick);
+	if (r == 0)
+		r = catch(SIGSEGV, on_fault);
+	if (r == 0)
+		r = catch(SIGBUS, on_fault);
+	if (r == 0)
+		r = catch(SIGFPE, on_unit_fault);
+	if (r == 0)
+		r = catch(SIGILL, on_unit_fault);
+	return r;
+}
+
+void jit_signal_attach(struct emu_cpu *cpu)
+{
+	sigset_t set;
+
+	this_cpu = cpu;
+	sigemptyset(&set);
+	sigaddset(&set, KICK_SIGNAL);
+	sigaddset(&set, SIGTRAP);
+	sigaddset(&set, SIGSEGV);
+	sigaddset(&set, SIGBUS);
+	sigaddset(&set, SIGFPE);
+	sigaddset(&set, SIGILL);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void jit_kick(struct emu_cpu *cpu)
+{
+	if (atomic_load(&cpu->jit.inside))
+		syscall(SYS_tgkill, getpid(), cpu->jit.tid, KICK_SIGNAL);
+}

@@ -1,0 +1,275 @@
+/*
+ * drivers/emu/jit_tramp.c -- the ways into translated code and out of it.
+ *
+ * Out: registers go to struct emu_cpu, vector registers too if they are the
+ * guest's, and a C function is called.  It answers where to go on; flags are
+ * then both in the host's flags and in AX, as the block may expect either.
+ * x87 registers stay in the host until somebody needs them (jit_run.c).
+ */
+#include "drivers/emu/jit.h"
+
+#include "drivers/emu/vec_int.h"
+
+#define OFF(field) ((int32_t)offsetof(struct emu_cpu, field))
+
+static void spill(struct jit_buf *b)
+{
+	for (int r = 0; r < 16; r++)
+		if (jit_map[r] != H_NONE)
+			asm_store(b, W1, jit_map[r], mem_gs(OFF(gpr) + 8 * r));
+}
+
+static void fill(struct jit_buf *b)
+{
+	for (int r = 0; r < 16; r++)
+		if (jit_map[r] != H_NONE)
+			asm_load(b, W1, jit_map[r], mem_gs(OFF(gpr) + 8 * r));
+}
+
+/* MOVUPS (0x10 loads, 0x11 stores), VEX-coded where there is AVX. */
+static void xmm_move(struct jit_buf *b, bool vex, uint8_t op, int n)
+{
+	struct host_mem m = mem_gs(OFF(fpu.xsave) + XA_XMM + 16 * n);
+
+	put8(b, 0x65);
+	if (vex)
+		ASM(b, 0xc5, n < 8 ? 0xf8 : 0x78, op);
+	else if (n < 8)
+		ASM(b, 0x0f, op);
+	else
+		ASM(b, 0x44, 0x0f, op);
+	put_modrm_mem(b, n, &m);
+}
+
+/* VINSERTF128 (0x18) and VEXTRACTF128 (0x19) of the upper half. */
+static void ymmh_move(struct jit_buf *b, uint8_t op, int n)
+{
+	struct host_mem m = mem_gs(OFF(fpu.xsave) + XA_YMMH + 16 * n);
+	unsigned int vvvv = op == 0x18 ? n : 0;
+
+	put8(b, 0x65);
+	ASM(b, 0xc4, n < 8 ? 0xe3 : 0x63, (~vvvv & 15) << 3 | 5, op);
+	put_modrm_mem(b, n, &m);
+	put8(b, 1);
+}
+
+static void mxcsr(struct jit_buf *b, int op, int32_t off)
+{
+	asm_rm(b, W0, 0x0fae, op, mem_gs(off));
+}
+enum { LDMXCSR = 2, STMXCSR = 3 };
+
+static const uint8_t *here(const struct jit_buf *b)
+{
+	return b->w + b->to_exec;
+}
+
+static void set_byte(struct jit_buf *b, int32_t off, uint8_t v)
+{
+	asm_rm(b, W0, 0xc6, 0, mem_gs(off));
+	put8(b, v);
+}
+
+/* Function: vector registers and MXCSR to memory, the host's MXCSR back. */
+static const uint8_t *make_save_vec(struct jit_buf *b, bool avx)
+{
+	const uint8_t *start = here(b);
+
+	for (int n = 0; n < 16; n++) {
+		xmm_move(b, avx, 0x11, n);
+		if (avx)
+			ymmh_move(b, 0x19, n);
+	}
+	if (avx)
+		ASM(b, 0xc5, 0xf8, 0x77); /* vzeroupper */
+	mxcsr(b, STMXCSR, OFF(fpu.xsave) + XA_MXCSR);
+	mxcsr(b, LDMXCSR, OFF(jit.host_mxcsr));
+	put8(b, 0xc3);
+	return start;
+}
+
+static const uint8_t *make_load_vec(struct jit_buf *b, bool avx)
+{
+	const uint8_t *start = here(b);
+
+	for (int n = 0; n < 16; n++) {
+		xmm_move(b, avx, 0x10, n);
+		if (avx)
+			ymmh_move(b, 0x18, n);
+	}
+	mxcsr(b, LDMXCSR, OFF(fpu.xsave) + XA_MXCSR);
+	set_byte(b, OFF(jit.vec_loaded), 1);
+	put8(b, 0xc3);
+	return start;
+}
+
+/* Calls the function if the flag is set; uses RCX. */
+static void call_if(struct jit_buf *b, int32_t flag, const uint8_t *fn)
+{
+	uint8_t *skip;
+
+	asm_rm(b, W0, 0x0fb6, H_RCX, mem_gs(flag));
+	skip = asm_short(b, OP_JRCXZ);
+	asm_call(b, fn);
+	asm_fix8(skip, b->w);
+}
+
+static void fxrstor(struct jit_buf *b)
+{
+	asm_rm(b, W1, 0x0fae, 1, mem_gs(OFF(fpu.xsave)));
+	set_byte(b, OFF(jit.x87_loaded), 1);
+	set_byte(b, OFF(jit.want_x87), 0);
+}
+
+/*
+ * Function: FXRSTOR takes XMM registers and MXCSR along, so those have to be
+ * in memory, or the host's MXCSR has to come back.
+ */
+static const uint8_t *make_load_x87_raw(struct jit_buf *b)
+{
+	const uint8_t *start = here(b);
+
+	fxrstor(b);
+	mxcsr(b, LDMXCSR, OFF(jit.host_mxcsr));
+	put8(b, 0xc3);
+	return start;
+}
+
+static const uint8_t *make_load_x87(struct jit_buf *b, const uint8_t *save_vec,
+				    const uint8_t *load_raw,
+				    const uint8_t *load_vec)
+{
+	const uint8_t *start = here(b);
+
+	call_if(b, OFF(jit.vec_loaded), save_vec);
+	asm_call(b, load_raw);
+	call_if(b, OFF(jit.vec_loaded), load_vec);
+	put8(b, 0xc3);
+	return start;
+}
+
+static const uint8_t saved[] = { H_RBX, H_RBP, H_R12, H_R13, H_R14, H_R15 };
+
+static void push_pop(struct jit_buf *b, uint8_t op, int reg)
+{
+	if (reg >= 8)
+		put8(b, 0x41);
+	put8(b, op | (reg & 7));
+}
+
+static const uint8_t *make_leave(struct jit_buf *b)
+{
+	const uint8_t *start = here(b);
+
+	asm_ri(b, W1, 0, H_RSP, 8);
+	for (unsigned int n = sizeof(saved); n-- > 0;)
+		push_pop(b, 0x58, saved[n]);
+	put8(b, 0xc3);
+	return start;
+}
+
+/* Flags from aflags, to both places; RDX and the rest, and off. */
+static void go_on(struct jit_buf *b)
+{
+	fill(b);
+	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
+	asm_mov_rr(b, W0, H_RCX, H_RAX);
+	ASM(b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
+	asm_mov_rr(b, W0, H_RAX, H_RCX);
+	asm_load(b, W1, H_RDX, mem_gs(OFF(jit.rdx)));
+	asm_rm(b, W0, 0xff, 4, mem_gs(OFF(jit.resume)));
+}
+
+/* void enter(const void *code): RDI is where to go. */
+static const uint8_t *make_enter(struct jit_buf *b, const uint8_t *load_vec)
+{
+	const uint8_t *start = here(b);
+
+	for (unsigned int n = 0; n < sizeof(saved); n++)
+		push_pop(b, 0x50, saved[n]);
+	asm_ri(b, W1, 5, H_RSP, 8);
+	asm_store(b, W1, H_RDI, mem_gs(OFF(jit.resume)));
+	call_if(b, OFF(jit.want_vec), load_vec);
+	go_on(b);
+	return start;
+}
+
+struct way {
+	bool flags;  /* the guest's are the host's: save them */
+	bool meta;   /* a struct jit_meta follows the call */
+	bool rip;    /* RAX is RIP */
+	bool leaves; /* whatever the function answers */
+	void *fn;
+	int32_t flags_off;
+	const uint8_t *load_x87; /* with vector registers saved */
+};
+
+static const uint8_t *make_way(struct jit_buf *b, const uint8_t *save_vec,
+			       const uint8_t *load_vec, const uint8_t *leave,
+			       const struct way *w)
+{
+	const uint8_t *start = here(b);
+	uint8_t *out;
+
+	asm_store(b, W1, H_RAX, mem_gs(w->rip ? OFF(rip) : OFF(jit.rax)));
+	if (w->flags) {
+		ASM(b, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+		put8(b, 0x66);
+		/* The prefix order does not matter: 66 65 89. */
+		asm_store(b, W0, H_RAX, mem_gs(w->flags_off));
+	}
+	spill(b);
+	if (w->meta)
+		push_pop(b, 0x58, H_RSI);
+	call_if(b, OFF(jit.vec_loaded), save_vec);
+	asm_load(b, W1, H_RDI, mem_gs(OFF(jit.self)));
+	asm_mov_imm(b, H_RAX, (uintptr_t)w->fn);
+	ASM(b, 0xff, 0xd0); /* call rax */
+	if (w->leaves) {
+		asm_jmp(b, leave);
+		return start;
+	}
+	asm_rr(b, W1, 0x85, H_RAX, H_RAX);
+	out = asm_jcc(b, 4);
+	asm_store(b, W1, H_RAX, mem_gs(OFF(jit.resume)));
+	call_if(b, OFF(jit.want_x87), w->load_x87);
+	call_if(b, OFF(jit.vec_loaded), load_vec);
+	go_on(b);
+	asm_fix(out, b->w);
+	asm_jmp(b, leave);
+	return start;
+}
+
+void jit_make_trampolines(struct emu_cpu *cpu)
+{
+	struct jit *j = jit_of(cpu);
+	struct jit_buf *b = &j->buf;
+	bool avx = vec_host_avx();
+	const uint8_t *save = make_save_vec(b, avx);
+	const uint8_t *leave = make_leave(b);
+	const uint8_t *x87 = make_load_x87_raw(b);
+	const struct way slow = { .meta = true, .fn = jit_call_slow, .load_x87 = x87 };
+	const struct way helper = { .flags = true, .meta = true,
+				    .fn = jit_call_helper, .load_x87 = x87,
+				    .flags_off = OFF(aflags) };
+	const struct way link = { .flags = true, .meta = true,
+				  .fn = jit_call_link, .load_x87 = x87,
+				  .flags_off = OFF(aflags) };
+	const struct way lookup = { .flags = true, .rip = true,
+				    .fn = jit_call_lookup, .load_x87 = x87,
+				    .flags_off = OFF(aflags) };
+	const struct way fault = { .flags = true, .leaves = true,
+				   .fn = jit_call_fault,
+				   .flags_off = OFF(jit.host_flags) };
+
+	j->leave = leave;
+	j->load_vec = make_load_vec(b, avx);
+	j->load_x87 = make_load_x87(b, save, x87, j->load_vec);
+	j->enter = (void (*)(const void *))make_enter(b, j->load_vec);
+	j->slow = make_way(b, save, j->load_vec, leave, &slow);
+	j->helper = make_way(b, save, j->load_vec, leave, &helper);
+	j->link = make_way(b, save, j->load_vec, leave, &link);
+	j->lookup = make_way(b, save, j->load_vec, leave, &lookup);
+	j->fault = make_way(b, save, j->load_vec, leave, &fault);
+	j->blocks_start = b->w;
+}
