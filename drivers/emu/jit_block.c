@@ -21,7 +21,7 @@ static bool fpu_on(const struct emu_cpu *cpu)
 
 uint8_t jit_key(const struct emu_cpu *cpu)
 {
-	if (cpu->mode != MODE_64)
+	if (cpu->mode != MODE_64 || emu_needs_interp(cpu))
 		return JIT_KEY_OFF;
 	return emu_view(cpu) | (fpu_on(cpu) ? JIT_KEY_FPU : 0);
 }
