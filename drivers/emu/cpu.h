@@ -331,7 +331,9 @@ struct emu_cpu {
 	 */
 	bool shadow;
 	bool ss_shadow; /* ... and debug traps too: after MOV SS, POP SS */
-	bool nmi_blocked, nmi_latched;
+	bool nmi_blocked;
+	uint8_t nmi_latched; /* at most two: one being taken, one behind it */
+	_Atomic uint8_t nmis_arrived;
 	bool halted;
 	bool step_db;	  /* RFLAGS.TF: #DB after this instruction */
 	bool watch;	  /* a data breakpoint is enabled */

@@ -3,6 +3,7 @@
  * the engine asks of it.
  */
 #include "drivers/emu/exec.h"
+#include "drivers/emu/lapic.h"
 
 static const struct x86_cpuid_leaf *find(struct emu_cpu *cpu, uint32_t leaf,
 					 uint32_t subleaf)
@@ -54,6 +55,8 @@ void emu_cpuid(struct emu_cpu *cpu, uint32_t leaf, uint32_t subleaf,
 	if (!l)
 		return;
 	memcpy(regs, &l->eax, 4 * sizeof(*regs));
+	if ((leaf == 1 || leaf == 0x80000001) && !lapic_enabled(cpu))
+		regs[3] &= ~BIT(9); /* its being switched off shows here */
 	if (leaf == 1) {
 		regs[2] &= ~BIT(27);
 		if (cpu->cr4 & CR4_OSXSAVE)

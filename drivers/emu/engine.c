@@ -53,8 +53,7 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 	vm->m = m;
 	vm->translates = variant && str_eq(variant, "jit");
 	pthread_mutex_init(&vm->split_lock, NULL);
-	vm->tsc_base = emu_host_tsc();
-	vm->ns_base = now_ns();
+	kvmclock_start(vm);
 	r = lapic_timers_start(vm);
 	if (r < 0) {
 		emu_vm_destroy(vm);
@@ -177,7 +176,7 @@ static int emu_set_state(struct vcpu *cpu, const struct x86_state *state)
 
 static void emu_nmi(struct vcpu *cpu)
 {
-	emu_notify(to_emu(cpu), PEND_NMI);
+	lapic_nmi(to_emu(cpu));
 }
 
 /* vCPUs are stopped.  The guest's TSC and timers go on where they stood. */

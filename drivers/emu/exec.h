@@ -21,7 +21,8 @@ struct vm {
 	pthread_mutex_t split_lock; /* locked access across pages, or MMIO */
 	struct lapic_timers *timers;
 	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
-	uint64_t pause_tsc;	    /* guest TSC while the clock stands */
+	uint64_t pause_tsc;	    /* host's TSC when the clock stopped */
+	uint64_t sync_tsc, sync_host; /* the last state's TSC, set when */
 	bool paused;
 	bool translates; /* emu:jit */
 	_Atomic uint64_t tsc_hz;
@@ -251,6 +252,7 @@ bool emu_has(struct emu_cpu *cpu, uint32_t leaf, uint32_t sub, unsigned int reg,
 void kvmclock_set(struct emu_cpu *cpu, uint64_t msr);
 void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr);
 void kvmclock_resume(struct vm *vm);
+void kvmclock_start(struct vm *vm); /* the measuring of the TSC begins */
 uint64_t emu_tsc_hz(struct vm *vm);
 static inline uint64_t emu_host_tsc(void)
 {

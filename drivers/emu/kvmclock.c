@@ -4,7 +4,8 @@
  *
  * Guest memory holds, under a version that is odd while it changes, a TSC
  * value, the time then, and the scale from TSC ticks to nanoseconds.  The
- * host's TSC is invariant, so it is written once, and again after a pause.
+ * host's TSC is invariant, so it is written once, and again after a pause;
+ * the time is the scaled TSC, the same on all vCPUs to the last bit.
  */
 #include <time.h>
 
@@ -28,23 +29,47 @@ struct pvclock_wall {
 
 enum { PVCLOCK_TSC_STABLE = 1 };
 
+enum { SAMPLES = 5, MEASURE_NS = 10000000 };
+
+/* TSC and clock at one moment: the tightest of a few attempts. */
+static void sample(uint64_t *tsc, uint64_t *ns)
+{
+	uint64_t best = 0;
+
+	for (unsigned int i = 0; i < SAMPLES; i++) {
+		uint64_t before = emu_host_tsc(), now = now_ns();
+		uint64_t after = emu_host_tsc();
+
+		if (i && after - before >= best)
+			continue;
+		best = after - before;
+		*tsc = before + best / 2;
+		*ns = now;
+	}
+}
+
+void kvmclock_start(struct vm *vm)
+{
+	sample(&vm->tsc_base, &vm->ns_base);
+}
+
 /*
- * Measured against CLOCK_MONOTONIC since the VM was made: the longer ago, the
- * better; settled once it is good to a few parts in a million.
+ * Measured once, when it is first asked for, against CLOCK_MONOTONIC since
+ * the VM was made: all vCPUs must go by the same number.
  */
 uint64_t emu_tsc_hz(struct vm *vm)
 {
-	uint64_t hz = atomic_load(&vm->tsc_hz), ns, ticks;
+	uint64_t hz = atomic_load(&vm->tsc_hz), none = 0, ns = 0, tsc = 0;
 
 	if (hz)
 		return hz;
-	do {
-		ns = now_ns() - vm->ns_base;
-		ticks = emu_host_tsc() - vm->tsc_base;
-	} while (ns < 2000000);
-	hz = (unsigned __int128)ticks * 1000000000 / ns;
-	if (ns > 100000000)
-		atomic_store(&vm->tsc_hz, hz);
+	do
+		sample(&tsc, &ns);
+	while (ns - vm->ns_base < MEASURE_NS);
+	hz = (unsigned __int128)(tsc - vm->tsc_base) * 1000000000 /
+	     (ns - vm->ns_base);
+	if (!atomic_compare_exchange_strong(&vm->tsc_hz, &none, hz))
+		return none; /* another vCPU was quicker */
 	return hz;
 }
 
@@ -73,9 +98,8 @@ static void publish(struct emu_cpu *cpu)
 	emu_phys_io(cpu, gpa, &t, sizeof(t), false);
 	t.version = (t.version | 1) + 2;
 	emu_phys_io(cpu, gpa, &t.version, 4, true);
-	t.tsc_timestamp = emu_guest_tsc(cpu);
-	t.system_time = ((unsigned __int128)(t.tsc_timestamp) * 1000000000) /
-			emu_tsc_hz(cpu->vm);
+	t.tsc_timestamp = 0;
+	t.system_time = 0;
 	scale(emu_tsc_hz(cpu->vm), &t.tsc_to_system_mul, &t.tsc_shift);
 	t.flags = PVCLOCK_TSC_STABLE;
 	t.pad0 = 0;
@@ -111,7 +135,7 @@ void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr)
 	emu_phys_io(cpu, msr, &w, sizeof(w), true);
 }
 
-/* After a pause: the TSC went on from where it stood. */
+/* After a pause, which may have brought the guest to another host. */
 void kvmclock_resume(struct vm *vm)
 {
 	unsigned int n = atomic_load(&vm->n_cpus);

@@ -66,12 +66,12 @@ enum { TIMER_ONESHOT, TIMER_PERIODIC, TIMER_DEADLINE };
 
 struct lapic {
 	uint64_t base; /* IA32_APIC_BASE */
-	uint32_t id;
+	uint32_t id; /* in xAPIC mode software may change it */
+	uint32_t initial_id;
 	uint32_t tpr, ldr, dfr, svr, esr, esr_new, icr_hi;
 	uint32_t icr_lo;
 	uint32_t lvt[6]; /* timer, thermal, perf, lint0, lint1, error */
 	uint32_t cmci, timer_init, timer_divide;
-	uint64_t timer_start; /* ns when the count was written */
 	uint64_t tsc_deadline;
 	uint64_t isr[4];
 	_Atomic uint64_t irr[4], tmr[4];
@@ -217,6 +217,12 @@ uint64_t lapic_get_cr8(struct emu_cpu *cpu)
 	return cpu->lapic ? (cpu->lapic->tpr >> 4) & 15 : 0;
 }
 
+void lapic_nmi(struct emu_cpu *cpu)
+{
+	atomic_fetch_add(&cpu->nmis_arrived, 1);
+	emu_notify(cpu, PEND_NMI);
+}
+
 /* An interrupt message arrives at one vCPU. */
 static void accept_message(struct emu_cpu *cpu, unsigned int mode,
 			   uint8_t vector, bool level)
@@ -228,7 +234,7 @@ static void accept_message(struct emu_cpu *cpu, unsigned int mode,
 			set_irr(cpu, vector, level);
 		break;
 	case DM_NMI:
-		emu_notify(cpu, PEND_NMI);
+		lapic_nmi(cpu);
 		break;
 	case DM_INIT:
 		emu_notify(cpu, PEND_INIT);
@@ -305,6 +311,33 @@ int lapic_msi(struct vm *vm, uint64_t addr, uint32_t data)
 		    data & BIT(15));
 }
 
+bool lapic_enabled(const struct emu_cpu *cpu)
+{
+	return !cpu->lapic || cpu->lapic->base & BASE_ENABLE;
+}
+
+/*
+ * The hypercall that sends one interrupt to up to 128 APICs (Linux,
+ * Documentation/virt/kvm/x86/hypercalls.rst, "KVM_HC_SEND_IPI").
+ */
+int lapic_pv_ipi(struct vm *vm, const uint64_t map[2], uint32_t first,
+		 uint32_t icr)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+	int sent = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		struct emu_cpu *cpu = vm->cpus[i];
+		uint64_t bit = cpu ? cpu->lapic->id - (uint64_t)first : 128;
+
+		if (bit >= 128 || !(map[bit / 64] >> (bit & 63) & 1))
+			continue;
+		accept_message(cpu, icr >> 8 & 7, icr, false);
+		sent++;
+	}
+	return sent;
+}
+
 void lapic_extint(struct vm *vm, bool level)
 {
 	unsigned int n = atomic_load(&vm->n_cpus);
@@ -369,30 +402,78 @@ static void timer_set(struct emu_cpu *cpu, uint64_t deadline, uint64_t period)
 	pthread_mutex_unlock(&t->lock);
 }
 
-/* The initial count was written, or the mode changed. */
-static void timer_count(struct emu_cpu *cpu)
+/* From the initial count to zero. */
+static uint64_t timer_ns(const struct lapic *apic)
 {
-	struct lapic *apic = cpu->lapic;
 	uint64_t ns = (uint64_t)apic->timer_init << timer_shift(apic);
-	bool periodic = timer_mode(apic) == TIMER_PERIODIC;
 
-	apic->timer_start = now_ns();
-	if (periodic && ns < 20000)
-		ns = 20000; /* a storm would starve the guest */
-	timer_set(cpu, ns ? apic->timer_start + ns : 0, periodic ? ns : 0);
+	if (ns && ns < 20000 && timer_mode(apic) == TIMER_PERIODIC)
+		return 20000; /* a storm would starve the guest */
+	return ns;
 }
 
-static uint32_t timer_current(struct emu_cpu *cpu)
+/* The timer starts with this count. */
+static void timer_count(struct emu_cpu *cpu, uint32_t count)
 {
 	struct lapic *apic = cpu->lapic;
-	uint64_t passed;
+	uint64_t ns = (uint64_t)count << timer_shift(apic);
+	bool periodic = timer_mode(apic) == TIMER_PERIODIC;
 
-	if (!apic->timer_init || timer_mode(apic) == TIMER_DEADLINE)
+	if (count == apic->timer_init)
+		ns = timer_ns(apic);
+	timer_set(cpu, ns ? now_ns() + ns : 0, periodic ? timer_ns(apic) : 0);
+}
+
+/* What is left until the deadline, also of a period not yet begun anew. */
+static uint32_t timer_current(struct emu_cpu *cpu)
+{
+	struct lapic_timers *t = cpu->vm->timers;
+	struct lapic *apic = cpu->lapic;
+	uint64_t now = now_ns(), deadline, period;
+
+	if (!apic->timer_init || timer_mode(apic) == TIMER_DEADLINE || !t)
 		return 0;
-	passed = (now_ns() - apic->timer_start) >> timer_shift(apic);
-	if (timer_mode(apic) == TIMER_PERIODIC)
-		return apic->timer_init - passed % apic->timer_init;
-	return passed >= apic->timer_init ? 0 : apic->timer_init - passed;
+	pthread_mutex_lock(&t->lock);
+	deadline = apic->deadline;
+	period = apic->period;
+	pthread_mutex_unlock(&t->lock);
+	if (deadline && deadline <= now && period)
+		deadline = now + period - (now - deadline) % period;
+	if (deadline <= now)
+		return 0;
+	return MIN((deadline - now) >> timer_shift(apic), apic->timer_init);
+}
+
+static void timer_expired(struct emu_cpu *cpu)
+{
+	struct lapic *apic = cpu->lapic;
+	uint32_t lvt = apic->lvt[0];
+
+	apic->timer_fired = true;
+	if (!(lvt & LVT_MASKED) && enabled(apic))
+		set_irr(cpu, lvt, false);
+}
+
+/*
+ * One-shot becomes periodic or the reverse: the count goes on.  One that has
+ * run down is over, whether the timers' thread has seen it or not.
+ */
+static void timer_change_mode(struct emu_cpu *cpu)
+{
+	struct lapic_timers *t = cpu->vm->timers;
+	struct lapic *apic = cpu->lapic;
+	bool over;
+
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock);
+	over = apic->deadline && !apic->period && apic->deadline <= now_ns();
+	if (over)
+		apic->deadline = 0;
+	apic->period = timer_mode(apic) == TIMER_PERIODIC ? timer_ns(apic) : 0;
+	pthread_mutex_unlock(&t->lock);
+	if (over)
+		timer_expired(cpu);
 }
 
 static void set_tsc_deadline(struct emu_cpu *cpu, uint64_t tsc)
@@ -408,20 +489,14 @@ static void set_tsc_deadline(struct emu_cpu *cpu, uint64_t tsc)
 		timer_set(cpu, 0, 0);
 		return;
 	}
-	if (tsc > now)
-		ns += (unsigned __int128)(tsc - now) * 1000000000 /
-		      emu_tsc_hz(cpu->vm);
+	if (tsc <= now) { /* before the next instruction */
+		timer_set(cpu, 0, 0);
+		timer_expired(cpu);
+		return;
+	}
+	ns += (unsigned __int128)(tsc - now) * 1000000000 /
+	      emu_tsc_hz(cpu->vm);
 	timer_set(cpu, ns + 1, 0);
-}
-
-static void timer_expired(struct emu_cpu *cpu)
-{
-	struct lapic *apic = cpu->lapic;
-	uint32_t lvt = apic->lvt[0];
-
-	apic->timer_fired = true;
-	if (!(lvt & LVT_MASKED) && enabled(apic))
-		set_irr(cpu, lvt, false);
 }
 
 /* Fires what is due; returns the next deadline. */
@@ -538,8 +613,6 @@ void lapic_timers_pause(struct vm *vm, bool paused)
 
 		if (apic && apic->deadline)
 			apic->deadline += gap;
-		if (apic)
-			apic->timer_start += gap;
 	}
 	pthread_cond_signal(&t->cond);
 	pthread_mutex_unlock(&t->lock);
@@ -629,10 +702,12 @@ static void write_lvt(struct emu_cpu *cpu, unsigned int n, uint32_t v)
 	if (!(apic->svr & SVR_ENABLE))
 		v |= LVT_MASKED;
 	apic->lvt[n] = v;
-	if (n == 0 && (old ^ v) & (3u << 17)) {
+	if (n == 0 && (old ^ v) & (2u << 17)) { /* TSC deadline */
 		apic->tsc_deadline = 0;
 		apic->timer_init = 0;
 		timer_set(cpu, 0, 0);
+	} else if (n == 0 && (old ^ v) & (1u << 17)) {
+		timer_change_mode(cpu);
 	}
 	if (n == 3)
 		emu_pend(cpu, PEND_IRQ);
@@ -653,6 +728,9 @@ static void reg_write(struct emu_cpu *cpu, unsigned int reg, uint32_t v)
 	struct lapic *apic = cpu->lapic;
 
 	switch (reg) {
+	case REG_ID:
+		apic->id = v >> 24;
+		break;
 	case REG_TPR:
 		apic->tpr = v & 0xff;
 		emu_pend(cpu, PEND_IRQ);
@@ -690,7 +768,7 @@ static void reg_write(struct emu_cpu *cpu, unsigned int reg, uint32_t v)
 		if (timer_mode(apic) == TIMER_DEADLINE)
 			break;
 		apic->timer_init = v;
-		timer_count(cpu);
+		timer_count(cpu, v);
 		break;
 	case REG_TIMER_DIVIDE:
 		apic->timer_divide = v & 0xb;
@@ -763,10 +841,16 @@ static int write_base(struct emu_cpu *cpu, uint64_t v)
 
 	if (v & 0xff || v >> 40 || mode == BASE_X2APIC)
 		return -EINVAL;
+	if (v & BASE_X2APIC && !emu_has(cpu, 1, 0, 2, 21))
+		return -EINVAL;
 	if (old == (BASE_ENABLE | BASE_X2APIC) && mode == BASE_ENABLE)
 		return -EINVAL;
 	if (!old && mode == (BASE_ENABLE | BASE_X2APIC))
 		return -EINVAL;
+	if (!mode)
+		lapic_reset(cpu); /* it comes back as after power-up */
+	if (mode != BASE_ENABLE || !old)
+		apic->id = apic->initial_id;
 	apic->base = v;
 	return 0;
 }
@@ -834,7 +918,7 @@ struct lapic *lapic_create(struct emu_cpu *cpu, unsigned int apic_id)
 {
 	struct lapic *apic = xcalloc(1, sizeof(*apic));
 
-	apic->id = apic_id;
+	apic->id = apic->initial_id = apic_id;
 	apic->base = LAPIC_BASE | BASE_ENABLE | (apic_id ? 0 : BASE_BSP);
 	reset_registers(apic);
 	return apic;
@@ -906,5 +990,5 @@ void lapic_set(struct emu_cpu *cpu, const struct x86_state *s)
 	apic->timer_divide = get32(s, REG_TIMER_DIVIDE);
 	apic->timer_init = get32(s, REG_TIMER_INIT);
 	if (apic->timer_init && timer_mode(apic) != TIMER_DEADLINE)
-		timer_count(cpu);
+		timer_count(cpu, get32(s, REG_TIMER_CURRENT));
 }

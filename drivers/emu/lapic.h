@@ -35,6 +35,11 @@ uint64_t lapic_get_cr8(struct emu_cpu *cpu);
 /* Any thread. */
 int lapic_msi(struct vm *vm, uint64_t addr, uint32_t data);
 void lapic_extint(struct vm *vm, bool level);
+void lapic_nmi(struct emu_cpu *cpu);
+int lapic_pv_ipi(struct vm *vm, const uint64_t map[2], uint32_t first,
+		 uint32_t icr);
+
+bool lapic_enabled(const struct emu_cpu *cpu); /* by IA32_APIC_BASE */
 
 void lapic_get(struct emu_cpu *cpu, struct x86_state *s);
 void lapic_set(struct emu_cpu *cpu, const struct x86_state *s);

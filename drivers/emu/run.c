@@ -83,6 +83,15 @@ static void startup(struct emu_cpu *cpu, uint32_t p)
 		sys_sipi(cpu, cpu->sipi_vector);
 }
 
+/* While one is served, only one more is remembered. */
+static void latch_nmis(struct emu_cpu *cpu)
+{
+	unsigned int n = cpu->nmi_latched + atomic_exchange(&cpu->nmis_arrived,
+							    0);
+
+	cpu->nmi_latched = MIN(n, cpu->nmi_blocked ? 1u : 2u);
+}
+
 enum event { EVENT_GO, EVENT_STEP, EVENT_STOP };
 
 /* Interrupts, if they may come now; true: one was delivered. */
@@ -91,7 +100,7 @@ static bool interrupts(struct emu_cpu *cpu)
 	int vector;
 
 	if (cpu->nmi_latched && !cpu->nmi_blocked) {
-		cpu->nmi_latched = false;
+		cpu->nmi_latched--;
 		cpu->nmi_blocked = true;
 		emu_deliver(cpu, EXC_NMI, INT_HARD, false, 0);
 		return true;
@@ -113,7 +122,7 @@ static enum event events(struct emu_cpu *cpu)
 		housekeeping(cpu, p);
 		startup(cpu, p);
 		if (p & PEND_NMI)
-			cpu->nmi_latched = true;
+			latch_nmis(cpu);
 		if (p & PEND_KICK) {
 			emu_pend(cpu, PEND_IRQ);
 			cpu->result = RUN_KICKED;

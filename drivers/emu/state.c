@@ -65,7 +65,8 @@ void sys_init(struct emu_cpu *cpu)
 	cpu->efer = 0;
 	cpu->cpl = 0;
 	cpu->shadow = cpu->ss_shadow = cpu->halted = false;
-	cpu->nmi_blocked = cpu->nmi_latched = false;
+	cpu->nmi_blocked = false;
+	cpu->nmi_latched = 0;
 	lapic_reset(cpu);
 	mmu_flush(cpu, true);
 	seg_update(cpu);
@@ -154,6 +155,29 @@ static void set_msrs(struct emu_cpu *cpu, const struct x86_state *s)
 	}
 }
 
+/* While the clock stands, so does the TSC. */
+static uint64_t clock_tsc(const struct emu_cpu *cpu)
+{
+	return cpu->vm->paused ? cpu->vm->pause_tsc : emu_host_tsc();
+}
+
+/*
+ * The TSCs of all vCPUs are set one after the other, but must agree: states
+ * with one value, set within a moment, count from the same instant.
+ */
+static void set_tsc(struct emu_cpu *cpu, uint64_t tsc)
+{
+	struct vm *vm = cpu->vm;
+	uint64_t now = clock_tsc(cpu);
+
+	if (!vm->sync_host || tsc != vm->sync_tsc ||
+	    now - vm->sync_host > BIT64(32)) {
+		vm->sync_tsc = tsc;
+		vm->sync_host = now;
+	}
+	cpu->tsc_offset = tsc - vm->sync_host;
+}
+
 void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -173,7 +197,7 @@ void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *s)
 	s->cr4 = cpu->cr4;
 	s->efer = cpu->efer;
 	s->xcr0 = cpu->fpu.xcr0;
-	s->tsc = emu_guest_tsc(cpu);
+	s->tsc = clock_tsc(cpu) + cpu->tsc_offset;
 	s->run_state = cpu->run_state;
 	if (s->run_state == X86_RUNNING && cpu->halted)
 		s->run_state = X86_HALTED;
@@ -230,7 +254,7 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *s)
 	cpu->cr4 = s->cr4;
 	cpu->efer = s->efer;
 	cpu->cpl = s->cr0 & CR0_PE ? (s->seg[X86_SS].attr >> 5) & 3 : 0;
-	cpu->tsc_offset = s->tsc - emu_host_tsc();
+	set_tsc(cpu, s->tsc);
 	cpu->run_state = s->run_state;
 	cpu->halted = s->run_state == X86_HALTED;
 	if (cpu->halted)

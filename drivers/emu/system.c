@@ -684,8 +684,34 @@ void op_fence(struct emu_cpu *cpu, const struct emu_insn *i)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* A hypercall: we offer none (KVM's answer: -KVM_ENOSYS). */
+/* KVM's hypercalls (Linux, Documentation/virt/kvm/x86/hypercalls.rst). */
+enum { HC_SEND_IPI = 10, HC_EPERM = 1, HC_ENOSYS = 1000 };
+
+static int64_t send_ipi(struct emu_cpu *cpu)
+{
+	uint64_t low = cpu->gpr[X86_RBX], high = cpu->gpr[X86_RCX];
+	uint64_t map[2] = { low, high };
+
+	if (!cpu->lapic)
+		return -HC_ENOSYS;
+	if (cpu->mode != MODE_64) { /* each word has half the bits */
+		map[0] = (uint32_t)low | high << 32;
+		map[1] = 0;
+	}
+	return lapic_pv_ipi(cpu->vm, map, cpu->gpr[X86_RDX],
+			    cpu->gpr[X86_RSI]);
+}
+
 void op_vmcall(struct emu_cpu *cpu, const struct emu_insn *i)
 {
-	cpu->gpr[X86_RAX] = -1000ll;
+	int64_t r = -HC_ENOSYS;
+
+	if (cpu->cpl)
+		r = -HC_EPERM;
+	else if (reg_operand(cpu, 8 * X86_RAX) == HC_SEND_IPI)
+		r = send_ipi(cpu);
+	if (cpu->mode == MODE_64)
+		SETREG64(8 * X86_RAX, r);
+	else
+		SETREG32(8 * X86_RAX, r);
 }

@@ -92,7 +92,7 @@ void ioapic_set(struct ioapic *io, unsigned int pin, bool level)
 	io->wires = level ? io->wires | BIT(pin) : io->wires & ~BIT(pin);
 	if (io->rte[pin] & RTE_LEVEL)
 		io->irr = (io->irr & ~BIT(pin)) | (io->wires & BIT(pin));
-	else if (rose)
+	else if (rose && !(io->rte[pin] & RTE_MASKED)) /* or it is lost */
 		io->irr |= BIT(pin);
 	if (rose)
 		ioapic_service(io, pin);
