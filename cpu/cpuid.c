@@ -34,8 +34,9 @@ static void add_native(struct x86_cpuid *c, uint32_t function, uint32_t index,
 
 void x86_cpuid_native(struct x86_cpuid *ret_cpuid)
 {
-	static const uint32_t plain[] = { 0, 1, 6, 0x80000000, 0x80000001,
-					  0x80000007, 0x80000008, 0x8000000a };
+	static const uint32_t plain[] = { 0,	      1,	  6,
+					  0x80000000, 0x80000001, 0x80000007,
+					  0x80000008, 0x8000000a };
 
 	ret_cpuid->n = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)

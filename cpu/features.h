@@ -18,7 +18,7 @@ struct cpu_set {
 	uint32_t word[CPU_WORDS];
 };
 
-int cpu_feature_find(const char *name); /* -1: unknown */
+int cpu_feature_find(const char *name);		    /* -1: unknown */
 const char *cpu_feature_name(unsigned int feature); /* NULL: unused */
 /* Nobody chooses it: the machine's topology or the guest does. */
 bool cpu_feature_settled(unsigned int feature);
@@ -41,8 +41,7 @@ unsigned int cpu_set_count(const struct cpu_set *set);
 /* "sse, avx": appends, in the table's order. */
 void cpu_set_print(const struct cpu_set *set, struct buf *buf);
 
-static inline bool cpu_set_test(const struct cpu_set *set,
-				unsigned int feature)
+static inline bool cpu_set_test(const struct cpu_set *set, unsigned int feature)
 {
 	return set->word[feature / 32] >> feature % 32 & 1;
 }
@@ -52,8 +51,8 @@ static inline void cpu_set_put(struct cpu_set *set, unsigned int feature,
 {
 	uint32_t bit = 1u << feature % 32;
 
-	set->word[feature / 32] = (set->word[feature / 32] & ~bit) |
-				  (on ? bit : 0);
+	set->word[feature / 32] =
+		(set->word[feature / 32] & ~bit) | (on ? bit : 0);
 }
 
 #endif

@@ -97,8 +97,8 @@ int guestcpu_compare(const struct dom_cpu *cpu, struct x86_cpuid *host,
 		return VIR_CPU_COMPARE_INCOMPATIBLE;
 	if (!cpu_set_count(&more))
 		return VIR_CPU_COMPARE_IDENTICAL;
-	return str_eq(cpu->match, "strict") ? VIR_CPU_COMPARE_INCOMPATIBLE :
-					      VIR_CPU_COMPARE_SUPERSET;
+	return str_eq(cpu->match, "strict") ? VIR_CPU_COMPARE_INCOMPATIBLE
+					    : VIR_CPU_COMPARE_SUPERSET;
 }
 
 /* ---- describing ---- */
@@ -222,7 +222,8 @@ static int check_vendor(const struct dom_cpu *cpu, const struct host_caps *caps,
 		return 0;
 	return error_virt(err, VIR_ERR_CPU_INCOMPATIBLE,
 			  "host CPU vendor does not match required CPU vendor "
-			  "%s; remove <vendor> or change it", cpu->vendor);
+			  "%s; remove <vendor> or change it",
+			  cpu->vendor);
 }
 
 /* A model by name: its spare features go, a machine's own ones come. */
@@ -276,15 +277,18 @@ static int check_host(const struct dom_cpu *cpu, struct guestcpu *g,
 	more = without_spare(&more, &g->on);
 	cpu_set_and(&forbidden, have);
 	if (cpu_set_count(&lacks))
-		return refuse(err,
-			      "guest CPU needs features that this host cannot give",
-			      &lacks,
-			      "use another model or mode='host-model', or disable them with <feature policy='disable'>");
+		return refuse(
+			err,
+			"guest CPU needs features that this host cannot give",
+			&lacks,
+			"use another model or mode='host-model', or disable "
+			"them with <feature policy='disable'>");
 	if (cpu_set_count(&forbidden))
 		return refuse(err, "host CPU provides forbidden features",
 			      &forbidden, "use policy='disable' to hide them");
 	if (str_eq(cpu->match, "strict") && cpu_set_count(&more))
-		return refuse(err, "host CPU has features that the guest's lacks",
+		return refuse(err,
+			      "host CPU has features that the guest's lacks",
 			      &more, "use match='exact' to hide them");
 	return 0;
 }

@@ -48,8 +48,8 @@ int handle_connect_get_cpu_model_names(struct call *call,
 
 /* ---- comparing ---- */
 
-static int compare(const char *xml, struct x86_cpuid *host,
-		   unsigned int flags, wire_int *reply, struct error *err)
+static int compare(const char *xml, struct x86_cpuid *host, unsigned int flags,
+		   wire_int *reply, struct error *err)
 {
 	struct dom_cpu cpu;
 	int r = cpu_def_parse(xml, &cpu, err);
@@ -67,8 +67,10 @@ static int compare(const char *xml, struct x86_cpuid *host,
 	return MIN(r, 0);
 }
 
-enum { COMPARE_FLAGS = VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE |
-		       VIR_CONNECT_COMPARE_CPU_VALIDATE_XML };
+enum {
+	COMPARE_FLAGS = VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE |
+			VIR_CONNECT_COMPARE_CPU_VALIDATE_XML
+};
 
 int handle_connect_compare_cpu(struct call *call,
 			       const wire_compare_cpu_args *args,
@@ -109,9 +111,8 @@ int handle_connect_compare_hypervisor_cpu(
 	int r = call_flags(call, args->flags, COMPARE_FLAGS, err);
 
 	if (r == 0)
-		r = hypervisor_cpu(&args->emulator, &args->arch,
-				   &args->machine, &args->virttype, &host,
-				   err);
+		r = hypervisor_cpu(&args->emulator, &args->arch, &args->machine,
+				   &args->virttype, &host, err);
 	return r < 0 ? r : compare(args->xml, &host, args->flags, reply, err);
 }
 
@@ -126,8 +127,8 @@ struct common {
 static int add_vendor(struct common *c, const struct dom_cpu *cpu,
 		      const struct cpu_model *model, struct error *err)
 {
-	const char *vendor = cpu->vendor ? cpu_vendor_id(cpu->vendor) :
-					   model->vendor;
+	const char *vendor =
+		cpu->vendor ? cpu_vendor_id(cpu->vendor) : model->vendor;
 
 	if (cpu->vendor && !vendor)
 		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -207,8 +208,7 @@ static int baseline(struct common *c, wire_str *const *xml, unsigned int n,
 	int r = 0;
 
 	if (!n)
-		return error_virt(err, VIR_ERR_INVALID_ARG,
-				  "no CPUs given");
+		return error_virt(err, VIR_ERR_INVALID_ARG, "no CPUs given");
 	for (unsigned int i = 0; i < n && r == 0; i++)
 		r = add_cpu(c, (*xml)[i], err);
 	if (r == 0)
@@ -216,8 +216,10 @@ static int baseline(struct common *c, wire_str *const *xml, unsigned int n,
 	return r;
 }
 
-enum { BASELINE_FLAGS = VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES |
-			VIR_CONNECT_BASELINE_CPU_MIGRATABLE };
+enum {
+	BASELINE_FLAGS = VIR_CONNECT_BASELINE_CPU_EXPAND_FEATURES |
+			 VIR_CONNECT_BASELINE_CPU_MIGRATABLE
+};
 
 int handle_connect_baseline_cpu(struct call *call,
 				const wire_baseline_cpu_args *args,
@@ -227,8 +229,9 @@ int handle_connect_baseline_cpu(struct call *call,
 	int r = call_flags(call, args->flags, BASELINE_FLAGS, err);
 
 	memset(&c.set, 0xff, sizeof(c.set));
-	return r < 0 ? r : baseline(&c, &args->xml.xml_val, args->xml.xml_len,
-				    args->flags, reply, err);
+	return r < 0 ? r
+		     : baseline(&c, &args->xml.xml_val, args->xml.xml_len,
+				args->flags, reply, err);
 }
 
 int handle_connect_baseline_hypervisor_cpu(
@@ -240,12 +243,11 @@ int handle_connect_baseline_hypervisor_cpu(
 	int r = call_flags(call, args->flags, BASELINE_FLAGS, err);
 
 	if (r == 0)
-		r = hypervisor_cpu(&args->emulator, &args->arch,
-				   &args->machine, &args->virttype, &host,
-				   err);
+		r = hypervisor_cpu(&args->emulator, &args->arch, &args->machine,
+				   &args->virttype, &host, err);
 	if (r < 0)
 		return r;
 	cpu_set_read(&c.set, &host);
-	return baseline(&c, &args->xml.xml_val, args->xml.xml_len,
-			args->flags, reply, err);
+	return baseline(&c, &args->xml.xml_val, args->xml.xml_len, args->flags,
+			reply, err);
 }

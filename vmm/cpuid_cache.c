@@ -25,11 +25,10 @@ static const struct cache {
 	{ 3, 3, 16, 16384 },
 };
 
-static void put(struct x86_cpuid *cpuid, uint32_t function,
-		const uint32_t r[4])
+static void put(struct x86_cpuid *cpuid, uint32_t function, const uint32_t r[4])
 {
-	struct x86_cpuid_leaf leaf = { function, 0, false, r[0], r[1], r[2],
-				       r[3] };
+	struct x86_cpuid_leaf leaf = { function, 0,    false, r[0],
+				       r[1],	 r[2], r[3] };
 
 	cpuid_drop(cpuid, function);
 	cpuid_add(cpuid, &leaf);
@@ -50,22 +49,23 @@ static void put_caches(struct x86_cpuid *cpuid, uint32_t function)
 		leaf.ecx = c->kib * KIB / LINE / c->ways - 1;
 		cpuid_add(cpuid, &leaf);
 	}
-	leaf = (struct x86_cpuid_leaf){ function, ARRAY_SIZE(caches), true,
-					0, 0, 0, 0 };
+	leaf = (struct x86_cpuid_leaf){
+		function, ARRAY_SIZE(caches), true, 0, 0, 0, 0
+	};
 	cpuid_add(cpuid, &leaf);
 }
 
 /* AMD's older leaves know four fields each, and 8 ways by another number. */
 static void put_amd(struct x86_cpuid *cpuid)
 {
-	const uint32_t l1[4] = { 0, 0, caches[0].kib << 24 | 8 << 16 |
-				 1 << 8 | LINE,
+	const uint32_t l1[4] = { 0, 0,
+				 caches[0].kib << 24 | 8 << 16 | 1 << 8 | LINE,
 				 caches[1].kib << 24 | 8 << 16 | 1 << 8 |
-				 LINE };
-	const uint32_t l23[4] = { 0, 0, caches[2].kib << 16 | 6 << 12 |
-				  1 << 8 | LINE,
-				  caches[3].kib / 512 << 18 | 8 << 12 |
-				  1 << 8 | LINE };
+					 LINE };
+	const uint32_t l23[4] = { 0, 0,
+				  caches[2].kib << 16 | 6 << 12 | 1 << 8 | LINE,
+				  caches[3].kib / 512 << 18 | 8 << 12 | 1 << 8 |
+					  LINE };
 
 	put(cpuid, 0x80000005, l1);
 	put(cpuid, 0x80000006, l23);

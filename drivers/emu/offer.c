@@ -38,8 +38,9 @@
 	 BIT(20) /* SMAP */ | BIT(23) /* CLFLUSHOPT */ | BIT(24) /* CLWB */ | \
 	 BIT(29) /* SHA */)
 #define L7_EBX_OWN BIT(1) /* TSC_ADJUST */
-#define L7_ECX (BIT(8) /* GFNI */ | BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ | \
-		BIT(22) /* RDPID */)
+#define L7_ECX \
+	(BIT(8) /* GFNI */ | BIT(9) /* VAES */ | BIT(10) /* VPCLMULQDQ */ | \
+	 BIT(22) /* RDPID */)
 #define L7_ECX_OWN BIT(2) /* UMIP */
 #define L7_EDX	   BIT(4) /* FSRM */
 /* Leaf 0x80000001. */
