@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "vmm/dev/debugexit.h"
 #include "vmm/dev/pci.h"
+#include "vmm/dev/pcports.h"
 #include "vmm/dev/pit.h"
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/rtc.h"
@@ -67,7 +68,9 @@ int machine_add_devices(struct machine *m, struct error *err)
 		pvpanic_create(m);
 	if (m->spec->debug_exit)
 		debugexit_create(m);
-	if (m->spec->test_device)
+	if (m->spec->test_device) {
 		testdev_create(m);
+		pcports_create(m);
+	}
 	return 0;
 }

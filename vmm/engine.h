@@ -26,6 +26,7 @@ struct ram_slot {
 	void *host; /* NULL: unmap */
 	bool readonly;
 	bool log_dirty;
+	bool smm; /* seen in system management mode only */
 };
 
 enum run_result {
@@ -97,6 +98,14 @@ struct engine {
 
 	/* Any thread: an NMI to this vCPU. */
 	void (*nmi)(struct vcpu *cpu);
+
+	/* Any thread: an SMI to this vCPU.  NULL: the engine has no system
+	 * management mode. */
+	void (*smi)(struct vcpu *cpu);
+
+	/* Is address bit 20 let through?  On a vCPU's thread; true after a
+	 * reset.  NULL: always. */
+	void (*a20)(struct vm *vm, bool on);
 
 	/* Stopping and resuming guest time (kvmclock, TSC) around a pause. */
 	void (*pause_clock)(struct vm *vm, bool paused);

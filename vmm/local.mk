@@ -29,6 +29,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/debugexit.h \
 	%D%/dev/ioapic.c \
 	%D%/dev/ioapic.h \
+	%D%/dev/pcports.c \
+	%D%/dev/pcports.h \
 	%D%/dev/pic.c \
 	%D%/dev/pic.h \
 	%D%/dev/pit.c \

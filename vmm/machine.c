@@ -325,6 +325,15 @@ void machine_nmi(struct machine *m)
 		m->engine->nmi(m->priv->vcpu[i].cpu);
 }
 
+void machine_smi(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+
+	for (unsigned int i = 0; m->engine->smi && i < p->n_vcpus; i++)
+		if (pthread_equal(p->vcpu[i].thread, pthread_self()))
+			m->engine->smi(p->vcpu[i].cpu);
+}
+
 static void tell_shutdown(void *arg)
 {
 	struct machine_priv *p = ((struct machine *)arg)->priv;

@@ -137,6 +137,8 @@ int machine_debug_status(const struct machine *m); /* -1: not written */
 unsigned int machine_apic_id(const struct machine *m, unsigned int n);
 
 void machine_nmi(struct machine *m);
+/* On a vCPU's thread: an SMI to that vCPU. */
+void machine_smi(struct machine *m);
 void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_set_balloon(struct machine *m, uint64_t bytes);

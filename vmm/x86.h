@@ -66,6 +66,8 @@ struct x86_state {
 	enum x86_run_state run_state;
 	bool interrupt_shadow; /* after STI or MOV SS */
 	bool nmi_pending, nmi_blocked;
+	bool smm, smi_pending; /* system management mode */
+	uint32_t smbase;       /* 0: as after RESET */
 	/* An event accepted but not yet delivered: vector | valid << 31, ... */
 	bool event_pending, event_has_error;
 	uint8_t event_vector, event_type;

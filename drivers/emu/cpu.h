@@ -187,6 +187,7 @@ struct emu_slot {
 	uint64_t gpa, size;
 	uint8_t *host; /* NULL: slot unused */
 	bool readonly;
+	bool smm; /* seen only in system management mode */
 	struct emu_page *pages;
 	_Atomic uint64_t *dirty; /* NULL: not logged */
 };
@@ -253,6 +254,7 @@ enum {
 	PEND_SMC = 64,	 /* this vCPU wrote to code */
 	PEND_STEP = 128,
 	PEND_FLUSH_ALL = 256,
+	PEND_SMI = 1024,
 	PEND_CODE = 512, /* code that was translated has changed */
 };
 
@@ -335,6 +337,10 @@ struct emu_cpu {
 	uint8_t nmi_latched; /* at most two: one being taken, one behind it */
 	_Atomic uint8_t nmis_arrived;
 	bool halted;
+	bool smm, smi_latched;
+	bool init_latched; /* in SMM: INIT comes after RSM */
+	bool smm_in_nmi;   /* NMIs were blocked when the SMI came */
+	uint32_t smbase;
 	bool step_db;	  /* RFLAGS.TF: #DB after this instruction */
 	bool watch;	  /* a data breakpoint is enabled */
 	uint64_t db_pending; /* DR6 bits of a debug trap to come */

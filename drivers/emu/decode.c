@@ -866,9 +866,9 @@ static bool choose_system(struct dec *d)
 	case ZYDIS_MNEMONIC_UD2:
 	case ZYDIS_MNEMONIC_MONITOR:
 	case ZYDIS_MNEMONIC_MWAIT:
-	case ZYDIS_MNEMONIC_RSM:
 		bind_end(d, op_ud, DECODE_BREAK);
 		break;
+	CASE(RSM, bind_end(d, op_rsm, DECODE_BREAK));
 	CASE(SLDT, bind_sys_dst(d, op_sldt));
 	CASE(STR, bind_sys_dst(d, op_str));
 	CASE(SMSW, bind_sys_dst(d, op_smsw));

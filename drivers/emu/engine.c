@@ -92,6 +92,7 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 	s->size = slot->size;
 	s->host = slot->host;
 	s->readonly = slot->readonly;
+	s->smm = slot->smm;
 	if (slot->slot >= vm->n_slots)
 		vm->n_slots = slot->slot + 1;
 	tell_all(vm, PEND_FLUSH_ALL);
@@ -179,6 +180,22 @@ static void emu_nmi(struct vcpu *cpu)
 	lapic_nmi(to_emu(cpu));
 }
 
+static void emu_smi(struct vcpu *cpu)
+{
+	emu_notify(to_emu(cpu), PEND_SMI);
+}
+
+/* Bit 20 is masked where translations are made. */
+static void emu_a20(struct vm *vm, bool on)
+{
+	uint64_t off = on ? 0 : BIT64(20);
+
+	if (vm->a20_off == off)
+		return;
+	vm->a20_off = off;
+	tell_all(vm, PEND_FLUSH_ALL);
+}
+
 /* vCPUs are stopped.  The guest's TSC and timers go on where they stood. */
 static void emu_pause_clock(struct vm *vm, bool paused)
 {
@@ -244,6 +261,8 @@ const struct engine emu_engine = {
 	.get_state = emu_get_state,
 	.set_state = emu_set_state,
 	.nmi = emu_nmi,
+	.smi = emu_smi,
+	.a20 = emu_a20,
 	.pause_clock = emu_pause_clock,
 	.doorbell = NULL,    /* a bus_io() is cheap here */
 	.msi_eventfd = NULL, /* no vhost with an emulated CPU */

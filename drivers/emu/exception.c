@@ -39,6 +39,12 @@ _Noreturn void emu_ud(struct emu_cpu *cpu)
 	emu_raise(cpu, EXC_UD);
 }
 
+_Noreturn void emu_shutdown(struct emu_cpu *cpu)
+{
+	cpu->delivering = EXC_DF;
+	emu_raise(cpu, EXC_DF);
+}
+
 static bool contributory(int vector)
 {
 	return vector == EXC_DE || (vector >= EXC_TS && vector <= EXC_GP) ||

@@ -17,6 +17,7 @@ struct vm {
 	struct emu_cpu *cpus[256];
 	_Atomic unsigned int n_cpus;
 	_Atomic bool extint;
+	uint64_t a20_off; /* bit 20 while it is masked out of addresses */
 	_Atomic bool logging;	    /* some slot has a dirty bitmap */
 	pthread_mutex_t split_lock; /* locked access across pages, or MMIO */
 	struct lapic_timers *timers;
@@ -44,6 +45,7 @@ _Noreturn void emu_raise_err(struct emu_cpu *cpu, uint8_t vector,
 			     uint32_t error);
 _Noreturn void emu_gp0(struct emu_cpu *cpu);
 _Noreturn void emu_ud(struct emu_cpu *cpu);
+_Noreturn void emu_shutdown(struct emu_cpu *cpu); /* as a triple fault */
 /* Delivers what emu_raise() left in cpu; triple fault: stops the run. */
 void emu_exception(struct emu_cpu *cpu);
 enum emu_int_kind { INT_HARD, INT_SOFT, INT_EXCEPTION };
@@ -227,6 +229,10 @@ void debug_io(struct emu_cpu *cpu, uint16_t port, unsigned int size);
 void debug_fetch(struct emu_cpu *cpu);	       /* raises #DB */
 void debug_general_detect(struct emu_cpu *cpu); /* raises #DB */
 void debug_deliver(struct emu_cpu *cpu);
+
+/* smm.c */
+void smm_enter(struct emu_cpu *cpu); /* an SMI is taken */
+void op_rsm(struct emu_cpu *cpu, const struct emu_insn *i);
 
 /* decode.c */
 struct emu_block *block_find(struct emu_cpu *cpu);

@@ -236,6 +236,9 @@ static void accept_message(struct emu_cpu *cpu, unsigned int mode,
 	case DM_NMI:
 		lapic_nmi(cpu);
 		break;
+	case DM_SMI:
+		emu_notify(cpu, PEND_SMI);
+		break;
 	case DM_INIT:
 		emu_notify(cpu, PEND_INIT);
 		break;

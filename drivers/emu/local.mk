@@ -49,6 +49,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/run.c \
 	%D%/segment.c \
 	%D%/segment.h \
+	%D%/smm.c \
 	%D%/state.c \
 	%D%/string.c \
 	%D%/string.h \

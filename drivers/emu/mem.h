@@ -167,7 +167,8 @@ void mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page, uint64_t phys,
 		   const uint8_t *host);
 void mmu_drop_code_writes(struct emu_cpu *cpu);
 
-struct emu_slot *mmu_slot(struct vm *vm, uint64_t phys);
+/* The RAM at phys that this vCPU can see now, or NULL. */
+struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys);
 
 /* Physical accesses by the processor: page tables, devices. */
 void emu_phys_io(struct emu_cpu *cpu, uint64_t phys, void *buf,

@@ -42,21 +42,31 @@ struct walk {
 	bool global, large;
 };
 
-struct emu_slot *mmu_slot(struct vm *vm, uint64_t phys)
+struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys)
 {
+	struct vm *vm = cpu->vm;
+
 	for (unsigned int i = 0; i < vm->n_slots; i++) {
 		struct emu_slot *s = &vm->slots[i];
 
-		if (s->host && phys - s->gpa < s->size)
+		if (s->host && phys - s->gpa < s->size &&
+		    (likely(!s->smm) || cpu->smm))
 			return s;
 	}
 	return NULL;
 }
 
+static void mark_dirty(struct emu_slot *s, uint64_t phys)
+{
+	uint64_t n = (phys - s->gpa) >> EMU_PAGE_SHIFT;
+
+	atomic_fetch_or(&s->dirty[n / 64], BIT64(n % 64));
+}
+
 void emu_phys_io(struct emu_cpu *cpu, uint64_t phys, void *buf,
 		 unsigned int size, bool is_write)
 {
-	struct emu_slot *s = mmu_slot(cpu->vm, phys);
+	struct emu_slot *s = mmu_slot(cpu, phys);
 
 	if (s && s->size - (phys - s->gpa) >= size) {
 		uint8_t *p = s->host + (phys - s->gpa);
@@ -65,6 +75,8 @@ void emu_phys_io(struct emu_cpu *cpu, uint64_t phys, void *buf,
 			memcpy(buf, p, size);
 		else if (!s->readonly)
 			memcpy(p, buf, size);
+		if (is_write && s->dirty)
+			mark_dirty(s, phys);
 		return;
 	}
 	cpu->n_exits++;
@@ -102,7 +114,7 @@ struct pte {
 static void pte_read(struct emu_cpu *cpu, uint64_t phys, unsigned int size,
 		     struct pte *pte)
 {
-	struct emu_slot *s = mmu_slot(cpu->vm, phys);
+	struct emu_slot *s = mmu_slot(cpu, phys);
 
 	pte->p64 = NULL;
 	pte->p32 = NULL;
@@ -277,7 +289,7 @@ static void check_canonical(struct emu_cpu *cpu, uint64_t lin)
 static void walk_test(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 		      enum emu_access access, struct walk *w)
 {
-	struct emu_slot *s = mmu_slot(cpu->vm, lin);
+	struct emu_slot *s = mmu_slot(cpu, lin);
 
 	if (emu_long(cpu))
 		check_canonical(cpu, lin);
@@ -299,12 +311,13 @@ static void walk(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 	if (!(cpu->cr0 & CR0_PG)) {
 		*w = (struct walk){ .phys = lin & EMU_PAGE_MASK,
 				    .writable = true };
-		return;
+	} else {
+		if (emu_long(cpu))
+			check_canonical(cpu, lin);
+		while (!walk_try(cpu, view, lin, access, w))
+			continue;
 	}
-	if (emu_long(cpu))
-		check_canonical(cpu, lin);
-	while (!walk_try(cpu, view, lin, access, w))
-		continue;
+	w->phys &= ~cpu->vm->a20_off;
 }
 
 static uint32_t page_hash(const uint8_t *host)
@@ -335,13 +348,6 @@ static void smc_write(struct emu_cpu *cpu, struct emu_page *page)
 		cpu->block_end = cpu->cur + 1;
 }
 
-static void mark_dirty(struct emu_slot *s, uint64_t phys)
-{
-	uint64_t n = (phys - s->gpa) >> EMU_PAGE_SHIFT;
-
-	atomic_fetch_or(&s->dirty[n / 64], BIT64(n % 64));
-}
-
 /*
  * Before an entry goes while writes are logged: whoever fetched the bitmap
  * may have done so between our last write through the entry and now.
@@ -354,7 +360,7 @@ static void note_dirty(struct emu_cpu *cpu, const struct emu_tlb *e)
 					 memory_order_relaxed)) ||
 	    e->wtag == TLB_INVALID)
 		return;
-	s = mmu_slot(cpu->vm, e->phys & EMU_PAGE_MASK);
+	s = mmu_slot(cpu, e->phys & EMU_PAGE_MASK);
 	if (s && s->dirty)
 		mark_dirty(s, e->phys & EMU_PAGE_MASK);
 }
@@ -391,7 +397,7 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	cpu->n_tlb_miss++;
 	walk(cpu, view, lin, access, &w);
 	*ret_phys = w.phys | (lin & ~EMU_PAGE_MASK);
-	s = mmu_slot(cpu->vm, w.phys);
+	s = mmu_slot(cpu, w.phys);
 	if (!s || (s->readonly && access == ACCESS_WRITE))
 		return NULL;
 	page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
@@ -721,7 +727,7 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 
 	walk(cpu, cpu->cpl == 3 ? MMU_USER : MMU_KERNEL_AC, lin, ACCESS_EXEC,
 	     &w);
-	s = mmu_slot(cpu->vm, w.phys);
+	s = mmu_slot(cpu, w.phys);
 	e->phys = w.phys;
 	e->global = w.global;
 	e->host = NULL;
@@ -780,7 +786,7 @@ void mmu_drop_code_writes(struct emu_cpu *cpu)
 
 		if (e->wtag == TLB_INVALID)
 			continue;
-		s = mmu_slot(cpu->vm, e->phys & EMU_PAGE_MASK);
+		s = mmu_slot(cpu, e->phys & EMU_PAGE_MASK);
 		if (!s)
 			continue;
 		page = &s->pages[(e->phys - s->gpa) >> EMU_PAGE_SHIFT];

@@ -75,7 +75,9 @@ void emu_code_changed(struct emu_cpu *cpu)
 /* INIT and SIPI (SDM vol. 3, "Multiple-Processor (MP) Initialization"). */
 static void startup(struct emu_cpu *cpu, uint32_t p)
 {
-	if (p & PEND_INIT) {
+	if (p & PEND_INIT && cpu->smm) {
+		cpu->init_latched = true;
+	} else if (p & PEND_INIT) {
 		sys_init(cpu);
 		cpu->run_state = X86_WAIT_SIPI;
 	}
@@ -123,6 +125,8 @@ static enum event events(struct emu_cpu *cpu)
 		startup(cpu, p);
 		if (p & PEND_NMI)
 			latch_nmis(cpu);
+		if (p & PEND_SMI)
+			cpu->smi_latched = true;
 		if (p & PEND_KICK) {
 			emu_pend(cpu, PEND_IRQ);
 			cpu->result = RUN_KICKED;
@@ -141,6 +145,10 @@ static enum event events(struct emu_cpu *cpu)
 			cpu->shadow = cpu->ss_shadow = false;
 			emu_pend(cpu, PEND_IRQ);
 			return EVENT_STEP;
+		}
+		if (unlikely(cpu->smi_latched) && !cpu->smm) {
+			cpu->smi_latched = false;
+			smm_enter(cpu);
 		}
 		if (!interrupts(cpu) && cpu->halted) {
 			cpu_sleep(cpu);

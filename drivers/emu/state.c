@@ -8,6 +8,9 @@
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
+/* Where SMBASE is until firmware moves it (AMD APM vol. 2, "SMBASE"). */
+#define SMBASE_RESET 0x30000u
+
 struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id)
 {
 	/* Mapped, for most of its tables are never touched. */
@@ -205,6 +208,10 @@ void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *s)
 	s->nmi_pending =
 		cpu->nmi_latched || atomic_load(&cpu->pending) & PEND_NMI;
 	s->nmi_blocked = cpu->nmi_blocked;
+	s->smm = cpu->smm;
+	s->smi_pending =
+		cpu->smi_latched || atomic_load(&cpu->pending) & PEND_SMI;
+	s->smbase = cpu->smbase;
 	if (cpu->lapic)
 		lapic_get(cpu, s);
 	get_msrs(cpu, s);
@@ -263,6 +270,11 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *s)
 	cpu->ss_shadow = false;
 	cpu->nmi_latched = s->nmi_pending;
 	cpu->nmi_blocked = s->nmi_blocked;
+	cpu->smm = s->smm;
+	cpu->smm_in_nmi = false;
+	cpu->smi_latched = s->smi_pending;
+	cpu->init_latched = false;
+	cpu->smbase = s->smbase ? s->smbase : SMBASE_RESET;
 	cpu->delivering = -1;
 	if (cpu->lapic)
 		lapic_set(cpu, s);

@@ -150,6 +150,8 @@ static int set_ram(struct vm *vm, const struct ram_slot *slot)
 		.userspace_addr = (uintptr_t)slot->host,
 	};
 
+	if (slot->smm) /* needs a second address space */
+		return -ENOTSUP;
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno :
 									0;
 }

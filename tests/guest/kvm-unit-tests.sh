@@ -125,7 +125,7 @@ run_tcg() { # kernel smp timeout params...
 verdict() { # status of the run
 	case $1 in
 	1) echo PASS ;;
-	155) echo SKIP ;;
+	77|155) echo SKIP ;;
 	*) echo FAIL ;;
 	esac
 }

@@ -58,6 +58,28 @@ static uint64_t exit_read(void *dev, uint64_t offset, unsigned int size)
 
 static const struct bus_ops exit_ops = { exit_read, exit_write };
 
+/* Ports 0x92 (A20, as in a PC) and 0xb2 (an SMI). */
+static void a20_write(void *dev, uint64_t offset, uint64_t value,
+		      unsigned int size)
+{
+	struct runner *r = dev;
+
+	if (r->m.engine->a20)
+		r->m.engine->a20(r->m.vm, value & 2);
+}
+
+static void smi_write(void *dev, uint64_t offset, uint64_t value,
+		      unsigned int size)
+{
+	struct runner *r = dev;
+
+	if (r->m.engine->smi)
+		r->m.engine->smi(r->cpu);
+}
+
+static const struct bus_ops a20_ops = { exit_read, a20_write };
+static const struct bus_ops smi_ops = { exit_read, smi_write };
+
 static const struct engine *find_engine(const char *name,
 					const char **ret_variant)
 {
@@ -157,6 +179,8 @@ static int build(struct runner *r, const char *name, struct error *err)
 	r->m.ports = bus_create();
 	r->m.mmio = bus_create();
 	bus_add(r->m.ports, 0xf4, 1, &exit_ops, r);
+	bus_add(r->m.ports, 0x92, 1, &a20_ops, r);
+	bus_add(r->m.ports, 0xb2, 1, &smi_ops, r);
 	ret = r->m.engine->vm_create(&r->m, fd, variant, &r->m.vm, err);
 	if (ret < 0)
 		return ret;

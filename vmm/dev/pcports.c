@@ -1,0 +1,92 @@
+/*
+ * vmm/dev/pcports.c -- ports of a PC's chip set that the small machine does
+ * without (Intel ICH9 datasheet, "Processor Interface Registers" and "APM I/O
+ * Decode").
+ *
+ *	port 0x92	bit 0: reset when it rises; bit 1: address line 20
+ *	port 0xb2	a byte of software's choice, and an SMI when written
+ *	port 0xb3	another byte
+ */
+#include "vmm/dev/pcports.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/util.h"
+#include "vmm/bus.h"
+#include "vmm/machine.h"
+
+enum { PORT_FAST_INIT = 0x92, PORT_APM = 0xb2 };
+enum { FAST_RESET = 1, FAST_A20 = 2 };
+enum { APM_CONTROL, APM_STATUS, APM_PORTS };
+
+struct pcports {
+	struct machine *m;
+	_Atomic uint8_t fast, apm[APM_PORTS];
+};
+
+static uint64_t fast_read(void *dev, uint64_t offset, unsigned int size)
+{
+	struct pcports *p = dev;
+
+	return p->fast;
+}
+
+static void fast_write(void *dev, uint64_t offset, uint64_t value,
+		       unsigned int size)
+{
+	struct pcports *p = dev;
+	uint8_t old = atomic_exchange(&p->fast, value & 3);
+
+	if (value & FAST_RESET && !(old & FAST_RESET))
+		machine_request_reset(p->m);
+	if ((value ^ old) & FAST_A20 && p->m->engine->a20)
+		p->m->engine->a20(p->m->vm, value & FAST_A20);
+}
+
+static uint64_t apm_read(void *dev, uint64_t offset, unsigned int size)
+{
+	struct pcports *p = dev;
+
+	return p->apm[offset];
+}
+
+static void apm_write(void *dev, uint64_t offset, uint64_t value,
+		      unsigned int size)
+{
+	struct pcports *p = dev;
+
+	p->apm[offset] = value;
+	if (offset == APM_CONTROL)
+		machine_smi(p->m);
+}
+
+static const struct bus_ops fast_ops = { fast_read, fast_write };
+static const struct bus_ops apm_ops = { apm_read, apm_write };
+
+static void pcports_reset(void *dev)
+{
+	struct pcports *p = dev;
+
+	p->fast = FAST_A20;
+	p->apm[APM_CONTROL] = p->apm[APM_STATUS] = 0;
+	if (p->m->engine->a20)
+		p->m->engine->a20(p->m->vm, true);
+}
+
+static const struct machine_dev_ops pcports_ops = {
+	.name = "pcports",
+	.reset = pcports_reset,
+	.destroy = free,
+};
+
+void pcports_create(struct machine *m)
+{
+	struct pcports *p = xcalloc(1, sizeof(*p));
+
+	p->m = m;
+	pcports_reset(p);
+	bus_add(m->ports, PORT_FAST_INIT, 1, &fast_ops, p);
+	bus_add(m->ports, PORT_APM, APM_PORTS, &apm_ops, p);
+	machine_add_device(m, &pcports_ops, p);
+}
