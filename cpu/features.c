@@ -137,7 +137,10 @@ static const char *const settled[] = { "ht", "cmp_legacy", "osxsave",
 int cpu_feature_find(const char *name)
 {
 	for (unsigned int i = 0; i < 32 * CPU_WORDS; i++) {
-		if (str_eq(cpu_feature_name(i), name))
+		const char *known = cpu_feature_name(i);
+
+		/* Looked up by the hundred: most differ at once. */
+		if (known && known[0] == name[0] && str_eq(known, name))
 			return i;
 	}
 	return -1;

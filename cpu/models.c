@@ -9,6 +9,7 @@
  */
 #include "cpu/models.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -275,10 +276,27 @@ struct cpu_set cpu_features_always(void)
 	return set;
 }
 
+/* For who looks at all models: they are read once. */
+static struct cpu_set all_features[ARRAY_SIZE(models)];
+
+static void read_all(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(models); i++)
+		all_features[i] = cpu_model_features(&models[i]);
+}
+
+static const struct cpu_set *features_of(const struct cpu_model *model)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, read_all);
+	return &all_features[model - models];
+}
+
 struct cpu_set cpu_model_lacks(const struct cpu_model *model,
 			       const struct cpu_set *have)
 {
-	struct cpu_set lacks = cpu_model_features(model);
+	struct cpu_set lacks = *features_of(model);
 	struct cpu_set ignored = cpu_features_spare();
 
 	lacks = cpu_set_minus(&lacks, have);
@@ -291,8 +309,7 @@ static unsigned int distance(const struct cpu_model *m,
 			     bool subset)
 {
 	struct cpu_set lacks = cpu_model_lacks(m, have);
-	struct cpu_set named = cpu_model_features(m);
-	struct cpu_set more = cpu_set_minus(have, &named);
+	struct cpu_set more = cpu_set_minus(have, features_of(m));
 
 	if (m->vendor && !str_eq(m->vendor, vendor))
 		return UINT32_MAX;

@@ -8,6 +8,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "daemon/guestcpu.h"
 #include "daemon/registry.h"
 
 static void info_fill_locked(const struct dom_obj *obj,
@@ -77,7 +78,25 @@ enum {
 		    VIR_DOMAIN_XML_UPDATE_CPU | VIR_DOMAIN_XML_MIGRATABLE,
 };
 
-static char *format_locked(const struct dom_obj *obj, unsigned int flags)
+/* The <cpu> as a run on this host would have it. */
+static char *format_updated(const struct domain_def *def, unsigned int f,
+			    struct error *err)
+{
+	const struct loaded_driver *l = driver_for(def->virt, err);
+	struct domain_def *copy;
+	char *xml = NULL;
+
+	if (!l)
+		return NULL;
+	copy = domain_def_copy(def);
+	if (guestcpu_resolve(&copy->cpu, &l->caps, err) == 0)
+		xml = domain_def_format(copy, f);
+	domain_def_free(copy);
+	return xml;
+}
+
+static char *format_locked(const struct dom_obj *obj, unsigned int flags,
+			   struct error *err)
 {
 	const struct domain_def *live = obj_live_locked(obj);
 	bool inactive = flags & VIR_DOMAIN_XML_INACTIVE;
@@ -89,6 +108,8 @@ static char *format_locked(const struct dom_obj *obj, unsigned int flags)
 		live = NULL;
 	if (live && !inactive)
 		f |= DOMAIN_FORMAT_LIVE;
+	if (!live && flags & VIR_DOMAIN_XML_UPDATE_CPU)
+		return format_updated(obj->config, f, err);
 	return domain_def_format(live ? live : obj->config, f);
 }
 
@@ -103,7 +124,7 @@ char *domain_get_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		return NULL;
 	pthread_mutex_lock(&reg->lock);
 	if (obj->listed)
-		xml = format_locked(obj, flags);
+		xml = format_locked(obj, flags, err);
 	else
 		obj_gone(uuid, err);
 	pthread_mutex_unlock(&reg->lock);

@@ -68,6 +68,9 @@ def host_modes(c):
     dom.create()
     kept = ET.fromstring(dom.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)).find("cpu")
     assert kept.get("mode") == "host-model" and not policies(kept)
+    later = ET.fromstring(dom.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE
+                                      | V.VIR_DOMAIN_XML_UPDATE_CPU))
+    assert later.findtext("cpu/model") == "EPYC-Rome"
     dom.destroy()
     dom.undefine()
 
