@@ -122,6 +122,7 @@ void jit_flush(struct emu_cpu *cpu)
 	memset(j->hash, 0, hash_size());
 	memset(j->pages, 0, JIT_PAGES * sizeof(*j->pages));
 	j->n_list = 0;
+	j->n_pages = 0;
 	j->buf.w = j->blocks_start;
 	j->full = false;
 	jit_forget_jumps(cpu, true);
