@@ -239,9 +239,8 @@ void sys_write_cr0(struct emu_cpu *cpu, uint64_t v)
 
 static uint64_t cr4_known(struct emu_cpu *cpu)
 {
-	uint64_t known = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE |
-			 CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_OSFXSR |
-			 CR4_OSXMMEXCPT;
+	uint64_t known = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE |
+			 CR4_PGE | CR4_PCE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
 	if (emu_has(cpu, 7, 0, 2, 2))
 		known |= CR4_UMIP;

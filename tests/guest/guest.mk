@@ -10,8 +10,16 @@ tests_guest_runner_LDADD = \
 	vmm/libspec.la \
 	base/libbase.la \
 	$(NULL)
-dist_check_SCRIPTS += tests/guest/all.sh tests/guest/kvm-unit-tests.sh
-TESTS += tests/guest/all.sh tests/guest/kvm-unit-tests.sh
+dist_check_SCRIPTS += \
+	tests/guest/all.sh \
+	tests/guest/kvm-unit-tests.sh \
+	tests/guest/multiboot.sh \
+	$(NULL)
+TESTS += \
+	tests/guest/all.sh \
+	tests/guest/kvm-unit-tests.sh \
+	tests/guest/multiboot.sh \
+	$(NULL)
 EXTRA_DIST += $(wildcard $(top_srcdir)/tests/guest/*.S) tests/guest/test.inc
 EXTRA_DIST += \
 	tests/guest/boots.sh \
