@@ -194,5 +194,6 @@ void domain_stats_finish(struct domain_stats *stats)
 	free(stats->vcpu_ns);
 	free(stats->disks);
 	free(stats->nics);
+	free(stats->counters);
 	*stats = (struct domain_stats){ 0 };
 }

@@ -372,6 +372,16 @@ static void add_disks(struct params *p, const struct subject *s)
 	}
 }
 
+/* As libvirt names what a hypervisor counts for itself. */
+static void add_vm(struct params *p, const struct subject *s)
+{
+	if (!s->def)
+		return;
+	for (unsigned int i = 0; i < s->stats.n_counters; i++)
+		params_ullong(p, s->stats.counters[i].value, "vm.%s.sum",
+			      s->stats.counters[i].name);
+}
+
 static const struct {
 	unsigned int group;
 	void (*add)(struct params *p, const struct subject *s);
@@ -382,6 +392,7 @@ static const struct {
 	{ VIR_DOMAIN_STATS_VCPU, add_vcpus },
 	{ VIR_DOMAIN_STATS_INTERFACE, add_ifaces },
 	{ VIR_DOMAIN_STATS_BLOCK, add_disks },
+	{ VIR_DOMAIN_STATS_VM, add_vm },
 };
 
 static unsigned int groups_known(void)

@@ -56,11 +56,18 @@ struct domain_nic_stats {
 	uint64_t rx_bytes, rx_packets, rx_drop, tx_bytes, tx_packets, tx_drop;
 };
 
+/* What an engine counts: "instructions", "tlb_misses", ... */
+struct domain_counter {
+	char name[32];
+	uint64_t value;
+};
+
 struct domain_stats {
-	unsigned int n_vcpus, n_disks, n_nics;
+	unsigned int n_vcpus, n_disks, n_nics, n_counters;
 	uint64_t *vcpu_ns; /* freed with domain_stats_finish() */
 	struct domain_disk_stats *disks;
 	struct domain_nic_stats *nics;
+	struct domain_counter *counters;
 	uint64_t cpu_ns; /* the whole process */
 	uint64_t balloon_bytes;
 };

@@ -53,6 +53,11 @@ bool monitor_dead(struct monitor *mon, int ms);
 int launch_build(struct domain *dom, const char *engine,
 		 struct vmm_spec *ret_spec, struct error *err);
 
+/* "interp", ... that <metadata> asks for, or NULL (launch_variant.c). */
+#define LAUNCH_NAMESPACE "urn:vireo:domain"
+int launch_variant(const struct domain_def *def, char **ret_variant,
+		   struct error *err);
+
 /* Whether a character device is one, and not a serial line's other name. */
 bool launch_char_is_device(const struct dom_char *chr);
 

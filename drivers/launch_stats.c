@@ -11,6 +11,8 @@
 #include "base/util.h"
 #include "drivers/launch.h"
 
+enum { COUNTERS_MAX = 64 };
+
 static uint64_t number(struct json_object *json, const char *key)
 {
 	struct json_object *v;
@@ -89,6 +91,35 @@ static void take_devices(const struct domain_def *def,
 	}
 }
 
+/* The names go to clients: those of a machine are not trusted. */
+static bool counter_name_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len < sizeof(((struct domain_counter *)NULL)->name) &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static void take_counters(struct json_object *json, struct domain_stats *s)
+{
+	struct json_object *engine;
+
+	if (!json_object_object_get_ex(json, "engine", &engine) ||
+	    !json_object_is_type(engine, json_type_object))
+		return;
+	s->counters = xcalloc(COUNTERS_MAX, sizeof(*s->counters));
+	json_object_object_foreach(engine, name, value) {
+		struct domain_counter *c = &s->counters[s->n_counters];
+
+		if (s->n_counters == COUNTERS_MAX || !counter_name_ok(name) ||
+		    !json_object_is_type(value, json_type_int))
+			continue;
+		strcpy(c->name, name);
+		c->value = (uint64_t)json_object_get_int64(value);
+		s->n_counters++;
+	}
+}
+
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err)
 {
@@ -100,6 +131,7 @@ int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 	*ret_stats = (struct domain_stats){ 0 };
 	take_vcpus(dom->live, json, ret_stats);
 	take_devices(dom->live, json, ret_stats);
+	take_counters(json, ret_stats);
 	if (json_object_object_get_ex(json, "balloon", &balloon))
 		ret_stats->balloon_bytes = number(balloon, "actual");
 	json_object_put(json);

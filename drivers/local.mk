@@ -13,8 +13,10 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_monitor.c \
 	%D%/launch_spec.c \
 	%D%/launch_stats.c \
+	%D%/launch_variant.c \
 	$(NULL)
-%C%_liblaunch_la_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(LIBVIRT_CFLAGS)
+%C%_liblaunch_la_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(LIBVIRT_CFLAGS) \
+	$(XML_CFLAGS)
 %C%_liblaunch_la_LIBADD = vmm/libspec.la base/libbase.la $(JSON_LIBS)
 
 # Modules that the daemon loads; they call back into it.

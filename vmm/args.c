@@ -20,7 +20,8 @@ enum option_id {
 	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
 	OPT_CONSOLE, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE, OPT_TIMEOUT,
-	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_HELP,
+	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
+	OPT_PERF_MAP, OPT_HELP,
 };
 
 static const struct option options[] = {
@@ -45,6 +46,8 @@ static const struct option options[] = {
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "seccomp-log", no_argument, NULL, OPT_SECCOMP_LOG },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+	{ "jit-dump", required_argument, NULL, OPT_JIT_DUMP },
+	{ "perf-map", no_argument, NULL, OPT_PERF_MAP },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -55,7 +58,9 @@ static const char usage[] =
 "\n"
 "Runs one machine.  The second form is how the daemon starts it.\n"
 "\n"
-"  --engine NAME    kvm, emu or emu:interp (default: kvm if /dev/kvm opens)\n"
+"  --engine NAME    kvm, emu (default: kvm if /dev/kvm opens), or a variant:\n"
+"                   emu:interp the interpreter, emu:jit the translator,\n"
+"                   emu:lockstep both, compared after every block\n"
 "  --kernel FILE    bzImage, or ELF kernel with a PVH entry point or a\n"
 "                   multiboot header\n"
 "  --initrd FILE\n"
@@ -76,6 +81,8 @@ static const char usage[] =
 "  --verbose        tell when the guest's first instruction ran\n"
 "  --seccomp-log    log what the system call filter refuses, go on\n"
 "  --no-sandbox     for debuggers and profilers\n"
+"  --jit-dump FILE  guest and host code of each block the translator makes\n"
+"  --perf-map       name its code for perf, in /tmp/perf-PID.map\n"
 "\n"
 "On a terminal, Ctrl-A x ends the run.  Exit status: 0 the guest switched\n"
 "off, 1 error, 2 the guest crashed, 3 it reset with --no-reboot, 4 timeout.\n";
@@ -269,6 +276,15 @@ static int add_nic(struct vmm_spec *spec, const char *tap, struct error *err)
 	return 0;
 }
 
+static int open_perf_map(struct vmm_spec *spec, struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("/tmp/perf-%d.map", getpid());
+
+	/* Never through a link: anybody may write to /tmp. */
+	return set_open(&spec->perf_map_fd, path,
+			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, err);
+}
+
 static int set_memory(struct vmm_spec *spec, const char *text,
 		      struct error *err)
 {
@@ -351,6 +367,11 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 	case OPT_NO_SANDBOX:
 		opt->no_sandbox = true;
 		return 0;
+	case OPT_JIT_DUMP:
+		return set_open(&spec->jit_dump_fd, optarg,
+				O_WRONLY | O_CREAT | O_TRUNC, err);
+	case OPT_PERF_MAP:
+		return open_perf_map(spec, err);
 	case OPT_HELP:
 		fputs(usage, stdout);
 		exit(0);

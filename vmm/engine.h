@@ -46,7 +46,7 @@ struct engine {
 
 	/*
 	 * fd: /dev/kvm for the KVM engine, -1 otherwise.  variant: what
-	 * follows the colon in "emu:interp", or NULL.  Everything an engine
+	 * follows the colon in "emu:interp", or NULL.  m->spec may be NULL.  Everything an engine
 	 * must open or map executable happens here, before the sandbox.
 	 */
 	int (*vm_create)(struct machine *m, int fd, const char *variant,

@@ -155,6 +155,8 @@ static const struct field top[] = {
 	BOOL(vmm_spec, pvpanic),
 	BOOL(vmm_spec, debug_exit),
 	BOOL(vmm_spec, test_device),
+	FD(vmm_spec, jit_dump_fd),
+	FD(vmm_spec, perf_map_fd),
 };
 SHAPE(vmm_spec, top);
 

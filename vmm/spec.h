@@ -76,7 +76,7 @@ enum spec_cpu_cache { SPEC_CPU_DEFAULT, SPEC_CPU_PASSTHROUGH,
 struct vmm_spec {
 	char *name;
 	uint8_t uuid[16];
-	char *engine;  /* "kvm", "emu", "emu:interp" */
+	char *engine;  /* "kvm", "emu", "emu:jit", ... */
 	int kvm_fd;    /* /dev/kvm, for the kvm engine */
 	char *machine; /* "microvm" or "q35" */
 	uint64_t memory; /* bytes */
@@ -109,6 +109,8 @@ struct vmm_spec {
 	bool pvpanic;
 	bool debug_exit;  /* the exit register at port 0xf4 */
 	bool test_device; /* kvm-unit-tests' registers */
+	/* Files the emu engine's translator writes to; -1: no. */
+	int jit_dump_fd, perf_map_fd;
 };
 
 void vmm_spec_init(struct vmm_spec *spec);   /* every fd -1 */

@@ -373,7 +373,8 @@ struct emu_cpu {
 	uint16_t tlb_used[MMU_VIEWS * EMU_TLB_SIZE];
 	unsigned int n_tlb_used;
 
-	uint64_t n_insns, n_blocks, n_tlb_miss, n_decoded, n_exits;
+	uint64_t n_insns, n_blocks, n_tlb_miss, n_tlb_flush, n_decoded,
+		n_exits;
 
 	struct emu_jit jit;
 

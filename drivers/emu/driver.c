@@ -26,7 +26,13 @@ static int emu_driver_probe(struct host_caps *ret_caps, struct error *err)
 static int emu_driver_start(struct domain *dom, int state_fd, bool paused,
 			    struct error *err)
 {
-	return launch_start(dom, "emu", state_fd, paused, err);
+	_cleanup_free_ char *variant = NULL, *engine = NULL;
+	int r = launch_variant(dom->live, &variant, err);
+
+	if (r < 0)
+		return r;
+	engine = variant ? xasprintf("emu:%s", variant) : xstrdup("emu");
+	return launch_start(dom, engine, state_fd, paused, err);
 }
 
 static const enum dom_virt emu_types[] = { DOM_VIRT_QEMU, DOM_VIRT_VIREO, -1 };

@@ -5,10 +5,13 @@
  * interpreter's struct emu_cpu.
  */
 #include <errno.h>
+#include <fcntl.h>
 
 #include "base/error.h"
-#include "drivers/emu/exec.h"
+#include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
+#include "vmm/machine.h"
+#include "vmm/spec.h"
 
 static struct emu_cpu *to_emu(struct vcpu *cpu)
 {
@@ -24,6 +27,12 @@ static void tell_all(struct vm *vm, uint32_t bits)
 			emu_notify(vm->cpus[i], bits);
 }
 
+static void close_file(FILE *f)
+{
+	if (f)
+		fclose(f);
+}
+
 static void emu_vm_destroy(struct vm *vm)
 {
 	if (!vm)
@@ -33,8 +42,56 @@ static void emu_vm_destroy(struct vm *vm)
 		free(vm->slots[i].pages);
 		free(vm->slots[i].dirty);
 	}
+	close_file(vm->jit_dump);
+	close_file(vm->perf_map);
 	pthread_mutex_destroy(&vm->split_lock);
 	free(vm);
+}
+
+/* The translator uses RORX. */
+static bool can_translate(void)
+{
+	return __builtin_cpu_supports("bmi2");
+}
+
+/* Translator or interpreter, or each to check the other. */
+static int choose_variant(struct vm *vm, const char *variant,
+			  struct error *err)
+{
+	if (!variant || str_eq(variant, "interp"))
+		return 0;
+	if (!str_eq(variant, "jit"))
+		return error_set(err, -EINVAL,
+				 "the emu engine has no variant '%s'", variant);
+	if (!can_translate())
+		return error_set(err, -ENOTSUP,
+				 "the variant '%s' of the emu engine needs a CPU with BMI2",
+				 variant);
+	vm->translates = true;
+	return 0;
+}
+
+static int open_file(int fd, FILE **ret, struct error *err)
+{
+	int own = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		return 0;
+	*ret = own < 0 ? NULL : fdopen(own, "w");
+	return *ret ? 0 : error_set(err, -errno,
+				    "cannot write what was translated: %m");
+}
+
+static int open_files(struct vm *vm, const struct machine *m,
+		      struct error *err)
+{
+	int r;
+
+	if (!m || !m->spec)
+		return 0;
+	r = open_file(m->spec->jit_dump_fd, &vm->jit_dump, err);
+	return r < 0 ? r :
+		       open_file(m->spec->perf_map_fd, &vm->perf_map, err);
 }
 
 static int emu_vm_create(struct machine *m, int fd, const char *variant,
@@ -43,15 +100,18 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 	struct vm *vm;
 	int r;
 
-	if (variant && !str_eq(variant, "interp") && !str_eq(variant, "jit"))
-		return error_set(err, -EINVAL,
-				 "the emu engine has no variant '%s'", variant);
 	r = vec_init();
 	if (r < 0)
 		return error_set(err, r, "cannot prepare the vector unit: %m");
 	vm = xcalloc(1, sizeof(*vm));
 	vm->m = m;
-	vm->translates = variant && str_eq(variant, "jit");
+	r = choose_variant(vm, variant, err);
+	if (r == 0)
+		r = open_files(vm, m, err);
+	if (r < 0) {
+		emu_vm_destroy(vm);
+		return r;
+	}
 	pthread_mutex_init(&vm->split_lock, NULL);
 	kvmclock_start(vm);
 	r = lapic_timers_start(vm);
@@ -216,31 +276,62 @@ static void emu_pause_clock(struct vm *vm, bool paused)
 	kvmclock_resume(vm);
 }
 
+/* Names: docs/man/vireo-vmm.8.  All are sums over the vCPUs. */
+static const struct {
+	const char *name;
+	size_t offset;
+} counters[] = {
+	{ "instructions", offsetof(struct emu_cpu, n_insns) },
+	{ "blocks", offsetof(struct emu_cpu, n_blocks) },
+	{ "tlb_misses", offsetof(struct emu_cpu, n_tlb_miss) },
+	{ "tlb_flushes", offsetof(struct emu_cpu, n_tlb_flush) },
+	{ "decoded", offsetof(struct emu_cpu, n_decoded) },
+	{ "exits", offsetof(struct emu_cpu, n_exits) },
+	{ "jit_blocks", offsetof(struct emu_cpu, jit.n_blocks) },
+	{ "jit_slow", offsetof(struct emu_cpu, jit.n_slow) },
+	{ "jit_helpers", offsetof(struct emu_cpu, jit.n_helper) },
+	{ "jit_links", offsetof(struct emu_cpu, jit.n_link) },
+	{ "jit_lookups", offsetof(struct emu_cpu, jit.n_lookup) },
+	{ "jit_faults", offsetof(struct emu_cpu, jit.n_fault) },
+	{ "jit_kicks", offsetof(struct emu_cpu, jit.n_kick) },
+	{ "jit_drops", offsetof(struct emu_cpu, jit.n_drop) },
+	{ "jit_flushes", offsetof(struct emu_cpu, jit.n_flush) },
+};
+
+/* The vCPUs count without locks: a sum may be a moment old. */
+static uint64_t sum_counter(struct vm *vm, size_t offset)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (vm->cpus[i])
+			sum += *(volatile uint64_t *)((uint8_t *)vm->cpus[i] +
+						      offset);
+	return sum;
+}
+
+static uint64_t code_used(struct vm *vm)
+{
+	unsigned int n = atomic_load(&vm->n_cpus);
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		if (vm->cpus[i])
+			sum += jit_code_used(jit_of(vm->cpus[i]));
+	return sum;
+}
+
 static void emu_stats(struct vm *vm,
 		      void (*emit)(void *arg, const char *name, uint64_t value),
 		      void *arg)
 {
-	static const struct {
-		const char *name;
-		size_t offset;
-	} counters[] = {
-		{ "instructions", offsetof(struct emu_cpu, n_insns) },
-		{ "blocks", offsetof(struct emu_cpu, n_blocks) },
-		{ "tlb_misses", offsetof(struct emu_cpu, n_tlb_miss) },
-		{ "decoded", offsetof(struct emu_cpu, n_decoded) },
-		{ "exits", offsetof(struct emu_cpu, n_exits) },
-	};
-	unsigned int n = atomic_load(&vm->n_cpus);
-
-	for (unsigned int c = 0; c < ARRAY_SIZE(counters); c++) {
-		uint64_t sum = 0;
-
-		for (unsigned int i = 0; i < n; i++)
-			if (vm->cpus[i])
-				sum += *(uint64_t *)((uint8_t *)vm->cpus[i] +
-						     counters[c].offset);
-		emit(arg, counters[c].name, sum);
-	}
+	for (unsigned int c = 0; c < ARRAY_SIZE(counters); c++)
+		if (vm->translates || !str_startswith(counters[c].name, "jit_"))
+			emit(arg, counters[c].name,
+			     sum_counter(vm, counters[c].offset));
+	if (vm->translates)
+		emit(arg, "jit_code_bytes", code_used(vm));
 }
 
 const struct engine emu_engine = {

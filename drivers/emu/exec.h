@@ -5,6 +5,7 @@
 #define EMU_EXEC_H
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "drivers/emu/mem.h"
 #include "drivers/emu/offer.h"
@@ -25,7 +26,9 @@ struct vm {
 	uint64_t pause_tsc;	    /* host's TSC when the clock stopped */
 	uint64_t sync_tsc, sync_host; /* the last state's TSC, set when */
 	bool paused;
-	bool translates; /* emu:jit */
+	bool translates; /* emu:jit, emu:lockstep */
+	bool lockstep;	 /* each block is interpreted too (jit_lockstep.c) */
+	FILE *jit_dump, *perf_map; /* NULL: not wanted (jit_dump.c) */
 	_Atomic uint64_t tsc_hz;
 };
 

@@ -146,7 +146,6 @@ struct jit {
 	const uint8_t *slow, *helper, *link, *lookup, *leave, *fault,
 		*kicked, *load_vec, *load_x87;
 	struct jit_scan *scan;
-	FILE *perf_map, *dump;
 };
 
 /* jit_mem.c: the code's memory, once per vCPU, before the sandbox. */
@@ -164,6 +163,15 @@ void jit_make_trampolines(struct emu_cpu *cpu);
 /* jit_emit.c: NULL when there is no room or nothing to translate. */
 struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 				struct emu_itlb *t);
+
+/* jit_dump.c: for --jit-dump and --perf-map, what was translated to what. */
+void jit_tell_trampolines(struct emu_cpu *cpu);
+void jit_tell_block(struct emu_cpu *cpu, const struct jit_block *b,
+		    const uint8_t *page);
+/* At rip, with the guest's bytes: instructions and their host code. */
+void jit_dump_block(FILE *f, const struct jit *jit, const struct jit_block *b,
+		    uint64_t rip, const uint8_t *guest);
+uint64_t jit_code_used(const struct jit *jit); /* bytes */
 
 /* jit_block.c: finding, linking and dropping blocks. */
 struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip);

@@ -1063,5 +1063,6 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 	emit_block(&e);
 	jit->buf = e.b;
 	cpu->jit.n_blocks++;
+	jit_tell_block(cpu, e.blk, t->host);
 	return e.blk;
 }

@@ -272,4 +272,5 @@ void jit_make_trampolines(struct emu_cpu *cpu)
 	j->lookup = make_way(b, save, j->load_vec, leave, &lookup);
 	j->fault = make_way(b, save, j->load_vec, leave, &fault);
 	j->blocks_start = b->w;
+	jit_tell_trampolines(cpu);
 }

@@ -622,6 +622,7 @@ static void flush_used(struct emu_cpu *cpu, bool global)
 
 void mmu_flush(struct emu_cpu *cpu, bool global)
 {
+	cpu->n_tlb_flush++;
 	flush_used(cpu, global);
 	jit_forget_jumps(cpu, global);
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/guest/all.sh -- every guest test on every engine named in $ENGINES
-# (default: emu).  Arguments: only these sources.
+# (default: all of emulation).  Arguments: only these sources.
 dir=${srcdir:-$(dirname "$0")/../..}/tests/guest
 runner=${builddir:-.}/tests/guest/runner
 tmp=$(mktemp -d) || exit 99
@@ -20,7 +20,7 @@ for source; do
 		failed=$((failed + 1))
 		continue
 	fi
-	for engine in ${ENGINES:-emu}; do
+	for engine in ${ENGINES:-emu emu:interp emu:jit}; do
 		"$runner" "$engine" "$source" "$tmp/$name.bin" \
 			>"$tmp/log" 2>&1
 		case $? in

@@ -19,6 +19,8 @@ from shared import *
 TOP = os.path.abspath(HERE + "/../../..")
 BUILD = os.environ.get("BUILD", TOP + "/build")
 KERNEL_ROOT = os.environ.get("GUEST_ROOT", "")
+# "emu:jit": this variant, unless a test says which.
+VARIANT = os.environ.get("GUEST_ENGINE", "").partition(":")[2]
 SECONDS = 240  # for anything that must happen; a busy host is slow
 
 if os.getuid() != 0 or not KERNEL_ROOT or not shutil.which("virsh"):
@@ -139,9 +141,13 @@ class Daemon:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def xml(self, name, devices="", more="", cmdline="", vcpus=1,
-            kind="qemu"):
+            kind="qemu", variant=VARIANT):
+        metadata = variant and f"""<metadata>
+    <vireo:engine xmlns:vireo='urn:vireo:domain' variant='{variant}'/>
+  </metadata>"""
         return f"""<domain type='{kind}'>
   <name>{name}</name>
+  {metadata}
   <memory unit='MiB'>128</memory>
   <vcpu>{vcpus}</vcpu>
   <os>
