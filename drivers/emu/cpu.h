@@ -274,8 +274,10 @@ struct emu_msrs {
 enum { JIT_JUMP_BITS = 16, JIT_SLOTS = 24,
        JIT_JUMPS = 32768 };
 struct emu_jumps { /* one for each view */
-	uint64_t tag[1 << JIT_JUMP_BITS];
-	const void *code[1 << JIT_JUMP_BITS];
+	struct {
+		uint64_t tag;
+		const void *code;
+	} to[1 << JIT_JUMP_BITS];
 };
 
 struct emu_jit {
@@ -284,7 +286,7 @@ struct emu_jit {
 	uint64_t page; /* linear address of the page being executed */
 	uint64_t slot[JIT_SLOTS];
 	uint64_t tmp, rax; /* saved on the way out */
-	uint64_t rdx;	   /* to have on the way in */
+	uint64_t rdx, rcx; /* to have on the way in */
 	uint64_t resume;
 	uint32_t host_mxcsr;
 	uint16_t host_flags; /* LAHF, SETO on the way out */

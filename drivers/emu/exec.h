@@ -246,6 +246,8 @@ void block_cache_trim(struct emu_cpu *cpu); /* large: flush, give back */
 
 /* run.c */
 enum run_result emu_run(struct emu_cpu *cpu);
+/* Interprets one block; false: RIP is not in RAM. */
+bool emu_run_block(struct emu_cpu *cpu);
 struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id);
 void emu_cpu_destroy(struct emu_cpu *cpu);
 void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *ret_state);

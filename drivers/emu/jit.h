@@ -42,6 +42,8 @@ enum {
 	JIT_INSNS_MAX = 64,
 	JIT_GROUPS_MAX = 24,	  /* slots that hold a checked address */
 	JIT_CODE_SIZE = 32 << 20,
+	JIT_HOT_SIZE = 20 << 20, /* of it; the rest is for what is rare */
+	JIT_CROSSINGS = 64,
 	JIT_BLOCK_ROOM = 24 << 10, /* a block's code is never longer */
 };
 
@@ -71,6 +73,7 @@ struct jit_insn {
 	uint8_t flags_inside; /* ... when it reaches memory */
 	uint8_t flags_body;   /* ... when the host may fault */
 	uint8_t rdx;	      /* slot that RDX has at its beginning, or 0xff */
+	uint8_t rcx;	      /* guest register that RCX has, or 0xff */
 	uint8_t until;	      /* if its check fails: interpret up to this */
 	struct emu_insn insn;
 };
@@ -95,6 +98,7 @@ struct jit_block {
 	uint64_t rip; /* when it was translated */
 	uint8_t key;
 	bool dead, x87;
+	uint8_t crossings;
 	uint16_t len; /* guest bytes */
 	uint16_t n, n_exits, n_mems;
 	const uint8_t *entry; /* from another page: RAX is RIP */
@@ -128,7 +132,7 @@ struct jit_page {
 };
 
 struct jit {
-	struct jit_buf buf;
+	struct jit_buf buf, cold;
 	uint8_t *write;	     /* JIT_CODE_SIZE bytes, twice mapped */
 	const uint8_t *exec;
 	uint8_t *blocks_start; /* behind the trampolines, as written */
@@ -137,6 +141,7 @@ struct jit {
 	size_t n_list;
 	size_t n_pages;
 	struct jit_page *pages;	 /* hash of those with blocks */
+	uint64_t apart[1024];	 /* addresses whose accesses share nothing */
 	uint8_t *heat;		 /* how often code was asked for, by address */
 	unsigned int hot; /* how often code is interpreted first */
 	bool full;   /* flush before the next translation */
@@ -179,6 +184,11 @@ struct jit_block *jit_block_of_code(struct jit *jit, const uint8_t *pc);
 void jit_link(struct jit *jit, struct jit_exit *exit, struct jit_block *to);
 void jit_drop_stale(struct emu_cpu *cpu);
 uint8_t jit_key(const struct emu_cpu *cpu);
+/* Is there code for this address, as the vCPU is now? */
+bool jit_has(struct emu_cpu *cpu, uint64_t phys);
+/* Drops the block, which is made anew without sharing of checks. */
+void jit_translate_apart(struct emu_cpu *cpu, struct jit_block *b);
+bool jit_is_apart(const struct jit *j, uint64_t phys);
 /* Enters the block into the jump table. */
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		       const struct jit_block *b, bool global);

@@ -72,6 +72,21 @@ static struct jit_block *lookup(struct emu_cpu *cpu, uint64_t phys)
 	return NULL;
 }
 
+bool jit_has(struct emu_cpu *cpu, uint64_t phys)
+{
+	return lookup(cpu, phys);
+}
+
+static uint64_t *apart_word(struct jit *j, uint64_t phys)
+{
+	return &j->apart[(phys >> 6 ^ phys >> 18) % ARRAY_SIZE(j->apart)];
+}
+
+bool jit_is_apart(const struct jit *j, uint64_t phys)
+{
+	return *apart_word((struct jit *)j, phys) & BIT64(phys & 63);
+}
+
 /* Code that is run once is not worth translating. */
 static bool hot(struct jit *j, uint64_t phys)
 {
@@ -173,6 +188,15 @@ static void unhash(struct jit *j, struct jit_block *b)
 		*p = b->hash_next;
 }
 
+/* Nobody enters it again; whoever is inside may leave in peace. */
+static void retire(struct jit *j, struct jit_block *b)
+{
+	unlink_outgoing(b);
+	unlink_incoming(j, b);
+	unhash(j, b);
+	b->dead = true;
+}
+
 static unsigned int drop_page(struct jit *j, struct jit_page *p)
 {
 	uint32_t gen = atomic_load(&p->page->gen);
@@ -185,13 +209,22 @@ static unsigned int drop_page(struct jit *j, struct jit_page *p)
 			continue;
 		}
 		*at = b->page_next;
-		unlink_outgoing(b);
-		unlink_incoming(j, b);
-		unhash(j, b);
-		b->dead = true;
+		if (!b->dead)
+			retire(j, b);
 		n++;
 	}
 	return n;
+}
+
+void jit_translate_apart(struct emu_cpu *cpu, struct jit_block *b)
+{
+	struct jit *j = jit_of(cpu);
+
+	*apart_word(j, b->phys) |= BIT64(b->phys & 63);
+	if (b->dead)
+		return;
+	retire(j, b);
+	jit_forget_jumps(cpu, true);
 }
 
 void jit_drop_stale(struct emu_cpu *cpu)
@@ -224,8 +257,8 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 
 	if (cpu->jit.n_jumps == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
-	t->tag[i] = -rip;
-	t->code[i] = b->entry;
+	t->to[i].tag = -rip;
+	t->to[i].code = b->entry;
 	cpu->jit.jump_used[cpu->jit.n_jumps++] =
 		i | view << JIT_JUMP_BITS | (global ? JUMP_GLOBAL : 0);
 }
@@ -234,7 +267,7 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 static uint64_t *jump_tag(struct emu_cpu *cpu, uint32_t used)
 {
 	used &= ~JUMP_GLOBAL;
-	return &cpu->jumps_to[used >> JIT_JUMP_BITS].tag[jump_index(used)];
+	return &cpu->jumps_to[used >> JIT_JUMP_BITS].to[jump_index(used)].tag;
 }
 
 static void jump_clear(uint64_t *tag, uint32_t used)

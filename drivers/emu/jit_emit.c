@@ -25,8 +25,8 @@ const int8_t jit_map[16] = {
 	[X86_RAX] = H_R9,   [X86_RCX] = H_R10,	[X86_RDX] = H_R11,
 	[X86_RBX] = H_RBX,  [X86_RSP] = H_R15,	[X86_RBP] = H_RBP,
 	[X86_RSI] = H_RSI,  [X86_RDI] = H_RDI,	[8] = H_R8,
-	[9] = H_NONE,	    [10] = H_NONE,	[11] = H_NONE,
-	[12] = H_R12,	    [13] = H_R13,	[14] = H_R14,
+	[9] = H_R14,	    [10] = H_NONE,	[11] = H_NONE,
+	[12] = H_R12,	    [13] = H_R13,	[14] = H_NONE,
 	[15] = H_NONE,
 };
 
@@ -52,6 +52,10 @@ struct emitter {
 	unsigned int view;
 	enum jit_flags_at fl;
 	int rdx; /* slot in RDX, or -1 */
+	int rcx; /* guest register in RCX when an instruction begins, or -1 */
+	int rcx_next; /* the same behind what was emitted up to stored */
+	const uint8_t *stored;
+	const uint8_t *fresh; /* where it began: nothing was emitted since */
 	unsigned int n_stubs;
 	struct stub stubs[STUBS_MAX];
 };
@@ -121,6 +125,8 @@ static int load_spilled(struct emitter *e, int scratch, int reg)
 {
 	if (!spilled(reg))
 		return jit_map[reg];
+	if (scratch == H_RCX && e->rcx == reg && e->b.w == e->fresh)
+		return scratch;
 	asm_load(&e->b, W1, scratch, mem_gs(gpr_off(reg)));
 	if (scratch == H_RDX)
 		e->rdx = -1;
@@ -180,15 +186,22 @@ static int32_t tlb_off(const struct emitter *e, size_t field)
 static_assert(sizeof(struct emu_tlb) == 32, "index is shifted by 5");
 enum { TLB_SHIFT = EMU_PAGE_SHIFT - 5 };
 
-/* Leaves the offset in the page in RCX, the entry's offset in RDX. */
+/*
+ * Leaves the entry's offset in RDX, the offset in the page in RCX or, to keep
+ * the address there, in RAX.
+ */
 static void emit_check(struct emitter *e, unsigned int n, unsigned int mem,
-		       const struct jit_mem *m, int32_t tag)
+		       const struct jit_mem *m, int32_t tag, bool keep)
 {
+	int reg = keep ? H_RAX : H_RCX;
+
 	emit_address(e, m);
 	asm_rorx(&e->b, W1, H_RDX, H_RCX, TLB_SHIFT);
 	asm_ri(&e->b, W0, 4, H_RDX, (EMU_TLB_SIZE - 1) << 5);
-	asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
-	asm_ri(&e->b, W1, 7, H_RCX, EMU_PAGE - (m->hi - m->lo));
+	if (keep)
+		asm_mov_rr(&e->b, W1, H_RAX, H_RCX);
+	asm_rm(&e->b, W1, 0x33, reg, mem_gs_at(H_RDX, tag));
+	asm_ri(&e->b, W1, 7, reg, EMU_PAGE - (m->hi - m->lo));
 	add_stub(e, asm_jcc(&e->b, 7), n, mem, false);
 	e->rdx = -1;
 }
@@ -233,17 +246,21 @@ static struct host_mem emit_mem(struct emitter *e, unsigned int n,
 	int32_t addend = tlb_off(e, offsetof(struct emu_tlb, addend));
 	int32_t tag = tlb_off(e, m->m.write ? offsetof(struct emu_tlb, wtag) :
 					      offsetof(struct emu_tlb, rtag));
+	bool keep;
 
 	if (m->group >= 0 && !m->first)
 		return member_operand(e, m);
-	emit_check(e, n, keep_mem(e, &m->m), &m->m, tag);
+	/* AX is free unless it has the flags. */
+	keep = !is_simple(&m->m) && e->fl == JF_DEAD;
+	emit_check(e, n, keep_mem(e, &m->m), &m->m, tag, keep);
 	if (is_simple(&m->m)) {
 		asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
 		if (m->group >= 0)
 			to_slot(e, m->group);
 		return mem_at2(jit_map[m->m.base], H_RDX, m->m.disp);
 	}
-	asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
+	if (!keep)
+		asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
 	asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
 	if (m->group < 0)
 		return mem_at2(H_RCX, H_RDX, -m->m.lo);
@@ -307,11 +324,20 @@ static void operand_in(struct emitter *e, const struct scan_insn *i,
 	if (scratch == H_RDX)
 		e->rdx = -1;
 	if (!whole && spilled(p->guest))
-		asm_load(&e->b, W1, scratch, mem_gs(gpr_off(p->guest)));
+		load_spilled(e, scratch, p->guest);
 	if (p->high)
 		asm_rorx(&e->b, W1, scratch,
 			 spilled(p->guest) ? scratch : p->host, 8);
 	p->host = scratch;
+}
+
+static void store_spilled(struct emitter *e, int host, int reg)
+{
+	asm_store(&e->b, W1, host, mem_gs(gpr_off(reg)));
+	if (host == H_RCX) {
+		e->rcx_next = reg;
+		e->stored = e->b.w;
+	}
 }
 
 static void operand_out(struct emitter *e, const struct operand *p)
@@ -321,7 +347,7 @@ static void operand_out(struct emitter *e, const struct operand *p)
 	if (p->high)
 		asm_rorx(&e->b, W1, jit_map[p->guest], p->host, 56);
 	else
-		asm_store(&e->b, W1, p->host, mem_gs(gpr_off(p->guest)));
+		store_spilled(e, p->host, p->guest);
 }
 
 static unsigned int list_operands(const struct scan_insn *i, struct operand *p)
@@ -436,19 +462,20 @@ static void emit_plain(struct emitter *e, unsigned int n)
 	flags_after(e, i);
 }
 
-static void emit_meta_call(struct emitter *e, const uint8_t *tramp,
-			   unsigned int n, unsigned int mem)
+static void put_meta_call(struct jit_buf *b, const uint8_t *tramp,
+			  struct jit_block *blk, unsigned int n,
+			  unsigned int mem)
 {
-	struct jit_meta m = { e->blk, n, mem };
+	struct jit_meta m = { blk, n, mem };
 
-	asm_call(&e->b, tramp);
-	asm_bytes(&e->b, &m, sizeof(m));
+	asm_call(b, tramp);
+	asm_bytes(b, &m, sizeof(m));
 }
 
 static void emit_helper(struct emitter *e, unsigned int n)
 {
 	host_flags(e);
-	emit_meta_call(e, e->jit->helper, n, 0);
+	put_meta_call(&e->b, e->jit->helper, e->blk, n, 0);
 	e->rdx = -1;
 }
 
@@ -469,8 +496,9 @@ static void emit_lookup(struct emitter *e)
 	struct host_mem code = tag;
 	uint8_t *hit;
 
-	code.disp += offsetof(struct emu_jumps, code);
+	code.disp += 8;
 	asm_rr(&e->b, W0, 0x0fb7, H_RDX, H_RAX); /* movzx edx, ax */
+	asm_lea(&e->b, W0, H_RDX, mem_at2(H_RDX, H_RDX, 0));
 	asm_load(&e->b, W1, H_RCX, tag);
 	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RAX, 0));
 	hit = asm_short(&e->b, OP_JRCXZ);
@@ -525,7 +553,6 @@ static void emit_jcc(struct emitter *e, unsigned int n)
 	skip = asm_jcc(&e->b, i->cc ^ 1);
 	emit_goto(e, target);
 	asm_fix(skip, e->b.w);
-	e->rdx = -1;
 }
 
 static void emit_sp_add(struct emitter *e, int32_t add)
@@ -642,7 +669,7 @@ static void emit_pop(struct emitter *e, unsigned int n)
 
 	if (spilled(reg)) {
 		asm_load(&e->b, W1, H_RCX, h);
-		asm_store(&e->b, W1, H_RCX, mem_gs(gpr_off(reg)));
+		store_spilled(e, H_RCX, reg);
 	} else {
 		asm_load(&e->b, W1, jit_map[reg], h);
 	}
@@ -687,7 +714,7 @@ static void emit_lea(struct emitter *e, unsigned int n)
 	}
 	emit_offset(e, dst, &m, 0);
 	if (dst == H_RCX)
-		asm_store(&e->b, W1, H_RCX, mem_gs(gpr_off(reg)));
+		store_spilled(e, H_RCX, reg);
 }
 
 static void emit_muldiv(struct emitter *e, unsigned int n)
@@ -928,13 +955,19 @@ static void one(struct emitter *e, unsigned int n)
 		.host = e->b.w + e->b.to_exec - e->blk->code,
 		.flags_entry = e->fl,
 		.rdx = e->rdx < 0 ? 0xff : e->rdx,
+		.rcx = e->rcx < 0 ? 0xff : e->rcx,
 		.until = i->until,
 		.insn = i->i,
 	};
 	if (checks(i))
 		flags_aside(e, i);
 	k->flags_inside = k->flags_body = e->fl;
+	e->fresh = e->b.w;
+	e->rcx_next = -1;
 	emit_insn(e, n);
+	e->rcx = e->b.w == e->stored ? e->rcx_next :
+		 e->b.w == e->fresh  ? e->rcx :
+				       -1;
 }
 
 /* Loads the guest's vector or x87 registers if they are not there. */
@@ -962,16 +995,19 @@ static void emit_entry(struct emitter *e)
 		emit_unit(e, OFF(jit.x87_loaded), e->jit->load_x87);
 }
 
+/* Away from the rest, so that what runs lies close together. */
 static void emit_stubs(struct emitter *e)
 {
+	struct jit_buf *cold = &e->jit->cold;
+
 	for (unsigned int k = 0; k < e->n_stubs; k++) {
 		const struct stub *s = &e->stubs[k];
 
-		asm_fix(s->jump, e->b.w);
+		asm_fix(s->jump, cold->w);
 		if (s->exit)
-			e->blk->exits[s->n].stub = e->b.w + e->b.to_exec;
-		emit_meta_call(e, s->exit ? e->jit->link : e->jit->slow, s->n,
-			       s->mem);
+			e->blk->exits[s->n].stub = cold->w + cold->to_exec;
+		put_meta_call(cold, s->exit ? e->jit->link : e->jit->slow,
+			      e->blk, s->n, s->mem);
 	}
 }
 
@@ -1037,13 +1073,15 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 		.view = cpu->jit.key & JIT_KEY_VIEW,
 		.fl = JF_HOST,
 		.rdx = -1,
+		.rcx = -1,
 	};
 	uint32_t gen;
 
 	mmu_mark_code(cpu, t->page, t->phys, t->host);
 	gen = atomic_load(&t->page->gen);
 	if (jit->buf.end - jit->buf.w < JIT_BLOCK_ROOM ||
-	    jit_scan(cpu, e.s, t->host, e.start) < 0) {
+	    jit->cold.end - jit->cold.w < JIT_BLOCK_ROOM ||
+	    jit_scan(cpu, e.s, t->host, t->phys | e.start) < 0) {
 		jit->full = true;
 		return NULL;
 	}

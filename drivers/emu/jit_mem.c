@@ -53,16 +53,19 @@ static void set_up(struct emu_cpu *cpu, struct jit *j)
 {
 	j->buf = (struct jit_buf){
 		.w = j->write,
-		.end = j->write + JIT_CODE_SIZE,
+		.end = j->write + JIT_HOT_SIZE,
 		.to_exec = j->exec - j->write,
 	};
+	j->cold = j->buf;
+	j->cold.w = j->buf.end;
+	j->cold.end = j->write + JIT_CODE_SIZE;
 	j->hot = JIT_HOT;
 	cpu->jit.priv = j;
 	cpu->jit.self = cpu;
 	cpu->jit.host_mxcsr = MXCSR_DEFAULT;
 	/* A tag of zero would be that of RIP 0. */
 	for (unsigned int v = 0; v < MMU_VIEWS; v++)
-		cpu->jumps_to[v].tag[0] = 1;
+		cpu->jumps_to[v].to[0].tag = 1;
 	jit_make_trampolines(cpu);
 }
 
@@ -120,10 +123,12 @@ void jit_flush(struct emu_cpu *cpu)
 	if (!j)
 		return;
 	memset(j->hash, 0, hash_size());
+	memset(j->apart, 0, sizeof(j->apart));
 	memset(j->pages, 0, JIT_PAGES * sizeof(*j->pages));
 	j->n_list = 0;
 	j->n_pages = 0;
 	j->buf.w = j->blocks_start;
+	j->cold.w = j->buf.end;
 	j->full = false;
 	jit_forget_jumps(cpu, true);
 	cpu->jit.n_flush++;

@@ -117,19 +117,24 @@ static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 }
 
 
+/* Cold code, and an instruction that crosses pages, is interpreted here. */
 static const void *go_to_rip(struct emu_cpu *cpu)
 {
 	struct jit_block *b;
 
-	if (!may_stay(cpu))
-		return NULL;
-	if (cpu->test && cpu->jit.inside)
-		return NULL;
-	cpu->jit.key = jit_key(cpu);
-	if (cpu->jit.key & JIT_KEY_OFF)
-		return NULL;
-	b = jit_find(cpu, cpu->rip);
-	return b && may_stay(cpu) ? enter_block(cpu, b) : NULL;
+	while (may_stay(cpu)) {
+		if (cpu->test && cpu->jit.inside)
+			return NULL;
+		cpu->jit.key = jit_key(cpu);
+		if (cpu->jit.key & JIT_KEY_OFF)
+			return NULL;
+		b = jit_find(cpu, cpu->rip);
+		if (b)
+			return may_stay(cpu) ? enter_block(cpu, b) : NULL;
+		if (cpu->test || jit_of(cpu)->full || !emu_run_block(cpu))
+			return NULL;
+	}
+	return NULL;
 }
 
 /* At the beginning of an instruction of a block that goes on. */
@@ -140,6 +145,8 @@ static const void *resume(struct emu_cpu *cpu, const struct jit_block *b,
 
 	if (i->rdx != 0xff)
 		cpu->jit.rdx = cpu->jit.slot[i->rdx];
+	if (i->rcx != 0xff)
+		cpu->jit.rcx = cpu->gpr[i->rcx];
 	cpu->jit.want_x87 = b->x87 && !cpu->jit.x87_loaded;
 	return b->code + i->host;
 }
@@ -215,9 +222,21 @@ static bool comes_first(struct emu_cpu *cpu, const struct emu_insn *i,
 	       (i->vec->op.align && lin & (i->vec->op.align - 1));
 }
 
+/*
+ * A range that several accesses share keeps crossing a page: translate the
+ * block again without such ranges.
+ */
+static void note_crossing(struct emu_cpu *cpu, struct jit_block *b,
+			  const struct jit_mem *m, uint64_t lin)
+{
+	if (((lin + m->lo) ^ (lin + m->hi - 1)) & EMU_PAGE_MASK &&
+	    ++b->crossings == JIT_CROSSINGS)
+		jit_translate_apart(cpu, b);
+}
+
 const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
 {
-	const struct jit_block *b = meta->block;
+	struct jit_block *b = meta->block;
 	const struct jit_insn *i = &b->insn[meta->n];
 	const struct jit_mem *m = &b->mems[meta->mem];
 	uint64_t lin;
@@ -235,6 +254,7 @@ const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
 		cpu->cur = NULL;
 		if (may_stay(cpu) && check_passes(cpu, m, lin))
 			return resume(cpu, b, meta->n);
+		note_crossing(cpu, b, m, lin);
 	}
 	return interpret(cpu, b, meta->n, i->until);
 }
@@ -249,7 +269,9 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 	if (!may_stay(cpu) || cpu->test)
 		return NULL;
 	to = jit_find(cpu, cpu->rip);
-	if (!to || !may_stay(cpu))
+	if (!to)
+		return go_to_rip(cpu);
+	if (!may_stay(cpu))
 		return NULL;
 	if (to->page == x->from->page)
 		jit_link(jit_of(cpu), x, to);

@@ -8,6 +8,8 @@
 #include "drivers/emu/system.h"
 #include "drivers/emu/vec_int.h"
 
+#define M(name) case ZYDIS_MNEMONIC_##name
+
 static ZydisRegisterClass class_of(const ZydisDecodedOperand *o)
 {
 	if (o->type != ZYDIS_OPERAND_TYPE_REGISTER)
@@ -236,13 +238,28 @@ static enum jit_kind ret_kind(const struct scan_insn *s)
 	return JK_RET;
 }
 
+/* What the interpreter does in C, although the host would do it right. */
+static bool native_as_it_is(const struct scan_insn *s)
+{
+	switch (s->d.z.mnemonic) {
+	M(FST): M(FSTP): M(FIST): M(FISTP): M(FISTTP): M(FBSTP): M(FNSTCW):
+	M(LDMXCSR): M(STMXCSR): M(VLDMXCSR): M(VSTMXCSR): M(VZEROUPPER):
+	M(VZEROALL):
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Instructions on the host's vector and x87 units. */
 static enum jit_kind vec_kind(struct emu_cpu *cpu, struct scan_insn *s)
 {
 	const struct vec_op *op = &s->i.vec->op;
 
-	if (op->run != vec_run_thunk || op->kind || op->flags & VEC_CALLBACK ||
-	    !(cpu->jit.key & JIT_KEY_FPU))
+	if (!(cpu->jit.key & JIT_KEY_FPU) ||
+	    (!native_as_it_is(s) &&
+	     (op->run != vec_run_thunk || op->kind ||
+	      op->flags & VEC_CALLBACK)))
 		return JK_HELPER;
 	s->x87 = op->traits & VT_X87;
 	s->vec = !s->x87 || op->xmm_in || op->xmm_out;
@@ -299,7 +316,6 @@ static bool is_cond_move(const struct scan_insn *s)
 	       condition(s->d.z.mnemonic, set) >= 0;
 }
 
-#define M(name) case ZYDIS_MNEMONIC_##name
 
 static enum jit_kind int_kind(struct scan_insn *s)
 {
@@ -754,7 +770,7 @@ static void set_ranges(struct jit_scan *s)
 		}
 }
 
-static void set_groups(struct jit_scan *s)
+static void set_groups(struct jit_scan *s, bool apart)
 {
 	struct versions v = { .next = 16 };
 	unsigned int jcc[JIT_GROUPS_MAX], n_jcc = 0;
@@ -774,7 +790,7 @@ static void set_groups(struct jit_scan *s)
 			m->group = -1;
 			m->first = true;
 			m->off = 0;
-			if (m->m.addr32)
+			if (m->m.addr32 || apart)
 				continue;
 			group_key(&v, &m->m, &key);
 			for (g = s->n_groups; g-- > 0;)
@@ -831,8 +847,9 @@ static void set_until(struct jit_scan *s)
 }
 
 int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
-	     unsigned int offset)
+	     uint64_t phys)
 {
+	unsigned int offset = phys & ~EMU_PAGE_MASK;
 	unsigned int at = offset;
 	enum decode_end end;
 
@@ -850,12 +867,13 @@ int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
 		s->vec = s->vec || i->vec;
 		s->x87 = s->x87 || i->x87;
 		at += i->i.len;
-		if (ends(i))
+		if (ends(i) || (i->kind == JK_JCC &&
+				jit_has(cpu, phys + (at - offset))))
 			break;
 	}
 	s->len = at - offset;
 	set_live(s, jit_of(cpu)->strict);
-	set_groups(s);
+	set_groups(s, jit_is_apart(jit_of(cpu), phys));
 	set_until(s);
 	return 0;
 }

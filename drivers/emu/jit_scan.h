@@ -72,10 +72,10 @@ struct jit_scan {
 };
 
 /*
- * Reads code at offset of the page; 0 instructions: the first one crosses
+ * Reads code at phys, which lies in the page; 0 instructions: the first one crosses
  * into the next page, or is not for us.  -ENOMEM: the arena is full.
  */
 int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
-	     unsigned int offset);
+	     uint64_t phys);
 
 #endif

@@ -168,14 +168,14 @@ static const uint8_t *make_leave(struct jit_buf *b)
 	return start;
 }
 
-/* Flags from aflags, to both places; RDX and the rest, and off. */
+/* Flags from aflags, to both places; scratch registers and the rest, and off. */
 static void go_on(struct jit_buf *b)
 {
 	fill(b);
 	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
-	asm_mov_rr(b, W0, H_RCX, H_RAX);
 	ASM(b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
-	asm_mov_rr(b, W0, H_RAX, H_RCX);
+	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
+	asm_load(b, W1, H_RCX, mem_gs(OFF(jit.rcx)));
 	asm_load(b, W1, H_RDX, mem_gs(OFF(jit.rdx)));
 	asm_rm(b, W0, 0xff, 4, mem_gs(OFF(jit.resume)));
 }

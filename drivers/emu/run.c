@@ -244,6 +244,19 @@ static inline struct emu_block *jump_target(struct emu_cpu *cpu)
 	return b;
 }
 
+bool emu_run_block(struct emu_cpu *cpu)
+{
+	struct emu_block *b = jump_target(cpu);
+
+	if (unlikely(!b))
+		return false;
+	cpu->n_blocks++;
+	cpu->n_insns += b->n;
+	cpu->block_end = b->insn + b->n;
+	execute(cpu, b);
+	return true;
+}
+
 /* Runs until the machine must do something; exceptions leave by longjmp. */
 static void run_blocks(struct emu_cpu *cpu)
 {
