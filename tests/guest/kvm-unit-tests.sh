@@ -7,6 +7,7 @@
 # same under qemu-system-x86_64.
 # KVM_UNIT_TESTS: the build for x86_64; KVM_UNIT_TESTS_32: one for i386, for
 # the tests that exist only there.
+# SLOW: a factor for the tests' time limits, for a host that is busy.
 # VMM: the program, default vireo-vmm of the build folder.  LOGS: a folder
 # that keeps what each test said.  MAX_SMP: ends each test's vCPUs there.
 # EXPECT_FAIL: tests (words) whose failure is known; exit status 1 when
@@ -167,7 +168,8 @@ run_test() {
 	status=$?
 	v=$(verdict $status)
 	why=$(grep -a '^SUMMARY' "$log" | head -n 1 | cut -c 10-)
-	[ $v != SKIP ] || why=$(grep -a '^SKIP' "$log" | head -n 1 | cut -c 7-)
+	[ $v != SKIP ] ||
+		why=$(grep -a '^SKIP\|not enabled' "$log" | head -n 1)
 	[ $status != 4 ] && [ $status != 124 ] || why="no end in ${limit}s"
 	report $v "$name" "$(echo "$why" | tr -d '\r')"
 }
@@ -178,7 +180,7 @@ while IFS='|' read -r name file smp arch accel limit check params; do
 	"  "|*" $name "*) ;;
 	*) continue ;;
 	esac
-	limit=${limit:-${TIMEOUT:-90}}
+	limit=$((${limit:-90} * ${SLOW:-1}))
 	smp=${smp:-1}
 	[ "$smp" -le "${MAX_SMP:-$smp}" ] || smp=$MAX_SMP
 	unset IFS
