@@ -131,25 +131,27 @@ static struct emu_block *block_finish(struct emu_cpu *cpu, uint64_t phys,
 
 /* The instruction at the end of a page, with the page behind it. */
 static struct emu_block *build_crossing(struct emu_cpu *cpu, uint64_t lin,
-					struct emu_itlb *e, uint32_t gen)
+					struct emu_itlb *e)
 {
 	struct block_cache *cache = cpu->cache;
 	uint64_t next = (lin & EMU_PAGE_MASK) + EMU_PAGE;
 	struct emu_page *page = e->page;
 	unsigned int offset = lin & ~EMU_PAGE_MASK, room = EMU_PAGE - offset;
 	uint64_t phys = e->phys | offset;
+	const uint8_t *host = e->host;
 	uint8_t bytes[INSN_BYTES_MAX];
 	struct emu_block *b;
 	struct emu_itlb *f;
 	enum decode_end end;
-	uint32_t gen2;
+	uint32_t gen, gen2;
 
-	memcpy(bytes, e->host + offset, room);
 	f = mmu_fetch(cpu, cpu->mode == MODE_64 ? next : (uint32_t)next);
 	if (!f->host)
 		return NULL;
-	mmu_mark_code(cpu, f->page, f->phys, f->host);
-	gen2 = atomic_load(&f->page->gen);
+	gen2 = mmu_mark_code(cpu, f->page, f->phys, f->host);
+	/* The first one may have changed meanwhile. */
+	gen = mmu_mark_code(cpu, page, phys & EMU_PAGE_MASK, host);
+	memcpy(bytes, host + offset, room);
 	memcpy(bytes + room, f->host, sizeof(bytes) - room);
 	if (insn_decode(cpu, cache, bytes, sizeof(bytes), &cache->insns[0],
 			&end) < 0)
@@ -174,8 +176,7 @@ static struct emu_block *block_build(struct emu_cpu *cpu, uint64_t lin,
 	uint32_t gen;
 	int r;
 
-	mmu_mark_code(cpu, e->page, e->phys, e->host);
-	gen = atomic_load(&e->page->gen);
+	gen = mmu_mark_code(cpu, e->page, e->phys, e->host);
 	while (n < BLOCK_INSNS_MAX && offset < EMU_PAGE && end == DECODE_GO) {
 		struct emu_insn *i = &cache->insns[n];
 		uint8_t bytes[INSN_BYTES_MAX] = { 0 };
@@ -186,7 +187,7 @@ static struct emu_block *block_build(struct emu_cpu *cpu, uint64_t lin,
 		if (r == -ENOMEM)
 			return NULL;
 		if (r == -EAGAIN && n == 0)
-			return build_crossing(cpu, lin, e, gen);
+			return build_crossing(cpu, lin, e);
 		if (r == -EAGAIN)
 			break;
 		offset += i->len;

@@ -176,10 +176,16 @@ struct emu_jump {
 };
 enum { EMU_JUMP_SIZE = 1024 };
 
+/*
+ * Does the page hold code that some vCPU has decoded?  Then no write tag
+ * leads to it.  While it is marked, other vCPUs drop theirs.
+ */
+enum { PAGE_DATA, PAGE_MARKED, PAGE_CODE };
+
 /* What is known about one physical page of RAM; shared by all vCPUs. */
 struct emu_page {
 	_Atomic uint32_t gen; /* advanced when its code was overwritten */
-	_Atomic uint8_t code; /* some vCPU has decoded from it */
+	_Atomic uint8_t code; /* PAGE_* */
 	uint32_t hash;	      /* of the contents then */
 };
 
@@ -256,6 +262,8 @@ enum {
 	PEND_FLUSH_ALL = 256,
 	PEND_SMI = 1024,
 	PEND_CODE = 512, /* code that was translated has changed */
+	PEND_SYNC = 1024, /* somebody waits for an answer (sync.c) */
+	PEND_WRITES = 2048, /* drop all write tags: writes are logged anew */
 };
 
 struct emu_msrs {
@@ -304,6 +312,15 @@ struct emu_jit {
 	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,
 		n_kick, n_drop, n_flush, n_insns;
 };
+
+/* The vCPU as others wait for it: sync.c. */
+struct emu_sync {
+	_Atomic bool busy; /* may touch memory: must be asked */
+	_Atomic uint32_t asked, done;
+	_Atomic uint32_t waiters, word; /* word: their futex */
+};
+
+enum { EMU_SMC_PAGES = 8 };
 
 struct emu_cpu {
 	/* Hot; within reach of an 8-bit displacement.  ORDER GPR. */
@@ -368,7 +385,9 @@ struct emu_cpu {
 	struct emu_test *test;
 
 	unsigned int n_pauses;
-	struct emu_page *smc_page; /* with PEND_SMC */
+	struct emu_page *smc[EMU_SMC_PAGES]; /* with PEND_SMC: written to */
+	unsigned int n_smc;
+	struct emu_sync sync;
 	bool large_pages;	   /* the TLB may hold parts of some */
 
 	/* Entries of tlbs[] that are in use, so that a flush is short. */

@@ -146,8 +146,6 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 	}
 	free(s->dirty);
 	s->dirty = slot->log_dirty ? calloc(pages / 64 + 1, 8) : NULL;
-	if (s->dirty)
-		atomic_store(&vm->logging, true);
 	s->gpa = slot->gpa;
 	s->size = slot->size;
 	s->host = slot->host;
@@ -160,8 +158,8 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 }
 
 /*
- * Fetches and clears; the next write to a page must mark it again.  A write
- * that slips in before a vCPU drops its entries is marked then (mmu.c).
+ * Fetches and clears; the next write to a page must mark it again, so first
+ * of all nobody has a write tag any more.
  */
 static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 			   uint64_t *ret_bitmap)
@@ -173,7 +171,7 @@ static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 	s = &vm->slots[slot->slot];
 	if (!s->dirty)
 		return -ENOENT;
-	tell_all(vm, PEND_FLUSH_ALL);
+	emu_sync_all(vm, PEND_WRITES);
 	for (size_t n = 0; n < (s->size >> EMU_PAGE_SHIFT) / 64 + 1; n++)
 		ret_bitmap[n] = atomic_exchange(&s->dirty[n], 0);
 	return 0;

@@ -19,7 +19,6 @@ struct vm {
 	_Atomic unsigned int n_cpus;
 	_Atomic bool extint;
 	uint64_t a20_off; /* bit 20 while it is masked out of addresses */
-	_Atomic bool logging;	    /* some slot has a dirty bitmap */
 	pthread_mutex_t split_lock; /* locked access across pages, or MMIO */
 	struct lapic_timers *timers;
 	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
@@ -76,6 +75,21 @@ static inline void emu_pend(struct emu_cpu *cpu, uint32_t bits)
 }
 /* Any thread: sets bits and wakes the vCPU if it sleeps. */
 void emu_notify(struct emu_cpu *cpu, uint32_t bits);
+
+/*
+ * sync.c.  Between emu_quiet() and emu_busy() a vCPU touches nothing that its
+ * TLB or translated code lead to, so nobody waits for it.
+ */
+void emu_busy(struct emu_cpu *cpu);
+void emu_quiet(struct emu_cpu *cpu);
+/* Sets bits for all other vCPUs; sync: and waits until they were seen. */
+void emu_tell_others(struct emu_cpu *cpu, uint32_t bits);
+void emu_sync_others(struct emu_cpu *cpu, uint32_t bits);
+/* From a thread that is no vCPU's. */
+void emu_sync_all(struct vm *vm, uint32_t bits);
+/* Before a look at cpu->pending; when all is done that it says. */
+uint32_t emu_sync_ticket(struct emu_cpu *cpu);
+void emu_sync_done(struct emu_cpu *cpu, uint32_t ticket);
 
 /* The condition of Jcc, SETcc, CMOVcc. */
 static inline bool emu_cond(const struct emu_cpu *cpu, unsigned int cc)

@@ -131,6 +131,12 @@ struct jit_page {
 	struct jit_block *blocks; /* by page_next */
 };
 
+struct jit_range {
+	const uint8_t *start, *end;
+};
+
+enum { JIT_WAYS_IN = 6 };
+
 struct jit {
 	struct jit_buf buf, cold;
 	uint8_t *write;	     /* JIT_CODE_SIZE bytes, twice mapped */
@@ -149,7 +155,9 @@ struct jit {
 	/* Trampolines. */
 	void (*enter)(const void *code);
 	const uint8_t *slow, *helper, *link, *lookup, *leave, *fault,
-		*kicked, *load_vec, *load_x87;
+		*kicked, *load_vec, *load_x87, *bail;
+	struct jit_range go_on[JIT_WAYS_IN]; /* on the way in */
+	unsigned int n_go_on;
 	struct jit_scan *scan;
 };
 

@@ -1077,8 +1077,7 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 	};
 	uint32_t gen;
 
-	mmu_mark_code(cpu, t->page, t->phys, t->host);
-	gen = atomic_load(&t->page->gen);
+	gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
 	if (jit->buf.end - jit->buf.w < JIT_BLOCK_ROOM ||
 	    jit->cold.end - jit->cold.w < JIT_BLOCK_ROOM ||
 	    jit_scan(cpu, e.s, t->host, t->phys | e.start) < 0) {

@@ -29,6 +29,7 @@ void jit_attach(struct emu_cpu *cpu)
 void jit_escaped(struct emu_cpu *cpu)
 {
 	cpu->jit.vec_loaded = false; /* the way out has saved them */
+	cpu->jit.want_x87 = false;
 	atomic_store(&cpu->jit.inside, false);
 }
 
@@ -147,6 +148,7 @@ static const void *resume(struct emu_cpu *cpu, const struct jit_block *b,
 		cpu->jit.rdx = cpu->jit.slot[i->rdx];
 	if (i->rcx != 0xff)
 		cpu->jit.rcx = cpu->gpr[i->rcx];
+	cpu->rip = block_rip(cpu, b) + i->guest; /* if it is not entered */
 	cpu->jit.want_x87 = b->x87 && !cpu->jit.x87_loaded;
 	return b->code + i->host;
 }
@@ -323,6 +325,7 @@ static void run_code(struct emu_cpu *cpu, const void *code)
 		jit_of(cpu)->enter(code);
 	atomic_store(&cpu->jit.inside, false);
 	cpu->jit.vec_loaded = false;
+	cpu->jit.want_x87 = false;
 }
 
 bool jit_run(struct emu_cpu *cpu)

@@ -8,8 +8,8 @@
  * out that jit_tramp.c made.
  *
  * Host addresses are looked up in the blocks of the thread's own vCPU; what
- * is not in them is C code, which looks at cpu->pending before it returns to
- * the guest's, or the way back, which is begun again.
+ * is not in them is C code, or the way back from it, which looks at
+ * cpu->pending when it has left C code, so that no kick is lost.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -54,6 +54,15 @@ static void take_way_out(struct emu_cpu *cpu, greg_t *r)
 	r[REG_EFL] &= ~EFLAGS_TF;
 }
 
+/* Has no guest register been loaded that is not in memory, too? */
+static bool on_way_in(const struct jit *j, const uint8_t *pc)
+{
+	for (unsigned int n = 0; n < j->n_go_on; n++)
+		if (pc >= j->go_on[n].start && pc < j->go_on[n].end)
+			return true;
+	return false;
+}
+
 /* On to the next boundary, or to C code. */
 static void step_on(struct emu_cpu *cpu, greg_t *r)
 {
@@ -62,6 +71,11 @@ static void step_on(struct emu_cpu *cpu, greg_t *r)
 	struct jit_block *b;
 
 	if (!in_code(j, r[REG_RIP])) {
+		r[REG_EFL] &= ~EFLAGS_TF;
+		return;
+	}
+	if (on_way_in(j, pc)) {
+		r[REG_RIP] = (uintptr_t)j->bail;
 		r[REG_EFL] &= ~EFLAGS_TF;
 		return;
 	}
@@ -161,6 +175,6 @@ void jit_signal_attach(struct emu_cpu *cpu)
 
 void jit_kick(struct emu_cpu *cpu)
 {
-	if (atomic_load(&cpu->jit.inside))
+	if (atomic_load(&cpu->jit.inside) && cpu != this_cpu)
 		syscall(SYS_tgkill, getpid(), cpu->jit.tid, KICK_SIGNAL);
 }

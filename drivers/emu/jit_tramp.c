@@ -168,9 +168,36 @@ static const uint8_t *make_leave(struct jit_buf *b)
 	return start;
 }
 
-/* Flags from aflags, to both places; scratch registers and the rest, and off. */
-static void go_on(struct jit_buf *b)
+/*
+ * The last look at what is pending: from here to the block a kick finds
+ * translated code, so it is not missed (jit_signal.c).  Returns the jump.
+ */
+static uint8_t *look_pending(struct jit_buf *b)
 {
+	asm_rm(b, W0, 0x83, 7, mem_gs(OFF(pending)));
+	put8(b, 0);
+	return asm_jcc(b, 5);
+}
+
+/* Where a kick goes that comes during go_on(): all is in memory still. */
+static const uint8_t *make_bail(struct jit_buf *b, const uint8_t *leave,
+				bool avx)
+{
+	const uint8_t *start = here(b);
+
+	if (avx)
+		ASM(b, 0xc5, 0xf8, 0x77); /* vzeroupper */
+	mxcsr(b, LDMXCSR, OFF(jit.host_mxcsr));
+	asm_jmp(b, leave);
+	return start;
+}
+
+/* Flags from aflags, to both places; scratch registers and the rest, and off. */
+static void go_on(struct jit *j, struct jit_buf *b)
+{
+	struct jit_range *r = &j->go_on[j->n_go_on++];
+
+	r->start = here(b);
 	fill(b);
 	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
 	ASM(b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
@@ -178,19 +205,24 @@ static void go_on(struct jit_buf *b)
 	asm_load(b, W1, H_RCX, mem_gs(OFF(jit.rcx)));
 	asm_load(b, W1, H_RDX, mem_gs(OFF(jit.rdx)));
 	asm_rm(b, W0, 0xff, 4, mem_gs(OFF(jit.resume)));
+	r->end = here(b);
 }
 
 /* void enter(const void *code): RDI is where to go. */
-static const uint8_t *make_enter(struct jit_buf *b, const uint8_t *load_vec)
+static const uint8_t *make_enter(struct jit *j, struct jit_buf *b,
+				 const uint8_t *load_vec)
 {
 	const uint8_t *start = here(b);
+	uint8_t *out = look_pending(b);
 
 	for (unsigned int n = 0; n < sizeof(saved); n++)
 		push_pop(b, 0x50, saved[n]);
 	asm_ri(b, W1, 5, H_RSP, 8);
 	asm_store(b, W1, H_RDI, mem_gs(OFF(jit.resume)));
 	call_if(b, OFF(jit.want_vec), load_vec);
-	go_on(b);
+	go_on(j, b);
+	asm_fix(out, b->w);
+	put8(b, 0xc3);
 	return start;
 }
 
@@ -204,12 +236,13 @@ struct way {
 	const uint8_t *load_x87; /* with vector registers saved */
 };
 
-static const uint8_t *make_way(struct jit_buf *b, const uint8_t *save_vec,
+static const uint8_t *make_way(struct jit *j, const uint8_t *save_vec,
 			       const uint8_t *load_vec, const uint8_t *leave,
 			       const struct way *w)
 {
+	struct jit_buf *b = &j->buf;
 	const uint8_t *start = here(b);
-	uint8_t *out;
+	uint8_t *none, *out;
 
 	asm_store(b, W1, H_RAX, mem_gs(w->rip ? OFF(rip) : OFF(jit.rax)));
 	if (w->flags) {
@@ -230,11 +263,13 @@ static const uint8_t *make_way(struct jit_buf *b, const uint8_t *save_vec,
 		return start;
 	}
 	asm_rr(b, W1, 0x85, H_RAX, H_RAX);
-	out = asm_jcc(b, 4);
+	none = asm_jcc(b, 4);
+	out = look_pending(b);
 	asm_store(b, W1, H_RAX, mem_gs(OFF(jit.resume)));
 	call_if(b, OFF(jit.want_x87), w->load_x87);
 	call_if(b, OFF(jit.vec_loaded), load_vec);
-	go_on(b);
+	go_on(j, b);
+	asm_fix(none, b->w);
 	asm_fix(out, b->w);
 	asm_jmp(b, leave);
 	return start;
@@ -262,15 +297,16 @@ void jit_make_trampolines(struct emu_cpu *cpu)
 				   .fn = jit_call_fault,
 				   .flags_off = OFF(jit.host_flags) };
 
+	j->bail = make_bail(b, leave, avx);
 	j->leave = leave;
 	j->load_vec = make_load_vec(b, avx);
 	j->load_x87 = make_load_x87(b, save, x87, j->load_vec);
-	j->enter = (void (*)(const void *))make_enter(b, j->load_vec);
-	j->slow = make_way(b, save, j->load_vec, leave, &slow);
-	j->helper = make_way(b, save, j->load_vec, leave, &helper);
-	j->link = make_way(b, save, j->load_vec, leave, &link);
-	j->lookup = make_way(b, save, j->load_vec, leave, &lookup);
-	j->fault = make_way(b, save, j->load_vec, leave, &fault);
+	j->enter = (void (*)(const void *))make_enter(j, b, j->load_vec);
+	j->slow = make_way(j, save, j->load_vec, leave, &slow);
+	j->helper = make_way(j, save, j->load_vec, leave, &helper);
+	j->link = make_way(j, save, j->load_vec, leave, &link);
+	j->lookup = make_way(j, save, j->load_vec, leave, &lookup);
+	j->fault = make_way(j, save, j->load_vec, leave, &fault);
 	j->blocks_start = b->w;
 	jit_tell_trampolines(cpu);
 }

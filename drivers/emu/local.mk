@@ -54,6 +54,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/state.c \
 	%D%/string.c \
 	%D%/string.h \
+	%D%/sync.c \
 	%D%/system.c \
 	%D%/system.h \
 	%D%/task.c \

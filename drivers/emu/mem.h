@@ -149,8 +149,8 @@ uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
  */
 void jit_forget_jumps(struct emu_cpu *cpu, bool global);
 void jit_forget_page(struct emu_cpu *cpu, uint64_t lin);
-/* run.c: some page's generation was advanced; tells every vCPU. */
-void emu_code_changed(struct emu_cpu *cpu);
+/* run.c: ends what a write to code began, once it is there. */
+void emu_code_written(struct emu_cpu *cpu);
 
 void mmu_init(struct emu_cpu *cpu);
 /* mmu.c: after changes of CR0, CR3, CR4, EFER, CPL or RFLAGS.AC. */
@@ -163,9 +163,14 @@ void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3);
 
 /* Finds the page to fetch from; raises #PF. */
 struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin);
-void mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page, uint64_t phys,
-		   const uint8_t *host);
+/*
+ * Before code of the page is read: from now on nobody writes to it unnoticed.
+ * Returns the page's generation.  May wait for other vCPUs.
+ */
+uint32_t mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page,
+		       uint64_t phys, const uint8_t *host);
 void mmu_drop_code_writes(struct emu_cpu *cpu);
+void mmu_drop_writes(struct emu_cpu *cpu); /* all write tags */
 
 /* The RAM at phys that this vCPU can see now, or NULL. */
 struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys);

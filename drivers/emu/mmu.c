@@ -6,11 +6,11 @@
  * CR3 drops what is not global.
  *
  * A page whose code was decoded has no write tag anywhere.  The first write
- * to it takes the slow path, advances the page's generation (which ends the
- * life of its blocks), and makes it an ordinary page again.  Another vCPU may
- * hold a write tag for a page that becomes code: it is told, and drops the
- * tag at its next block boundary, advancing the generation once more in case
- * it wrote in between.  DMA is not seen here: mmu_fetch() compares a hash of
+ * to it takes the slow path; when it is done it advances the page's generation
+ * (which ends the life of its blocks), makes it an ordinary page again, and
+ * waits until other vCPUs have dropped what they translated.  Another vCPU
+ * may hold a write tag for a page that becomes code: the code is read when it
+ * has dropped that (sync.c).  DMA is not seen here: mmu_fetch() compares a hash of
  * the page when an instruction TLB entry is filled, for a page whose contents
  * were replaced by a device is mapped anew before it is executed.
  */
@@ -82,10 +82,12 @@ void emu_phys_io(struct emu_cpu *cpu, uint64_t phys, void *buf,
 	cpu->n_exits++;
 	if (cpu->lapic && lapic_mmio(cpu, phys, buf, size, is_write))
 		return;
+	emu_quiet(cpu); /* a device may take its time */
 	if (cpu->vm->m)
 		bus_io(cpu->vm->m->mmio, phys, buf, size, is_write);
 	else if (!is_write)
 		memset(buf, 0xff, size);
+	emu_busy(cpu);
 }
 
 static _Noreturn void page_fault(struct emu_cpu *cpu, unsigned int view,
@@ -336,33 +338,18 @@ static uint32_t page_hash(const uint8_t *host)
 	return (a * k) >> 32;
 }
 
-/* A write is about to happen to a page that holds code. */
+/*
+ * A write is about to happen to a page that holds code.  The rest follows
+ * when it has: emu_code_written().
+ */
 static void smc_write(struct emu_cpu *cpu, struct emu_page *page)
 {
-	atomic_store(&page->code, 0);
-	atomic_fetch_add(&page->gen, 1);
-	emu_code_changed(cpu);
-	cpu->smc_page = page;
+	if (cpu->n_smc == EMU_SMC_PAGES)
+		emu_code_written(cpu);
+	cpu->smc[cpu->n_smc++] = page;
 	emu_pend(cpu, PEND_SMC);
 	if (cpu->cur) /* end the block: it may be what is overwritten */
 		cpu->block_end = cpu->cur + 1;
-}
-
-/*
- * Before an entry goes while writes are logged: whoever fetched the bitmap
- * may have done so between our last write through the entry and now.
- */
-static void note_dirty(struct emu_cpu *cpu, const struct emu_tlb *e)
-{
-	struct emu_slot *s;
-
-	if (likely(!atomic_load_explicit(&cpu->vm->logging,
-					 memory_order_relaxed)) ||
-	    e->wtag == TLB_INVALID)
-		return;
-	s = mmu_slot(cpu, e->phys & EMU_PAGE_MASK);
-	if (s && s->dirty)
-		mark_dirty(s, e->phys & EMU_PAGE_MASK);
 }
 
 /* Are accesses through the user's view checked for alignment? */
@@ -401,7 +388,6 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	if (!s || (s->readonly && access == ACCESS_WRITE))
 		return NULL;
 	page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
-	note_dirty(cpu, e);
 	if (!(e->phys & TLB_USED))
 		cpu->tlb_used[cpu->n_tlb_used++] = e - cpu->tlbs;
 	rw = access == ACCESS_WRITE;
@@ -589,9 +575,8 @@ void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 	return e ? (void *)(lin + e->addend) : NULL;
 }
 
-static void flush_entry(struct emu_cpu *cpu, struct emu_tlb *e)
+static void flush_entry(struct emu_tlb *e)
 {
-	note_dirty(cpu, e);
 	e->rtag = TLB_INVALID;
 	e->wtag = TLB_INVALID;
 }
@@ -614,7 +599,7 @@ static void flush_used(struct emu_cpu *cpu, bool global)
 			cpu->tlb_used[kept++] = cpu->tlb_used[n];
 			continue;
 		}
-		flush_entry(cpu, e);
+		flush_entry(e);
 		e->phys = 0;
 	}
 	cpu->n_tlb_used = kept;
@@ -643,7 +628,7 @@ static void flush_large(struct emu_cpu *cpu, uint64_t lin)
 		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
 		if (e->phys & TLB_LARGE && !((e->rtag ^ lin) >> 30))
-			flush_entry(cpu, e);
+			flush_entry(e);
 	}
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 		if (!((cpu->itlb[i].tag ^ lin) >> 30))
@@ -658,7 +643,7 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 	for (unsigned int view = 0; view < MMU_VIEWS; view++)
 		if (cpu->tlbs[view * EMU_TLB_SIZE + i].rtag ==
 		    (lin & EMU_PAGE_MASK))
-			flush_entry(cpu, &cpu->tlbs[view * EMU_TLB_SIZE + i]);
+			flush_entry(&cpu->tlbs[view * EMU_TLB_SIZE + i]);
 	if ((cpu->itlb[j].tag & EMU_PAGE_MASK) == (lin & EMU_PAGE_MASK))
 		cpu->itlb[j].tag = TLB_INVALID;
 	if (cpu->large_pages)
@@ -718,7 +703,10 @@ static void check_hash(struct emu_cpu *cpu, struct emu_page *page,
 		return;
 	page->hash = hash;
 	atomic_fetch_add(&page->gen, 1);
-	emu_code_changed(cpu);
+	if (cpu->jit.priv) {
+		emu_pend(cpu, PEND_CODE);
+		emu_tell_others(cpu, PEND_CODE);
+	}
 }
 
 static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
@@ -755,50 +743,69 @@ struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin)
 	return e;
 }
 
-/* The page gets its first block: nobody may write to it unnoticed. */
-void mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page, uint64_t phys,
-		   const uint8_t *host)
+static void drop_writes_to(struct emu_cpu *cpu, uint64_t phys)
 {
-	unsigned int n;
-
-	if (atomic_exchange(&page->code, 1))
-		return;
 	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
 		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
 		if ((e->phys & EMU_PAGE_MASK) == phys)
 			e->wtag = TLB_INVALID;
 	}
-	n = atomic_load(&cpu->vm->n_cpus);
-	for (unsigned int i = 0; i < n; i++)
-		if (cpu->vm->cpus[i] && cpu->vm->cpus[i] != cpu)
-			emu_notify(cpu->vm->cpus[i], PEND_FLUSH);
-	page->hash = page_hash(host);
+}
+
+/* The page gets its first block; a write may come in between. */
+static void become_code(struct emu_cpu *cpu, struct emu_page *page,
+			uint64_t phys, const uint8_t *host)
+{
+	uint8_t marked;
+
+	do {
+		atomic_store(&page->code, PAGE_MARKED);
+		drop_writes_to(cpu, phys);
+		emu_sync_others(cpu, PEND_FLUSH);
+		page->hash = page_hash(host);
+		marked = PAGE_MARKED;
+	} while (!atomic_compare_exchange_strong(&page->code, &marked,
+						 PAGE_CODE) &&
+		 marked != PAGE_CODE);
+}
+
+uint32_t mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page,
+		       uint64_t phys, const uint8_t *host)
+{
+	uint32_t gen;
+
+	do {
+		if (atomic_load(&page->code) != PAGE_CODE)
+			become_code(cpu, page, phys, host);
+		gen = atomic_load(&page->gen);
+	} while (atomic_load(&page->code) != PAGE_CODE);
+	return gen;
+}
+
+static bool holds_code(struct emu_cpu *cpu, uint64_t phys)
+{
+	struct emu_slot *s = mmu_slot(cpu, phys);
+
+	return s && atomic_load(&s->pages[(phys - s->gpa) >> EMU_PAGE_SHIFT]
+					 .code) != PAGE_DATA;
 }
 
 void mmu_drop_code_writes(struct emu_cpu *cpu)
 {
-	bool changed = false;
-
 	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
 		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
-		struct emu_slot *s;
-		struct emu_page *page;
 
-		if (e->wtag == TLB_INVALID)
-			continue;
-		s = mmu_slot(cpu, e->phys & EMU_PAGE_MASK);
-		if (!s)
-			continue;
-		page = &s->pages[(e->phys - s->gpa) >> EMU_PAGE_SHIFT];
-		if (!atomic_load(&page->code))
-			continue;
-		e->wtag = TLB_INVALID;
-		atomic_fetch_add(&page->gen, 1);
-		changed = true;
+		if (e->wtag != TLB_INVALID &&
+		    holds_code(cpu, e->phys & EMU_PAGE_MASK))
+			e->wtag = TLB_INVALID;
 	}
-	if (changed)
-		emu_code_changed(cpu);
+}
+
+void mmu_drop_writes(struct emu_cpu *cpu)
+{
+	for (unsigned int i = 0; i < cpu->n_tlb_used; i++)
+		cpu->tlbs[cpu->tlb_used[i]].wtag = TLB_INVALID;
 }
 
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,

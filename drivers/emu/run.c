@@ -26,6 +26,7 @@ static const struct timespec trim_after = { .tv_nsec = 400 * 1000000 };
 
 static void cpu_sleep(struct emu_cpu *cpu)
 {
+	emu_quiet(cpu);
 	atomic_store(&cpu->sleeping, true);
 	if (!atomic_load(&cpu->pending) && futex_wait(cpu, &trim_after) < 0 &&
 	    errno == ETIMEDOUT) {
@@ -34,6 +35,7 @@ static void cpu_sleep(struct emu_cpu *cpu)
 			futex_wait(cpu, NULL);
 	}
 	atomic_store(&cpu->sleeping, false);
+	emu_busy(cpu);
 }
 
 void emu_notify(struct emu_cpu *cpu, uint32_t bits)
@@ -46,30 +48,35 @@ void emu_notify(struct emu_cpu *cpu, uint32_t bits)
 			NULL, 0);
 }
 
+/*
+ * Other vCPUs may have the code from before the write; they drop it before
+ * this one goes on.
+ */
+void emu_code_written(struct emu_cpu *cpu)
+{
+	for (unsigned int n = 0; n < cpu->n_smc; n++) {
+		atomic_store(&cpu->smc[n]->code, PAGE_DATA);
+		atomic_fetch_add(&cpu->smc[n]->gen, 1);
+	}
+	cpu->n_smc = 0;
+	if (cpu->jit.priv)
+		emu_sync_others(cpu, PEND_CODE);
+}
+
 static void housekeeping(struct emu_cpu *cpu, uint32_t p)
 {
 	if (p & PEND_FLUSH)
 		mmu_drop_code_writes(cpu);
+	if (p & PEND_WRITES)
+		mmu_drop_writes(cpu);
 	if (p & PEND_FLUSH_ALL) {
 		mmu_flush(cpu, true);
 		block_cache_flush(cpu);
 	}
-	if (p & PEND_SMC) /* what was written is there now */
-		atomic_fetch_add(&cpu->smc_page->gen, 1);
+	if (p & PEND_SMC)
+		emu_code_written(cpu);
 	if (p & (PEND_CODE | PEND_SMC))
 		jit_drop_stale(cpu);
-}
-
-void emu_code_changed(struct emu_cpu *cpu)
-{
-	unsigned int n = atomic_load(&cpu->vm->n_cpus);
-
-	if (!cpu->jit.priv)
-		return;
-	emu_pend(cpu, PEND_CODE);
-	for (unsigned int i = 0; i < n; i++)
-		if (cpu->vm->cpus[i] && cpu->vm->cpus[i] != cpu)
-			emu_notify(cpu->vm->cpus[i], PEND_CODE);
 }
 
 /* INIT and SIPI (SDM vol. 3, "Multiple-Processor (MP) Initialization"). */
@@ -119,9 +126,11 @@ static bool interrupts(struct emu_cpu *cpu)
 static enum event events(struct emu_cpu *cpu)
 {
 	for (;;) {
+		uint32_t ticket = emu_sync_ticket(cpu);
 		uint32_t p = atomic_exchange(&cpu->pending, 0);
 
 		housekeeping(cpu, p);
+		emu_sync_done(cpu, ticket);
 		startup(cpu, p);
 		if (p & PEND_NMI)
 			latch_nmis(cpu);
@@ -272,6 +281,8 @@ static void run_blocks(struct emu_cpu *cpu)
 			b = NULL;
 			if (e == EVENT_STOP)
 				return;
+			if (unlikely(cpu->n_smc))
+				continue; /* a frame was pushed onto code */
 			if (e == EVENT_STEP) {
 				if (!step(cpu))
 					break;
@@ -324,6 +335,7 @@ enum run_result emu_run(struct emu_cpu *cpu)
 	cpu->cur = NULL;
 	if (cpu->jit.priv)
 		jit_attach(cpu);
+	emu_busy(cpu);
 	if (_setjmp(escape)) {
 		jit_escaped(cpu);
 		if (cpu->cur)
@@ -334,6 +346,7 @@ enum run_result emu_run(struct emu_cpu *cpu)
 	}
 	if (!cpu->stop)
 		run_blocks(cpu);
+	emu_quiet(cpu);
 	if (cpu->jit.x87_loaded)
 		jit_sync_x87(cpu);
 	cpu->escape = NULL;

@@ -93,8 +93,10 @@ uint64_t sys_in(struct emu_cpu *cpu, uint16_t port, unsigned int size)
 	if (unlikely(cpu->dr[7] & 0xff))
 		debug_io(cpu, port, size);
 	cpu->n_exits++;
+	emu_quiet(cpu);
 	if (cpu->vm->m)
 		bus_io(cpu->vm->m->ports, port, &v, size, false);
+	emu_busy(cpu);
 	return v;
 }
 
@@ -103,8 +105,10 @@ void sys_out(struct emu_cpu *cpu, uint16_t port, uint64_t v, unsigned int size)
 	if (unlikely(cpu->dr[7] & 0xff))
 		debug_io(cpu, port, size);
 	cpu->n_exits++;
+	emu_quiet(cpu);
 	if (cpu->vm->m)
 		bus_io(cpu->vm->m->ports, port, &v, size, true);
+	emu_busy(cpu);
 }
 
 /* aux: size; src: SLOT_ZERO for an immediate port. */

@@ -84,7 +84,7 @@ static void note_fault(struct emu_cpu *cpu, struct emu_test *test)
 static void note_writes(struct emu_cpu *cpu)
 {
 	if (atomic_exchange(&cpu->pending, 0) & PEND_SMC)
-		atomic_fetch_add(&cpu->smc_page->gen, 1);
+		emu_code_written(cpu);
 	jit_drop_stale(cpu);
 }
 
