@@ -262,8 +262,8 @@ enum {
 	PEND_FLUSH_ALL = 256,
 	PEND_SMI = 1024,
 	PEND_CODE = 512, /* code that was translated has changed */
-	PEND_SYNC = 1024, /* somebody waits for an answer (sync.c) */
-	PEND_WRITES = 2048, /* drop all write tags: writes are logged anew */
+	PEND_SYNC = 2048, /* somebody waits for an answer (sync.c) */
+	PEND_WRITES = 4096, /* drop all write tags: writes are logged anew */
 };
 
 struct emu_msrs {

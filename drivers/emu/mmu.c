@@ -111,6 +111,8 @@ struct pte {
 	uint64_t value;
 	_Atomic uint64_t *p64; /* or p32; NULL: not RAM */
 	_Atomic uint32_t *p32;
+	struct emu_slot *logged; /* writes to phys are, or NULL */
+	uint64_t phys;
 };
 
 static void pte_read(struct emu_cpu *cpu, uint64_t phys, unsigned int size,
@@ -120,6 +122,8 @@ static void pte_read(struct emu_cpu *cpu, uint64_t phys, unsigned int size,
 
 	pte->p64 = NULL;
 	pte->p32 = NULL;
+	pte->logged = s && s->dirty ? s : NULL;
+	pte->phys = phys;
 	if (!s) {
 		pte->value = 0;
 		emu_phys_io(cpu, phys, &pte->value, size, false);
@@ -143,6 +147,8 @@ static bool pte_set(struct pte *pte, uint64_t bits)
 	if ((old & bits) == bits)
 		return true;
 	pte->value |= bits;
+	if (pte->logged)
+		mark_dirty(pte->logged, pte->phys);
 	if (pte->p64)
 		return atomic_compare_exchange_strong(pte->p64, &old,
 						      old | bits);
