@@ -434,6 +434,7 @@ struct emu_test {
 	unsigned int n_mem;
 	struct x86_state *state; /* in and out */
 	unsigned int max_insns;
+	bool links; /* translated blocks go on to others: nothing stops them */
 	/* out */
 	bool fault;
 	uint8_t vector;

@@ -80,6 +80,8 @@ static void guest_pointers(struct emu_cpu *cpu, uint8_t *image)
 		p.fip = b->rip + i->guest;
 		if (i->insn.fn == op_vec)
 			p.fop = i->insn.vec->op.fop;
+		if (i->insn.ea_slow & EA_SEGBASE)
+			p.fdp -= cpu->seg[i->insn.seg].base;
 	}
 	vec_put_pointers(image, &p);
 }
@@ -109,6 +111,12 @@ static bool may_stay(struct emu_cpu *cpu)
 	return !atomic_load_explicit(&cpu->pending, memory_order_relaxed);
 }
 
+/* Does a test count blocks? */
+static bool one_block(const struct emu_cpu *cpu)
+{
+	return cpu->test && !cpu->test->links;
+}
+
 /* Into another block: user mode has its vector registers loaded. */
 static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 {
@@ -124,7 +132,7 @@ static const void *go_to_rip(struct emu_cpu *cpu)
 	struct jit_block *b;
 
 	while (may_stay(cpu)) {
-		if (cpu->test && cpu->jit.inside)
+		if (one_block(cpu) && cpu->jit.inside)
 			return NULL;
 		cpu->jit.key = jit_key(cpu);
 		if (cpu->jit.key & JIT_KEY_OFF)
@@ -268,7 +276,7 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 
 	cpu->jit.n_link++;
 	cpu->rip = cpu->jit.page + x->target;
-	if (!may_stay(cpu) || cpu->test)
+	if (!may_stay(cpu) || one_block(cpu))
 		return NULL;
 	to = jit_find(cpu, cpu->rip);
 	if (!to)

@@ -124,6 +124,8 @@ static bool test_block(struct emu_cpu *cpu, struct emu_test *test)
 		note_fault(cpu, test);
 		return false;
 	}
+	mmu_fetch(cpu, cpu->rip); /* may find that the code has changed */
+	note_writes(cpu);
 	if (!jit_run(cpu))
 		return test_step(cpu, test);
 	note_writes(cpu);

@@ -27,6 +27,9 @@ tests_unit_emu_differ_SOURCES = \
 	$(NULL)
 tests_unit_emu_differ_LDADD = $(emu_test_libs)
 
+dist_check_SCRIPTS += tests/unit/emu/jit.sh
+TESTS += tests/unit/emu/jit.sh
+
 check_PROGRAMS += tests/fuzz/decode
 TESTS += tests/fuzz/decode
 tests_fuzz_decode_SOURCES = tests/fuzz/decode.c

@@ -1,8 +1,8 @@
 /*
  * tests/unit/emu/case.c -- a case's memory, and its form as text.
  *
- * Text is one item a line: name, mode 32, code (bytes), fill, gpr (16 numbers), rflags,
- * gs, mem OFFSET BYTES, x OFFSET BYTES (of the XSAVE area, all else zero); an
+ * Text is one item a line: name, mode 32, loops 1, code (bytes), fill, gpr (16
+ * numbers), rflags, gs, mem OFFSET BYTES, x OFFSET BYTES (of the XSAVE area, all else zero); an
  * empty line ends a case.  A line that starts with # is a comment.
  */
 #include <stdlib.h>
@@ -67,7 +67,8 @@ void case_print(const struct test_case *c, FILE *f)
 {
 	static const uint8_t zero[16];
 
-	fprintf(f, "name %s\n%scode", c->name, c->mode32 ? "mode 32\n" : "");
+	fprintf(f, "name %s\n%s%scode", c->name, c->mode32 ? "mode 32\n" : "",
+		c->loops ? "loops 1\n" : "");
 	print_bytes(f, c->code, c->code_len);
 	fprintf(f, "fill %#jx\ngpr", (uintmax_t)c->fill);
 	for (int i = 0; i < 16; i++)
@@ -135,6 +136,8 @@ static bool read_line(struct test_case *c, char *line)
 		c->code_len = read_bytes(arg, c->code, sizeof(c->code));
 	else if (str_eq(line, "mode"))
 		c->mode32 = str_eq(arg, "32");
+	else if (str_eq(line, "loops"))
+		c->loops = str_eq(arg, "1");
 	else if (str_eq(line, "fill"))
 		c->fill = strtoull(arg, NULL, 16);
 	else if (str_eq(line, "gpr"))

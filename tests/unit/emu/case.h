@@ -46,6 +46,7 @@ struct test_case {
 	uint8_t code[CASE_CODE_MAX];
 	unsigned int code_len;
 	bool mode32;   /* 32-bit code (compatibility mode) */
+	bool loops;    /* has a loop that ends: blocks may be linked */
 	uint64_t fill; /* seeds the contents of memory */
 	struct case_patch patch[CASE_PATCHES];
 	unsigned int n_patches;

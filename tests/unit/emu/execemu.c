@@ -86,7 +86,8 @@ static void emu_run_case(const struct test_case *c, struct case_result *ret)
 	struct emu_test test = { .mem = emu.map,
 				 .n_mem = ARRAY_SIZE(emu.map),
 				 .state = &state,
-				 .max_insns = MAX_INSNS };
+				 .max_insns = MAX_INSNS,
+				 .links = c->loops };
 
 	memset(ret, 0, sizeof(*ret));
 	case_fill(c, &emu.mem);
