@@ -804,10 +804,53 @@ bool lapic_mmio(struct emu_cpu *cpu, uint64_t phys, void *buf,
 	return true;
 }
 
+/* SDM vol. 3, "Local APIC Register Address Map Supported by x2APIC". */
+static bool x2apic_both(unsigned int reg)
+{
+	switch (reg) {
+	case REG_TPR:
+	case REG_SVR:
+	case REG_ESR:
+	case REG_ICR:
+	case REG_LVT_TIMER ... REG_LVT_ERROR:
+	case REG_TIMER_INIT:
+	case REG_TIMER_DIVIDE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool x2apic_readable(unsigned int reg)
 {
-	return reg != REG_EOI && reg != REG_SELF_IPI && reg != REG_ICR2 &&
-	       reg != REG_DFR && reg >= REG_ID && reg != REG_APR;
+	switch (reg) {
+	case REG_ID:
+	case REG_VERSION:
+	case REG_PPR:
+	case REG_LDR:
+	case REG_ISR ... REG_IRR + 0x70:
+	case REG_TIMER_CURRENT:
+		return true;
+	default:
+		return x2apic_both(reg);
+	}
+}
+
+/* With the bits that are reserved, wherever a set one is an error. */
+static bool x2apic_writable(unsigned int reg, uint64_t v)
+{
+	switch (reg) {
+	case REG_ICR:
+		return true;
+	case REG_EOI:
+	case REG_ESR:
+		return !v;
+	case REG_SELF_IPI:
+	case REG_TPR:
+		return !(v >> 8);
+	default:
+		return x2apic_both(reg) && !(v >> 32);
+	}
 }
 
 int lapic_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret)
@@ -825,8 +868,7 @@ int lapic_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret)
 		*ret = apic->timer_fired ? 0 : apic->tsc_deadline;
 		return 0;
 	}
-	if (!(apic->base & BASE_X2APIC) || reg > REG_SELF_IPI ||
-	    !x2apic_readable(reg))
+	if (!(apic->base & BASE_X2APIC) || !x2apic_readable(reg))
 		return -EINVAL;
 	*ret = reg_read(cpu, reg);
 	if (reg == REG_ICR)
@@ -871,7 +913,7 @@ int lapic_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v)
 		set_tsc_deadline(cpu, v);
 		return 0;
 	}
-	if (!(apic->base & BASE_X2APIC))
+	if (!(apic->base & BASE_X2APIC) || !x2apic_writable(reg, v))
 		return -EINVAL;
 	if (reg == REG_ICR) {
 		apic->icr_lo = v & ~BIT(12);
@@ -879,15 +921,10 @@ int lapic_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v)
 		send_ipi(cpu, v);
 		return 0;
 	}
-	if (v >> 32 || (reg == REG_EOI && v))
-		return -EINVAL;
 	if (reg == REG_SELF_IPI) {
 		accept_message(cpu, DM_FIXED, v, false);
 		return 0;
 	}
-	if (reg == REG_ID || reg == REG_LDR || reg == REG_ICR2 ||
-	    reg == REG_DFR || reg > REG_SELF_IPI)
-		return -EINVAL;
 	reg_write(cpu, reg, v);
 	return 0;
 }
