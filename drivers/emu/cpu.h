@@ -160,7 +160,7 @@ struct emu_itlb {
 	uint64_t phys;
 	uint8_t *host; /* NULL: not RAM */
 	struct emu_page *page;
-	bool global;
+	bool global, large;
 };
 enum { EMU_ITLB_SIZE = 256 };
 
@@ -280,7 +280,7 @@ struct emu_msrs {
  * low bits of RIP; a tag is minus RIP, so that an ADD tells.
  */
 enum { JIT_JUMP_BITS = 16, JIT_SLOTS = 24,
-       JIT_JUMPS = 32768 };
+       JIT_JUMPS = 32768, JIT_FILTER = 4096 };
 struct emu_jumps { /* one for each view */
 	struct {
 		uint64_t tag;
@@ -308,6 +308,9 @@ struct emu_jit {
 	uint64_t fault_pc;   /* 0: a kick */
 	uint64_t kick_pc;
 	unsigned int n_jumps;
+	uint64_t jump_pages[JIT_FILTER / 64]; /* hashes of those entered */
+	uint64_t changes; /* of vm->changes: seen */
+	uint8_t fpu;	  /* JIT_KEY_FPU as in the jump table */
 	uint32_t jump_used[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
 	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,
 		n_kick, n_drop, n_flush, n_insns;

@@ -45,6 +45,7 @@ static void emu_vm_destroy(struct vm *vm)
 	close_file(vm->jit_dump);
 	close_file(vm->perf_map);
 	pthread_mutex_destroy(&vm->split_lock);
+	pthread_mutex_destroy(&vm->changes.lock);
 	free(vm);
 }
 
@@ -113,6 +114,7 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 		return r;
 	}
 	pthread_mutex_init(&vm->split_lock, NULL);
+	pthread_mutex_init(&vm->changes.lock, NULL);
 	kvmclock_start(vm);
 	r = lapic_timers_start(vm);
 	if (r < 0) {

@@ -10,6 +10,17 @@
 #include "drivers/emu/mem.h"
 #include "drivers/emu/offer.h"
 
+/*
+ * Pages whose generation was advanced, the last of them, so that a vCPU need
+ * not look at all it has translated.
+ */
+enum { EMU_CHANGES = 64 };
+struct emu_changes {
+	pthread_mutex_t lock;
+	uint64_t n; /* ever */
+	struct emu_page *page[EMU_CHANGES];
+};
+
 /* The machine's half of an engine. */
 struct vm {
 	struct machine *m; /* NULL in a bare test */
@@ -20,6 +31,7 @@ struct vm {
 	_Atomic bool extint;
 	uint64_t a20_off; /* bit 20 while it is masked out of addresses */
 	pthread_mutex_t split_lock; /* locked access across pages, or MMIO */
+	struct emu_changes changes;
 	struct lapic_timers *timers;
 	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
 	uint64_t pause_tsc;	    /* host's TSC when the clock stopped */

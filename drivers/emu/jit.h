@@ -199,7 +199,7 @@ void jit_translate_apart(struct emu_cpu *cpu, struct jit_block *b);
 bool jit_is_apart(const struct jit *j, uint64_t phys);
 /* Enters the block into the jump table. */
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
-		       const struct jit_block *b, bool global);
+		       const struct jit_block *b, const struct emu_itlb *t);
 
 /* jit_run.c: called by translated code; NULL: leave it. */
 struct jit_meta { /* behind the call in the code */

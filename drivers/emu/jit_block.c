@@ -116,7 +116,7 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 			add_block(cpu, b);
 	}
 	if (b)
-		jit_remember_jump(cpu, rip, b, t->global);
+		jit_remember_jump(cpu, rip, b, t);
 	return b;
 }
 
@@ -188,12 +188,23 @@ static void unhash(struct jit *j, struct jit_block *b)
 		*p = b->hash_next;
 }
 
+/* What the jump table still leads to looks again. */
+static void close_entry(struct jit *j, struct jit_block *b)
+{
+	struct jit_buf at = { .w = (uint8_t *)b->entry - j->buf.to_exec,
+			      .end = j->buf.end,
+			      .to_exec = j->buf.to_exec };
+
+	asm_jmp(&at, j->lookup);
+}
+
 /* Nobody enters it again; whoever is inside may leave in peace. */
 static void retire(struct jit *j, struct jit_block *b)
 {
 	unlink_outgoing(b);
 	unlink_incoming(j, b);
 	unhash(j, b);
+	close_entry(j, b);
 	b->dead = true;
 }
 
@@ -221,52 +232,107 @@ void jit_translate_apart(struct emu_cpu *cpu, struct jit_block *b)
 	struct jit *j = jit_of(cpu);
 
 	*apart_word(j, b->phys) |= BIT64(b->phys & 63);
-	if (b->dead)
-		return;
-	retire(j, b);
-	jit_forget_jumps(cpu, true);
+	if (!b->dead)
+		retire(j, b);
+}
+
+static unsigned int drop_all_stale(struct jit *j)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < JIT_PAGES; i++)
+		if (j->pages[i].blocks)
+			n += drop_page(j, &j->pages[i]);
+	return n;
+}
+
+/* What changed since the last time; false: too much to tell. */
+static bool fetch_changes(struct emu_cpu *cpu, struct emu_page **pages,
+			  unsigned int *ret_n)
+{
+	struct emu_changes *c = &cpu->vm->changes;
+	uint64_t from = cpu->jit.changes, n;
+
+	pthread_mutex_lock(&c->lock);
+	n = c->n - from;
+	for (unsigned int i = 0; n <= EMU_CHANGES && i < n; i++)
+		pages[i] = c->page[(from + i) % EMU_CHANGES];
+	cpu->jit.changes = c->n;
+	pthread_mutex_unlock(&c->lock);
+	*ret_n = n;
+	return n <= EMU_CHANGES;
 }
 
 void jit_drop_stale(struct emu_cpu *cpu)
 {
+	struct emu_page *pages[EMU_CHANGES];
 	struct jit *j = jit_of(cpu);
-	unsigned int n = 0;
+	struct jit_page *p;
+	unsigned int n;
 
 	if (!j)
 		return;
-	for (size_t i = 0; i < JIT_PAGES; i++)
-		if (j->pages[i].blocks)
-			n += drop_page(j, &j->pages[i]);
-	if (n)
-		jit_forget_jumps(cpu, true);
-	cpu->jit.n_drop += n;
+	if (!fetch_changes(cpu, pages, &n)) {
+		cpu->jit.n_drop += drop_all_stale(j);
+		return;
+	}
+	for (unsigned int i = 0; i < n; i++) {
+		p = page_of(j, pages[i]);
+		if (p->blocks)
+			cpu->jit.n_drop += drop_page(j, p);
+	}
 }
 
-enum { JUMP_GLOBAL = 1u << 31 };
+enum { JUMP_GLOBAL = 1u << 31, JUMP_LARGE = 1u << 30 };
 
 static uint32_t jump_index(uint64_t rip)
 {
 	return rip & ((1u << JIT_JUMP_BITS) - 1);
 }
 
+/* Its place in the filter: a page, or what a large page may be part of. */
+static unsigned int filter_bit(uint64_t lin, bool large)
+{
+	uint64_t n = large ? ~(lin >> 30) : lin >> EMU_PAGE_SHIFT;
+
+	return n * 0x9e3779b97f4a7c15ull >> 52;
+}
+static_assert(JIT_FILTER == 1 << 12, "filter_bit()");
+
+static void filter_add(struct emu_cpu *cpu, uint64_t lin, bool large)
+{
+	unsigned int bit = filter_bit(lin, large);
+
+	cpu->jit.jump_pages[bit / 64] |= BIT64(bit % 64);
+}
+
+static bool filter_has(const struct emu_cpu *cpu, uint64_t lin, bool large)
+{
+	unsigned int bit = filter_bit(lin, large);
+
+	return cpu->jit.jump_pages[bit / 64] & BIT64(bit % 64);
+}
+
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
-		       const struct jit_block *b, bool global)
+		       const struct jit_block *b, const struct emu_itlb *t)
 {
 	uint32_t i = jump_index(rip), view = emu_view(cpu);
-	struct emu_jumps *t = &cpu->jumps_to[view];
+	struct emu_jumps *to = &cpu->jumps_to[view];
 
 	if (cpu->jit.n_jumps == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
-	t->to[i].tag = -rip;
-	t->to[i].code = b->entry;
+	to->to[i].tag = -rip;
+	to->to[i].code = b->entry;
+	filter_add(cpu, rip, t->large);
 	cpu->jit.jump_used[cpu->jit.n_jumps++] =
-		i | view << JIT_JUMP_BITS | (global ? JUMP_GLOBAL : 0);
+		i | view << JIT_JUMP_BITS | (t->global ? JUMP_GLOBAL : 0) |
+		(t->large ? JUMP_LARGE : 0);
 }
 
 /* The entry that an element of jump_used[] names. */
 static uint64_t *jump_tag(struct emu_cpu *cpu, uint32_t used)
 {
-	used &= ~JUMP_GLOBAL;
+	used &= ~(JUMP_GLOBAL | JUMP_LARGE);
 	return &cpu->jumps_to[used >> JIT_JUMP_BITS].to[jump_index(used)].tag;
 }
 
@@ -279,30 +345,41 @@ void jit_forget_jumps(struct emu_cpu *cpu, bool global)
 {
 	unsigned int kept = 0;
 
+	memset(cpu->jit.jump_pages, 0, sizeof(cpu->jit.jump_pages));
 	for (unsigned int n = 0; n < cpu->jit.n_jumps; n++) {
 		uint32_t used = cpu->jit.jump_used[n];
+		uint64_t *tag = jump_tag(cpu, used);
 
-		if (!global && used & JUMP_GLOBAL)
-			cpu->jit.jump_used[kept++] = used;
-		else
-			jump_clear(jump_tag(cpu, used), used);
+		if (global || !(used & JUMP_GLOBAL)) {
+			jump_clear(tag, used);
+			continue;
+		}
+		cpu->jit.jump_used[kept++] = used;
+		filter_add(cpu, -*tag, used & JUMP_LARGE);
 	}
 	cpu->jit.n_jumps = kept;
+}
+
+/* Any part of a large page stands for all of it, and it may be 1 GiB. */
+static bool on_page(uint64_t rip, uint64_t lin, bool large)
+{
+	return !((rip ^ lin) >> (large ? 30 : EMU_PAGE_SHIFT));
 }
 
 void jit_forget_page(struct emu_cpu *cpu, uint64_t lin)
 {
 	unsigned int kept = 0;
 
+	if (!filter_has(cpu, lin, false) && !filter_has(cpu, lin, true))
+		return;
 	for (unsigned int n = 0; n < cpu->jit.n_jumps; n++) {
 		uint32_t used = cpu->jit.jump_used[n];
 		uint64_t *tag = jump_tag(cpu, used);
-		uint64_t size = cpu->large_pages ? BIT64(30) : EMU_PAGE;
 
-		if ((-*tag ^ lin) >= size)
-			cpu->jit.jump_used[kept++] = used;
-		else
+		if (on_page(-*tag, lin, used & JUMP_LARGE))
 			jump_clear(tag, used);
+		else
+			cpu->jit.jump_used[kept++] = used;
 	}
 	cpu->jit.n_jumps = kept;
 }

@@ -126,6 +126,17 @@ static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 }
 
 
+/* The jump table's code is for one state of the units. */
+static void check_fpu(struct emu_cpu *cpu)
+{
+	uint8_t fpu = cpu->jit.key & JIT_KEY_FPU;
+
+	if (likely(fpu == cpu->jit.fpu))
+		return;
+	cpu->jit.fpu = fpu;
+	jit_forget_jumps(cpu, true);
+}
+
 /* Cold code, and an instruction that crosses pages, is interpreted here. */
 static const void *go_to_rip(struct emu_cpu *cpu)
 {
@@ -137,6 +148,7 @@ static const void *go_to_rip(struct emu_cpu *cpu)
 		cpu->jit.key = jit_key(cpu);
 		if (cpu->jit.key & JIT_KEY_OFF)
 			return NULL;
+		check_fpu(cpu);
 		b = jit_find(cpu, cpu->rip);
 		if (b)
 			return may_stay(cpu) ? enter_block(cpu, b) : NULL;

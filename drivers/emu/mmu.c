@@ -637,7 +637,7 @@ static void flush_large(struct emu_cpu *cpu, uint64_t lin)
 			flush_entry(e);
 	}
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
-		if (!((cpu->itlb[i].tag ^ lin) >> 30))
+		if (cpu->itlb[i].large && !((cpu->itlb[i].tag ^ lin) >> 30))
 			cpu->itlb[i].tag = TLB_INVALID;
 }
 
@@ -696,6 +696,16 @@ void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3)
 	memcpy(cpu->pdpte, pdpte, sizeof(pdpte));
 }
 
+void mmu_code_changed(struct emu_cpu *cpu, struct emu_page *page)
+{
+	struct emu_changes *c = &cpu->vm->changes;
+
+	atomic_fetch_add(&page->gen, 1);
+	pthread_mutex_lock(&c->lock);
+	c->page[c->n++ % EMU_CHANGES] = page;
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* Has a device replaced the page since it was decoded? */
 static void check_hash(struct emu_cpu *cpu, struct emu_page *page,
 		       const uint8_t *host)
@@ -708,7 +718,7 @@ static void check_hash(struct emu_cpu *cpu, struct emu_page *page,
 	if (hash == page->hash)
 		return;
 	page->hash = hash;
-	atomic_fetch_add(&page->gen, 1);
+	mmu_code_changed(cpu, page);
 	if (cpu->jit.priv) {
 		emu_pend(cpu, PEND_CODE);
 		emu_tell_others(cpu, PEND_CODE);
@@ -727,6 +737,7 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 	e->global = w.global;
 	e->host = NULL;
 	e->page = NULL;
+	e->large = w.large;
 	if (w.large)
 		cpu->large_pages = true;
 	if (s) {

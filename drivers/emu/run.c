@@ -56,7 +56,7 @@ void emu_code_written(struct emu_cpu *cpu)
 {
 	for (unsigned int n = 0; n < cpu->n_smc; n++) {
 		atomic_store(&cpu->smc[n]->code, PAGE_DATA);
-		atomic_fetch_add(&cpu->smc[n]->gen, 1);
+		mmu_code_changed(cpu, cpu->smc[n]);
 	}
 	cpu->n_smc = 0;
 	if (cpu->jit.priv)
@@ -290,7 +290,9 @@ static void run_blocks(struct emu_cpu *cpu)
 			}
 		}
 		if (!b) {
-			if (cpu->jit.priv && jit_run(cpu))
+			/* It may have interpreted, and something be pending. */
+			if (cpu->jit.priv &&
+			    (jit_run(cpu) || atomic_load(&cpu->pending)))
 				continue;
 			b = jump_target(cpu);
 			if (unlikely(!b))

@@ -33,6 +33,7 @@ struct emu_cpu *emu_test_cpu_create(const struct emu_test_mem *mem,
 		return NULL;
 	vm = xcalloc(1, sizeof(*vm));
 	pthread_mutex_init(&vm->split_lock, NULL);
+	pthread_mutex_init(&vm->changes.lock, NULL);
 	for (unsigned int i = 0; i < n_mem; i++)
 		vm->slots[i] = (struct emu_slot){
 			.gpa = mem[i].addr,
@@ -68,6 +69,7 @@ void emu_test_cpu_destroy(struct emu_cpu *cpu)
 	for (unsigned int i = 0; i < vm->n_slots; i++)
 		free(vm->slots[i].pages);
 	pthread_mutex_destroy(&vm->split_lock);
+	pthread_mutex_destroy(&vm->changes.lock);
 	free(vm);
 }
 
