@@ -422,7 +422,7 @@ static void timer_count(struct emu_cpu *cpu, uint32_t count)
 	uint64_t ns = (uint64_t)count << timer_shift(apic);
 	bool periodic = timer_mode(apic) == TIMER_PERIODIC;
 
-	if (count == apic->timer_init)
+	if (count == apic->timer_init || (periodic && !count))
 		ns = timer_ns(apic);
 	timer_set(cpu, ns ? now_ns() + ns : 0, periodic ? timer_ns(apic) : 0);
 }
@@ -432,11 +432,12 @@ static uint32_t timer_current(struct emu_cpu *cpu)
 {
 	struct lapic_timers *t = cpu->vm->timers;
 	struct lapic *apic = cpu->lapic;
-	uint64_t now = now_ns(), deadline, period;
+	uint64_t now, deadline, period;
 
 	if (!apic->timer_init || timer_mode(apic) == TIMER_DEADLINE || !t)
 		return 0;
 	pthread_mutex_lock(&t->lock);
+	now = t->paused ? t->paused_at : now_ns();
 	deadline = apic->deadline;
 	period = apic->period;
 	pthread_mutex_unlock(&t->lock);
