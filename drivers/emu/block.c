@@ -151,6 +151,8 @@ static struct emu_block *build_crossing(struct emu_cpu *cpu, uint64_t lin,
 	gen2 = mmu_mark_code(cpu, f->page, f->phys, f->host);
 	/* The first one may have changed meanwhile. */
 	gen = mmu_mark_code(cpu, page, phys & EMU_PAGE_MASK, host);
+	mmu_mark_lines(cpu, page, offset, room);
+	mmu_mark_lines(cpu, f->page, 0, sizeof(bytes) - room);
 	memcpy(bytes, host + offset, room);
 	memcpy(bytes + room, f->host, sizeof(bytes) - room);
 	if (insn_decode(cpu, cache, bytes, sizeof(bytes), &cache->insns[0],
@@ -167,33 +169,52 @@ static struct emu_block *build_crossing(struct emu_cpu *cpu, uint64_t lin,
 	return b;
 }
 
-static struct emu_block *block_build(struct emu_cpu *cpu, uint64_t lin,
-				     struct emu_itlb *e)
+/* Decodes from start of the page; returns the number, or -errno. */
+static int decode_block(struct emu_cpu *cpu, const uint8_t *host,
+			unsigned int start, enum decode_end *ret_end,
+			unsigned int *ret_len)
 {
 	struct block_cache *cache = cpu->cache;
-	unsigned int start = lin & ~EMU_PAGE_MASK, offset = start, n = 0;
+	unsigned int offset = start, n = 0;
 	enum decode_end end = DECODE_GO;
-	uint32_t gen;
 	int r;
 
-	gen = mmu_mark_code(cpu, e->page, e->phys, e->host);
 	while (n < BLOCK_INSNS_MAX && offset < EMU_PAGE && end == DECODE_GO) {
 		struct emu_insn *i = &cache->insns[n];
 		uint8_t bytes[INSN_BYTES_MAX] = { 0 };
 		size_t room = MIN(EMU_PAGE - offset, INSN_BYTES_MAX);
 
-		memcpy(bytes, e->host + offset, room);
+		memcpy(bytes, host + offset, room);
 		r = insn_decode(cpu, cache, bytes, room, i, &end);
-		if (r == -ENOMEM)
-			return NULL;
-		if (r == -EAGAIN && n == 0)
-			return build_crossing(cpu, lin, e);
-		if (r == -EAGAIN)
+		if (r == -EAGAIN && n > 0)
 			break;
+		if (r < 0)
+			return r;
 		offset += i->len;
 		i->end = offset - start;
 		n++;
 	}
+	*ret_end = end;
+	*ret_len = offset - start;
+	return n;
+}
+
+static struct emu_block *block_build(struct emu_cpu *cpu, uint64_t lin,
+				     struct emu_itlb *e)
+{
+	unsigned int start = lin & ~EMU_PAGE_MASK, len = 0;
+	enum decode_end end;
+	uint32_t gen;
+	int n;
+
+	gen = mmu_mark_code(cpu, e->page, e->phys, e->host);
+	do
+		n = decode_block(cpu, e->host, start, &end, &len);
+	while (n > 0 && mmu_mark_lines(cpu, e->page, start, len));
+	if (n == -EAGAIN)
+		return build_crossing(cpu, lin, e);
+	if (n < 0)
+		return NULL;
 	return block_finish(cpu, e->phys | start, e->page, gen, n, end);
 }
 

@@ -182,11 +182,16 @@ enum { EMU_JUMP_SIZE = 1024 };
  */
 enum { PAGE_DATA, PAGE_MARKED, PAGE_CODE };
 
-/* What is known about one physical page of RAM; shared by all vCPUs. */
+/*
+ * What is known about one physical page of RAM; shared by all vCPUs.  A write
+ * to a line without code in it leaves the others' code alone.
+ */
 struct emu_page {
 	_Atomic uint32_t gen; /* advanced when its code was overwritten */
 	_Atomic uint8_t code; /* PAGE_* */
+	uint16_t stores;      /* that went beside the code */
 	uint32_t hash;	      /* of the contents then */
+	_Atomic uint64_t lines; /* 64-byte lines that were decoded */
 };
 
 struct emu_slot {
@@ -263,6 +268,7 @@ enum {
 	PEND_SMI = 1024,
 	PEND_CODE = 512, /* code that was translated has changed */
 	PEND_SYNC = 2048, /* somebody waits for an answer (sync.c) */
+	PEND_LINES = 8192, /* look again at line_page's lines */
 	PEND_WRITES = 4096, /* drop all write tags: writes are logged anew */
 };
 
@@ -390,6 +396,8 @@ struct emu_cpu {
 	unsigned int n_pauses;
 	struct emu_page *smc[EMU_SMC_PAGES]; /* with PEND_SMC: written to */
 	unsigned int n_smc;
+	struct emu_page *line_page; /* with PEND_LINES */
+	uint64_t line_mask;
 	struct emu_sync sync;
 	bool large_pages;	   /* the TLB may hold parts of some */
 

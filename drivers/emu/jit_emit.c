@@ -1060,6 +1060,23 @@ static struct jit_block *new_block(struct emu_cpu *cpu,
 	return b->insn && b->exits && b->mems ? b : NULL;
 }
 
+static bool has_room(const struct jit *jit)
+{
+	return jit->buf.end - jit->buf.w >= JIT_BLOCK_ROOM &&
+	       jit->cold.end - jit->cold.w >= JIT_BLOCK_ROOM;
+}
+
+static int scan(struct emu_cpu *cpu, struct emu_itlb *t, unsigned int start)
+{
+	struct jit_scan *s = jit_of(cpu)->scan;
+	int r;
+
+	do
+		r = jit_scan(cpu, s, t->host, t->phys | start);
+	while (r == 0 && s->n && mmu_mark_lines(cpu, t->page, start, s->len));
+	return r;
+}
+
 struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 				struct emu_itlb *t)
 {
@@ -1078,9 +1095,7 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 	uint32_t gen;
 
 	gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
-	if (jit->buf.end - jit->buf.w < JIT_BLOCK_ROOM ||
-	    jit->cold.end - jit->cold.w < JIT_BLOCK_ROOM ||
-	    jit_scan(cpu, e.s, t->host, t->phys | e.start) < 0) {
+	if (!has_room(jit) || scan(cpu, t, e.start) < 0) {
 		jit->full = true;
 		return NULL;
 	}

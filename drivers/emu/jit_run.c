@@ -272,7 +272,8 @@ const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
 	if ((lin & ~EMU_PAGE_MASK) + m->size <= EMU_PAGE) {
 		cpu->cur = &i->insn;
 		cpu->rip = block_rip(cpu, b) + i->insn.end;
-		emu_host(cpu, lin, m->own_write ? ACCESS_WRITE : ACCESS_READ);
+		emu_probe(cpu, emu_view(cpu), lin, m->size,
+			  m->own_write ? ACCESS_WRITE : ACCESS_READ);
 		cpu->cur = NULL;
 		if (may_stay(cpu) && check_passes(cpu, m, lin))
 			return resume(cpu, b, meta->n);

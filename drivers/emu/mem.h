@@ -175,6 +175,15 @@ void mmu_drop_code_writes(struct emu_cpu *cpu);
 void mmu_drop_writes(struct emu_cpu *cpu); /* all write tags */
 
 /* The RAM at phys that this vCPU can see now, or NULL. */
+/*
+ * Before code at offset..+len is believed: true if its lines were not known
+ * to hold code, so that a write may just have slipped by: read it again.
+ */
+bool mmu_mark_lines(struct emu_cpu *cpu, struct emu_page *page,
+		    unsigned int offset, unsigned int len);
+/* The same seen from the write, when it is done. */
+void mmu_check_lines(struct emu_cpu *cpu);
+
 struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys);
 
 /* Physical accesses by the processor: page tables, devices. */

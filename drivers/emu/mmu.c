@@ -358,6 +358,64 @@ static void smc_write(struct emu_cpu *cpu, struct emu_page *page)
 		cpu->block_end = cpu->cur + 1;
 }
 
+static uint64_t line_mask(unsigned int offset, unsigned int len)
+{
+	unsigned int first = offset / 64, last = (offset + len - 1) / 64;
+
+	if (last > 63)
+		last = 63;
+	return (~0ull << first) & (~0ull >> (63 - last));
+}
+
+bool mmu_mark_lines(struct emu_cpu *cpu, struct emu_page *page,
+		    unsigned int offset, unsigned int len)
+{
+	uint64_t mask = line_mask(offset, len);
+
+	if ((atomic_load(&page->lines) & mask) == mask)
+		return false;
+	atomic_fetch_or(&page->lines, mask);
+	return atomic_load(&cpu->vm->n_cpus) > 1;
+}
+
+enum { STORES_BESIDE = 500 };
+
+/*
+ * A store beside the code of its page goes through without a write tag.
+ * Other vCPUs may decode that line meanwhile: then they have marked it before
+ * they read it, and it is seen when the store is done.
+ */
+static bool store_beside(struct emu_cpu *cpu, struct emu_page *page,
+			 uint64_t lin, unsigned int span)
+{
+	uint64_t mask;
+
+	if (span > 64 || page->stores >= STORES_BESIDE)
+		return false;
+	mask = line_mask(lin & ~EMU_PAGE_MASK, span);
+	if (atomic_load(&page->lines) & mask)
+		return false;
+	page->stores++;
+	if (atomic_load(&cpu->vm->n_cpus) > 1) {
+		if (cpu->line_page && cpu->line_page != page)
+			mmu_check_lines(cpu);
+		cpu->line_mask |= mask;
+		cpu->line_page = page;
+		emu_pend(cpu, PEND_LINES);
+	}
+	return true;
+}
+
+void mmu_check_lines(struct emu_cpu *cpu)
+{
+	struct emu_page *page = cpu->line_page;
+
+	cpu->line_page = NULL;
+	if (page && atomic_load(&page->lines) & cpu->line_mask)
+		smc_write(cpu, page);
+	cpu->line_mask = 0;
+}
+
 /* Are accesses through the user's view checked for alignment? */
 static bool aligning(const struct emu_cpu *cpu)
 {
@@ -379,7 +437,7 @@ static void check_access(struct emu_cpu *cpu, uint64_t lin, unsigned int size,
 /* Fills the entry for RAM; NULL with the physical address if it is not. */
 static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 				uint64_t lin, enum emu_access access,
-				uint64_t *ret_phys)
+				unsigned int span, uint64_t *ret_phys)
 {
 	struct emu_tlb *e = emu_tlb_view_at(cpu, view, lin);
 	struct emu_slot *s;
@@ -401,6 +459,12 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 		mark_dirty(s, w.phys);
 	if (!rw && w.writable && !s->dirty && !s->readonly)
 		rw = !atomic_load(&page->code);
+	if (rw && atomic_load(&page->code)) {
+		if (store_beside(cpu, page, lin, span))
+			rw = false;
+		else
+			smc_write(cpu, page);
+	}
 	e->rtag = lin & EMU_PAGE_MASK;
 	e->wtag = rw ? e->rtag : TLB_INVALID;
 	e->addend = (uintptr_t)s->host + (w.phys - s->gpa) - e->rtag;
@@ -408,8 +472,6 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 		  (w.large ? TLB_LARGE : 0);
 	if (w.large)
 		cpu->large_pages = true;
-	if (rw && atomic_load(&page->code))
-		smc_write(cpu, page);
 	if (unlikely(cpu->watch) && debug_page_watched(cpu, lin)) {
 		e->rtag = TLB_INVALID;
 		e->wtag = TLB_INVALID;
@@ -419,25 +481,28 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 
 static struct emu_tlb *tlb_lookup(struct emu_cpu *cpu, unsigned int view,
 				  uint64_t lin, enum emu_access access,
-				  uint64_t *ret_phys)
+				  unsigned int span, uint64_t *ret_phys)
 {
 	struct emu_tlb *e = emu_tlb_view_at(cpu, view, lin);
 	uint64_t tag = access == ACCESS_WRITE ? e->wtag : e->rtag;
 
 	if (tag == (lin & EMU_PAGE_MASK))
 		return e;
-	return tlb_fill(cpu, view, lin, access, ret_phys);
+	return tlb_fill(cpu, view, lin, access, span, ret_phys);
 }
+
+/* A probe is followed by a store of as many bytes. */
+#define STORE_SPAN(size) MIN((size), EMU_PAGE)
 
 void emu_probe(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 	       size_t size, enum emu_access access)
 {
 	uint64_t phys, last = lin + size - 1;
 
-	tlb_lookup(cpu, view, lin, access, &phys);
+	tlb_lookup(cpu, view, lin, access, STORE_SPAN(size), &phys);
 	while ((lin & EMU_PAGE_MASK) != (last & EMU_PAGE_MASK)) {
 		lin = (lin & EMU_PAGE_MASK) + EMU_PAGE;
-		tlb_lookup(cpu, view, lin, access, &phys);
+		tlb_lookup(cpu, view, lin, access, STORE_SPAN(size), &phys);
 	}
 }
 
@@ -446,7 +511,8 @@ void *emu_host(struct emu_cpu *cpu, uint64_t lin, enum emu_access access)
 	uint64_t phys;
 	struct emu_tlb *e;
 
-	e = tlb_lookup(cpu, emu_view(cpu), lin, access, &phys);
+	/* The caller may go on to the end of the page. */
+	e = tlb_lookup(cpu, emu_view(cpu), lin, access, EMU_PAGE, &phys);
 	if (!e || aligning(cpu) ||
 	    (unlikely(cpu->watch) && debug_page_watched(cpu, lin)))
 		return NULL;
@@ -458,7 +524,7 @@ static void access_page(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 			uint8_t *buf, size_t size, enum emu_access access)
 {
 	uint64_t phys;
-	struct emu_tlb *e = tlb_lookup(cpu, view, lin, access, &phys);
+	struct emu_tlb *e = tlb_lookup(cpu, view, lin, access, size, &phys);
 	void *host = e ? (void *)(lin + e->addend) : NULL;
 	unsigned int n;
 
@@ -518,7 +584,7 @@ uint64_t emu_load_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 		emu_read(cpu, emu_view(cpu), lin, &v, size);
 		return v;
 	}
-	e = tlb_fill(cpu, emu_view(cpu), lin, ACCESS_READ, &phys);
+	e = tlb_fill(cpu, emu_view(cpu), lin, ACCESS_READ, size, &phys);
 	if (!e) {
 		emu_phys_io(cpu, phys, &v, size, false);
 		return v;
@@ -546,7 +612,7 @@ void emu_store_slow(struct emu_cpu *cpu, uint64_t lin, uint64_t v,
 		emu_write(cpu, emu_view(cpu), lin, &v, size);
 		return;
 	}
-	e = tlb_fill(cpu, emu_view(cpu), lin, ACCESS_WRITE, &phys);
+	e = tlb_fill(cpu, emu_view(cpu), lin, ACCESS_WRITE, size, &phys);
 	if (!e) {
 		emu_phys_io(cpu, phys, &v, size, true);
 		return;
@@ -577,7 +643,7 @@ void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 		emu_probe(cpu, emu_view(cpu), lin, size, ACCESS_WRITE);
 		return NULL;
 	}
-	e = tlb_lookup(cpu, emu_view(cpu), lin, ACCESS_WRITE, &phys);
+	e = tlb_lookup(cpu, emu_view(cpu), lin, ACCESS_WRITE, size, &phys);
 	return e ? (void *)(lin + e->addend) : NULL;
 }
 
@@ -781,6 +847,7 @@ static void become_code(struct emu_cpu *cpu, struct emu_page *page,
 		drop_writes_to(cpu, phys);
 		emu_sync_others(cpu, PEND_FLUSH);
 		page->hash = page_hash(host);
+		page->stores = 0;
 		marked = PAGE_MARKED;
 	} while (!atomic_compare_exchange_strong(&page->code, &marked,
 						 PAGE_CODE) &&

@@ -55,6 +55,7 @@ void emu_notify(struct emu_cpu *cpu, uint32_t bits)
 void emu_code_written(struct emu_cpu *cpu)
 {
 	for (unsigned int n = 0; n < cpu->n_smc; n++) {
+		atomic_store(&cpu->smc[n]->lines, 0);
 		atomic_store(&cpu->smc[n]->code, PAGE_DATA);
 		mmu_code_changed(cpu, cpu->smc[n]);
 	}
@@ -73,8 +74,12 @@ static void housekeeping(struct emu_cpu *cpu, uint32_t p)
 		mmu_flush(cpu, true);
 		block_cache_flush(cpu);
 	}
-	if (p & PEND_SMC)
+	if (p & PEND_LINES)
+		mmu_check_lines(cpu);
+	if (cpu->n_smc) {
 		emu_code_written(cpu);
+		p |= PEND_SMC;
+	}
 	if (p & (PEND_CODE | PEND_SMC))
 		jit_drop_stale(cpu);
 }
