@@ -288,7 +288,7 @@ struct emu_msrs {
 enum { JIT_JUMP_BITS = 16, JIT_SLOTS = 24,
        JIT_JUMPS = 32768, JIT_FILTER = 4096 };
 struct emu_jumps { /* one for each view */
-	struct {
+	struct jit_to {
 		uint64_t tag;
 		const void *code;
 	} to[1 << JIT_JUMP_BITS];
@@ -316,6 +316,7 @@ struct emu_jit {
 	unsigned int n_jumps;
 	uint64_t jump_pages[JIT_FILTER / 64]; /* hashes of those entered */
 	uint64_t changes; /* of vm->changes: seen */
+	uint64_t xcr0;	  /* vec_xcr0_mask() */
 	uint8_t fpu;	  /* JIT_KEY_FPU as in the jump table */
 	uint32_t jump_used[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
 	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,

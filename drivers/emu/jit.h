@@ -145,6 +145,7 @@ struct jit {
 	struct jit_block **hash;
 	struct jit_block **list; /* all of them, by address of their code */
 	size_t n_list;
+	struct jit_block *known[1024]; /* by address */
 	size_t n_pages;
 	struct jit_page *pages;	 /* hash of those with blocks */
 	uint64_t apart[1024];	 /* addresses whose accesses share nothing */
@@ -188,6 +189,8 @@ uint64_t jit_code_used(const struct jit *jit); /* bytes */
 
 /* jit_block.c: finding, linking and dropping blocks. */
 struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip);
+/* The same for what the jump table has, perhaps; NULL: look. */
+struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip);
 struct jit_block *jit_block_of_code(struct jit *jit, const uint8_t *pc);
 void jit_link(struct jit *jit, struct jit_exit *exit, struct jit_block *to);
 void jit_drop_stale(struct emu_cpu *cpu);

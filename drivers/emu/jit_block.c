@@ -11,12 +11,15 @@ static struct jit_block **bucket(struct jit *j, uint64_t phys)
 }
 
 /* Are the units on that vector and x87 instructions need (SDM vol. 3, 13)? */
-static bool fpu_on(const struct emu_cpu *cpu)
+static inline bool fpu_on(const struct emu_cpu *cpu)
 {
-	return !(cpu->cr0 & (CR0_TS | CR0_EM)) && cpu->cr0 & CR0_NE &&
-	       cpu->cr4 & CR4_OSFXSR && cpu->cr4 & CR4_OSXMMEXCPT &&
-	       (!vec_xcr0_mask() || (cpu->cr4 & CR4_OSXSAVE &&
-				     cpu->fpu.xcr0 == vec_xcr0_mask()));
+	const uint64_t cr0 = CR0_TS | CR0_EM | CR0_NE;
+	const uint64_t cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;
+	uint64_t xcr0 = cpu->jit.xcr0;
+
+	return (cpu->cr0 & cr0) == CR0_NE && (cpu->cr4 & cr4) == cr4 &&
+	       (!xcr0 ||
+		(cpu->cr4 & CR4_OSXSAVE && cpu->fpu.xcr0 == xcr0));
 }
 
 uint8_t jit_key(const struct emu_cpu *cpu)
@@ -87,6 +90,17 @@ bool jit_is_apart(const struct jit *j, uint64_t phys)
 	return *apart_word((struct jit *)j, phys) & BIT64(phys & 63);
 }
 
+static uint32_t jump_index(uint64_t rip)
+{
+	return rip & ((1u << JIT_JUMP_BITS) - 1);
+}
+
+/* The block that was found last for such an address; a hint. */
+static struct jit_block **known(struct jit *j, uint64_t rip)
+{
+	return &j->known[(rip ^ rip >> 12) % ARRAY_SIZE(j->known)];
+}
+
 /* Code that is run once is not worth translating. */
 static bool hot(struct jit *j, uint64_t phys)
 {
@@ -118,6 +132,18 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 	if (b)
 		jit_remember_jump(cpu, rip, b, t);
 	return b;
+}
+
+struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip)
+{
+	const struct jit_to *to =
+		&cpu->jumps_to[emu_view(cpu)].to[jump_index(rip)];
+	struct jit_block *b = *known(jit_of(cpu), rip);
+
+	if (to->tag == -rip && b && b->entry == to->code && !b->dead &&
+	    b->key == cpu->jit.key)
+		return b;
+	return NULL;
 }
 
 struct jit_block *jit_block_of_code(struct jit *j, const uint8_t *pc)
@@ -285,11 +311,6 @@ void jit_drop_stale(struct emu_cpu *cpu)
 
 enum { JUMP_GLOBAL = 1u << 31, JUMP_LARGE = 1u << 30 };
 
-static uint32_t jump_index(uint64_t rip)
-{
-	return rip & ((1u << JIT_JUMP_BITS) - 1);
-}
-
 /* Its place in the filter: a page, or what a large page may be part of. */
 static unsigned int filter_bit(uint64_t lin, bool large)
 {
@@ -317,12 +338,15 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		       const struct jit_block *b, const struct emu_itlb *t)
 {
 	uint32_t i = jump_index(rip), view = emu_view(cpu);
-	struct emu_jumps *to = &cpu->jumps_to[view];
+	struct jit_to *to = &cpu->jumps_to[view].to[i];
 
+	*known(jit_of(cpu), rip) = (struct jit_block *)b;
+	if (to->tag == -rip && to->code == b->entry)
+		return;
 	if (cpu->jit.n_jumps == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
-	to->to[i].tag = -rip;
-	to->to[i].code = b->entry;
+	to->tag = -rip;
+	to->code = b->entry;
 	filter_add(cpu, rip, t->large);
 	cpu->jit.jump_used[cpu->jit.n_jumps++] =
 		i | view << JIT_JUMP_BITS | (t->global ? JUMP_GLOBAL : 0) |

@@ -62,6 +62,7 @@ static void set_up(struct emu_cpu *cpu, struct jit *j)
 	j->hot = JIT_HOT;
 	cpu->jit.priv = j;
 	cpu->jit.self = cpu;
+	cpu->jit.xcr0 = vec_xcr0_mask();
 	cpu->jit.host_mxcsr = MXCSR_DEFAULT;
 	/* A tag of zero would be that of RIP 0. */
 	for (unsigned int v = 0; v < MMU_VIEWS; v++)
@@ -123,6 +124,7 @@ void jit_flush(struct emu_cpu *cpu)
 	if (!j)
 		return;
 	memset(j->hash, 0, hash_size());
+	memset(j->known, 0, sizeof(j->known));
 	memset(j->apart, 0, sizeof(j->apart));
 	memset(j->pages, 0, JIT_PAGES * sizeof(*j->pages));
 	j->n_list = 0;

@@ -149,7 +149,9 @@ static const void *go_to_rip(struct emu_cpu *cpu)
 		if (cpu->jit.key & JIT_KEY_OFF)
 			return NULL;
 		check_fpu(cpu);
-		b = jit_find(cpu, cpu->rip);
+		b = jit_known(cpu, cpu->rip);
+		if (!b)
+			b = jit_find(cpu, cpu->rip);
 		if (b)
 			return may_stay(cpu) ? enter_block(cpu, b) : NULL;
 		if (cpu->test || jit_of(cpu)->full || !emu_run_block(cpu))
