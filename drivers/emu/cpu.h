@@ -296,6 +296,7 @@ struct emu_jumps { /* one for each view */
 
 struct emu_jit {
 	void *priv; /* struct jit; NULL: the interpreter alone */
+	struct jit_lock *lock; /* NULL, but for emu:lockstep */
 	struct emu_cpu *self;
 	uint64_t page; /* linear address of the page being executed */
 	uint64_t slot[JIT_SLOTS];

@@ -61,13 +61,17 @@ static int choose_variant(struct vm *vm, const char *variant,
 {
 	if (!variant || str_eq(variant, "interp"))
 		return 0;
-	if (!str_eq(variant, "jit"))
+	vm->lockstep = str_eq(variant, "lockstep");
+	if (!vm->lockstep && !str_eq(variant, "jit"))
 		return error_set(err, -EINVAL,
 				 "the emu engine has no variant '%s'", variant);
 	if (!can_translate())
 		return error_set(err, -ENOTSUP,
 				 "the variant '%s' of the emu engine needs a CPU with BMI2",
 				 variant);
+	if (vm->lockstep && vm->m && vm->m->spec && vm->m->spec->vcpus > 1)
+		return error_set(err, -ENOTSUP,
+				 "the variant 'lockstep' of the emu engine runs one vCPU");
 	vm->translates = true;
 	return 0;
 }

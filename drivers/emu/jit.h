@@ -223,6 +223,18 @@ void jit_escaped(struct emu_cpu *cpu);
 /* With cpu->jit.x87_loaded: x87 registers to cpu->fpu.  On its thread. */
 void jit_sync_x87(struct emu_cpu *cpu);
 
+/* Code for RIP, or NULL, and running it (cpu->jit.vec_loaded: wanted). */
+void jit_enter(struct emu_cpu *cpu, const void *code);
+
+/* jit_lockstep.c: NULL cpu->jit.lock means that nobody compares. */
+int jit_lockstep_create(struct emu_cpu *cpu);
+void jit_lockstep_destroy(struct emu_cpu *cpu);
+/* Instead of jit_enter(); a difference sets cpu->stop. */
+bool jit_lockstep(struct emu_cpu *cpu, const void *code);
+bool jit_lockstep_translating(const struct emu_cpu *cpu);
+/* Shall translated code stop before its n-th instruction? */
+bool jit_lockstep_stop(struct emu_cpu *cpu, unsigned int n, bool kicked);
+
 /* jit_signal.c */
 int jit_signal_init(void);
 void jit_signal_attach(struct emu_cpu *cpu);

@@ -24,7 +24,9 @@ static inline bool fpu_on(const struct emu_cpu *cpu)
 
 uint8_t jit_key(const struct emu_cpu *cpu)
 {
-	if (cpu->mode != MODE_64 || emu_needs_interp(cpu))
+	/* Checked alignment (RFLAGS.AC) is nothing a TLB entry tells. */
+	if (cpu->mode != MODE_64 || emu_needs_interp(cpu) ||
+	    cpu->tlb == &cpu->tlbs[MMU_ALIGN * EMU_TLB_SIZE])
 		return JIT_KEY_OFF;
 	return emu_view(cpu) | (fpu_on(cpu) ? JIT_KEY_FPU : 0);
 }
@@ -129,8 +131,13 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 		if (b)
 			add_block(cpu, b);
 	}
+<<<<<<< HEAD
 	if (b)
 		jit_remember_jump(cpu, rip, b, t);
+=======
+	if (b && likely(!cpu->jit.lock))
+		jit_remember_jump(cpu, rip, b, t->global);
+>>>>>>> ac5bc2c (emu: lockstep of the translator and the interpreter)
 	return b;
 }
 

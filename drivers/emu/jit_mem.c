@@ -59,7 +59,8 @@ static void set_up(struct emu_cpu *cpu, struct jit *j)
 	j->cold = j->buf;
 	j->cold.w = j->buf.end;
 	j->cold.end = j->write + JIT_CODE_SIZE;
-	j->hot = JIT_HOT;
+	j->hot = cpu->vm->lockstep ? 0 : JIT_HOT;
+	j->strict = cpu->vm->lockstep;
 	cpu->jit.priv = j;
 	cpu->jit.self = cpu;
 	cpu->jit.xcr0 = vec_xcr0_mask();
@@ -86,6 +87,8 @@ int jit_create(struct emu_cpu *cpu)
 		r = -ENOMEM;
 	if (r == 0)
 		r = jit_signal_init();
+	if (r == 0 && cpu->vm->lockstep)
+		r = jit_lockstep_create(cpu);
 	if (r < 0) {
 		jit_destroy(cpu);
 		return r;
@@ -106,6 +109,7 @@ void jit_destroy(struct emu_cpu *cpu)
 
 	if (!j)
 		return;
+	jit_lockstep_destroy(cpu);
 	unmap(j->write, JIT_CODE_SIZE);
 	unmap((void *)j->exec, JIT_CODE_SIZE);
 	unmap(j->hash, hash_size());

@@ -111,10 +111,11 @@ static bool may_stay(struct emu_cpu *cpu)
 	return !atomic_load_explicit(&cpu->pending, memory_order_relaxed);
 }
 
-/* Does a test count blocks? */
+/* Are blocks run one by one, for a test or for lockstep? */
 static bool one_block(const struct emu_cpu *cpu)
 {
-	return cpu->test && !cpu->test->links;
+	return (cpu->test && !cpu->test->links) ||
+	       jit_lockstep_translating(cpu);
 }
 
 /* Into another block: user mode has its vector registers loaded. */
@@ -181,6 +182,10 @@ static const void *interpret(struct emu_cpu *cpu, const struct jit_block *b,
 {
 	uint64_t start = block_rip(cpu, b), next;
 
+	if (unlikely(cpu->jit.lock) && jit_lockstep_stop(cpu, n, false)) {
+		cpu->rip = start + b->insn[n].guest;
+		return NULL;
+	}
 	for (; n <= last; n++) {
 		const struct emu_insn *i = &b->insn[n].insn;
 
@@ -333,13 +338,15 @@ void jit_call_fault(struct emu_cpu *cpu)
 	cpu->rip = block_rip(cpu, b) + i->guest;
 	if (kick) {
 		cpu->jit.n_kick++;
+		if (cpu->jit.lock)
+			jit_lockstep_stop(cpu, i - b->insn, true);
 		return;
 	}
 	cpu->jit.n_fault++;
 	interpret(cpu, b, i - b->insn, i - b->insn);
 }
 
-static void run_code(struct emu_cpu *cpu, const void *code)
+void jit_enter(struct emu_cpu *cpu, const void *code)
 {
 	cpu->jit.want_vec = cpu->jit.vec_loaded;
 	cpu->jit.vec_loaded = false;
@@ -361,6 +368,8 @@ bool jit_run(struct emu_cpu *cpu)
 	code = go_to_rip(cpu);
 	if (!code)
 		return false;
-	run_code(cpu, code);
+	if (unlikely(cpu->jit.lock))
+		return jit_lockstep(cpu, code);
+	jit_enter(cpu, code);
 	return true;
 }

@@ -32,6 +32,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_block.c \
 	%D%/jit_dump.c \
 	%D%/jit_emit.c \
+	%D%/jit_lockstep.c \
 	%D%/jit_mem.c \
 	%D%/jit_rewrite.c \
 	%D%/jit_rewrite.h \

@@ -154,6 +154,9 @@ void mmu_code_changed(struct emu_cpu *cpu, struct emu_page *page);
 /* run.c: ends what a write to code began, once it is there. */
 void emu_code_written(struct emu_cpu *cpu);
 
+/* jit_lockstep.c: the page will be written to. */
+void jit_lockstep_page(struct emu_cpu *cpu, const struct emu_tlb *e);
+
 void mmu_init(struct emu_cpu *cpu);
 /* mmu.c: after changes of CR0, CR3, CR4, EFER, CPL or RFLAGS.AC. */
 void mmu_flush(struct emu_cpu *cpu, bool global);

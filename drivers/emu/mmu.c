@@ -476,6 +476,8 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 		e->rtag = TLB_INVALID;
 		e->wtag = TLB_INVALID;
 	}
+	if (unlikely(cpu->jit.lock) && rw)
+		jit_lockstep_page(cpu, e);
 	return e;
 }
 

@@ -297,8 +297,11 @@ static void run_blocks(struct emu_cpu *cpu)
 		if (!b) {
 			/* It may have interpreted, and something be pending. */
 			if (cpu->jit.priv &&
-			    (jit_run(cpu) || atomic_load(&cpu->pending)))
+			    (jit_run(cpu) || atomic_load(&cpu->pending))) {
+				if (unlikely(cpu->stop))
+					return;
 				continue;
+			}
 			b = jump_target(cpu);
 			if (unlikely(!b))
 				break;

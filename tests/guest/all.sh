@@ -20,7 +20,7 @@ for source; do
 		failed=$((failed + 1))
 		continue
 	fi
-	for engine in ${ENGINES:-emu emu:interp emu:jit}; do
+	for engine in ${ENGINES:-emu emu:interp emu:jit emu:lockstep}; do
 		"$runner" "$engine" "$source" "$tmp/$name.bin" \
 			>"$tmp/log" 2>&1
 		case $? in
