@@ -232,7 +232,8 @@ void jit_lockstep_destroy(struct emu_cpu *cpu);
 /* Instead of jit_enter(); a difference sets cpu->stop. */
 bool jit_lockstep(struct emu_cpu *cpu, const void *code);
 bool jit_lockstep_translating(const struct emu_cpu *cpu);
-/* Shall translated code stop before its n-th instruction? */
+#define JIT_RAN_OUT (~0u)
+/* Shall translated code stop before its n-th instruction, or at an exit? */
 bool jit_lockstep_stop(struct emu_cpu *cpu, unsigned int n, bool kicked);
 
 /* jit_signal.c */

@@ -131,13 +131,8 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 		if (b)
 			add_block(cpu, b);
 	}
-<<<<<<< HEAD
-	if (b)
-		jit_remember_jump(cpu, rip, b, t);
-=======
 	if (b && likely(!cpu->jit.lock))
-		jit_remember_jump(cpu, rip, b, t->global);
->>>>>>> ac5bc2c (emu: lockstep of the translator and the interpreter)
+		jit_remember_jump(cpu, rip, b, t);
 	return b;
 }
 

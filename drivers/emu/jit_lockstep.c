@@ -23,8 +23,7 @@
 
 /* Up to the YMM registers' end. */
 enum { XSAVE_COMPARED = 832 };
-enum { PAGES_MAX = 4 * JIT_INSNS_MAX, TAGS_MAX = 512, TRIES = 3,
-       RAN_OUT = ~0u };
+enum { PAGES_MAX = 4 * JIT_INSNS_MAX, TAGS_MAX = 512, TRIES = 3 };
 
 struct saved {
 	uint64_t gpr[16], rip, cr2;
@@ -42,7 +41,7 @@ struct jit_lock {
 	bool translating; /* translated code is running */
 	bool copying;	  /* pages are copied before they are written to */
 	bool kicked;
-	unsigned int stop; /* it stopped before this one, or RAN_OUT */
+	unsigned int stop; /* it stopped before this one, or JIT_RAN_OUT */
 	unsigned int done; /* instructions that the interpreter ran */
 	const struct jit_block *block;
 	struct saved before, after;
@@ -151,6 +150,7 @@ static void stopped_by_fault(struct emu_cpu *cpu)
 
 	jit_escaped(cpu);
 	l->stop = i - l->block->insn;
+	l->kicked = false;
 	cpu->rip = l->before.rip + i->guest;
 	cpu->cur = NULL;
 }
@@ -160,8 +160,8 @@ static void run_translated(struct emu_cpu *cpu, const void *code)
 	struct jit_lock *l = cpu->jit.lock;
 	jmp_buf *escape = cpu->escape, here;
 
-	l->stop = RAN_OUT;
-	l->kicked = false;
+	l->stop = 0; /* unless code gets further */
+	l->kicked = true;
 	l->translating = true;
 	cpu->escape = &here;
 	if (_setjmp(here))
@@ -420,7 +420,7 @@ bool jit_lockstep(struct emu_cpu *cpu, const void *code)
 		put_back(cpu, l);
 		cpu->jit.vec_loaded = vec;
 	}
-	if (l->stop != RAN_OUT && !l->kicked)
+	if (l->stop != JIT_RAN_OUT && !l->kicked)
 		step(cpu, &l->block->insn[l->stop]);
 	return true;
 }

@@ -173,6 +173,8 @@ static const void *resume(struct emu_cpu *cpu, const struct jit_block *b,
 		cpu->jit.rcx = cpu->gpr[i->rcx];
 	cpu->rip = block_rip(cpu, b) + i->guest; /* if it is not entered */
 	cpu->jit.want_x87 = b->x87 && !cpu->jit.x87_loaded;
+	if (unlikely(cpu->jit.lock))
+		jit_lockstep_stop(cpu, n, true); /* the same */
 	return b->code + i->host;
 }
 
@@ -295,6 +297,8 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 	struct jit_block *to;
 
 	cpu->jit.n_link++;
+	if (unlikely(cpu->jit.lock))
+		jit_lockstep_stop(cpu, JIT_RAN_OUT, false);
 	cpu->rip = cpu->jit.page + x->target;
 	if (!may_stay(cpu) || one_block(cpu))
 		return NULL;
@@ -311,6 +315,8 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 const void *jit_call_lookup(struct emu_cpu *cpu)
 {
 	cpu->jit.n_lookup++;
+	if (unlikely(cpu->jit.lock))
+		jit_lockstep_stop(cpu, JIT_RAN_OUT, false);
 	return go_to_rip(cpu);
 }
 
