@@ -1,14 +1,12 @@
 /*
  * vmm/ram.c -- guest memory.
  *
- * One memfd, so that a vhost or vfio back end, or a snapshot, can be handed
- * the same pages.  It is sealed against shrinking: a mapped page that went
- * away would be a SIGBUS in the middle of a device.
+ * Anonymous and private, because that is what the host's kernel makes huge
+ * pages of without being configured to (docs/decisions/0011).
  */
 #include "vmm/ram.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -17,39 +15,43 @@
 #define RAM_REGIONS_MAX 2
 
 struct ram {
-	int fd;
 	uint64_t size;
 	unsigned int n;
 	struct ram_region region[RAM_REGIONS_MAX];
 };
 
-/* MAP_NORESERVE: a guest costs what it touches. */
-static int ram_map(struct ram *ram, uint64_t gpa, uint64_t offset,
-		   uint64_t size, struct error *err)
+enum { HUGE_PAGE = 2 << 20 };
+
+/* size bytes that begin where a huge page may. */
+static void *map_aligned(uint64_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_NORESERVE, ram->fd, offset);
+	uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
 
 	if (p == MAP_FAILED)
-		return error_set(err, -errno, "cannot map guest memory: %m");
-	madvise(p, size, MADV_DONTDUMP);
-	madvise(p, size, MADV_HUGEPAGE); /* where shmem allows it */
-	ram->region[ram->n++] =
-		(struct ram_region){ .gpa = gpa, .size = size, .host = p };
-	return 0;
+		return NULL;
+	before = -(uintptr_t)p & (HUGE_PAGE - 1);
+	if (before)
+		munmap(p, before);
+	munmap(p + before + size, HUGE_PAGE - before);
+	return p + before;
 }
 
-static int ram_open(struct ram *ram, struct error *err)
+/* MAP_NORESERVE: a guest costs what it touches. */
+static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
+		   struct error *err)
 {
-	ram->fd = memfd_create("guest-ram", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (ram->fd < 0)
-		return error_set(err, -errno, "cannot make guest memory: %m");
-	if (ftruncate(ram->fd, ram->size) < 0)
-		return error_set(err, -errno,
-				 "cannot size guest memory to %llu MiB: %m",
-				 (unsigned long long)(ram->size / MIB));
-	if (fcntl(ram->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
-		return error_set(err, -errno, "cannot seal guest memory: %m");
+	void *p = map_aligned(size);
+
+	if (!p)
+		return error_set(err, -ENOMEM,
+				 "cannot map %llu MiB of guest memory: %m",
+				 (unsigned long long)(size / MIB));
+	madvise(p, size, MADV_DONTDUMP);
+	madvise(p, size, MADV_HUGEPAGE);
+	ram->region[ram->n++] =
+		(struct ram_region){ .gpa = gpa, .size = size, .host = p };
 	return 0;
 }
 
@@ -66,11 +68,9 @@ int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err)
 				 (unsigned long long)bytes);
 	ram = xcalloc(1, sizeof(*ram));
 	ram->size = bytes;
-	r = ram_open(ram, err);
-	if (r == 0)
-		r = ram_map(ram, 0, 0, low, err);
+	r = ram_map(ram, 0, low, err);
 	if (r == 0 && bytes > low)
-		r = ram_map(ram, RAM_HIGH_BASE, low, bytes - low, err);
+		r = ram_map(ram, RAM_HIGH_BASE, bytes - low, err);
 	if (r < 0) {
 		ram_destroy(ram);
 		return r;
@@ -85,7 +85,6 @@ void ram_destroy(struct ram *ram)
 		return;
 	for (unsigned int i = 0; i < ram->n; i++)
 		munmap(ram->region[i].host, ram->region[i].size);
-	fd_close(ram->fd);
 	free(ram);
 }
 

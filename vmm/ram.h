@@ -1,5 +1,5 @@
 /*
- * vmm/ram.h -- guest memory: a memfd, and the one gate through which devices
+ * vmm/ram.h -- guest memory, and the one gate through which devices
  * reach it.
  */
 #ifndef VMM_RAM_H

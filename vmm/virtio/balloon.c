@@ -70,7 +70,7 @@ static void release(struct run *run)
 {
 	/* What cannot be released stays, which is only a waste. */
 	if (run->len)
-		madvise(run->start, run->len, MADV_REMOVE);
+		madvise(run->start, run->len, MADV_DONTNEED);
 	run->len = 0;
 }
 
