@@ -185,6 +185,9 @@ int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret)
 	case MSR_KVM_WALL:
 		*ret = cpu->msr.wallclock;
 		return 0;
+	case MSR_HWCR: /* TscFreqSel: the TSC's rate is that of P0 */
+		*ret = BIT64(24);
+		return 0;
 	default:
 		*ret = 0;
 		return msr_ignored(index) ? 0 : -EINVAL;
