@@ -146,7 +146,7 @@ enum emu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 enum { EMU_TLB_BITS = 11, EMU_TLB_SIZE = 1 << EMU_TLB_BITS };
 
-/* tag: linear page, or TLB_INVALID.  host address = linear + addend. */
+/* tag: linear page, or tlb_invalid().  host address = linear + addend. */
 struct emu_tlb {
 	uint64_t rtag, wtag;
 	uintptr_t addend;

@@ -108,10 +108,10 @@ static void drop_write_tags(struct emu_cpu *cpu)
 
 	if (l->n_tags > TAGS_MAX)
 		for (unsigned int n = 0; n < cpu->n_tlb_used; n++)
-			cpu->tlbs[cpu->tlb_used[n]].wtag = TLB_INVALID;
+			tlb_no_writes(cpu, &cpu->tlbs[cpu->tlb_used[n]]);
 	else
 		for (unsigned int n = 0; n < l->n_tags; n++)
-			cpu->tlbs[l->tags[n]].wtag = TLB_INVALID;
+			tlb_no_writes(cpu, &cpu->tlbs[l->tags[n]]);
 	l->n_tags = 0;
 }
 

@@ -54,7 +54,7 @@ static uint64_t guest_data(struct emu_cpu *cpu, uint64_t host)
 	for (unsigned int n = 0; n < cpu->n_tlb_used; n++) {
 		const struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[n]];
 
-		if (e->rtag != TLB_INVALID &&
+		if (tlb_valid(e->rtag) &&
 		    ((host - e->addend) & EMU_PAGE_MASK) == e->rtag)
 			return host - e->addend;
 	}

@@ -112,11 +112,16 @@ static bool guest_fault(greg_t *r)
 	return true;
 }
 
+/*
+ * #GP and #SS are the guest's; a page fault never is: an access that
+ * passed the TLB's check lies in mapped RAM, so this one has gone astray.
+ */
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 
-	if (!guest_fault(uc->uc_mcontext.gregs))
+	if (info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR ||
+	    !guest_fault(uc->uc_mcontext.gregs))
 		signal(sig, SIG_DFL); /* and again, for the core dump */
 }
 

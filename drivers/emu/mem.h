@@ -67,6 +67,27 @@ static inline struct emu_tlb *emu_tlb_view_at(struct emu_cpu *cpu,
 			  ((lin >> EMU_PAGE_SHIFT) & (EMU_TLB_SIZE - 1))];
 }
 
+/*
+ * The tag of an entry that is not valid is no page that the entry is for:
+ * translated code only looks whether address ^ tag is small, and 0xff...f is
+ * close to all addresses of the last page.
+ */
+static inline uint64_t tlb_invalid(const struct emu_cpu *cpu,
+				   const struct emu_tlb *e)
+{
+	return TLB_INVALID ^ (uint64_t)((e - cpu->tlbs) & 1) << EMU_PAGE_SHIFT;
+}
+
+static inline bool tlb_valid(uint64_t tag)
+{
+	return !(tag & ~EMU_PAGE_MASK);
+}
+
+static inline void tlb_no_writes(struct emu_cpu *cpu, struct emu_tlb *e)
+{
+	e->wtag = tlb_invalid(cpu, e);
+}
+
 /* The view that the current privilege gives. */
 static inline unsigned int emu_view(const struct emu_cpu *cpu)
 {

@@ -466,15 +466,15 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 			smc_write(cpu, page);
 	}
 	e->rtag = lin & EMU_PAGE_MASK;
-	e->wtag = rw ? e->rtag : TLB_INVALID;
+	e->wtag = rw ? e->rtag : tlb_invalid(cpu, e);
 	e->addend = (uintptr_t)s->host + (w.phys - s->gpa) - e->rtag;
 	e->phys = w.phys | TLB_USED | (w.global ? TLB_GLOBAL : 0) |
 		  (w.large ? TLB_LARGE : 0);
 	if (w.large)
 		cpu->large_pages = true;
 	if (unlikely(cpu->watch) && debug_page_watched(cpu, lin)) {
-		e->rtag = TLB_INVALID;
-		e->wtag = TLB_INVALID;
+		e->rtag = tlb_invalid(cpu, e);
+		e->wtag = tlb_invalid(cpu, e);
 	}
 	if (unlikely(cpu->jit.lock) && rw)
 		jit_lockstep_page(cpu, e);
@@ -649,17 +649,18 @@ void *emu_rmw_slow(struct emu_cpu *cpu, uint64_t lin, unsigned int size)
 	return e ? (void *)(lin + e->addend) : NULL;
 }
 
-static void flush_entry(struct emu_tlb *e)
+static void flush_entry(struct emu_cpu *cpu, struct emu_tlb *e)
 {
-	e->rtag = TLB_INVALID;
-	e->wtag = TLB_INVALID;
+	e->rtag = tlb_invalid(cpu, e);
+	e->wtag = tlb_invalid(cpu, e);
 }
 
 /* Before the first use. */
 void mmu_init(struct emu_cpu *cpu)
 {
 	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++)
-		cpu->tlbs[i].rtag = cpu->tlbs[i].wtag = TLB_INVALID;
+		cpu->tlbs[i].rtag = cpu->tlbs[i].wtag =
+			tlb_invalid(cpu, &cpu->tlbs[i]);
 }
 
 static void flush_used(struct emu_cpu *cpu, bool global)
@@ -673,7 +674,7 @@ static void flush_used(struct emu_cpu *cpu, bool global)
 			cpu->tlb_used[kept++] = cpu->tlb_used[n];
 			continue;
 		}
-		flush_entry(e);
+		flush_entry(cpu, e);
 		e->phys = 0;
 	}
 	cpu->n_tlb_used = kept;
@@ -702,7 +703,7 @@ static void flush_large(struct emu_cpu *cpu, uint64_t lin)
 		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
 		if (e->phys & TLB_LARGE && !((e->rtag ^ lin) >> 30))
-			flush_entry(e);
+			flush_entry(cpu, e);
 	}
 	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 		if (cpu->itlb[i].large && !((cpu->itlb[i].tag ^ lin) >> 30))
@@ -717,7 +718,7 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 	for (unsigned int view = 0; view < MMU_VIEWS; view++)
 		if (cpu->tlbs[view * EMU_TLB_SIZE + i].rtag ==
 		    (lin & EMU_PAGE_MASK))
-			flush_entry(&cpu->tlbs[view * EMU_TLB_SIZE + i]);
+			flush_entry(cpu, &cpu->tlbs[view * EMU_TLB_SIZE + i]);
 	if ((cpu->itlb[j].tag & EMU_PAGE_MASK) == (lin & EMU_PAGE_MASK))
 		cpu->itlb[j].tag = TLB_INVALID;
 	if (cpu->large_pages)
@@ -731,8 +732,8 @@ void mmu_align_view(struct emu_cpu *cpu)
 	for (unsigned int i = 0; i < EMU_TLB_SIZE; i++) {
 		struct emu_tlb *e = &cpu->tlbs[MMU_ALIGN * EMU_TLB_SIZE + i];
 
-		e->rtag = TLB_INVALID;
-		e->wtag = TLB_INVALID;
+		e->rtag = tlb_invalid(cpu, e);
+		e->wtag = tlb_invalid(cpu, e);
 	}
 }
 
@@ -834,7 +835,7 @@ static void drop_writes_to(struct emu_cpu *cpu, uint64_t phys)
 		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
 		if ((e->phys & EMU_PAGE_MASK) == phys)
-			e->wtag = TLB_INVALID;
+			e->wtag = tlb_invalid(cpu, e);
 	}
 }
 
@@ -882,16 +883,16 @@ void mmu_drop_code_writes(struct emu_cpu *cpu)
 	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
 		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
 
-		if (e->wtag != TLB_INVALID &&
+		if (tlb_valid(e->wtag) &&
 		    holds_code(cpu, e->phys & EMU_PAGE_MASK))
-			e->wtag = TLB_INVALID;
+			e->wtag = tlb_invalid(cpu, e);
 	}
 }
 
 void mmu_drop_writes(struct emu_cpu *cpu)
 {
 	for (unsigned int i = 0; i < cpu->n_tlb_used; i++)
-		cpu->tlbs[cpu->tlb_used[i]].wtag = TLB_INVALID;
+		tlb_no_writes(cpu, &cpu->tlbs[cpu->tlb_used[i]]);
 }
 
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,

@@ -35,6 +35,12 @@ TESTS += tests/fuzz/decode
 tests_fuzz_decode_SOURCES = tests/fuzz/decode.c
 tests_fuzz_decode_LDADD = $(emu_test_libs)
 
+check_PROGRAMS += tests/fuzz/guest
+TESTS += tests/fuzz/guest
+tests_fuzz_guest_SOURCES = tests/fuzz/guest.c
+tests_fuzz_guest_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
+tests_fuzz_guest_LDADD = $(emu_test_libs)
+
 EXTRA_DIST += \
 	tests/unit/emu/corpus/integer.txt \
 	tests/unit/emu/corpus/mmx.txt \

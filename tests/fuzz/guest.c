@@ -1,0 +1,277 @@
+/*
+ * tests/fuzz/guest.c -- guests of random and of mutated real code, translated,
+ * in the sandbox: nothing may get out.
+ *
+ *	guest [GUESTS [SEED]]
+ *
+ * The machine is RAM in the middle of a mapping, pages with a pattern on both
+ * sides and inaccessible ones around those.  Guest code is everywhere in RAM,
+ * also behind every gate of its IDT, in ring 0 and ring 3; a guest runs for
+ * some milliseconds.  The pattern and the memory of a bystander must stay as
+ * they were, and the process must live: translated code that reaches for host
+ * memory that is not the guest's dies of its signal (jit_signal.c).
+ */
+#undef NDEBUG
+#include <assert.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "drivers/emu/jit.h"
+#include "tests/unit/emu/case.h"
+#include "vmm/bus.h"
+#include "vmm/machine.h"
+#include "vmm/sandbox.h"
+#include "vmm/x86.h"
+
+enum {
+	RAM = 4 << 20,
+	GUARD = 1 << 20, /* inaccessible */
+	EDGE = 64 << 10, /* with a pattern */
+	BYSTANDER = 1 << 20,
+	PML4 = 0x1000,
+	GDT = 0x800,
+	TSS = 0x3000,
+	IDT = 0x4000,
+	CODE = 0x10000,
+	STACK = 0x80000,
+	REAL = 256 << 10, /* bytes of this program's own code */
+	SKIP = 77,
+};
+
+struct fuzz {
+	struct machine m;
+	struct vcpu *cpu;
+	uint8_t *ram, *edges[2], *bystander, *real;
+	uint64_t seed;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct x86_state state;
+};
+
+static uint64_t rnd(struct fuzz *f)
+{
+	return rng_next(&f->seed);
+}
+
+static void pattern(uint8_t *p, size_t size)
+{
+	uint64_t s = 42;
+
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t v = rng_next(&s);
+
+		memcpy(p + i, &v, 8);
+	}
+}
+
+static void check_pattern(const uint8_t *p, size_t size)
+{
+	uint64_t s = 42;
+
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t v = rng_next(&s);
+
+		assert(memcmp(p + i, &v, 8) == 0);
+	}
+}
+
+static uint8_t *map(size_t size)
+{
+	uint8_t *p = mmap(NULL, size + 2 * GUARD, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert(p != MAP_FAILED);
+	assert(mprotect(p + GUARD, size, PROT_READ | PROT_WRITE) == 0);
+	return p + GUARD;
+}
+
+static void map_all(struct fuzz *f)
+{
+	f->edges[0] = map(RAM + 2 * EDGE);
+	f->ram = f->edges[0] + EDGE;
+	f->edges[1] = f->ram + RAM;
+	f->bystander = map(BYSTANDER);
+	f->real = map(REAL);
+	pattern(f->edges[0], EDGE);
+	pattern(f->edges[1], EDGE);
+	pattern(f->bystander, BYSTANDER);
+	/* Code of a real compiler: the interpreter's. */
+	memcpy(f->real, (void *)((uintptr_t)emu_run & EMU_PAGE_MASK), REAL);
+}
+
+static void poke(struct fuzz *f, uint64_t addr, uint64_t v)
+{
+	memcpy(f->ram + addr, &v, sizeof(v));
+}
+
+static uint64_t code_address(struct fuzz *f)
+{
+	return CODE + rnd(f) % (RAM - CODE);
+}
+
+/* An interrupt gate (SDM vol. 3, "64-Bit Mode IDT"), some open to ring 3. */
+static void gate(struct fuzz *f, unsigned int vector)
+{
+	uint64_t to = code_address(f);
+
+	poke(f, IDT + 16 * vector,
+	      (to & 0xffff) | 8ull << 16 |
+		      (vector & 1 ? 0xeeull : 0x8eull) << 40 |
+		      (to >> 16 & 0xffff) << 48);
+	poke(f, IDT + 16 * vector + 8, to >> 32);
+}
+
+static void tables(struct fuzz *f)
+{
+	static const uint64_t gdt[] = {
+		0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff,
+		0x00cff3000000ffff, 0x00affb000000ffff,
+		0x00008b0000000067 | (uint64_t)TSS << 16, 0,
+	};
+
+	memset(f->ram, 0, CODE);
+	poke(f, PML4, (PML4 + 0x1000) | 7);
+	poke(f, PML4 + 0x1000, 0x87); /* the first GiB, most of it no RAM */
+	memcpy(f->ram + GDT, gdt, sizeof(gdt));
+	poke(f, TSS + 4, STACK);
+	for (unsigned int v = 0; v < 256; v++)
+		gate(f, v);
+}
+
+static void fill(struct fuzz *f, bool real)
+{
+	for (size_t at = CODE; at < RAM; at += 8) {
+		uint64_t v = rnd(f);
+
+		if (real) {
+			memcpy(&v, f->real + at % REAL, 8);
+			if (rnd(f) % 16 == 0)
+				v ^= 1ull << rnd(f) % 64;
+		}
+		memcpy(f->ram + at, &v, 8);
+	}
+}
+
+static void start_state(struct fuzz *f)
+{
+	struct x86_state *s = &f->state;
+	bool user = rnd(f) & 1;
+
+	x86_state_reset(s, true, 0);
+	s->cr0 = 0x80010033;
+	s->cr3 = PML4;
+	s->cr4 = 0x40620 | (rnd(f) & 0x10000); /* PAE, OS*, FSGSBASE */
+	s->efer = 0xd01;
+	s->xcr0 = vec_xcr0_mask();
+	s->rip = code_address(f);
+	s->rflags = 2 | (rnd(f) & 0x4d5);
+	for (unsigned int i = 0; i < 16; i++)
+		s->gpr[i] = rnd(f) & 3 ? code_address(f) : rnd(f);
+	s->gpr[X86_RSP] = STACK + (rnd(f) & 0xffff);
+	for (unsigned int i = 0; i < X86_SEGS; i++)
+		s->seg[i] = (struct x86_segment){ .selector = user ? 0x23 : 0x10,
+						  .limit = 0xffffffff,
+						  .attr = user ? 0xc0f3 :
+								 0xc093 };
+	s->seg[X86_GS].base = rnd(f) % RAM;
+	s->seg[X86_CS].selector = user ? 0x2b : 0x08;
+	s->seg[X86_CS].attr = user ? 0xa0fb : 0xa09b;
+	s->tr = (struct x86_segment){ .selector = 0x30, .base = TSS,
+				      .limit = 0x67, .attr = 0x8b };
+	s->ldt = (struct x86_segment){ .unusable = true };
+	s->gdt = (struct x86_table){ GDT, 0x3f };
+	s->idt = (struct x86_table){ IDT, 0xfff };
+}
+
+static void build(struct fuzz *f)
+{
+	static struct x86_cpuid cpuid;
+	struct ram_slot slot = { .size = RAM, .host = f->ram };
+	struct error err = { 0 };
+
+	f->m.engine = &emu_engine;
+	f->m.ports = bus_create();
+	f->m.mmio = bus_create();
+	assert(emu_engine.vm_create(&f->m, -1, "jit", &f->m.vm, &err) == 0);
+	assert(emu_engine.set_ram(f->m.vm, &slot) == 0);
+	assert(emu_engine.cpuid(f->m.vm, &cpuid) == 0);
+	assert(emu_engine.vcpu_create(f->m.vm, 0, &cpuid, &f->cpu, &err) == 0);
+	jit_of((struct emu_cpu *)f->cpu)->hot = 0;
+}
+
+/* Ends each guest's run after a while. */
+static void *kicker(void *arg)
+{
+	struct fuzz *f = arg;
+	struct timespec t;
+
+	pthread_mutex_lock(&f->lock);
+	for (;;) {
+		clock_gettime(CLOCK_REALTIME, &t);
+		t.tv_nsec += 5000000;
+		t.tv_sec += t.tv_nsec / 1000000000;
+		t.tv_nsec %= 1000000000;
+		pthread_cond_timedwait(&f->wake, &f->lock, &t);
+		emu_engine.kick(f->cpu);
+	}
+	return NULL;
+}
+
+static void run_guest(struct fuzz *f, bool real)
+{
+	fill(f, real);
+	tables(f);
+	start_state(f);
+	assert(emu_engine.set_state(f->cpu, &f->state) == 0);
+	emu_engine.run(f->cpu);
+	check_pattern(f->edges[0], EDGE);
+	check_pattern(f->edges[1], EDGE);
+	check_pattern(f->bystander, BYSTANDER);
+}
+
+static void print_counter(void *arg, const char *name, uint64_t value)
+{
+	if (str_startswith(name, "jit_"))
+		printf(" %s %ju", name, (uintmax_t)value);
+	if (str_eq(name, "jit_blocks"))
+		*(uint64_t *)arg = value;
+}
+
+int main(int argc, char **argv)
+{
+	static struct fuzz f = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				 .wake = PTHREAD_COND_INITIALIZER };
+	unsigned long guests = argc > 1 ? strtoul(argv[1], NULL, 0) : 150;
+	struct error err = { 0 };
+	uint64_t blocks = 0;
+	pthread_t thread;
+
+	if (!__builtin_cpu_supports("bmi2"))
+		return SKIP;
+	f.seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
+	f.seed |= 1;
+	if (sandbox_isolate(&err) < 0) {
+		printf("skip: %s\n", err.message);
+		return SKIP;
+	}
+	map_all(&f);
+	build(&f);
+	assert(pthread_create(&thread, NULL, kicker, &f) == 0);
+	printf("%lu guests\n", guests);
+	fflush(stdout);
+	if (sandbox_enter(false, &err) < 0) {
+		printf("%s\n", err.message);
+		return 1;
+	}
+	for (unsigned long n = 0; n < guests; n++)
+		run_guest(&f, n & 1);
+	emu_engine.stats(f.m.vm, print_counter, &blocks);
+	printf("\n");
+	fflush(stdout);
+	assert(blocks > guests);
+	_exit(0);
+}
