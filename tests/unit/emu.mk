@@ -30,6 +30,11 @@ tests_unit_emu_differ_LDADD = $(emu_test_libs)
 dist_check_SCRIPTS += tests/unit/emu/jit.sh
 TESTS += tests/unit/emu/jit.sh
 
+check_PROGRAMS += tests/unit/emu/parallel
+TESTS += tests/unit/emu/parallel
+tests_unit_emu_parallel_SOURCES = tests/unit/emu/parallel.c
+tests_unit_emu_parallel_LDADD = $(emu_test_libs)
+
 check_PROGRAMS += tests/fuzz/decode
 TESTS += tests/fuzz/decode
 tests_fuzz_decode_SOURCES = tests/fuzz/decode.c
