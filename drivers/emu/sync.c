@@ -11,7 +11,8 @@
  * A request is a ticket (asked); a vCPU answers with the last ticket that it
  * saw before it began to do what the bits say (done).  The bits are set
  * before the ticket is drawn, and PEND_SYNC behind it: so whoever sees the
- * ticket sees the bits or has consumed them, and will look once more.
+ * ticket sees the bits or has consumed them, and will look once more: until
+ * it has answered the last ticket.
  */
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -40,11 +41,15 @@ uint32_t emu_sync_ticket(struct emu_cpu *cpu)
 
 void emu_sync_done(struct emu_cpu *cpu, uint32_t ticket)
 {
-	if (atomic_load_explicit(&cpu->sync.done, memory_order_relaxed) ==
-	    ticket)
+	struct emu_sync *s = &cpu->sync;
+
+	/* PEND_SYNC of a later one may have been consumed with this one's. */
+	if (unlikely(atomic_load(&s->asked) != ticket))
+		emu_pend(cpu, PEND_SYNC);
+	if (atomic_load_explicit(&s->done, memory_order_relaxed) == ticket)
 		return;
-	atomic_store(&cpu->sync.done, ticket);
-	wake_waiters(&cpu->sync);
+	atomic_store(&s->done, ticket);
+	wake_waiters(s);
 }
 
 void emu_quiet(struct emu_cpu *cpu)
