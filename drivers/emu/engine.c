@@ -59,7 +59,11 @@ static bool can_translate(void)
 static int choose_variant(struct vm *vm, const char *variant,
 			  struct error *err)
 {
-	if (!variant || str_eq(variant, "interp"))
+	if (!variant) {
+		vm->translates = can_translate();
+		return 0;
+	}
+	if (str_eq(variant, "interp"))
 		return 0;
 	vm->lockstep = str_eq(variant, "lockstep");
 	if (!vm->lockstep && !str_eq(variant, "jit"))
