@@ -123,7 +123,7 @@ enum {
 	JIT_PAGES = 1 << 14,   /* hash of pages; half of it is used */
 	JIT_LIST_MAX = 1 << 18,
 	JIT_HEAT_BITS = 16,
-	JIT_HOT = 3,
+	JIT_HOT = 8,
 };
 
 struct jit_page {
