@@ -168,8 +168,9 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 }
 
 /*
- * Fetches and clears; the next write to a page must mark it again, so first
- * of all nobody has a write tag any more.
+ * Fetches and clears, and then takes all write tags away.  A write in between
+ * was to a page that is in the bitmap, which is read when this has returned;
+ * each later one marks its page again.
  */
 static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 			   uint64_t *ret_bitmap)
@@ -181,9 +182,9 @@ static int emu_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 	s = &vm->slots[slot->slot];
 	if (!s->dirty)
 		return -ENOENT;
-	emu_sync_all(vm, PEND_WRITES);
 	for (size_t n = 0; n < (s->size >> EMU_PAGE_SHIFT) / 64 + 1; n++)
 		ret_bitmap[n] = atomic_exchange(&s->dirty[n], 0);
+	emu_sync_all(vm, PEND_WRITES);
 	return 0;
 }
 
