@@ -229,8 +229,8 @@ static void close_entry(struct jit *j, struct jit_block *b)
 /* Nobody enters it again; whoever is inside may leave in peace. */
 static void retire(struct jit *j, struct jit_block *b)
 {
+	unlink_incoming(j, b); /* first: a loop is linked to itself */
 	unlink_outgoing(b);
-	unlink_incoming(j, b);
 	unhash(j, b);
 	close_entry(j, b);
 	b->dead = true;
@@ -344,6 +344,8 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 
 	*known(jit_of(cpu), rip) = (struct jit_block *)b;
 	if (to->tag == -rip && to->code == b->entry)
+		return;
+	if (to->to[i].tag == -rip && to->to[i].code == b->entry)
 		return;
 	if (cpu->jit.n_jumps == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
