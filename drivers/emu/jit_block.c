@@ -345,7 +345,7 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 	*known(jit_of(cpu), rip) = (struct jit_block *)b;
 	if (to->tag == -rip && to->code == b->entry)
 		return;
-	if (to->to[i].tag == -rip && to->to[i].code == b->entry)
+	if (to->tag == -rip && to->code == b->entry)
 		return;
 	if (cpu->jit.n_jumps == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
