@@ -95,6 +95,11 @@ struct jit_block {
 	struct emu_page *page;
 	uint64_t phys;
 	uint32_t gen;
+	/* An instruction that goes on in the next page: that one, or NULL. */
+	struct emu_page *page2;
+	uint64_t phys2;
+	uint32_t gen2;
+	struct jit_block *twin; /* this only stands for it in page2's list */
 	uint64_t rip; /* when it was translated */
 	uint8_t key;
 	bool dead, x87;
@@ -176,7 +181,7 @@ void jit_make_trampolines(struct emu_cpu *cpu);
 
 /* jit_emit.c: NULL when there is no room or nothing to translate. */
 struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
-				struct emu_itlb *t);
+				const struct emu_itlb *t);
 
 /* jit_dump.c: for --jit-dump and --perf-map, what was translated to what. */
 void jit_tell_trampolines(struct emu_cpu *cpu);

@@ -49,17 +49,39 @@ static unsigned int count_page(struct jit *j, struct jit_page *p,
 	return 1;
 }
 
+static void add_to_page(struct jit *j, struct jit_block *b)
+{
+	struct jit_page *p = page_of(j, b->page);
+
+	j->n_pages += count_page(j, p, b->page);
+	b->page_next = p->blocks;
+	p->blocks = b;
+}
+
+/* A block of two pages goes with either of them. */
+static void add_twin(struct emu_cpu *cpu, struct jit_block *b)
+{
+	struct jit_block *twin = cache_alloc(cpu->cache, sizeof(*twin));
+
+	if (!twin) {
+		jit_of(cpu)->full = true;
+		return;
+	}
+	*twin = (struct jit_block){ .page = b->page2, .gen = b->gen2,
+				    .twin = b };
+	add_to_page(jit_of(cpu), twin);
+}
+
 static void add_block(struct emu_cpu *cpu, struct jit_block *b)
 {
 	struct jit *j = jit_of(cpu);
 	struct jit_block **head = bucket(j, b->phys);
-	struct jit_page *p = page_of(j, b->page);
 
 	b->hash_next = *head;
 	*head = b;
-	j->n_pages += count_page(j, p, b->page);
-	b->page_next = p->blocks;
-	p->blocks = b;
+	add_to_page(j, b);
+	if (b->page2)
+		add_twin(cpu, b);
 	j->list[j->n_list++] = b;
 	if (j->n_list == JIT_LIST_MAX || j->n_pages > JIT_PAGES / 2)
 		j->full = true;
@@ -113,39 +135,6 @@ static bool hot(struct jit *j, uint64_t phys)
 		return true;
 	++*h;
 	return false;
-}
-
-struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
-{
-	struct jit *j = jit_of(cpu);
-	struct emu_itlb *t = mmu_fetch(cpu, rip);
-	struct jit_block *b;
-	uint64_t phys;
-
-	if (!t->host || j->full)
-		return NULL;
-	phys = t->phys | (rip & ~EMU_PAGE_MASK);
-	b = lookup(cpu, phys);
-	if (!b && hot(j, phys)) {
-		b = jit_translate(cpu, rip, t);
-		if (b)
-			add_block(cpu, b);
-	}
-	if (b && likely(!cpu->jit.lock))
-		jit_remember_jump(cpu, rip, b, t);
-	return b;
-}
-
-struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip)
-{
-	const struct jit_to *to =
-		&cpu->jumps_to[emu_view(cpu)].to[jump_index(rip)];
-	struct jit_block *b = *known(jit_of(cpu), rip);
-
-	if (to->tag == -rip && b && b->entry == to->code && !b->dead &&
-	    b->key == cpu->jit.key)
-		return b;
-	return NULL;
 }
 
 struct jit_block *jit_block_of_code(struct jit *j, const uint8_t *pc)
@@ -236,6 +225,54 @@ static void retire(struct jit *j, struct jit_block *b)
 	b->dead = true;
 }
 
+/* Does the page behind still hold what the block was made of? */
+static bool second_same(struct emu_cpu *cpu, const struct jit_block *b,
+			uint64_t rip)
+{
+	const struct emu_itlb *t =
+		mmu_fetch(cpu, (rip & EMU_PAGE_MASK) + EMU_PAGE);
+
+	return t->page == b->page2 && t->phys == b->phys2 &&
+	       atomic_load(&t->page->gen) == b->gen2;
+}
+
+struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
+{
+	struct jit *j = jit_of(cpu);
+	struct emu_itlb *t = mmu_fetch(cpu, rip);
+	struct jit_block *b;
+	uint64_t phys;
+
+	if (!t->host || j->full)
+		return NULL;
+	phys = t->phys | (rip & ~EMU_PAGE_MASK);
+	b = lookup(cpu, phys);
+	if (b && b->page2 && !second_same(cpu, b, rip)) {
+		retire(j, b);
+		b = NULL;
+	}
+	if (!b && hot(j, phys)) {
+		b = jit_translate(cpu, rip, t);
+		if (b)
+			add_block(cpu, b);
+	}
+	if (b && likely(!cpu->jit.lock))
+		jit_remember_jump(cpu, rip, b, t);
+	return b;
+}
+
+struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip)
+{
+	const struct jit_to *to =
+		&cpu->jumps_to[emu_view(cpu)].to[jump_index(rip)];
+	struct jit_block *b = *known(jit_of(cpu), rip);
+
+	if (to->tag == -rip && b && b->entry == to->code && !b->dead &&
+	    b->key == cpu->jit.key)
+		return b;
+	return NULL;
+}
+
 static unsigned int drop_page(struct jit *j, struct jit_page *p)
 {
 	uint32_t gen = atomic_load(&p->page->gen);
@@ -248,6 +285,8 @@ static unsigned int drop_page(struct jit *j, struct jit_page *p)
 			continue;
 		}
 		*at = b->page_next;
+		if (b->twin)
+			b = b->twin;
 		if (!b->dead)
 			retire(j, b);
 		n++;
@@ -352,9 +391,13 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 	to->tag = -rip;
 	to->code = b->entry;
 	filter_add(cpu, rip, t->large);
+	if (b->page2) /* whatever maps the next page */
+		for (unsigned int large = 0; large < 2; large++)
+			filter_add(cpu, rip + INSN_BYTES_MAX, large);
 	cpu->jit.jump_used[cpu->jit.n_jumps++] =
-		i | view << JIT_JUMP_BITS | (t->global ? JUMP_GLOBAL : 0) |
-		(t->large ? JUMP_LARGE : 0);
+		i | view << JIT_JUMP_BITS |
+		(t->global && !b->page2 ? JUMP_GLOBAL : 0) |
+		(t->large || b->page2 ? JUMP_LARGE : 0);
 }
 
 /* The entry that an element of jump_used[] names. */
@@ -384,6 +427,7 @@ void jit_forget_jumps(struct emu_cpu *cpu, bool global)
 		}
 		cpu->jit.jump_used[kept++] = used;
 		filter_add(cpu, -*tag, used & JUMP_LARGE);
+		filter_add(cpu, -*tag + INSN_BYTES_MAX, used & JUMP_LARGE);
 	}
 	cpu->jit.n_jumps = kept;
 }
@@ -404,7 +448,8 @@ void jit_forget_page(struct emu_cpu *cpu, uint64_t lin)
 		uint32_t used = cpu->jit.jump_used[n];
 		uint64_t *tag = jump_tag(cpu, used);
 
-		if (on_page(-*tag, lin, used & JUMP_LARGE))
+		if (on_page(-*tag, lin, used & JUMP_LARGE) ||
+		    on_page(-*tag + INSN_BYTES_MAX, lin, used & JUMP_LARGE))
 			jump_clear(tag, used);
 		else
 			cpu->jit.jump_used[kept++] = used;

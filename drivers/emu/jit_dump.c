@@ -129,7 +129,7 @@ void jit_tell_block(struct emu_cpu *cpu, const struct jit_block *b,
 {
 	const struct vm *vm = cpu->vm;
 
-	if (vm->jit_dump) {
+	if (vm->jit_dump && !b->page2) { /* its bytes lie apart */
 		flockfile(vm->jit_dump);
 		jit_dump_block(vm->jit_dump, jit_of(cpu), b, b->rip,
 			       page + (b->phys & ~EMU_PAGE_MASK));

@@ -1011,6 +1011,18 @@ static void emit_stubs(struct emitter *e)
 	}
 }
 
+/* On to what follows; an instruction in two pages is looked up each time. */
+static void emit_on(struct emitter *e, int32_t target, bool crosses)
+{
+	if (!crosses) {
+		emit_goto(e, target);
+		return;
+	}
+	host_flags(e);
+	emit_rip(e, H_RAX, target);
+	emit_lookup(e);
+}
+
 static void emit_block(struct emitter *e)
 {
 	struct jit_scan *s = e->s;
@@ -1022,7 +1034,7 @@ static void emit_block(struct emitter *e)
 	if (last->kind != JK_LEAVE && last->kind != JK_JMP &&
 	    last->kind != JK_CALL && last->kind != JK_RET &&
 	    last->kind != JK_JMP_IND && last->kind != JK_CALL_IND)
-		emit_goto(e, e->start + last->next);
+		emit_on(e, e->start + last->next, s->crosses);
 	emit_stubs(e);
 	e->blk->code_end = e->b.w + e->b.to_exec;
 }
@@ -1066,19 +1078,70 @@ static bool has_room(const struct jit *jit)
 	       jit->cold.end - jit->cold.w >= JIT_BLOCK_ROOM;
 }
 
-static int scan(struct emu_cpu *cpu, struct emu_itlb *t, unsigned int start)
+/* What is translated: code of a page, or one instruction in two. */
+struct source {
+	struct emu_itlb page, next; /* next.host: NULL if there is one page */
+	uint32_t gen, gen2;
+};
+
+static int scan_page(struct emu_cpu *cpu, struct source *src,
+		     unsigned int start)
 {
 	struct jit_scan *s = jit_of(cpu)->scan;
+	const struct emu_itlb *t = &src->page;
 	int r;
 
+	src->gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
 	do
-		r = jit_scan(cpu, s, t->host, t->phys | start);
+		r = jit_scan(cpu, s, t->host, NULL, t->phys | start);
 	while (r == 0 && s->n && mmu_mark_lines(cpu, t->page, start, s->len));
 	return r;
 }
 
+/* The first instruction goes on in the next page, which may raise #PF. */
+static int scan_two(struct emu_cpu *cpu, struct source *src, uint64_t rip)
+{
+	struct jit_scan *s = jit_of(cpu)->scan;
+	unsigned int start = rip & ~EMU_PAGE_MASK;
+	struct emu_itlb *t = &src->page, *u = &src->next;
+
+	*u = *mmu_fetch(cpu, (rip & EMU_PAGE_MASK) + EMU_PAGE);
+	if (!u->host)
+		return 0;
+	do {
+		src->gen2 = mmu_mark_code(cpu, u->page, u->phys, u->host);
+		src->gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
+	} while (atomic_load(&u->page->gen) != src->gen2);
+	mmu_mark_lines(cpu, t->page, start, EMU_PAGE - start);
+	mmu_mark_lines(cpu, u->page, 0, INSN_BYTES_MAX);
+	return jit_scan(cpu, s, t->host, u->host, t->phys | start);
+}
+
+static int scan(struct emu_cpu *cpu, struct source *src, uint64_t rip)
+{
+	int r = scan_page(cpu, src, rip & ~EMU_PAGE_MASK);
+
+	if (r == 0 && !jit_of(cpu)->scan->n)
+		r = scan_two(cpu, src, rip);
+	return r;
+}
+
+static void set_source(struct jit_block *b, const struct source *src,
+		       uint64_t rip)
+{
+	b->page = src->page.page;
+	b->phys = src->page.phys | (rip & ~EMU_PAGE_MASK);
+	b->gen = src->gen;
+	b->rip = rip;
+	if (src->next.host) {
+		b->page2 = src->next.page;
+		b->phys2 = src->next.phys;
+		b->gen2 = src->gen2;
+	}
+}
+
 struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
-				struct emu_itlb *t)
+				const struct emu_itlb *t)
 {
 	struct jit *jit = jit_of(cpu);
 	struct emitter e = {
@@ -1092,10 +1155,9 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 		.rdx = -1,
 		.rcx = -1,
 	};
-	uint32_t gen;
+	struct source src = { .page = *t };
 
-	gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
-	if (!has_room(jit) || scan(cpu, t, e.start) < 0) {
+	if (!has_room(jit) || scan(cpu, &src, rip) < 0) {
 		jit->full = true;
 		return NULL;
 	}
@@ -1106,10 +1168,7 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 		jit->full = true;
 		return NULL;
 	}
-	e.blk->page = t->page;
-	e.blk->phys = t->phys | e.start;
-	e.blk->gen = gen;
-	e.blk->rip = rip;
+	set_source(e.blk, &src, rip);
 	e.blk->x87 = e.s->x87;
 	e.blk->key = cpu->jit.key;
 	emit_block(&e);

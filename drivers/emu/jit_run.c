@@ -307,7 +307,7 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 		return go_to_rip(cpu);
 	if (!may_stay(cpu))
 		return NULL;
-	if (to->page == x->from->page)
+	if (to->page == x->from->page && !to->page2 && !x->from->page2)
 		jit_link(jit_of(cpu), x, to);
 	return enter_block(cpu, to);
 }

@@ -523,15 +523,27 @@ static bool odd_address(const struct scan_insn *s)
 	return false;
 }
 
-static int scan_one(struct emu_cpu *cpu, struct scan_insn *s,
-		    const uint8_t *page, unsigned int at, unsigned int start,
-		    enum decode_end *end)
+/* Returns how many bytes there are. */
+static unsigned int fetch(uint8_t *bytes, const uint8_t *page,
+			  const uint8_t *next, unsigned int at)
 {
 	unsigned int room = MIN(EMU_PAGE - at, (unsigned int)INSN_BYTES_MAX);
+
+	memset(bytes, 0, INSN_BYTES_MAX);
+	memcpy(bytes, page + at, room);
+	if (!next)
+		return room;
+	memcpy(bytes + room, next, INSN_BYTES_MAX - room);
+	return INSN_BYTES_MAX;
+}
+
+static int scan_one(struct emu_cpu *cpu, struct scan_insn *s,
+		    const uint8_t *page, const uint8_t *next, unsigned int at,
+		    unsigned int start, enum decode_end *end)
+{
+	unsigned int room = fetch(s->bytes, page, next, at);
 	int r;
 
-	memset(s->bytes, 0, sizeof(s->bytes));
-	memcpy(s->bytes, page + at, room);
 	r = insn_decode_full(cpu, cpu->cache, s->bytes, room, &s->i, end,
 			     &s->d);
 	if (r < 0)
@@ -847,19 +859,20 @@ static void set_until(struct jit_scan *s)
 }
 
 int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
-	     uint64_t phys)
+	     const uint8_t *next, uint64_t phys)
 {
 	unsigned int offset = phys & ~EMU_PAGE_MASK;
 	unsigned int at = offset;
 	enum decode_end end;
 
 	s->n = 0;
-	s->vec = s->x87 = false;
+	s->vec = s->x87 = s->crosses = false;
 	while (s->n < JIT_INSNS_MAX && at < EMU_PAGE) {
 		struct scan_insn *i = &s->insn[s->n];
-		int r = scan_one(cpu, i, page, at, offset, &end);
+		int r = scan_one(cpu, i, page, next, at, offset, &end);
 
-		if (r == -EAGAIN)
+		s->crosses = r == -EAGAIN;
+		if (s->crosses)
 			break;
 		if (r < 0)
 			return r;
@@ -867,7 +880,7 @@ int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
 		s->vec = s->vec || i->vec;
 		s->x87 = s->x87 || i->x87;
 		at += i->i.len;
-		if (ends(i) || (i->kind == JK_JCC &&
+		if (next || ends(i) || (i->kind == JK_JCC &&
 				jit_has(cpu, phys + (at - offset))))
 			break;
 	}

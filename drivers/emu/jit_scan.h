@@ -67,15 +67,17 @@ struct jit_scan {
 	unsigned int n, n_groups;
 	uint16_t len;
 	bool vec, x87;
+	bool crosses; /* the next instruction goes on in the next page */
 	struct scan_insn insn[JIT_INSNS_MAX];
 	struct scan_group group[JIT_GROUPS_MAX];
 };
 
 /*
- * Reads code at phys, which lies in the page; 0 instructions: the first one crosses
+ * Reads code at phys, which lies in the page; with next, the page behind it,
+ * only the instruction that is in both. 0 instructions: the first one crosses
  * into the next page, or is not for us.  -ENOMEM: the arena is full.
  */
 int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
-	     uint64_t phys);
+	     const uint8_t *next, uint64_t phys);
 
 #endif
