@@ -144,7 +144,7 @@ enum { MMU_ALIGN = MMU_VIEWS };
 
 enum emu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
-enum { EMU_TLB_BITS = 11, EMU_TLB_SIZE = 1 << EMU_TLB_BITS };
+enum { EMU_TLB_BITS = 13, EMU_TLB_SIZE = 1 << EMU_TLB_BITS };
 
 /* tag: linear page, or tlb_invalid().  host address = linear + addend. */
 struct emu_tlb {

@@ -658,9 +658,12 @@ static void flush_entry(struct emu_cpu *cpu, struct emu_tlb *e)
 /* Before the first use. */
 void mmu_init(struct emu_cpu *cpu)
 {
-	for (unsigned int i = 0; i < MMU_VIEWS * EMU_TLB_SIZE; i++)
-		cpu->tlbs[i].rtag = cpu->tlbs[i].wtag =
-			tlb_invalid(cpu, &cpu->tlbs[i]);
+	/* A tag of zero is that of no page but the first, which is here. */
+	for (unsigned int i = 0; i < MMU_VIEWS; i++) {
+		struct emu_tlb *e = &cpu->tlbs[i * EMU_TLB_SIZE];
+
+		e->rtag = e->wtag = tlb_invalid(cpu, e);
+	}
 }
 
 static void flush_used(struct emu_cpu *cpu, bool global)
