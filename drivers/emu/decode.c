@@ -16,7 +16,7 @@ struct dec {
 	struct emu_cpu *cpu;
 	struct block_cache *cache;
 	const uint8_t *bytes;
-	struct decoded *d;
+	struct decoded *x;
 	struct emu_insn *i;
 	enum decode_end end;
 	int error;
@@ -24,17 +24,17 @@ struct dec {
 
 static bool is_reg(const struct dec *d, unsigned int n)
 {
-	return d->d->op[n].type == ZYDIS_OPERAND_TYPE_REGISTER;
+	return d->x->op[n].type == ZYDIS_OPERAND_TYPE_REGISTER;
 }
 
 static bool is_mem(const struct dec *d, unsigned int n)
 {
-	return d->d->op[n].type == ZYDIS_OPERAND_TYPE_MEMORY;
+	return d->x->op[n].type == ZYDIS_OPERAND_TYPE_MEMORY;
 }
 
 static bool is_imm(const struct dec *d, unsigned int n)
 {
-	return d->d->op[n].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+	return d->x->op[n].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
 }
 
 static unsigned int width(unsigned int bits)
@@ -87,8 +87,8 @@ static unsigned int seg_index(ZydisRegister r)
  */
 static bool no_base(const struct dec *d)
 {
-	return d->d->z.attributes & ZYDIS_ATTRIB_HAS_SIB &&
-	       d->d->z.raw.modrm.mod == 0 && d->d->z.raw.sib.base == 5;
+	return d->x->z.attributes & ZYDIS_ATTRIB_HAS_SIB &&
+	       d->x->z.raw.modrm.mod == 0 && d->x->z.raw.sib.base == 5;
 }
 
 /* After the segment. */
@@ -99,10 +99,10 @@ static void set_mem_mode(struct dec *d)
 	if (d->cpu->mode == MODE_64) {
 		if (i->seg >= X86_FS)
 			i->ea_slow |= EA_SEGBASE;
-		if (d->d->z.address_width == 32)
+		if (d->x->z.address_width == 32)
 			i->ea_slow |= EA_ADDR32;
 	} else {
-		i->ea_slow |= EA_LEGACY | (d->d->z.address_width == 16 ?
+		i->ea_slow |= EA_LEGACY | (d->x->z.address_width == 16 ?
 						   EA_ADDR16 :
 						   EA_ADDR32);
 	}
@@ -110,15 +110,15 @@ static void set_mem_mode(struct dec *d)
 
 static void set_mem(struct dec *d, unsigned int n)
 {
-	const ZydisDecodedOperandMem *m = &d->d->op[n].mem;
+	const ZydisDecodedOperandMem *m = &d->x->op[n].mem;
 	struct emu_insn *i = d->i;
 	int64_t disp = m->disp.has_displacement ? m->disp.value : 0;
 
 	i->base = reg_offset(m->base);
-	if (no_base(d) && d->d->op[n].visibility ==
+	if (no_base(d) && d->x->op[n].visibility ==
 				  ZYDIS_OPERAND_VISIBILITY_EXPLICIT) {
 		i->base = SLOT_ZERO;
-		disp = d->d->z.raw.disp.value;
+		disp = d->x->z.raw.disp.value;
 	}
 	i->index = reg_offset(m->index);
 	i->scale = m->scale ? __builtin_ctz(m->scale) : 0;
@@ -134,7 +134,7 @@ static void set_mem(struct dec *d, unsigned int n)
 
 static void set_imm(struct dec *d, unsigned int n)
 {
-	d->i->imm = d->d->op[n].imm.value.s;
+	d->i->imm = d->x->op[n].imm.value.s;
 }
 
 static void bind(struct dec *d, emu_fn *fn)
@@ -150,16 +150,16 @@ static void bind_end(struct dec *d, emu_fn *fn, enum decode_end end)
 
 static bool locked(const struct dec *d)
 {
-	return d->d->z.attributes & ZYDIS_ATTRIB_HAS_LOCK;
+	return d->x->z.attributes & ZYDIS_ATTRIB_HAS_LOCK;
 }
 
 /* Two operands, the first also the destination. */
 static void bind2(struct dec *d, emu_fn *const fns[FORMS][WIDTHS])
 {
-	unsigned int w = width(d->d->op[0].size), form;
+	unsigned int w = width(d->x->op[0].size), form;
 
 	if (is_reg(d, 0)) {
-		d->i->dst = reg_offset(d->d->op[0].reg.value);
+		d->i->dst = reg_offset(d->x->op[0].reg.value);
 		form = is_reg(d, 1) ? F_RR : is_mem(d, 1) ? F_RM : F_RI;
 	} else {
 		set_mem(d, 0);
@@ -168,7 +168,7 @@ static void bind2(struct dec *d, emu_fn *const fns[FORMS][WIDTHS])
 			form = form == F_MR ? F_LOCK_MR : F_LOCK_MI;
 	}
 	if (is_reg(d, 1))
-		d->i->src = reg_offset(d->d->op[1].reg.value);
+		d->i->src = reg_offset(d->x->op[1].reg.value);
 	else if (is_mem(d, 1))
 		set_mem(d, 1);
 	else
@@ -180,20 +180,20 @@ static void bind_alu2(struct dec *d, enum alu2 op)
 {
 	/* TEST is symmetric: memory first. */
 	if (op == ALU_TEST && is_reg(d, 0) && is_mem(d, 1)) {
-		ZydisDecodedOperand tmp = d->d->op[0];
+		ZydisDecodedOperand tmp = d->x->op[0];
 
-		d->d->op[0] = d->d->op[1];
-		d->d->op[1] = tmp;
+		d->x->op[0] = d->x->op[1];
+		d->x->op[1] = tmp;
 	}
 	bind2(d, alu2_fns[op]);
 }
 
 static void bind_alu1(struct dec *d, enum alu1 op)
 {
-	unsigned int w = width(d->d->op[0].size);
+	unsigned int w = width(d->x->op[0].size);
 
 	if (is_reg(d, 0)) {
-		d->i->dst = reg_offset(d->d->op[0].reg.value);
+		d->i->dst = reg_offset(d->x->op[0].reg.value);
 		bind(d, alu1_fns[op][F_R][w]);
 	} else {
 		set_mem(d, 0);
@@ -208,7 +208,7 @@ static bool set_dst(struct dec *d)
 		set_mem(d, 0);
 		return true;
 	}
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	return false;
 }
 
@@ -219,7 +219,7 @@ static bool set_src(struct dec *d, unsigned int n)
 		set_mem(d, n);
 		return true;
 	}
-	d->i->src = reg_offset(d->d->op[n].reg.value);
+	d->i->src = reg_offset(d->x->op[n].reg.value);
 	return false;
 }
 
@@ -232,7 +232,7 @@ static void bind_shift(struct dec *d, enum shift op)
 		set_imm(d, 1);
 	bind(d, shift_fns[op][mem ? (imm ? F_M_I : F_M_CL) :
 				    (imm ? F_R_I : F_R_CL)]
-			 [width(d->d->op[0].size)]);
+			 [width(d->x->op[0].size)]);
 }
 
 static void bind_shiftd(struct dec *d, unsigned int right)
@@ -240,31 +240,31 @@ static void bind_shiftd(struct dec *d, unsigned int right)
 	bool mem = set_dst(d);
 	bool imm = is_imm(d, 2);
 
-	d->i->src = reg_offset(d->d->op[1].reg.value);
+	d->i->src = reg_offset(d->x->op[1].reg.value);
 	if (imm)
 		set_imm(d, 2);
 	bind(d, shiftd_fns[right][mem ? (imm ? F_M_I : F_M_CL) :
 					(imm ? F_R_I : F_R_CL)]
-			  [width(d->d->op[0].size)]);
+			  [width(d->x->op[0].size)]);
 }
 
 static void bind_mul(struct dec *d, enum mul op)
 {
 	bool mem = set_src(d, 0);
 
-	bind(d, mul_fns[op][mem ? F_MEM : F_REG][width(d->d->op[0].size)]);
+	bind(d, mul_fns[op][mem ? F_MEM : F_REG][width(d->x->op[0].size)]);
 }
 
 static void bind_imul(struct dec *d)
 {
-	unsigned int w = width(d->d->op[0].size), n = d->d->z.operand_count_visible;
+	unsigned int w = width(d->x->op[0].size), n = d->x->z.operand_count_visible;
 	bool mem;
 
 	if (n == 1) {
 		bind_mul(d, MUL_IMUL);
 		return;
 	}
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	mem = set_src(d, 1);
 	if (n == 3)
 		set_imm(d, 2);
@@ -275,9 +275,9 @@ static void bind_bit(struct dec *d, enum bitop op)
 {
 	bool mem;
 
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	mem = set_src(d, 1);
-	bind(d, bit_fns[op][mem][width(d->d->op[0].size)]);
+	bind(d, bit_fns[op][mem][width(d->x->op[0].size)]);
 }
 
 /* Which operand is r/m: the last, or (a count or control last) the second. */
@@ -288,33 +288,33 @@ static void bind_bmi(struct dec *d, enum bmi op)
 	unsigned int reg = rm_second ? 2 : 1, rm = rm_second ? 1 : 2;
 	bool mem;
 
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
-	d->i->aux = reg_offset(d->d->op[reg].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
+	d->i->aux = reg_offset(d->x->op[reg].reg.value);
 	mem = set_src(d, rm);
-	bind(d, bmi_fns[op][mem][width(d->d->op[0].size)]);
+	bind(d, bmi_fns[op][mem][width(d->x->op[0].size)]);
 }
 
 /* BLSI and its kin: destination is VEX.vvvv, the source r/m. */
 static void bind_rorx(struct dec *d)
 {
 	bind_bit(d, BIT_RORX);
-	d->i->aux = d->d->op[2].imm.value.u;
+	d->i->aux = d->x->op[2].imm.value.u;
 }
 
 static void bind_bt(struct dec *d, enum bt op)
 {
 	bind2(d, bt_fns[op]);
 	if (is_imm(d, 1))
-		d->i->imm &= d->d->op[0].size - 1;
+		d->i->imm &= d->x->op[0].size - 1;
 }
 
 static void bind_xchg(struct dec *d)
 {
 	if (is_reg(d, 0) && is_mem(d, 1)) {
-		ZydisDecodedOperand tmp = d->d->op[0];
+		ZydisDecodedOperand tmp = d->x->op[0];
 
-		d->d->op[0] = d->d->op[1];
-		d->d->op[1] = tmp;
+		d->x->op[0] = d->x->op[1];
+		d->x->op[1] = tmp;
 	}
 	bind2(d, xop_fns[X_XCHG]);
 }
@@ -324,19 +324,19 @@ static void bind_ext(struct dec *d,
 {
 	bool mem;
 
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	mem = set_src(d, 1);
-	bind(d, fns[mem][width(d->d->op[0].size)][width(d->d->op[1].size)]);
+	bind(d, fns[mem][width(d->x->op[0].size)][width(d->x->op[1].size)]);
 }
 
 static void bind_cmov(struct dec *d, unsigned int cc)
 {
 	bool mem;
 
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	d->i->aux = cc;
 	mem = set_src(d, 1);
-	bind(d, cmov_fns[mem][width(d->d->op[0].size)]);
+	bind(d, cmov_fns[mem][width(d->x->op[0].size)]);
 }
 
 static void bind_setcc(struct dec *d, unsigned int cc)
@@ -361,11 +361,11 @@ static void bind_branch(struct dec *d, bool call)
 	bool m64 = d->cpu->mode == MODE_64;
 
 	d->i->seg = X86_SS;
-	if (d->d->op[0].type == ZYDIS_OPERAND_TYPE_POINTER) {
-		d->i->imm = d->d->op[0].ptr.segment;
-		d->i->disp = d->d->op[0].ptr.offset;
+	if (d->x->op[0].type == ZYDIS_OPERAND_TYPE_POINTER) {
+		d->i->imm = d->x->op[0].ptr.segment;
+		d->i->disp = d->x->op[0].ptr.offset;
 		bind_end(d, call ? op_call_far : op_jmp_far, DECODE_BREAK);
-	} else if (d->d->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
+	} else if (d->x->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR) {
 		set_mem(d, 0);
 		bind_end(d, call ? op_call_far_m : op_jmp_far_m,
 			 DECODE_BREAK);
@@ -384,10 +384,10 @@ static void bind_branch(struct dec *d, bool call)
 
 static void bind_ret(struct dec *d)
 {
-	bool far = d->d->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
+	bool far = d->x->z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
 
 	d->i->seg = X86_SS;
-	if (d->d->z.operand_count_visible)
+	if (d->x->z.operand_count_visible)
 		set_imm(d, 0);
 	if (far)
 		bind_end(d, op_retf, DECODE_BREAK);
@@ -402,28 +402,28 @@ static void bind_mov(struct dec *d)
 	struct emu_insn *i = d->i;
 
 	if (is_reg(d, 0))
-		c0 = ZydisRegisterGetClass(d->d->op[0].reg.value);
+		c0 = ZydisRegisterGetClass(d->x->op[0].reg.value);
 	if (is_reg(d, 1))
-		c1 = ZydisRegisterGetClass(d->d->op[1].reg.value);
+		c1 = ZydisRegisterGetClass(d->x->op[1].reg.value);
 	if (c0 == ZYDIS_REGCLASS_SEGMENT) {
-		i->aux = seg_index(d->d->op[0].reg.value);
+		i->aux = seg_index(d->x->op[0].reg.value);
 		bind_end(d, set_src(d, 1) ? op_mov_seg_m : op_mov_seg_r,
 			 DECODE_BREAK);
 		if (i->aux == X86_CS)
 			bind(d, op_ud);
 	} else if (c1 == ZYDIS_REGCLASS_SEGMENT) {
-		i->aux = seg_index(d->d->op[1].reg.value);
+		i->aux = seg_index(d->x->op[1].reg.value);
 		bind(d, set_dst(d) ? op_mov_m_seg : op_mov_r_seg);
 	} else if (c0 == ZYDIS_REGCLASS_CONTROL ||
 		   c0 == ZYDIS_REGCLASS_DEBUG) {
-		i->aux = ZydisRegisterGetId(d->d->op[0].reg.value);
+		i->aux = ZydisRegisterGetId(d->x->op[0].reg.value);
 		set_src(d, 1);
 		bind_end(d, c0 == ZYDIS_REGCLASS_CONTROL ? op_mov_cr_r :
 							   op_mov_dr_r,
 			 DECODE_BREAK);
 	} else if (c1 == ZYDIS_REGCLASS_CONTROL ||
 		   c1 == ZYDIS_REGCLASS_DEBUG) {
-		i->aux = ZydisRegisterGetId(d->d->op[1].reg.value);
+		i->aux = ZydisRegisterGetId(d->x->op[1].reg.value);
 		set_dst(d);
 		bind(d, c1 == ZYDIS_REGCLASS_CONTROL ? op_mov_r_cr :
 						       op_mov_r_dr);
@@ -434,7 +434,7 @@ static void bind_mov(struct dec *d)
 
 static void bind_push(struct dec *d)
 {
-	unsigned int w = width(d->d->z.operand_width);
+	unsigned int w = width(d->x->z.operand_width);
 
 	d->i->seg = X86_SS;
 	if (is_imm(d, 0)) {
@@ -443,30 +443,30 @@ static void bind_push(struct dec *d)
 	} else if (is_mem(d, 0)) {
 		set_mem(d, 0);
 		bind(d, push_fns[2][w]);
-	} else if (ZydisRegisterGetClass(d->d->op[0].reg.value) ==
+	} else if (ZydisRegisterGetClass(d->x->op[0].reg.value) ==
 		   ZYDIS_REGCLASS_SEGMENT) {
-		d->i->aux = seg_index(d->d->op[0].reg.value);
+		d->i->aux = seg_index(d->x->op[0].reg.value);
 		bind(d, op_push_seg);
 	} else {
-		d->i->src = reg_offset(d->d->op[0].reg.value);
+		d->i->src = reg_offset(d->x->op[0].reg.value);
 		bind(d, push_fns[0][w]);
 	}
 }
 
 static void bind_pop(struct dec *d)
 {
-	unsigned int w = width(d->d->z.operand_width);
+	unsigned int w = width(d->x->z.operand_width);
 
 	d->i->seg = X86_SS;
 	if (is_mem(d, 0)) {
 		set_mem(d, 0);
 		bind(d, pop_fns[F_MEM][w]);
-	} else if (ZydisRegisterGetClass(d->d->op[0].reg.value) ==
+	} else if (ZydisRegisterGetClass(d->x->op[0].reg.value) ==
 		   ZYDIS_REGCLASS_SEGMENT) {
-		d->i->aux = seg_index(d->d->op[0].reg.value);
+		d->i->aux = seg_index(d->x->op[0].reg.value);
 		bind_end(d, op_pop_seg, DECODE_BREAK);
 	} else {
-		d->i->dst = reg_offset(d->d->op[0].reg.value);
+		d->i->dst = reg_offset(d->x->op[0].reg.value);
 		bind(d, pop_fns[F_REG][w]);
 	}
 }
@@ -476,15 +476,15 @@ static void bind_string(struct dec *d, emu_fn *fn, unsigned int size)
 {
 	d->i->aux = size;
 	d->i->seg = X86_DS;
-	for (unsigned int n = 0; n < d->d->z.operand_count; n++) {
+	for (unsigned int n = 0; n < d->x->z.operand_count; n++) {
 		ZydisRegister base;
 
 		if (!is_mem(d, n))
 			continue;
-		base = d->d->op[n].mem.base;
+		base = d->x->op[n].mem.base;
 		if (base == ZYDIS_REGISTER_RSI || base == ZYDIS_REGISTER_ESI ||
 		    base == ZYDIS_REGISTER_SI)
-			d->i->seg = seg_index(d->d->op[n].mem.segment);
+			d->i->seg = seg_index(d->x->op[n].mem.segment);
 	}
 	/* A repetition may come back to itself: it ends the block. */
 	if (d->i->flags & (INSN_REP | INSN_REPNE))
@@ -496,7 +496,7 @@ static void bind_string(struct dec *d, emu_fn *fn, unsigned int size)
 static void bind_io(struct dec *d, emu_fn *fn, unsigned int port,
 		    unsigned int data)
 {
-	d->i->aux = d->d->op[data].size / 8;
+	d->i->aux = d->x->op[data].size / 8;
 	if (is_imm(d, port)) {
 		d->i->src = SLOT_ZERO;
 		set_imm(d, port);
@@ -515,13 +515,13 @@ static void bind_sys_src(struct dec *d, emu_fn *fn, unsigned int n)
 {
 	d->i->aux = set_src(d, n) ? F_OPERAND_MEM : F_OPERAND_REG;
 	if (n)
-		d->i->dst = reg_offset(d->d->op[0].reg.value);
+		d->i->dst = reg_offset(d->x->op[0].reg.value);
 	bind(d, fn);
 }
 
 static void bind_far_load(struct dec *d, unsigned int seg)
 {
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	d->i->aux = seg;
 	set_mem(d, 1);
 	bind_end(d, op_load_far, DECODE_BREAK);
@@ -529,7 +529,7 @@ static void bind_far_load(struct dec *d, unsigned int seg)
 
 static void bind_mem(struct dec *d, emu_fn *fn, enum decode_end end)
 {
-	for (unsigned int n = 0; n < d->d->z.operand_count_visible; n++)
+	for (unsigned int n = 0; n < d->x->z.operand_count_visible; n++)
 		if (is_mem(d, n))
 			set_mem(d, n);
 	bind_end(d, fn, end);
@@ -548,9 +548,9 @@ static uint8_t segment_prefix(const struct dec *d)
 	};
 	uint8_t seg = X86_DS;
 
-	for (unsigned int n = 0; n < d->d->z.raw.prefix_count; n++)
+	for (unsigned int n = 0; n < d->x->z.raw.prefix_count; n++)
 		for (size_t k = 0; k < ARRAY_SIZE(prefixes); k++)
-			if (d->d->z.raw.prefixes[n].value == prefixes[k].byte &&
+			if (d->x->z.raw.prefixes[n].value == prefixes[k].byte &&
 			    (prefixes[k].in64 || d->cpu->mode != MODE_64))
 				seg = prefixes[k].seg;
 	return seg;
@@ -574,15 +574,15 @@ static void bind_loop(struct dec *d, emu_fn *fn, unsigned int kind)
 
 static void bind_fsgs(struct dec *d, emu_fn *fn, unsigned int seg)
 {
-	d->i->dst = d->i->src = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = d->i->src = reg_offset(d->x->op[0].reg.value);
 	d->i->aux = seg;
 	bind(d, fn);
 }
 
 static void bind_crc32(struct dec *d)
 {
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
-	d->i->aux = width(d->d->op[1].size);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
+	d->i->aux = width(d->x->op[1].size);
 	bind(d, set_src(d, 1) ? op_crc32_m : op_crc32_r);
 }
 
@@ -590,8 +590,8 @@ static void bind_movbe(struct dec *d)
 {
 	if (is_mem(d, 0)) {
 		set_mem(d, 0);
-		d->i->src = reg_offset(d->d->op[1].reg.value);
-		bind(d, movbe_store_fns[width(d->d->op[0].size)]);
+		d->i->src = reg_offset(d->x->op[1].reg.value);
+		bind(d, movbe_store_fns[width(d->x->op[0].size)]);
 	} else {
 		bind_bit(d, BIT_MOVBE);
 	}
@@ -599,27 +599,27 @@ static void bind_movbe(struct dec *d)
 
 static void bind_bswap(struct dec *d)
 {
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
-	bind(d, d->d->op[0].size == 64 ? op_bswap64 :
-		d->d->op[0].size == 32 ? op_bswap32 :
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
+	bind(d, d->x->op[0].size == 64 ? op_bswap64 :
+		d->x->op[0].size == 32 ? op_bswap32 :
 				      op_bswap16);
 }
 
 static void bind_lea(struct dec *d)
 {
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	set_mem(d, 1);
-	bind(d, lea_fns[width(d->d->op[0].size)]);
+	bind(d, lea_fns[width(d->x->op[0].size)]);
 }
 
 static void bind_arpl(struct dec *d)
 {
-	d->i->src = reg_offset(d->d->op[1].reg.value);
+	d->i->src = reg_offset(d->x->op[1].reg.value);
 	if (is_mem(d, 0)) {
 		d->i->aux = SLOT_ZERO;
 		set_mem(d, 0);
 	} else {
-		d->i->aux = reg_offset(d->d->op[0].reg.value);
+		d->i->aux = reg_offset(d->x->op[0].reg.value);
 	}
 	bind(d, op_arpl);
 }
@@ -627,14 +627,14 @@ static void bind_arpl(struct dec *d)
 static void bind_enter(struct dec *d)
 {
 	d->i->seg = X86_SS;
-	d->i->imm = d->d->op[0].imm.value.u;
-	d->i->aux = d->d->op[1].imm.value.u;
+	d->i->imm = d->x->op[0].imm.value.u;
+	d->i->aux = d->x->op[1].imm.value.u;
 	bind(d, op_enter);
 }
 
 static void bind_reg0(struct dec *d, emu_fn *fn)
 {
-	d->i->dst = reg_offset(d->d->op[0].reg.value);
+	d->i->dst = reg_offset(d->x->op[0].reg.value);
 	bind(d, fn);
 }
 
@@ -656,7 +656,7 @@ static void bind_vec(struct dec *d)
 	struct emu_vec_insn *vec;
 	struct vec_op op;
 
-	if (vec_prepare(&d->d->z, d->d->op, d->bytes, &op) < 0) {
+	if (vec_prepare(&d->x->z, d->x->op, d->bytes, &op) < 0) {
 		bind(d, op_ud);
 		return;
 	}
@@ -667,7 +667,7 @@ static void bind_vec(struct dec *d)
 	}
 	*vec = (struct emu_vec_insn){ .op = op };
 	if (op.flags & (VEC_MEM | VEC_LOAD | VEC_STORE | VEC_CALLBACK))
-		for (unsigned int n = 0; n < d->d->z.operand_count; n++)
+		for (unsigned int n = 0; n < d->x->z.operand_count; n++)
 			if (is_mem(d, n)) {
 				set_mem(d, n);
 				break;
@@ -704,15 +704,15 @@ static bool offered(const struct dec *d)
 	struct vec_isa_bit bit;
 
 	/* Xeon Phi's own encodings, which the decoder knows too. */
-	if (d->d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNC ||
-	    d->d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNCE ||
-	    d->d->z.meta.isa_ext == ZYDIS_ISA_EXT_KNCV)
+	if (d->x->z.meta.isa_ext == ZYDIS_ISA_EXT_KNC ||
+	    d->x->z.meta.isa_ext == ZYDIS_ISA_EXT_KNCE ||
+	    d->x->z.meta.isa_ext == ZYDIS_ISA_EXT_KNCV)
 		return false;
 	for (unsigned int n = 0; n < ARRAY_SIZE(sets); n++)
-		if (sets[n].set == d->d->z.meta.isa_set)
+		if (sets[n].set == d->x->z.meta.isa_set)
 			return emu_has(d->cpu, sets[n].leaf, 0, sets[n].reg,
 				       sets[n].bit);
-	if (vec_isa_bit(d->d->z.meta.isa_set, &bit))
+	if (vec_isa_bit(d->x->z.meta.isa_set, &bit))
 		return emu_has(d->cpu, bit.function, bit.index, bit.reg,
 			       bit.bit);
 	return true;
@@ -724,14 +724,14 @@ static bool offered(const struct dec *d)
  */
 static void as_older(struct dec *d)
 {
-	if (d->d->z.mnemonic == ZYDIS_MNEMONIC_TZCNT &&
+	if (d->x->z.mnemonic == ZYDIS_MNEMONIC_TZCNT &&
 	    !emu_has(d->cpu, 7, 0, 1, 3)) {
-		d->d->z.mnemonic = ZYDIS_MNEMONIC_BSF;
-		d->d->z.meta.isa_set = ZYDIS_ISA_SET_I386;
-	} else if (d->d->z.mnemonic == ZYDIS_MNEMONIC_LZCNT &&
+		d->x->z.mnemonic = ZYDIS_MNEMONIC_BSF;
+		d->x->z.meta.isa_set = ZYDIS_ISA_SET_I386;
+	} else if (d->x->z.mnemonic == ZYDIS_MNEMONIC_LZCNT &&
 		   !emu_has(d->cpu, 0x80000001, 0, 2, 5)) {
-		d->d->z.mnemonic = ZYDIS_MNEMONIC_BSR;
-		d->d->z.meta.isa_set = ZYDIS_ISA_SET_I386;
+		d->x->z.mnemonic = ZYDIS_MNEMONIC_BSR;
+		d->x->z.meta.isa_set = ZYDIS_ISA_SET_I386;
 	}
 }
 
@@ -802,13 +802,13 @@ static void as_older(struct dec *d)
 /* MOVSD and CMPSD are also SSE2's. */
 static bool is_string(const struct dec *d)
 {
-	return d->d->z.meta.category == ZYDIS_CATEGORY_STRINGOP;
+	return d->x->z.meta.category == ZYDIS_CATEGORY_STRINGOP;
 }
 
 /* System and segment instructions; false: not one. */
 static bool choose_system(struct dec *d)
 {
-	switch (d->d->z.mnemonic) {
+	switch (d->x->z.mnemonic) {
 	CASE(HLT, bind_end(d, op_hlt, DECODE_BREAK));
 	CASE(CLI, bind(d, op_cli));
 	CASE(STI, bind_end(d, op_sti, DECODE_BREAK));
@@ -893,7 +893,7 @@ static bool choose_system(struct dec *d)
 /* Transfers of control. */
 static bool choose_control(struct dec *d)
 {
-	switch (d->d->z.mnemonic) {
+	switch (d->x->z.mnemonic) {
 	CC_CASES(J, bind_jcc);
 	CASE(JMP, bind_branch(d, false));
 	CASE(CALL, bind_branch(d, true));
@@ -929,7 +929,7 @@ static bool choose_string(struct dec *d)
 {
 	if (!is_string(d))
 		return false;
-	switch (d->d->z.mnemonic) {
+	switch (d->x->z.mnemonic) {
 	STRING_CASES(MOVS, op_movs);
 	CASE(MOVSD, bind_string(d, op_movs, 4));
 	CASE(MOVSQ, bind_string(d, op_movs, 8));
@@ -953,7 +953,7 @@ static bool choose_string(struct dec *d)
 
 static bool choose_io_string(struct dec *d)
 {
-	switch (d->d->z.mnemonic) {
+	switch (d->x->z.mnemonic) {
 	STRING_CASES(INS, op_ins);
 	CASE(INSD, bind_string(d, op_ins, 4));
 	STRING_CASES(OUTS, op_outs);
@@ -967,7 +967,7 @@ static bool choose_io_string(struct dec *d)
 
 static bool choose_alu(struct dec *d)
 {
-	switch (d->d->z.mnemonic) {
+	switch (d->x->z.mnemonic) {
 	CASE(ADD, bind_alu2(d, ALU_ADD));
 	CASE(OR, bind_alu2(d, ALU_OR));
 	CASE(ADC, bind_alu2(d, ALU_ADC));
@@ -1035,7 +1035,7 @@ static bool choose_alu(struct dec *d)
 
 static bool choose_mov(struct dec *d)
 {
-	switch (d->d->z.mnemonic) {
+	switch (d->x->z.mnemonic) {
 	CC_CASES(CMOV, bind_cmov);
 	CC_CASES(SET, bind_setcc);
 	CASE(MOV, bind_mov(d));
@@ -1045,7 +1045,7 @@ static bool choose_mov(struct dec *d)
 		bind_ext(d, movsx_fns);
 		break;
 	CASE(MOVNTI, set_mem(d, 0); set_src(d, 1);
-	     bind(d, d->d->op[0].size == 64 ? op_movnti64 : op_movnti32));
+	     bind(d, d->x->op[0].size == 64 ? op_movnti64 : op_movnti32));
 	CASE(LEA, bind_lea(d));
 	CASE(PUSH, bind_push(d));
 	CASE(POP, bind_pop(d));
@@ -1089,7 +1089,7 @@ static bool choose_mov(struct dec *d)
 	CASE(AAM, bind_imm0(d, op_aam, DECODE_GO));
 	CASE(AAD, bind_imm0(d, op_aad, DECODE_GO));
 	case ZYDIS_MNEMONIC_XLAT:
-		for (unsigned int n = 0; n < d->d->z.operand_count; n++)
+		for (unsigned int n = 0; n < d->x->z.operand_count; n++)
 			if (is_mem(d, n))
 				set_mem(d, n);
 		bind(d, op_xlat);
@@ -1125,7 +1125,7 @@ static void choose(struct dec *d)
 
 static void set_flags(struct dec *d)
 {
-	ZydisInstructionAttributes a = d->d->z.attributes;
+	ZydisInstructionAttributes a = d->x->z.attributes;
 	unsigned int f = 0;
 
 	if (locked(d))
@@ -1134,15 +1134,15 @@ static void set_flags(struct dec *d)
 		f |= INSN_REP;
 	if (a & ZYDIS_ATTRIB_HAS_REPNE)
 		f |= INSN_REPNE;
-	if (d->d->z.operand_width == 16)
+	if (d->x->z.operand_width == 16)
 		f |= INSN_OP16;
-	if (d->d->z.operand_width == 64)
+	if (d->x->z.operand_width == 64)
 		f |= INSN_OP64;
 	if (d->cpu->mode == MODE_64)
 		f |= INSN_MODE64;
-	if (d->d->z.address_width == 16)
+	if (d->x->z.address_width == 16)
 		f |= INSN_ADDR16;
-	if (d->d->z.address_width == 32)
+	if (d->x->z.address_width == 32)
 		f |= INSN_ADDR32;
 	d->i->flags = f;
 }
@@ -1159,7 +1159,7 @@ int insn_decode_full(struct emu_cpu *cpu, struct block_cache *cache,
 		     enum decode_end *ret_end, struct decoded *ret_d)
 {
 	struct dec d = {
-		.cpu = cpu, .cache = cache, .bytes = bytes, .i = i, .d = ret_d
+		.cpu = cpu, .cache = cache, .bytes = bytes, .i = i, .x = ret_d
 	};
 	ZyanStatus s;
 
