@@ -308,7 +308,7 @@ struct emu_jit {
 	uint8_t key;
 	uint8_t vec_loaded;  /* the guest's vector registers are the host's */
 	uint8_t x87_loaded;
-	uint8_t want_vec, want_x87; /* to be loaded on the way in */
+	uint8_t want_x87;    /* to be loaded on the way in */
 	_Atomic uint8_t inside; /* translated code may be running */
 	bool stepping;	     /* a kick waits for the next boundary */
 	int tid;

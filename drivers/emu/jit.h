@@ -11,8 +11,8 @@
  * Registers.  Host RAX, RCX and RDX are the translator's, for they are what
  * instructions use without naming them; RSP is the host's stack.  The other
  * twelve hold guest registers (jit_map), four guest registers live in the
- * vCPU, which GS points to.  Guest XMM, YMM and x87 registers are the host's
- * while translated code of user mode runs.
+ * vCPU, which GS points to.  Guest XMM, YMM and x87 registers are the
+ * host's from the first block that uses them to the next call of C code.
  *
  * Flags are the host's flags at every block's beginning and end.  Inside a
  * block they may be in AX, as LAHF and SETO AL left them.
@@ -102,12 +102,14 @@ struct jit_block {
 	struct jit_block *twin; /* this only stands for it in page2's list */
 	uint64_t rip; /* when it was translated */
 	uint8_t key;
-	bool dead, x87;
+	bool dead;
+	bool vec, x87; /* units that are loaded from its beginning to its end */
 	uint8_t crossings;
 	uint16_t len; /* guest bytes */
 	uint16_t n, n_exits, n_mems;
 	const uint8_t *entry; /* from another page: RAX is RIP */
 	const uint8_t *code;  /* from the same page */
+	const uint8_t *body;  /* the same, its units being loaded */
 	const uint8_t *code_end;
 	struct jit_exit *incoming; /* linked here, by to_next */
 	struct jit_insn *insn;

@@ -161,6 +161,12 @@ static void set_jump(struct jit *j, struct jit_exit *x, const uint8_t *to)
 	memcpy(x->jump, &rel, sizeof(rel));
 }
 
+/* Are the units that it needs loaded when the other block is done? */
+static bool units_loaded(const struct jit_block *b, const struct jit_block *by)
+{
+	return (!b->vec || by->vec) && (!b->x87 || by->x87);
+}
+
 void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
 {
 	if (x->to || x->from->dead || to->dead)
@@ -168,7 +174,7 @@ void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
 	x->to = to;
 	x->to_next = to->incoming;
 	to->incoming = x;
-	set_jump(j, x, to->code);
+	set_jump(j, x, units_loaded(to, x->from) ? to->body : to->code);
 }
 
 static void unlink_incoming(struct jit *j, struct jit_block *b)

@@ -989,10 +989,11 @@ static void emit_entry(struct emitter *e)
 	asm_lea(&e->b, W1, H_RAX, mem_at(H_RAX, -(int32_t)e->start));
 	asm_store(&e->b, W1, H_RAX, mem_gs(OFF(jit.page)));
 	e->blk->code = e->b.w + e->b.to_exec;
-	if (e->s->vec && e->view != MMU_USER)
+	if (e->s->vec)
 		emit_unit(e, OFF(jit.vec_loaded), e->jit->load_vec);
 	if (e->s->x87)
 		emit_unit(e, OFF(jit.x87_loaded), e->jit->load_x87);
+	e->blk->body = e->b.w + e->b.to_exec;
 }
 
 /* Away from the rest, so that what runs lies close together. */
@@ -1169,6 +1170,7 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 		return NULL;
 	}
 	set_source(e.blk, &src, rip);
+	e.blk->vec = e.s->vec;
 	e.blk->x87 = e.s->x87;
 	e.blk->key = cpu->jit.key;
 	emit_block(&e);

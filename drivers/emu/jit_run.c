@@ -118,11 +118,11 @@ static bool one_block(const struct emu_cpu *cpu)
 	       jit_lockstep_translating(cpu);
 }
 
-/* Into another block: user mode has its vector registers loaded. */
+/* Into another block, which loads vector registers if it uses them. */
 static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 {
 	cpu->jit.page = cpu->rip & EMU_PAGE_MASK;
-	cpu->jit.vec_loaded = b->key == (MMU_USER | JIT_KEY_FPU);
+	cpu->jit.vec_loaded = false;
 	return b->code;
 }
 
@@ -354,7 +354,6 @@ void jit_call_fault(struct emu_cpu *cpu)
 
 void jit_enter(struct emu_cpu *cpu, const void *code)
 {
-	cpu->jit.want_vec = cpu->jit.vec_loaded;
 	cpu->jit.vec_loaded = false;
 	atomic_store(&cpu->jit.inside, true);
 	if (may_stay(cpu))

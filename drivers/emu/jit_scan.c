@@ -262,7 +262,8 @@ static enum jit_kind vec_kind(struct emu_cpu *cpu, struct scan_insn *s)
 	      op->flags & VEC_CALLBACK)))
 		return JK_HELPER;
 	s->x87 = op->traits & VT_X87;
-	s->vec = !s->x87 || op->xmm_in || op->xmm_out;
+	s->vec = !s->x87 || op->xmm_in || op->xmm_out ||
+		 op->traits & VT_MXCSR;
 	switch (s->d.z.mnemonic) {
 	case ZYDIS_MNEMONIC_FNSTSW:
 		return is_mem(s, 0) ? JK_PLAIN : JK_FNSTSW;

@@ -209,8 +209,7 @@ static void go_on(struct jit *j, struct jit_buf *b)
 }
 
 /* void enter(const void *code): RDI is where to go. */
-static const uint8_t *make_enter(struct jit *j, struct jit_buf *b,
-				 const uint8_t *load_vec)
+static const uint8_t *make_enter(struct jit *j, struct jit_buf *b)
 {
 	const uint8_t *start = here(b);
 	uint8_t *out = look_pending(b);
@@ -219,7 +218,6 @@ static const uint8_t *make_enter(struct jit *j, struct jit_buf *b,
 		push_pop(b, 0x50, saved[n]);
 	asm_ri(b, W1, 5, H_RSP, 8);
 	asm_store(b, W1, H_RDI, mem_gs(OFF(jit.resume)));
-	call_if(b, OFF(jit.want_vec), load_vec);
 	go_on(j, b);
 	asm_fix(out, b->w);
 	put8(b, 0xc3);
@@ -301,7 +299,7 @@ void jit_make_trampolines(struct emu_cpu *cpu)
 	j->leave = leave;
 	j->load_vec = make_load_vec(b, avx);
 	j->load_x87 = make_load_x87(b, save, x87, j->load_vec);
-	j->enter = (void (*)(const void *))make_enter(j, b, j->load_vec);
+	j->enter = (void (*)(const void *))make_enter(j, b);
 	j->slow = make_way(j, save, j->load_vec, leave, &slow);
 	j->helper = make_way(j, save, j->load_vec, leave, &helper);
 	j->link = make_way(j, save, j->load_vec, leave, &link);
