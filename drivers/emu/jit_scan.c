@@ -709,7 +709,7 @@ static int64_t origin(const struct versions *v, const struct jit_mem *m)
 	if (m->base >= 0)
 		o += v->delta[m->base];
 	if (m->index >= 0)
-		o += v->delta[m->index] << m->scale;
+		o += v->delta[m->index] * (1 << m->scale);
 	return o;
 }
 

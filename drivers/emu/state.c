@@ -11,6 +11,22 @@
 /* Where SMBASE is until firmware moves it (AMD APM vol. 2, "SMBASE"). */
 #define SMBASE_RESET 0x30000u
 
+/* What a vCPU points to is not lost, although it is in mapped memory. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+static void tell_sanitizer(struct emu_cpu *cpu, bool is_there)
+{
+	if (is_there)
+		__lsan_register_root_region(cpu, sizeof(*cpu));
+	else
+		__lsan_unregister_root_region(cpu, sizeof(*cpu));
+}
+#else
+static void tell_sanitizer(struct emu_cpu *cpu, bool is_there)
+{
+}
+#endif
+
 struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id)
 {
 	/* Mapped, for most of its tables are never touched. */
@@ -19,6 +35,7 @@ struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id)
 
 	if (cpu == MAP_FAILED)
 		return NULL;
+	tell_sanitizer(cpu, true);
 	cpu->vm = vm;
 	cpu->id = id;
 	cpu->delivering = -1;
@@ -41,6 +58,7 @@ void emu_cpu_destroy(struct emu_cpu *cpu)
 	lapic_destroy(cpu);
 	jit_destroy(cpu);
 	block_cache_finish(cpu);
+	tell_sanitizer(cpu, false);
 	munmap(cpu, sizeof(*cpu));
 }
 

@@ -156,6 +156,8 @@ static void end(struct test *t)
 	for (unsigned int id = 0; id < ARRAY_SIZE(t->cpus); id++)
 		emu_engine.vcpu_destroy(t->cpus[id]);
 	emu_engine.vm_destroy(t->m.vm);
+	bus_destroy(t->m.ports);
+	bus_destroy(t->m.mmio);
 	munmap(t->ram, RAM_SIZE);
 }
 
