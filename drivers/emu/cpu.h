@@ -310,7 +310,6 @@ struct emu_jit {
 	uint8_t x87_loaded;
 	uint8_t want_x87;    /* to be loaded on the way in */
 	_Atomic uint8_t inside; /* translated code may be running */
-	bool stepping;	     /* a kick waits for the next boundary */
 	int tid;
 	uint64_t fault_pc;   /* 0: a kick */
 	uint64_t kick_pc;
@@ -321,7 +320,7 @@ struct emu_jit {
 	uint8_t fpu;	  /* JIT_KEY_FPU as in the jump table */
 	uint32_t jump_used[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
 	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,
-		n_kick, n_drop, n_flush, n_insns;
+		n_kick, n_drop, n_flush;
 };
 
 /* The vCPU as others wait for it: sync.c. */

@@ -11,8 +11,9 @@
  * Registers.  Host RAX, RCX and RDX are the translator's, for they are what
  * instructions use without naming them; RSP is the host's stack.  The other
  * twelve hold guest registers (jit_map), four guest registers live in the
- * vCPU, which GS points to.  Guest XMM, YMM and x87 registers are the
- * host's from the first block that uses them to the next call of C code.
+ * vCPU, which GS points to.  Guest XMM and YMM registers are the host's from
+ * the first block that uses them to the next call of C code, x87 registers
+ * until somebody wants them in memory.
  *
  * Flags are the host's flags at every block's beginning and end.  Inside a
  * block they may be in AX, as LAHF and SETO AL left them.
@@ -22,7 +23,7 @@
  * entry and several exits.  Code addresses in it are relative to the page
  * (cpu->jit.page), so that all mappings of a page share it.  Exits to the
  * same page are linked directly; others look up a table by linear address
- * (cpu->jit.jump_tag), which a TLB flush empties.
+ * (cpu->jumps_to), which a TLB flush empties.
  *
  * Whoever leaves translated code does so at an instruction's boundary: the
  * table of a block's instructions says where its host code begins, and where
@@ -115,7 +116,6 @@ struct jit_block {
 	struct jit_insn *insn;
 	struct jit_exit *exits;
 	struct jit_mem *mems;
-	uint64_t runs;
 };
 
 /* What the code, besides the page, depends on: cpu->jit.key. */
@@ -163,7 +163,7 @@ struct jit {
 	/* Trampolines. */
 	void (*enter)(const void *code);
 	const uint8_t *slow, *helper, *link, *lookup, *leave, *fault,
-		*kicked, *load_vec, *load_x87, *bail;
+		*load_vec, *load_x87, *bail;
 	struct jit_range go_on[JIT_WAYS_IN]; /* on the way in */
 	unsigned int n_go_on;
 	struct jit_scan *scan;
@@ -199,6 +199,8 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip);
 /* The same for what the jump table has, perhaps; NULL: look. */
 struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip);
 struct jit_block *jit_block_of_code(struct jit *jit, const uint8_t *pc);
+/* The last instruction of the block whose code does not begin behind pc. */
+unsigned int jit_insn_at(const struct jit_block *b, const uint8_t *pc);
 void jit_link(struct jit *jit, struct jit_exit *exit, struct jit_block *to);
 void jit_drop_stale(struct emu_cpu *cpu);
 uint8_t jit_key(const struct emu_cpu *cpu);
@@ -230,7 +232,7 @@ void jit_escaped(struct emu_cpu *cpu);
 /* With cpu->jit.x87_loaded: x87 registers to cpu->fpu.  On its thread. */
 void jit_sync_x87(struct emu_cpu *cpu);
 
-/* Code for RIP, or NULL, and running it (cpu->jit.vec_loaded: wanted). */
+/* Runs code that was found for RIP. */
 void jit_enter(struct emu_cpu *cpu, const void *code);
 
 /* jit_lockstep.c: NULL cpu->jit.lock means that nobody compares. */

@@ -154,6 +154,21 @@ struct jit_block *jit_block_of_code(struct jit *j, const uint8_t *pc)
 	return j->list[lo];
 }
 
+unsigned int jit_insn_at(const struct jit_block *b, const uint8_t *pc)
+{
+	unsigned int lo = 0, hi = b->n;
+
+	while (hi - lo > 1) {
+		unsigned int mid = (lo + hi) / 2;
+
+		if (b->code + b->insn[mid].host <= pc)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 static void set_jump(struct jit *j, struct jit_exit *x, const uint8_t *to)
 {
 	int32_t rel = to - (x->jump + j->buf.to_exec + 4);
@@ -388,8 +403,6 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 	struct jit_to *to = &cpu->jumps_to[view].to[i];
 
 	*known(jit_of(cpu), rip) = (struct jit_block *)b;
-	if (to->tag == -rip && to->code == b->entry)
-		return;
 	if (to->tag == -rip && to->code == b->entry)
 		return;
 	if (cpu->jit.n_jumps == JIT_JUMPS)

@@ -290,18 +290,6 @@ static bool uses(const struct host_mem *h, int reg)
 	return h->base == reg || h->index == reg;
 }
 
-static bool is_gpr_class(ZydisRegisterClass c)
-{
-	return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 ||
-	       c == ZYDIS_REGCLASS_GPR32 || c == ZYDIS_REGCLASS_GPR64;
-}
-
-static int gpr_id(ZydisRegister r)
-{
-	return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(
-		ZYDIS_MACHINE_MODE_LONG_64, r));
-}
-
 /* A visible general register and the host's that stands for it. */
 struct operand {
 	const ZydisDecodedOperand *o;
@@ -357,13 +345,11 @@ static unsigned int list_operands(const struct scan_insn *i, struct operand *p)
 	for (unsigned int k = 0; k < i->d.z.operand_count_visible; k++) {
 		const ZydisDecodedOperand *o = &i->d.op[k];
 
-		if (o->type != ZYDIS_OPERAND_TYPE_REGISTER ||
-		    !is_gpr_class(ZydisRegisterGetClass(o->reg.value)) ||
-		    o->encoding == ZYDIS_OPERAND_ENCODING_NONE)
+		if (!jit_is_gpr(o) || o->encoding == ZYDIS_OPERAND_ENCODING_NONE)
 			continue;
 		p[n++] = (struct operand){
 			.o = o,
-			.guest = gpr_id(o->reg.value),
+			.guest = jit_gpr_id(o->reg.value),
 			.high = o->reg.value >= ZYDIS_REGISTER_AH &&
 				o->reg.value <= ZYDIS_REGISTER_BH,
 		};
@@ -602,7 +588,7 @@ static int indirect_target(struct emitter *e, unsigned int n)
 	struct host_mem h;
 
 	if (i->d.op[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
-		return load_spilled(e, H_RCX, gpr_id(i->d.op[0].reg.value));
+		return load_spilled(e, H_RCX, jit_gpr_id(i->d.op[0].reg.value));
 	h = emit_mem(e, n, &i->mem[0]);
 	asm_load(&e->b, W1, H_RCX, h);
 	return H_RCX;
@@ -655,7 +641,7 @@ static void emit_push(struct emitter *e, unsigned int n)
 		asm_load(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
 		asm_store(&e->b, W1, H_RCX, h);
 	} else {
-		src = load_spilled(e, H_RCX, gpr_id(o->reg.value));
+		src = load_spilled(e, H_RCX, jit_gpr_id(o->reg.value));
 		asm_store(&e->b, W1, src, h);
 	}
 	emit_sp_add(e, -8);
@@ -665,7 +651,7 @@ static void emit_pop(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	struct host_mem h = emit_mem(e, n, &i->mem[0]);
-	int reg = gpr_id(i->d.op[0].reg.value);
+	int reg = jit_gpr_id(i->d.op[0].reg.value);
 
 	if (spilled(reg)) {
 		asm_load(&e->b, W1, H_RCX, h);
@@ -688,30 +674,13 @@ static void emit_leave_frame(struct emitter *e, unsigned int n)
 static void emit_lea(struct emitter *e, unsigned int n)
 {
 	const struct scan_insn *i = &e->s->insn[n];
-	const ZydisDecodedOperand *o = &i->d.op[1];
-	int reg = gpr_id(i->d.op[0].reg.value);
+	int reg = jit_gpr_id(i->d.op[0].reg.value);
 	int dst = spilled(reg) ? H_RCX : jit_map[reg];
-	bool no_base = i->d.z.attributes & ZYDIS_ATTRIB_HAS_SIB &&
-		       i->d.z.raw.modrm.mod == 0 && i->d.z.raw.sib.base == 5;
-	struct jit_mem m = {
-		.base = -1,
-		.index = o->mem.index == ZYDIS_REGISTER_NONE ?
-				 -1 :
-				 gpr_id(o->mem.index),
-		.scale = o->mem.scale ? __builtin_ctz(o->mem.scale) : 0,
-		.disp = o->mem.disp.has_displacement ? o->mem.disp.value : 0,
-	};
+	struct jit_mem m;
 
+	jit_scan_address(i, &i->d.op[1], &m);
 	/* In the narrower of operand and address size. */
-	m.addr32 = i->d.op[0].size == 32 || i->d.z.address_width == 32;
-	if (o->mem.base == ZYDIS_REGISTER_RIP) {
-		m.rip = true;
-		m.disp += i->next;
-	} else if (no_base) {
-		m.disp = i->d.z.raw.disp.value;
-	} else if (o->mem.base != ZYDIS_REGISTER_NONE) {
-		m.base = gpr_id(o->mem.base);
-	}
+	m.addr32 = m.addr32 || i->d.op[0].size == 32;
 	emit_offset(e, dst, &m, 0);
 	if (dst == H_RCX)
 		store_spilled(e, H_RCX, reg);
@@ -727,7 +696,7 @@ static void emit_muldiv(struct emitter *e, unsigned int n)
 	if (i->n_mem)
 		rw.mem = collapse(e, emit_mem(e, n, &i->mem[0]));
 	else
-		rw.rm = load_spilled(e, H_RCX, gpr_id(i->d.op[0].reg.value));
+		rw.rm = load_spilled(e, H_RCX, jit_gpr_id(i->d.op[0].reg.value));
 	if (wanted(e, i))
 		host_flags(e);
 	kept(e, n)->flags_body = e->fl;
@@ -811,7 +780,8 @@ static void emit_acc_alu(struct emitter *e, const struct scan_insn *i)
 
 static void emit_acc_xchg(struct emitter *e, const struct scan_insn *i)
 {
-	int a = gpr_id(i->d.op[0].reg.value), b = gpr_id(i->d.op[1].reg.value);
+	int a = jit_gpr_id(i->d.op[0].reg.value);
+	int b = jit_gpr_id(i->d.op[1].reg.value);
 	int other = a == X86_RAX ? b : a;
 	int reg = load_spilled(e, H_RCX, other);
 
@@ -1032,9 +1002,7 @@ static void emit_block(struct emitter *e)
 	emit_entry(e);
 	for (unsigned int n = 0; n < s->n; n++)
 		one(e, n);
-	if (last->kind != JK_LEAVE && last->kind != JK_JMP &&
-	    last->kind != JK_CALL && last->kind != JK_RET &&
-	    last->kind != JK_JMP_IND && last->kind != JK_CALL_IND)
+	if (!jit_ends_block(last->kind))
 		emit_on(e, e->start + last->next, s->crosses);
 	emit_stubs(e);
 	e->blk->code_end = e->b.w + e->b.to_exec;

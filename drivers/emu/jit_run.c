@@ -33,21 +33,6 @@ void jit_escaped(struct emu_cpu *cpu)
 	atomic_store(&cpu->jit.inside, false);
 }
 
-static unsigned int insn_at(const struct jit_block *b, const uint8_t *pc)
-{
-	unsigned int lo = 0, hi = b->n;
-
-	while (hi - lo > 1) {
-		unsigned int mid = (lo + hi) / 2;
-
-		if (b->code + b->insn[mid].host <= pc)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* The linear address of a host address that some TLB entry leads to. */
 static uint64_t guest_data(struct emu_cpu *cpu, uint64_t host)
 {
@@ -76,7 +61,7 @@ static void guest_pointers(struct emu_cpu *cpu, uint8_t *image)
 	p.fdp = guest_data(cpu, p.fdp);
 	b = jit_block_of_code(jit_of(cpu), (void *)p.fip);
 	if (b) { /* otherwise it was loaded by FXRSTOR */
-		i = &b->insn[insn_at(b, (void *)p.fip)];
+		i = &b->insn[jit_insn_at(b, (void *)p.fip)];
 		p.fip = b->rip + i->guest;
 		if (i->insn.fn == op_vec)
 			p.fop = i->insn.vec->op.fop;
@@ -125,7 +110,6 @@ static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 	cpu->jit.vec_loaded = false;
 	return b->code;
 }
-
 
 /* The jump table's code is for one state of the units. */
 static void check_fpu(struct emu_cpu *cpu)
@@ -339,7 +323,7 @@ void jit_call_fault(struct emu_cpu *cpu)
 	struct jit_block *b = jit_block_of_code(jit_of(cpu), pc);
 	const struct jit_insn *i;
 
-	i = &b->insn[insn_at(b, pc)];
+	i = &b->insn[jit_insn_at(b, pc)];
 	flags_from(cpu, kick ? i->flags_entry : i->flags_body);
 	cpu->rip = block_rip(cpu, b) + i->guest;
 	if (kick) {

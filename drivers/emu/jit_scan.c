@@ -17,22 +17,6 @@ static ZydisRegisterClass class_of(const ZydisDecodedOperand *o)
 	return ZydisRegisterGetClass(o->reg.value);
 }
 
-static bool is_gpr(const ZydisDecodedOperand *o)
-{
-	ZydisRegisterClass c = class_of(o);
-
-	return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 ||
-	       c == ZYDIS_REGCLASS_GPR32 || c == ZYDIS_REGCLASS_GPR64;
-}
-
-static int gpr_id(ZydisRegister r)
-{
-	if (r == ZYDIS_REGISTER_NONE)
-		return -1;
-	return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(
-		ZYDIS_MACHINE_MODE_LONG_64, r));
-}
-
 static bool is_high_byte(const ZydisDecodedOperand *o)
 {
 	return o->type == ZYDIS_OPERAND_TYPE_REGISTER &&
@@ -42,8 +26,8 @@ static bool is_high_byte(const ZydisDecodedOperand *o)
 
 static bool is_spilled(const ZydisDecodedOperand *o)
 {
-	return is_gpr(o) && (is_high_byte(o) ||
-			     jit_map[gpr_id(o->reg.value)] == H_NONE);
+	return jit_is_gpr(o) && (is_high_byte(o) ||
+			     jit_map[jit_gpr_id(o->reg.value)] == H_NONE);
 }
 
 /* The visible operands are where jit_rewrite() can replace them. */
@@ -60,7 +44,7 @@ static bool operands_fit(const struct scan_insn *s)
 			if (o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM)
 				return false;
 		}
-		if (!is_gpr(o))
+		if (!jit_is_gpr(o))
 			continue;
 		if (o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_REG &&
 		    o->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM &&
@@ -72,9 +56,9 @@ static bool operands_fit(const struct scan_insn *s)
 			continue;
 		/* Both halves of one register cannot be put back. */
 		if (is_high_byte(o))
-			high |= BIT(gpr_id(o->reg.value));
+			high |= BIT(jit_gpr_id(o->reg.value));
 		else
-			low |= BIT(gpr_id(o->reg.value));
+			low |= BIT(jit_gpr_id(o->reg.value));
 	}
 	return !(high & low) && own <= (mems ? 1 : 2);
 }
@@ -98,7 +82,7 @@ static bool implied_acc(const struct scan_insn *s, unsigned int n)
 {
 	const ZydisDecodedOperand *o = &s->d.op[n];
 
-	return is_gpr(o) && gpr_id(o->reg.value) == X86_RAX &&
+	return jit_is_gpr(o) && jit_gpr_id(o->reg.value) == X86_RAX &&
 	       !is_high_byte(o) &&
 	       o->encoding == ZYDIS_OPERAND_ENCODING_NONE;
 }
@@ -116,8 +100,8 @@ static enum jit_kind xchg_kind(const struct scan_insn *s)
 	const ZydisDecodedOperand *a = &s->d.op[0], *b = &s->d.op[1];
 
 	if (s->d.z.attributes & ZYDIS_ATTRIB_HAS_MODRM) {
-		if (is_gpr(a) && is_gpr(b) &&
-		    gpr_id(a->reg.value) == gpr_id(b->reg.value))
+		if (jit_is_gpr(a) && jit_is_gpr(b) &&
+		    jit_gpr_id(a->reg.value) == jit_gpr_id(b->reg.value))
 			return JK_HELPER;
 		return plain_or_helper(s);
 	}
@@ -126,8 +110,8 @@ static enum jit_kind xchg_kind(const struct scan_insn *s)
 
 static enum jit_kind xadd_kind(const struct scan_insn *s)
 {
-	if (is_reg(s, 0) && gpr_id(s->d.op[0].reg.value) ==
-				    gpr_id(s->d.op[1].reg.value))
+	if (is_reg(s, 0) && jit_gpr_id(s->d.op[0].reg.value) ==
+				    jit_gpr_id(s->d.op[1].reg.value))
 		return JK_HELPER;
 	return plain_or_helper(s);
 }
@@ -135,7 +119,7 @@ static enum jit_kind xadd_kind(const struct scan_insn *s)
 static enum jit_kind mov_kind(const struct scan_insn *s)
 {
 	for (unsigned int n = 0; n < 2; n++)
-		if (is_reg(s, n) && !is_gpr(&s->d.op[n]))
+		if (is_reg(s, n) && !jit_is_gpr(&s->d.op[n]))
 			return s->kind;
 	return plain_or_helper(s);
 }
@@ -193,7 +177,7 @@ static enum jit_kind cmpxchg_kind(const struct scan_insn *s)
 	for (unsigned int n = 0; n < 2; n++)
 		if (is_high_byte(&s->d.op[n]) ||
 		    (is_reg(s, n) &&
-		     gpr_id(s->d.op[n].reg.value) == X86_RAX))
+		     jit_gpr_id(s->d.op[n].reg.value) == X86_RAX))
 			return JK_HELPER;
 	if (is_mem(s, 0))
 		return JK_CMPXCHG;
@@ -215,7 +199,7 @@ static enum jit_kind pop_kind(const struct scan_insn *s)
 {
 	if (s->d.z.operand_width != 64 || !is_reg(s, 0) ||
 	    class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64 ||
-	    gpr_id(s->d.op[0].reg.value) == X86_RSP)
+	    jit_gpr_id(s->d.op[0].reg.value) == X86_RSP)
 		return s->kind;
 	return JK_POP;
 }
@@ -444,36 +428,44 @@ static void set_flags(struct scan_insn *s)
 		s->kills &= ~f->undefined;
 }
 
-static void set_mem(struct scan_insn *s, const ZydisDecodedOperand *o)
+void jit_scan_address(const struct scan_insn *s, const ZydisDecodedOperand *o,
+		      struct jit_mem *ret_mem)
 {
-	struct scan_mem *m = &s->mem[s->n_mem++];
 	const ZydisDecodedInstruction *z = &s->d.z;
 	bool no_base = z->attributes & ZYDIS_ATTRIB_HAS_SIB &&
 		       z->raw.modrm.mod == 0 && z->raw.sib.base == 5;
+	struct jit_mem m = { .base = -1, .seg = X86_DS };
+
+	m.disp = o->mem.disp.has_displacement ? o->mem.disp.value : 0;
+	m.addr32 = z->address_width == 32;
+	if (o->mem.base == ZYDIS_REGISTER_RIP) {
+		m.rip = true;
+		m.disp += s->next;
+	} else if (!no_base) {
+		m.base = jit_gpr_id(o->mem.base);
+	}
+	if (no_base)
+		m.disp = z->raw.disp.value;
+	m.index = jit_gpr_id(o->mem.index);
+	m.scale = o->mem.scale ? __builtin_ctz(o->mem.scale) : 0;
+	if (o->mem.segment == ZYDIS_REGISTER_FS)
+		m.seg = X86_FS;
+	if (o->mem.segment == ZYDIS_REGISTER_GS)
+		m.seg = X86_GS;
+	*ret_mem = m;
+}
+
+static void set_mem(struct scan_insn *s, const ZydisDecodedOperand *o)
+{
+	struct scan_mem *m = &s->mem[s->n_mem++];
 
 	*m = (struct scan_mem){
-		.m = { .base = -1, .index = -1, .seg = X86_DS },
 		.size = o->size / 8,
 		.read = o->actions & ZYDIS_OPERAND_ACTION_MASK_READ,
 		.write = o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE,
 		.group = -1,
 	};
-	m->m.disp = o->mem.disp.has_displacement ? o->mem.disp.value : 0;
-	m->m.addr32 = z->address_width == 32;
-	if (o->mem.base == ZYDIS_REGISTER_RIP) {
-		m->m.rip = true;
-		m->m.disp += s->next;
-	} else if (!no_base) {
-		m->m.base = gpr_id(o->mem.base);
-	}
-	if (no_base)
-		m->m.disp = z->raw.disp.value;
-	m->m.index = gpr_id(o->mem.index);
-	m->m.scale = o->mem.scale ? __builtin_ctz(o->mem.scale) : 0;
-	if (o->mem.segment == ZYDIS_REGISTER_FS)
-		m->m.seg = X86_FS;
-	if (o->mem.segment == ZYDIS_REGISTER_GS)
-		m->m.seg = X86_GS;
+	jit_scan_address(s, o, &m->m);
 }
 
 static void set_stack(struct scan_insn *s, int base, int32_t disp, bool write)
@@ -569,21 +561,6 @@ static int scan_one(struct emu_cpu *cpu, struct scan_insn *s,
 	return 0;
 }
 
-static bool ends(const struct scan_insn *s)
-{
-	switch (s->kind) {
-	case JK_LEAVE:
-	case JK_JMP:
-	case JK_CALL:
-	case JK_RET:
-	case JK_JMP_IND:
-	case JK_CALL_IND:
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* Flags wanted behind each instruction; at the end, all of them. */
 static void set_live(struct jit_scan *s, bool strict)
 {
@@ -592,7 +569,7 @@ static void set_live(struct jit_scan *s, bool strict)
 	for (unsigned int n = s->n; n-- > 0;) {
 		struct scan_insn *i = &s->insn[n];
 
-		if (ends(i) || i->kind == JK_JCC)
+		if (jit_ends_block(i->kind) || i->kind == JK_JCC)
 			live = FLAGS_ARITH;
 		i->live = live;
 		live = (live & ~i->kills) | i->reads;
@@ -626,7 +603,7 @@ static bool adds_const(const struct scan_insn *s, int *reg, int *from,
 	if (s->kind == JK_HELPER || a->type != ZYDIS_OPERAND_TYPE_REGISTER ||
 	    class_of(a) != ZYDIS_REGCLASS_GPR64)
 		return false;
-	*reg = *from = gpr_id(a->reg.value);
+	*reg = *from = jit_gpr_id(a->reg.value);
 	switch (s->d.z.mnemonic) {
 	M(ADD):
 		*add = b->imm.value.s;
@@ -644,7 +621,7 @@ static bool adds_const(const struct scan_insn *s, int *reg, int *from,
 		*add = 0;
 		if (class_of(b) != ZYDIS_REGCLASS_GPR64)
 			return false;
-		*from = gpr_id(b->reg.value);
+		*from = jit_gpr_id(b->reg.value);
 		return true;
 	M(LEA):
 		if (b->mem.index != ZYDIS_REGISTER_NONE ||
@@ -652,7 +629,7 @@ static bool adds_const(const struct scan_insn *s, int *reg, int *from,
 		    b->mem.base < ZYDIS_REGISTER_RAX ||
 		    b->mem.base > ZYDIS_REGISTER_R15)
 			return false;
-		*from = gpr_id(b->mem.base);
+		*from = jit_gpr_id(b->mem.base);
 		*add = b->mem.disp.has_displacement ? b->mem.disp.value : 0;
 		return true;
 	default:
@@ -685,11 +662,11 @@ static void advance(struct versions *v, const struct scan_insn *s)
 	for (unsigned int n = 0; n < s->d.z.operand_count; n++) {
 		const ZydisDecodedOperand *o = &s->d.op[n];
 
-		if (is_gpr(o) && o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
-		    gpr_id(o->reg.value) != X86_RSP)
-			bump(v, gpr_id(o->reg.value));
-		if (is_gpr(o) && o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
-		    gpr_id(o->reg.value) == X86_RSP && s->kind != JK_PUSH &&
+		if (jit_is_gpr(o) && o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
+		    jit_gpr_id(o->reg.value) != X86_RSP)
+			bump(v, jit_gpr_id(o->reg.value));
+		if (jit_is_gpr(o) && o->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE &&
+		    jit_gpr_id(o->reg.value) == X86_RSP && s->kind != JK_PUSH &&
 		    s->kind != JK_POP)
 			bump(v, X86_RSP);
 	}
@@ -881,7 +858,7 @@ int jit_scan(struct emu_cpu *cpu, struct jit_scan *s, const uint8_t *page,
 		s->vec = s->vec || i->vec;
 		s->x87 = s->x87 || i->x87;
 		at += i->i.len;
-		if (next || ends(i) || (i->kind == JK_JCC &&
+		if (next || jit_ends_block(i->kind) || (i->kind == JK_JCC &&
 				jit_has(cpu, phys + (at - offset))))
 			break;
 	}

@@ -72,6 +72,46 @@ struct jit_scan {
 	struct scan_group group[JIT_GROUPS_MAX];
 };
 
+static inline bool jit_is_gpr(const ZydisDecodedOperand *o)
+{
+	ZydisRegisterClass c;
+
+	if (o->type != ZYDIS_OPERAND_TYPE_REGISTER)
+		return false;
+	c = ZydisRegisterGetClass(o->reg.value);
+	return c == ZYDIS_REGCLASS_GPR8 || c == ZYDIS_REGCLASS_GPR16 ||
+	       c == ZYDIS_REGCLASS_GPR32 || c == ZYDIS_REGCLASS_GPR64;
+}
+
+/* The guest's number of a general register of any width; -1: none. */
+static inline int jit_gpr_id(ZydisRegister r)
+{
+	if (r == ZYDIS_REGISTER_NONE)
+		return -1;
+	return ZydisRegisterGetId(ZydisRegisterGetLargestEnclosing(
+		ZYDIS_MACHINE_MODE_LONG_64, r));
+}
+
+/* Does nothing of the block follow such an instruction? */
+static inline bool jit_ends_block(enum jit_kind kind)
+{
+	switch (kind) {
+	case JK_LEAVE:
+	case JK_JMP:
+	case JK_CALL:
+	case JK_RET:
+	case JK_JMP_IND:
+	case JK_CALL_IND:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The address that a memory operand names; nothing is said of the access. */
+void jit_scan_address(const struct scan_insn *s, const ZydisDecodedOperand *o,
+		      struct jit_mem *ret_mem);
+
 /*
  * Reads code at phys, which lies in the page; with next, the page behind it,
  * only the instruction that is in both. 0 instructions: the first one crosses

@@ -35,17 +35,7 @@ static bool in_code(const struct jit *j, uint64_t pc)
 /* Does an instruction begin here? */
 static bool at_boundary(const struct jit_block *b, const uint8_t *pc)
 {
-	unsigned int lo = 0, hi = b->n;
-
-	while (lo < hi) {
-		unsigned int mid = (lo + hi) / 2;
-
-		if (b->code + b->insn[mid].host < pc)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < b->n && b->code + b->insn[lo].host == pc;
+	return b->code + b->insn[jit_insn_at(b, pc)].host == pc;
 }
 
 static void take_way_out(struct emu_cpu *cpu, greg_t *r)

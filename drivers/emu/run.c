@@ -311,7 +311,8 @@ static void run_blocks(struct emu_cpu *cpu)
 		cpu->n_insns += b->n;
 		cpu->block_end = b->insn + b->n;
 		execute(cpu, b);
-		if (cpu->jit.priv || !b->chains || (start ^ cpu->rip) & EMU_PAGE_MASK) {
+		if (cpu->jit.priv || !b->chains ||
+		    (start ^ cpu->rip) & EMU_PAGE_MASK) {
 			b = NULL;
 			continue;
 		}
