@@ -5,6 +5,8 @@ noinst_LTLIBRARIES += %D%/libbase.la
 	%D%/buf.h \
 	%D%/error.c \
 	%D%/error.h \
+	%D%/keycodes.c \
+	%D%/keycodes.h \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/util.c \

@@ -19,7 +19,7 @@
 enum option_id {
 	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
-	OPT_CONSOLE, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE, OPT_TIMEOUT,
+	OPT_CONSOLE, OPT_INPUT, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE, OPT_TIMEOUT,
 	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
 	OPT_PERF_MAP, OPT_HELP,
 };
@@ -38,6 +38,7 @@ static const struct option options[] = {
 	{ "rng", no_argument, NULL, OPT_RNG },
 	{ "balloon", no_argument, NULL, OPT_BALLOON },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "input", required_argument, NULL, OPT_INPUT },
 	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
 	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
 	{ "test-device", no_argument, NULL, OPT_TEST_DEVICE },
@@ -73,6 +74,7 @@ static const char usage[] =
 "  --console WHERE  the same, as a virtio console\n"
 "  --disk PATH[,ro] raw image or block device; repeatable\n"
 "  --tap NAME       network card on an existing tap; repeatable\n"
+"  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
 "  --rng --balloon --pvpanic            further devices\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
 "  --test-device    --debug-exit and the registers kvm-unit-tests uses\n"
@@ -276,6 +278,36 @@ static int add_nic(struct vmm_spec *spec, const char *tap, struct error *err)
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	enum spec_input_bus bus;
+	enum spec_input_kind kind;
+} input_names[] = {
+	{ "ps2-keyboard", INPUT_BUS_PS2, INPUT_KIND_KEYBOARD },
+	{ "ps2-mouse", INPUT_BUS_PS2, INPUT_KIND_MOUSE },
+};
+
+static int add_input(struct vmm_spec *spec, const char *name,
+		     struct error *err)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(input_names) && !str_eq(input_names[i].name, name))
+		i++;
+	if (i == ARRAY_SIZE(input_names))
+		return error_set(err, -EINVAL, "--input: unknown kind '%s'",
+				 name);
+	spec->inputs = xrealloc(spec->inputs, spec->n_inputs + 1,
+				sizeof(*spec->inputs));
+	spec->inputs[spec->n_inputs] = (struct spec_input){
+		.id = xasprintf("input%u", spec->n_inputs),
+		.kind = input_names[i].kind,
+		.bus = input_names[i].bus,
+	};
+	spec->n_inputs++;
+	return 0;
+}
+
 static int open_perf_map(struct vmm_spec *spec, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("/tmp/perf-%d.map", getpid());
@@ -342,6 +374,8 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 	case OPT_BALLOON:
 		spec->balloon = true;
 		return 0;
+	case OPT_INPUT:
+		return add_input(spec, optarg, err);
 	case OPT_PVPANIC:
 		spec->pvpanic = true;
 		return 0;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "vmm/input.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/run.h"
@@ -25,7 +26,7 @@
 
 /* #syscalls:vmm accept4 recvmsg sendto pwrite64 ftruncate close getpid */
 
-enum { JSON_DEPTH = 16 };
+enum { JSON_DEPTH = 16, HOLD_MS_MAX = 60000 };
 
 enum state { STATE_NEW = 1, STATE_PAUSED = 2, STATE_RUNNING = 4,
 	     STATE_STOPPED = 8 };
@@ -381,6 +382,28 @@ static int control_link(struct control *c, struct json_object *req,
 	return r;
 }
 
+/* Linux codes; libvirt allows sixteen at once. */
+static int control_keys(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	struct json_object *codes = json_object_object_get(req, "codes");
+	struct json_object *hold = json_object_object_get(req, "hold_ms");
+	unsigned int code[INPUT_KEYS_MAX], n;
+
+	if (!json_object_is_type(codes, json_type_array) ||
+	    !json_object_is_type(hold, json_type_int) ||
+	    json_object_array_length(codes) > INPUT_KEYS_MAX)
+		return error_set(err, -EINVAL,
+				 "\"codes\" or \"hold_ms\" is not right");
+	n = json_object_array_length(codes);
+	for (unsigned int i = 0; i < n; i++)
+		code[i] = json_object_get_int(
+			json_object_array_get_idx(codes, i));
+	input_send_keys(c->m->input, code, n,
+			MIN(MAX(json_object_get_int64(hold), 0), HOLD_MS_MAX));
+	return 0;
+}
+
 static const struct request {
 	const char *name;
 	unsigned int states; /* where it makes sense */
@@ -398,6 +421,7 @@ static const struct request {
 	{ "stats", STATES_BUILT | STATE_STOPPED, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "link", STATES_BUILT, control_link },
+	{ "keys", STATES_BUILT, control_keys },
 };
 
 /* ---- in ---- */

@@ -39,6 +39,8 @@
  *		   "balloon": {"actual", ...}, "engine": {name: count}}
  *	"balloon"  {"target": bytes}
  *	"link"     {"nic": id, "up": bool}
+ *	"keys"     {"codes": [Linux key codes, at most 16], "hold_ms": N}: all
+ *		   down in order, and up again after that time
  *
  * Events have no id:
  *	{"event": "reset"}                     the guest rebooted

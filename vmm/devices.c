@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "vmm/dev/debugexit.h"
+#include "vmm/dev/i8042.h"
 #include "vmm/dev/pci.h"
 #include "vmm/dev/pcports.h"
 #include "vmm/dev/pit.h"
@@ -24,6 +25,21 @@ static int add_serials(struct machine *m, struct error *err)
 			return r;
 	}
 	return 0;
+}
+
+bool machine_has_i8042(const struct machine *m)
+{
+	for (unsigned int i = 0; i < m->spec->n_inputs; i++)
+		if (m->spec->inputs[i].bus == INPUT_BUS_PS2)
+			return true;
+	return false;
+}
+
+/* The small machine has a keyboard controller if something is to be on it. */
+static void add_i8042(struct machine *m)
+{
+	if (machine_has_i8042(m))
+		i8042_create(m);
 }
 
 /* The bus owns the devices that are plugged into it. */
@@ -59,6 +75,7 @@ int machine_add_devices(struct machine *m, struct error *err)
 
 	pit_create(m);
 	rtc_create(m);
+	add_i8042(m);
 	r = add_serials(m, err);
 	if (r == 0)
 		r = add_pci(m, err);

@@ -27,6 +27,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/acpi_pm.h \
 	%D%/dev/debugexit.c \
 	%D%/dev/debugexit.h \
+	%D%/dev/i8042.c \
+	%D%/dev/i8042.h \
 	%D%/dev/ioapic.c \
 	%D%/dev/ioapic.h \
 	%D%/dev/pcports.c \
@@ -37,6 +39,9 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/pit.h \
 	%D%/dev/pvpanic.c \
 	%D%/dev/pvpanic.h \
+	%D%/dev/ps2.h \
+	%D%/dev/ps2kbd.c \
+	%D%/dev/ps2mouse.c \
 	%D%/dev/rtc.c \
 	%D%/dev/rtc.h \
 	%D%/dev/serial.c \
@@ -45,6 +50,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/testdev.h \
 	%D%/devices.c \
 	%D%/engine.h \
+	%D%/input.c \
+	%D%/input.h \
 	%D%/loop.c \
 	%D%/loop.h \
 	%D%/machine.c \

@@ -26,6 +26,7 @@
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/ioapic.h"
 #include "vmm/dev/pic.h"
+#include "vmm/input.h"
 #include "vmm/loop.h"
 #include "vmm/machine_priv.h"
 #include "vmm/ram.h"
@@ -667,6 +668,7 @@ static int machine_build(struct machine *m, const char *variant,
 
 	m->ports = bus_create();
 	m->mmio = bus_create();
+	m->input = input_create(m->loop);
 	if (r == 0)
 		r = cpuid_topology(m->spec, &p->topology, err);
 	if (r == 0)
@@ -743,6 +745,7 @@ void machine_destroy(struct machine *m)
 			d->ops->destroy(d->dev);
 	}
 	ioapic_destroy(m->ioapic);
+	input_destroy(m->input);
 	if (m->vm)
 		m->engine->vm_destroy(m->vm);
 	bus_destroy(m->ports);

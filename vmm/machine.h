@@ -14,6 +14,7 @@
 #include "vmm/engine.h"
 
 struct bus;
+struct input;
 struct ram;
 struct loop;
 struct ioapic;
@@ -55,6 +56,7 @@ struct machine {
 	struct bus *mmio;
 	struct ioapic *ioapic;
 	struct pci_bus *pci;
+	struct input *input; /* keys and pointer: vmm/input.h */
 	uint64_t mmio64_base; /* PCI window above RAM */
 	uint64_t mmio64_size; /* both multiples of 1 GiB */
 	struct loop *loop;
@@ -91,6 +93,9 @@ struct machine_dev_ops {
 };
 void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
 			void *dev);
+
+/* Whether there is a PS/2 port: tables for the guest must say so. */
+bool machine_has_i8042(const struct machine *m);
 
 /* vmm/devices.c: what the spec asks for; called by machine_create(). */
 int machine_add_devices(struct machine *m, struct error *err);

@@ -117,6 +117,20 @@ static const struct field chardev[] = {
 };
 SHAPE(spec_char, chardev);
 
+static const char *const input_kind_words[] = { "keyboard", "mouse", "tablet",
+						NULL };
+static const char *const input_bus_words[] = { "ps2", "usb", "virtio", NULL };
+
+static const struct field input[] = {
+	STR(spec_input, id, true, NAME_LEN),
+	ENUM(spec_input, kind, input_kind_words),
+	ENUM(spec_input, bus, input_bus_words),
+	UINT(spec_input, port, 255),
+	UINT(spec_input, pci_slot, 31),
+	UINT(spec_input, pci_function, 7),
+};
+SHAPE(spec_input, input);
+
 static const struct field top[] = {
 	STR(vmm_spec, name, true, NAME_LEN),
 	BYTES(vmm_spec, uuid),
@@ -148,6 +162,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, nics, nic_shape, DEVICES),
 	ARRAY(vmm_spec, serials, chardev_shape, 4),
 	ARRAY(vmm_spec, consoles, chardev_shape, DEVICES),
+	ARRAY(vmm_spec, inputs, input_shape, DEVICES),
 	BOOL(vmm_spec, rng),
 	FD(vmm_spec, rng_fd),
 	BOOL(vmm_spec, balloon),

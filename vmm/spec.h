@@ -64,6 +64,19 @@ struct spec_char {
 	unsigned int index; /* serial: 0 to 3; virtio console: port number */
 };
 
+/* A keyboard, a mouse or a tablet beyond what the chip set brings. */
+enum spec_input_kind { INPUT_KIND_KEYBOARD, INPUT_KIND_MOUSE,
+		       INPUT_KIND_TABLET };
+enum spec_input_bus { INPUT_BUS_PS2, INPUT_BUS_USB, INPUT_BUS_VIRTIO };
+
+struct spec_input {
+	char *id; /* "input0" */
+	enum spec_input_kind kind;
+	enum spec_input_bus bus;
+	unsigned int port; /* USB; 0: next free */
+	unsigned int pci_slot, pci_function;
+};
+
 struct spec_cpu_feature {
 	char *name; /* as libvirt's cpu map spells it */
 	bool enable;
@@ -97,11 +110,13 @@ struct vmm_spec {
 	bool clock_localtime;
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
-	unsigned int n_disks, n_nics, n_serials, n_consoles;
+	unsigned int n_disks, n_nics, n_serials, n_consoles,
+		n_inputs;
 	struct spec_disk *disks;
 	struct spec_nic *nics;
 	struct spec_char *serials;  /* 16550s */
 	struct spec_char *consoles; /* virtio console ports and channels */
+	struct spec_input *inputs;
 	bool rng;
 	int rng_fd; /* -1: getrandom(2) */
 	bool balloon;

@@ -18,6 +18,7 @@ vmm_tests = \
 	tests/unit/vmm/core \
 	tests/unit/vmm/cpuid \
 	tests/unit/vmm/devices \
+	tests/unit/vmm/input \
 	$(NULL)
 check_PROGRAMS += $(vmm_tests)
 TESTS += $(vmm_tests)
@@ -26,6 +27,8 @@ tests_unit_vmm_core_SOURCES = tests/unit/vmm/core.c $(vmm_test_fake)
 tests_unit_vmm_core_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_devices_SOURCES = tests/unit/vmm/devices.c $(vmm_test_fake)
 tests_unit_vmm_devices_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_input_SOURCES = tests/unit/vmm/input.c $(vmm_test_fake)
+tests_unit_vmm_input_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_boot_SOURCES = tests/unit/vmm/boot.c $(vmm_test_fake)
 tests_unit_vmm_boot_LDADD = $(vmm_test_ldadd) $(COMPRESS_LIBS)
 

@@ -80,7 +80,9 @@ static void acpi_fadt(struct machine *m, struct buf *b, uint64_t dsdt)
 	acpi_begin(b, "FACP", 6);
 	memset(buf_grow(b, 276 - HEADER_SIZE), 0, 276 - HEADER_SIZE);
 	patch(b, start + 40, dsdt, 4);
-	patch(b, start + 109, BIT(0) | BIT(2), 2); /* ISA devices, no VGA */
+	/* ISA devices, a keyboard controller or not, no VGA. */
+	patch(b, start + 109,
+	      BIT(0) | (machine_has_i8042(m) ? BIT(1) : 0) | BIT(2), 2);
 	patch(b, start + 112, flags, 4);
 	patch_gas_io(b, start + 116, ACPI_PM_RESET);
 	patch(b, start + 128, ACPI_PM_RESET_VALUE, 1);

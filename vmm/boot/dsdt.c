@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "vmm/boot/aml.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/i8042.h"
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
@@ -172,6 +173,38 @@ static void dsdt_serials(struct machine *m, struct buf *b)
 	}
 }
 
+/* The controller's data and command port and the keyboard's interrupt... */
+static void dsdt_keyboard(struct buf *b)
+{
+	size_t dev = aml_device(b, "KBD0"), res;
+
+	dsdt_ids(b, "PNP0303", 0);
+	aml_name(b, "_STA");
+	aml_int(b, 0x0f);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_io(b, I8042_DATA, 1);
+	aml_res_io(b, I8042_COMMAND, 1);
+	aml_res_irq(b, I8042_GSI_KBD, true);
+	aml_resources_end(b, res);
+	aml_close(b, dev);
+}
+
+/* ... and the mouse's. */
+static void dsdt_mouse(struct buf *b)
+{
+	size_t dev = aml_device(b, "MOU0"), res;
+
+	dsdt_ids(b, "PNP0F13", 0);
+	aml_name(b, "_STA");
+	aml_int(b, 0x0f);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_irq(b, I8042_GSI_AUX, true);
+	aml_resources_end(b, res);
+	aml_close(b, dev);
+}
+
 static void dsdt_cpus(struct machine *m, struct buf *b)
 {
 	for (unsigned int i = 0; i < m->spec->vcpus; i++) {
@@ -210,6 +243,10 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	dsdt_events(b);
 	dsdt_serials(m, b);
 	dsdt_isa(b, "RTC0", "PNP0B00", 0, 0x70, 2, GSI_RTC);
+	if (machine_has_i8042(m)) {
+		dsdt_keyboard(b);
+		dsdt_mouse(b);
+	}
 	if (m->spec->pvpanic)
 		dsdt_isa(b, "PEVT", "QEMU0001", 0, PVPANIC_PORT, 1, -1);
 	aml_close(b, scope);
