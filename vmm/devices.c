@@ -48,6 +48,16 @@ static void pci_reset(void *dev)
 	pci_bus_reset(dev);
 }
 
+static void pci_pause(void *dev, bool paused)
+{
+	pci_bus_pause(dev, paused);
+}
+
+static void pci_states(void *dev, struct state_set *set)
+{
+	pci_bus_states(dev, set);
+}
+
 static void pci_destroy(void *dev)
 {
 	pci_bus_destroy(dev);
@@ -56,6 +66,8 @@ static void pci_destroy(void *dev)
 static const struct machine_dev_ops pci_dev_ops = {
 	.name = "pci",
 	.reset = pci_reset,
+	.pause = pci_pause,
+	.states = pci_states,
 	.destroy = pci_destroy,
 };
 

@@ -110,6 +110,11 @@ struct engine {
 	/* Stopping and resuming guest time (kvmclock, TSC) around a pause. */
 	void (*pause_clock)(struct vm *vm, bool paused);
 
+	/* While it is stopped: kvmclock's nanoseconds.  Set before the vCPUs'
+	 * states. */
+	int (*get_clock)(struct vm *vm, uint64_t *ret_ns);
+	int (*set_clock)(struct vm *vm, uint64_t ns);
+
 	/* Optional shortcut: complete a doorbell write (any value, 1, 2 or 4
 	 * bytes at gpa) without an exit by signalling eventfd. */
 	int (*doorbell)(struct vm *vm, uint64_t gpa, int eventfd, bool add);

@@ -57,11 +57,14 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_priv.h \
+	%D%/machine_state.c \
 	%D%/ram.c \
 	%D%/ram.h \
 	%D%/sandbox.c \
 	%D%/sandbox.h \
 	%D%/spec.h \
+	%D%/state.c \
+	%D%/state.h \
 	%D%/x86.c \
 	%D%/x86.h \
 	$(NULL)

@@ -163,6 +163,22 @@ static void devices_pause(struct machine *m, bool paused)
 	}
 }
 
+/* Devices first: what they finish may still raise an interrupt. */
+void machine_quiet(struct machine *m, bool quiet)
+{
+	struct machine_priv *p = m->priv;
+
+	if (p->quiet == quiet)
+		return;
+	p->quiet = quiet;
+	if (quiet)
+		devices_pause(m, true);
+	if (m->engine->pause_clock)
+		m->engine->pause_clock(m->vm, quiet);
+	if (!quiet)
+		devices_pause(m, false);
+}
+
 int machine_run(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
@@ -174,9 +190,7 @@ int machine_run(struct machine *m)
 	if (p->want_run)
 		return 0;
 	p->want_run = true;
-	if (m->engine->pause_clock && p->first_run)
-		m->engine->pause_clock(m->vm, false);
-	devices_pause(m, false);
+	machine_quiet(m, false);
 	machine_go(m);
 	return 0;
 }
@@ -189,9 +203,7 @@ void machine_pause(struct machine *m)
 		return;
 	p->want_run = false;
 	machine_halt(m);
-	devices_pause(m, true);
-	if (m->engine->pause_clock)
-		m->engine->pause_clock(m->vm, true);
+	machine_quiet(m, true);
 }
 
 bool machine_paused(const struct machine *m)

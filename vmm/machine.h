@@ -19,6 +19,8 @@ struct ram;
 struct loop;
 struct ioapic;
 struct pci_bus;
+struct state_set;
+struct state_type;
 struct vmm_spec;
 struct error;
 
@@ -90,6 +92,10 @@ struct machine_dev_ops {
 	int (*set_link)(void *dev, const char *id, bool up);
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
+	/* What is saved (vmm/state.h); NULL: it has no state. */
+	const struct state_type *state;
+	/* The same for a bus, or what is saved in several parts. */
+	void (*states)(void *dev, struct state_set *set);
 };
 void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
 			void *dev);
@@ -108,6 +114,17 @@ int machine_load(struct machine *m, struct error *err);
 int machine_run(struct machine *m);
 void machine_pause(struct machine *m);
 bool machine_paused(const struct machine *m);
+
+/*
+ * vmm/machine_state.c: all state but RAM, of a machine that is paused; and
+ * back into one just built, which is paused then.  After a failure the
+ * machine is of no use.
+ */
+struct buf;
+int machine_get_state(struct machine *m, struct buf *ret_state,
+		      struct error *err);
+int machine_set_state(struct machine *m, const void *state, size_t len,
+		      struct error *err);
 
 /* Any thread, devices included: take effect on the main loop. */
 void machine_request_reset(struct machine *m);

@@ -43,6 +43,7 @@ struct machine_priv {
 	const struct machine_listener *listener;
 	void *listener_arg;
 	bool loaded;
+	bool quiet;    /* devices and clock are paused */
 	bool want_run; /* running, as seen from outside */
 	bool gone;     /* stopped for good */
 	bool reboot;   /* the next power-off is a reset */
@@ -62,5 +63,7 @@ struct machine_priv {
 };
 
 void machine_act(void *machine);
+/* Pauses and resumes devices and the guest's clock. */
+void machine_quiet(struct machine *m, bool quiet);
 
 #endif

@@ -285,6 +285,18 @@ static void emu_pause_clock(struct vm *vm, bool paused)
 	kvmclock_resume(vm);
 }
 
+static int emu_get_clock(struct vm *vm, uint64_t *ret_ns)
+{
+	*ret_ns = kvmclock_get(vm);
+	return 0;
+}
+
+static int emu_set_clock(struct vm *vm, uint64_t ns)
+{
+	kvmclock_set_time(vm, ns);
+	return 0;
+}
+
 /* Names: docs/man/vireo-vmm.8.  All are sums over the vCPUs. */
 static const struct {
 	const char *name;
@@ -364,6 +376,8 @@ const struct engine emu_engine = {
 	.smi = emu_smi,
 	.a20 = emu_a20,
 	.pause_clock = emu_pause_clock,
+	.get_clock = emu_get_clock,
+	.set_clock = emu_set_clock,
 	.doorbell = NULL,    /* a bus_io() is cheap here */
 	.msi_eventfd = NULL, /* no vhost with an emulated CPU */
 	.stats = emu_stats,

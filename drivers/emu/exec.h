@@ -36,6 +36,8 @@ struct vm {
 	uint64_t tsc_base, ns_base; /* for the TSC's frequency */
 	uint64_t pause_tsc;	    /* host's TSC when the clock stopped */
 	uint64_t sync_tsc, sync_host; /* the last state's TSC, set when */
+	uint64_t clock_tsc, clock_ns; /* kvmclock: then the time was this */
+	bool clock_loading;
 	bool paused;
 	bool translates; /* emu:jit, emu:lockstep */
 	bool lockstep;	 /* each block is interpreted too (jit_lockstep.c) */
@@ -291,9 +293,19 @@ void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr);
 void kvmclock_resume(struct vm *vm);
 void kvmclock_start(struct vm *vm); /* the measuring of the TSC begins */
 uint64_t emu_tsc_hz(struct vm *vm);
+uint64_t kvmclock_get(struct vm *vm); /* while time stands still */
+void kvmclock_set_time(struct vm *vm, uint64_t ns);
+void kvmclock_tsc_was_set(struct vm *vm);
+
 static inline uint64_t emu_host_tsc(void)
 {
 	return __builtin_ia32_rdtsc();
+}
+
+/* The host's TSC, which stands still with the guest's time. */
+static inline uint64_t emu_clock_tsc(const struct vm *vm)
+{
+	return vm->paused ? vm->pause_tsc : emu_host_tsc();
 }
 
 #endif

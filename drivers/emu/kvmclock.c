@@ -5,7 +5,8 @@
  * Guest memory holds, under a version that is odd while it changes, a TSC
  * value, the time then, and the scale from TSC ticks to nanoseconds.  The
  * host's TSC is invariant, so it is written once, and again after a pause;
- * the time is the scaled TSC, the same on all vCPUs to the last bit.
+ * the time is the scaled TSC, the same on all vCPUs to the last bit.  A guest
+ * from a file goes on at the time it had, by this host's scale.
  */
 #include <time.h>
 
@@ -90,6 +91,44 @@ static void scale(uint64_t hz, uint32_t *mul, int8_t *shift)
 	*mul = ((unsigned __int128)scaled << 32) / base;
 }
 
+/* The guest's time when its TSC is this. */
+static uint64_t time_at(struct vm *vm, uint64_t tsc)
+{
+	uint64_t ticks = tsc - vm->clock_tsc;
+	uint32_t mul;
+	int8_t shift;
+
+	scale(emu_tsc_hz(vm), &mul, &shift);
+	ticks = shift < 0 ? ticks >> -shift : ticks << shift;
+	return vm->clock_ns + ((unsigned __int128)ticks * mul >> 32);
+}
+
+/* While the clock stands: vCPUs whose guest left it alone agree. */
+static uint64_t paused_tsc(struct vm *vm)
+{
+	return vm->pause_tsc + (vm->cpus[0] ? vm->cpus[0]->tsc_offset : 0);
+}
+
+uint64_t kvmclock_get(struct vm *vm)
+{
+	return time_at(vm, paused_tsc(vm));
+}
+
+/* Takes effect with the first vCPU's TSC, which is set after this. */
+void kvmclock_set_time(struct vm *vm, uint64_t ns)
+{
+	vm->clock_ns = ns;
+	vm->clock_loading = true;
+}
+
+/* The boot CPU's TSC was set. */
+void kvmclock_tsc_was_set(struct vm *vm)
+{
+	if (vm->clock_loading)
+		vm->clock_tsc = paused_tsc(vm);
+	vm->clock_loading = false;
+}
+
 static void publish(struct emu_cpu *cpu)
 {
 	uint64_t gpa = cpu->msr.kvmclock & ~1ull;
@@ -98,8 +137,8 @@ static void publish(struct emu_cpu *cpu)
 	emu_phys_io(cpu, gpa, &t, sizeof(t), false);
 	t.version = (t.version | 1) + 2;
 	emu_phys_io(cpu, gpa, &t.version, 4, true);
-	t.tsc_timestamp = 0;
-	t.system_time = 0;
+	t.tsc_timestamp = cpu->vm->clock_tsc;
+	t.system_time = cpu->vm->clock_ns;
 	scale(emu_tsc_hz(cpu->vm), &t.tsc_to_system_mul, &t.tsc_shift);
 	t.flags = PVCLOCK_TSC_STABLE;
 	t.pad0 = 0;
@@ -127,8 +166,7 @@ void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr)
 	cpu->msr.wallclock = msr;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	ns = (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-	ns -= (unsigned __int128)emu_guest_tsc(cpu) * 1000000000 /
-	      emu_tsc_hz(cpu->vm);
+	ns -= time_at(cpu->vm, emu_guest_tsc(cpu));
 	w.version = 2;
 	w.sec = ns / 1000000000;
 	w.nsec = ns % 1000000000;

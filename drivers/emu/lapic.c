@@ -415,6 +415,12 @@ static uint64_t timer_ns(const struct lapic *apic)
 	return ns;
 }
 
+/* While the guest's time stands still, so does this. */
+static uint64_t timers_now(const struct lapic_timers *t)
+{
+	return t && t->paused ? t->paused_at : now_ns();
+}
+
 /* The timer starts with this count. */
 static void timer_count(struct emu_cpu *cpu, uint32_t count)
 {
@@ -424,7 +430,8 @@ static void timer_count(struct emu_cpu *cpu, uint32_t count)
 
 	if (count == apic->timer_init || (periodic && !count))
 		ns = timer_ns(apic);
-	timer_set(cpu, ns ? now_ns() + ns : 0, periodic ? timer_ns(apic) : 0);
+	timer_set(cpu, ns ? timers_now(cpu->vm->timers) + ns : 0,
+		  periodic ? timer_ns(apic) : 0);
 }
 
 /* What is left until the deadline, also of a period not yet begun anew. */
@@ -437,7 +444,7 @@ static uint32_t timer_current(struct emu_cpu *cpu)
 	if (!apic->timer_init || timer_mode(apic) == TIMER_DEADLINE || !t)
 		return 0;
 	pthread_mutex_lock(&t->lock);
-	now = t->paused ? t->paused_at : now_ns();
+	now = timers_now(t);
 	deadline = apic->deadline;
 	period = apic->period;
 	pthread_mutex_unlock(&t->lock);
@@ -483,7 +490,8 @@ static void timer_change_mode(struct emu_cpu *cpu)
 static void set_tsc_deadline(struct emu_cpu *cpu, uint64_t tsc)
 {
 	struct lapic *apic = cpu->lapic;
-	uint64_t now = emu_guest_tsc(cpu), ns = now_ns();
+	uint64_t now = emu_clock_tsc(cpu->vm) + cpu->tsc_offset;
+	uint64_t ns = timers_now(cpu->vm->timers);
 
 	if (timer_mode(apic) != TIMER_DEADLINE)
 		return;

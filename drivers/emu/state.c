@@ -176,12 +176,6 @@ static void set_msrs(struct emu_cpu *cpu, const struct x86_state *s)
 	}
 }
 
-/* While the clock stands, so does the TSC. */
-static uint64_t clock_tsc(const struct emu_cpu *cpu)
-{
-	return cpu->vm->paused ? cpu->vm->pause_tsc : emu_host_tsc();
-}
-
 /*
  * The TSCs of all vCPUs are set one after the other, but must agree: states
  * with one value, set within a moment, count from the same instant.
@@ -189,7 +183,7 @@ static uint64_t clock_tsc(const struct emu_cpu *cpu)
 static void set_tsc(struct emu_cpu *cpu, uint64_t tsc)
 {
 	struct vm *vm = cpu->vm;
-	uint64_t now = clock_tsc(cpu);
+	uint64_t now = emu_clock_tsc(vm);
 
 	if (!vm->sync_host || tsc != vm->sync_tsc ||
 	    now - vm->sync_host > BIT64(32)) {
@@ -218,7 +212,7 @@ void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *s)
 	s->cr4 = cpu->cr4;
 	s->efer = cpu->efer;
 	s->xcr0 = cpu->fpu.xcr0;
-	s->tsc = clock_tsc(cpu) + cpu->tsc_offset;
+	s->tsc = emu_clock_tsc(cpu->vm) + cpu->tsc_offset;
 	s->run_state = cpu->run_state;
 	if (s->run_state == X86_RUNNING && cpu->halted)
 		s->run_state = X86_HALTED;
@@ -280,6 +274,8 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *s)
 	cpu->efer = s->efer;
 	cpu->cpl = s->cr0 & CR0_PE ? (s->seg[X86_SS].attr >> 5) & 3 : 0;
 	set_tsc(cpu, s->tsc);
+	if (cpu == cpu->vm->cpus[0])
+		kvmclock_tsc_was_set(cpu->vm);
 	cpu->run_state = s->run_state;
 	cpu->halted = s->run_state == X86_HALTED;
 	if (cpu->halted)

@@ -391,6 +391,26 @@ static void pause_clock(struct vm *vm, bool paused)
 	pthread_mutex_unlock(&vm->lock);
 }
 
+static int get_clock(struct vm *vm, uint64_t *ret_ns)
+{
+	pthread_mutex_lock(&vm->lock);
+	*ret_ns = vm->clock.clock;
+	pthread_mutex_unlock(&vm->lock);
+	return vm->clock_stopped ? 0 : -ENOTSUP;
+}
+
+/* Now for MSRs that are set next, and once more when it goes on. */
+static int set_clock(struct vm *vm, uint64_t ns)
+{
+	int r;
+
+	pthread_mutex_lock(&vm->lock);
+	vm->clock = (struct kvm_clock_data){ .clock = ns };
+	r = ioctl(vm->fd, KVM_SET_CLOCK, &vm->clock) < 0 ? -errno : 0;
+	pthread_mutex_unlock(&vm->lock);
+	return r;
+}
+
 /* Length 0 matches a write of any width (KVM_CAP_IOEVENTFD_ANY_LENGTH). */
 static int doorbell(struct vm *vm, uint64_t gpa, int eventfd, bool add)
 {
@@ -426,6 +446,8 @@ const struct engine kvm_engine = {
 	.set_state = kvm_set_state,
 	.nmi = nmi,
 	.pause_clock = pause_clock,
+	.get_clock = get_clock,
+	.set_clock = set_clock,
 	.doorbell = doorbell,
 	.msi_eventfd = kvm_msi_eventfd,
 	.stats = NULL, /* the kernel's are in debugfs, out of our reach */

@@ -19,6 +19,8 @@ vmm_tests = \
 	tests/unit/vmm/cpuid \
 	tests/unit/vmm/devices \
 	tests/unit/vmm/input \
+	tests/unit/vmm/state \
+	tests/fuzz/state \
 	$(NULL)
 check_PROGRAMS += $(vmm_tests)
 TESTS += $(vmm_tests)
@@ -48,3 +50,7 @@ tests_unit_vmm_cpuid_SOURCES = tests/unit/vmm/cpuid.c
 tests_unit_vmm_cpuid_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_chardev_SOURCES = tests/unit/vmm/chardev.c
 tests_unit_vmm_chardev_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_state_SOURCES = tests/unit/vmm/state.c $(vmm_test_fake)
+tests_unit_vmm_state_LDADD = $(vmm_test_ldadd)
+tests_fuzz_state_SOURCES = tests/fuzz/state.c $(vmm_test_fake)
+tests_fuzz_state_LDADD = $(vmm_test_ldadd)

@@ -11,6 +11,7 @@
 #include "base/util.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 /* 4.8.3.7: sleep control register. */
 enum { SLP_TYP_SHIFT = 2, SLP_TYP_MASK = 7, SLP_EN = 1 << 5 };
@@ -91,10 +92,22 @@ static void acpi_pm_destroy(void *dev)
 	free(pm);
 }
 
+static const struct state_field acpi_pm_fields[] = {
+	STATE(struct acpi_pm, events),
+	STATE_END,
+};
+
+static const struct state_type acpi_pm_state = {
+	.name = "acpi-pm",
+	.version = 1,
+	.fields = acpi_pm_fields,
+};
+
 static const struct machine_dev_ops acpi_pm_dev_ops = {
 	.name = "acpi-pm",
 	.reset = acpi_pm_reset,
 	.destroy = acpi_pm_destroy,
+	.state = &acpi_pm_state,
 };
 
 struct acpi_pm *acpi_pm_create(struct machine *m)

@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 enum { IOREGSEL = 0x00, IOWIN = 0x10, IOEOI = 0x40, IOAPIC_WINDOW = 0x1000 };
 enum { IOAPICID = 0, IOAPICVER = 1, IOAPICARB = 2, IOREDTBL = 0x10 };
@@ -221,6 +222,33 @@ void ioapic_reset(struct ioapic *io)
 		ioapic_tell_route(io, pin);
 	}
 	pthread_mutex_unlock(&io->lock);
+}
+
+static const struct state_field ioapic_fields[] = {
+	STATE(struct ioapic, index),
+	STATE_MAX(struct ioapic, id, 15),
+	STATE(struct ioapic, irr),
+	STATE(struct ioapic, wires),
+	STATE_INTS(struct ioapic, rte),
+	STATE_END,
+};
+
+static void ioapic_restored(void *dev)
+{
+	for (unsigned int pin = 0; pin < IOAPIC_PINS; pin++)
+		ioapic_tell_route(dev, pin);
+}
+
+static const struct state_type ioapic_state = {
+	.name = "ioapic",
+	.version = 1,
+	.fields = ioapic_fields,
+	.restored = ioapic_restored,
+};
+
+void ioapic_add_state(struct ioapic *io, struct state_set *set)
+{
+	state_add(set, &ioapic_state, NULL, io);
 }
 
 struct ioapic *ioapic_create(struct machine *m)

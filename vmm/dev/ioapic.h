@@ -9,11 +9,13 @@
 
 struct ioapic;
 struct machine;
+struct state_set;
 
 /* Claims IOAPIC_BASE on m->mmio; sends through m->engine. */
 struct ioapic *ioapic_create(struct machine *m);
 void ioapic_destroy(struct ioapic *io);
 void ioapic_reset(struct ioapic *io);
+void ioapic_add_state(struct ioapic *io, struct state_set *set);
 
 /* Any thread. */
 void ioapic_set(struct ioapic *io, unsigned int pin, bool level);

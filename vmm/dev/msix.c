@@ -14,6 +14,7 @@
 #include "vmm/bus.h"
 #include "vmm/dev/pci.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 /* 6.8.2.6 to 6.8.2.9: a table entry. */
 struct msix_entry {
@@ -30,14 +31,10 @@ struct msix {
 
 	pthread_mutex_t lock; /* the rest */
 	bool enabled, masked;
+	unsigned int n_pending; /* words */
 	uint64_t *pending;
 	struct msix_entry *table;
 };
-
-static unsigned int pba_words(const struct msix *msix)
-{
-	return (msix->n + 63) / 64;
-}
 
 static bool is_pending(const struct msix *msix, unsigned int v)
 {
@@ -107,7 +104,7 @@ static uint32_t read32(struct msix *msix, uint64_t offset)
 	if (word)
 		return *word;
 	offset -= msix->pba;
-	if (offset / 8 < pba_words(msix))
+	if (offset / 8 < msix->n_pending)
 		return msix->pending[offset / 8] >> 8 * (offset & 4);
 	return 0;
 }
@@ -178,11 +175,32 @@ void msix_reset(struct msix *msix)
 {
 	pthread_mutex_lock(&msix->lock);
 	msix->enabled = msix->masked = false;
-	memset(msix->pending, 0, pba_words(msix) * sizeof(*msix->pending));
+	memset(msix->pending, 0, msix->n_pending * sizeof(*msix->pending));
 	memset(msix->table, 0, msix->n * sizeof(*msix->table));
 	for (unsigned int v = 0; v < msix->n; v++)
 		msix->table[v].control = CONTROL_MASKED;
 	pthread_mutex_unlock(&msix->lock);
+}
+
+/* Saving: as it is, masks in the table and in configuration space. */
+
+static const struct state_field msix_fields[] = {
+	STATE_BOOL(struct msix, enabled),
+	STATE_BOOL(struct msix, masked),
+	STATE_RAW_AT(struct msix, table, n, MSIX_VECTORS_MAX),
+	STATE_RAW_AT(struct msix, pending, n_pending, MSIX_VECTORS_MAX / 64),
+	STATE_END,
+};
+
+static const struct state_type msix_state = {
+	.name = "msix",
+	.version = 1,
+	.fields = msix_fields,
+};
+
+void msix_add_state(struct msix *msix, const char *id, struct state_set *set)
+{
+	state_add(set, &msix_state, id, msix);
 }
 
 static uint64_t bar_size(uint64_t used)
@@ -205,7 +223,8 @@ struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
 	msix->n = vectors;
 	msix->pba = ALIGN_UP((uint64_t)vectors * ENTRY_SIZE, 8);
 	msix->table = xcalloc(vectors, sizeof(*msix->table));
-	msix->pending = xcalloc(pba_words(msix), sizeof(*msix->pending));
+	msix->n_pending = (vectors + 63) / 64;
+	msix->pending = xcalloc(msix->n_pending, sizeof(*msix->pending));
 	pthread_mutex_init(&msix->lock, NULL);
 	msix_reset(msix);
 
@@ -217,7 +236,7 @@ struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
 	pci_set16(dev->wmask + msix->cap + PCI_MSIX_FLAGS,
 		  PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
 	pci_set_bar(dev, bar,
-		    bar_size(msix->pba + 8ull * pba_words(msix)), false,
+		    bar_size(msix->pba + 8ull * msix->n_pending), false,
 		    &msix_bar_ops, msix);
 	return msix;
 }

@@ -10,6 +10,7 @@
 
 struct msix;
 struct pci_dev;
+struct state_set;
 
 enum { MSIX_VECTORS_MAX = 2048 };
 
@@ -22,6 +23,9 @@ void msix_destroy(struct msix *msix);
 void msix_config_written(struct msix *msix, unsigned int reg,
 			 unsigned int size);
 void msix_reset(struct msix *msix);
+
+/* The owner's states() hook calls this. */
+void msix_add_state(struct msix *msix, const char *id, struct state_set *set);
 
 bool msix_enabled(struct msix *msix);
 unsigned int msix_vectors(const struct msix *msix);

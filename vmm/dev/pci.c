@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 struct pci_bus {
 	struct machine *m;
@@ -492,6 +493,92 @@ void pci_bus_reset(struct pci_bus *bus)
 	pci_for_each(bus, dev_reset, NULL);
 	bus->address = 0;
 	pthread_mutex_unlock(&bus->lock);
+}
+
+/* Pausing and saving */
+
+static void dev_pause(struct pci_dev *dev, void *arg)
+{
+	if (dev->ops->pause)
+		dev->ops->pause(dev, *(bool *)arg);
+}
+
+void pci_bus_pause(struct pci_bus *bus, bool paused)
+{
+	pci_for_each(bus, dev_pause, &paused);
+}
+
+static void dev_saving(void *obj)
+{
+	struct pci_dev *dev = obj;
+
+	memcpy(dev->saved, dev->config, sizeof(dev->saved));
+}
+
+/* The same device, with the same BARs and capabilities. */
+static int dev_loaded(void *obj, unsigned int version, struct error *err)
+{
+	struct pci_dev *dev = obj;
+
+	for (unsigned int i = 0; i < PCI_STD_HEADER_SIZEOF; i++) {
+		uint8_t fixed = ~dev->wmask[i];
+
+		if (i != PCI_STATUS && i != PCI_STATUS + 1 &&
+		    (dev->config[i] ^ dev->saved[i]) & fixed)
+			return error_set(err, -EINVAL,
+					 "the saved state is of another PCI "
+					 "device than %02x.%x",
+					 dev->slot, dev->function);
+	}
+	pthread_mutex_lock(&dev->bus->lock);
+	memcpy(dev->config, dev->saved, sizeof(dev->config));
+	update_bars(dev);
+	pthread_mutex_unlock(&dev->bus->lock);
+	return 0;
+}
+
+static const struct state_field dev_fields[] = {
+	{ .name = "config",
+	  .kind = STATE_BYTES,
+	  .offset = offsetof(struct pci_dev, saved),
+	  .size = PCI_CONFIG_SIZE,
+	  .count = 1 },
+	STATE_END,
+};
+
+static const struct state_type dev_state = {
+	.name = "pci",
+	.version = 1,
+	.fields = dev_fields,
+	.saving = dev_saving,
+	.loaded = dev_loaded,
+};
+
+static const struct state_field bus_fields[] = {
+	STATE(struct pci_bus, address),
+	STATE_END,
+};
+
+static const struct state_type bus_state = {
+	.name = "pci-bus",
+	.version = 1,
+	.fields = bus_fields,
+};
+
+static void dev_states(struct pci_dev *dev, void *arg)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "00:%02x.%x", dev->slot, dev->function);
+	state_add(arg, &dev_state, id, dev);
+	if (dev->ops->states)
+		dev->ops->states(dev, id, arg);
+}
+
+void pci_bus_states(struct pci_bus *bus, struct state_set *set)
+{
+	state_add(set, &bus_state, NULL, bus);
+	pci_for_each(bus, dev_states, set);
 }
 
 static void dev_destroy(struct pci_dev *dev, void *arg)

@@ -19,6 +19,7 @@ struct bus_ops;
 struct machine;
 struct pci_bus;
 struct pci_dev;
+struct state_set;
 struct error;
 
 enum {
@@ -42,6 +43,13 @@ struct pci_ops {
 			   uint64_t addr, bool mapped);
 	/* The machine resets (vCPUs are stopped). */
 	void (*reset)(struct pci_dev *dev);
+	/* Main thread, vCPUs are stopped: finish what is under way and start
+	 * nothing new; false: go on. */
+	void (*pause)(struct pci_dev *dev, bool paused);
+	/* Adds what the device saves beyond configuration space; id: the
+	 * device's address, for state_add() and msix_add_state(). */
+	void (*states)(struct pci_dev *dev, const char *id,
+		       struct state_set *set);
 	/* The bus goes away: free the device. */
 	void (*destroy)(struct pci_dev *dev);
 };
@@ -63,6 +71,7 @@ struct pci_dev {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t wmask[PCI_CONFIG_SIZE];	 /* bits the guest may change */
 	uint8_t reset_value[PCI_CONFIG_SIZE];
+	uint8_t saved[PCI_CONFIG_SIZE]; /* config on its way to a file */
 	unsigned int cap_end; /* first free byte for capabilities */
 	unsigned int last_cap;
 	struct pci_bar bar[PCI_BARS];
@@ -79,6 +88,8 @@ int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
 		   struct error *err);
 void pci_bus_destroy(struct pci_bus *bus); /* and every device on it */
 void pci_bus_reset(struct pci_bus *bus);
+void pci_bus_pause(struct pci_bus *bus, bool paused);
+void pci_bus_states(struct pci_bus *bus, struct state_set *set);
 struct machine *pci_bus_machine(const struct pci_bus *bus);
 
 void pci_dev_init(struct pci_dev *dev, const struct pci_ops *ops,

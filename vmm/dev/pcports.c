@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 enum { PORT_FAST_INIT = 0x92, PORT_APM = 0xb2 };
 enum { FAST_RESET = 1, FAST_A20 = 2 };
@@ -74,10 +75,32 @@ static void pcports_reset(void *dev)
 		p->m->engine->a20(p->m->vm, true);
 }
 
+static const struct state_field pcports_fields[] = {
+	STATE_MAX(struct pcports, fast, FAST_RESET | FAST_A20),
+	STATE_INTS(struct pcports, apm),
+	STATE_END,
+};
+
+static void pcports_restored(void *dev)
+{
+	struct pcports *p = dev;
+
+	if (p->m->engine->a20)
+		p->m->engine->a20(p->m->vm, p->fast & FAST_A20);
+}
+
+static const struct state_type pcports_state = {
+	.name = "pcports",
+	.version = 1,
+	.fields = pcports_fields,
+	.restored = pcports_restored,
+};
+
 static const struct machine_dev_ops pcports_ops = {
 	.name = "pcports",
 	.reset = pcports_reset,
 	.destroy = free,
+	.state = &pcports_state,
 };
 
 void pcports_create(struct machine *m)

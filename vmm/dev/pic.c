@@ -14,6 +14,7 @@
 #include "base/util.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 enum { PRIMARY_PORT = 0x20, SECONDARY_PORT = 0xa0, ELCR_PORT = 0x4d0,
        CASCADE = 2 };
@@ -323,10 +324,48 @@ static void pic_destroy(void *dev)
 	free(pic);
 }
 
+static const struct state_field chip_fields[] = {
+	STATE(struct pic_chip, irr),
+	STATE(struct pic_chip, isr),
+	STATE(struct pic_chip, imr),
+	STATE(struct pic_chip, wires),
+	STATE(struct pic_chip, elcr),
+	STATE(struct pic_chip, base),
+	STATE_MAX(struct pic_chip, lowest, 7),
+	STATE_MAX(struct pic_chip, init, 4),
+	STATE_BOOL(struct pic_chip, want_icw4),
+	STATE_BOOL(struct pic_chip, auto_eoi),
+	STATE_BOOL(struct pic_chip, rotate_auto),
+	STATE_BOOL(struct pic_chip, read_isr),
+	STATE_BOOL(struct pic_chip, poll),
+	STATE_END,
+};
+
+static const struct state_field pic_fields[] = {
+	STATE_STRUCTS(struct pic, chip, chip_fields),
+	STATE_BOOL(struct pic, out),
+	STATE_END,
+};
+
+static void pic_restored(void *dev)
+{
+	struct pic *pic = dev;
+
+	pic->m->engine->extint(pic->m->vm, pic->out);
+}
+
+static const struct state_type pic_state = {
+	.name = "pic",
+	.version = 1,
+	.fields = pic_fields,
+	.restored = pic_restored,
+};
+
 static const struct machine_dev_ops pic_dev_ops = {
 	.name = "pic",
 	.reset = pic_reset,
 	.destroy = pic_destroy,
+	.state = &pic_state,
 };
 
 struct pic *pic_create(struct machine *m)

@@ -9,6 +9,7 @@
  */
 #include "vmm/dev/pit.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 #include "vmm/bus.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 #define PIT_HZ 1193182ull
 
@@ -28,6 +30,7 @@ struct pit_counter {
 	bool loaded;	 /* since the control word */
 	bool gate;
 	uint64_t start; /* when counting began */
+	uint64_t age;	/* the same on its way to a file */
 	uint8_t write_low, write_high_next, read_high_next;
 	uint8_t latched; /* bytes of it still to be read */
 	uint16_t latch;
@@ -41,6 +44,7 @@ struct pit {
 	pthread_mutex_t lock;	  /* the rest */
 	struct pit_counter counter[COUNTERS];
 	uint8_t speaker;
+	uint64_t paused; /* since when; 0: it runs */
 };
 
 static unsigned int counter_mode(const struct pit_counter *c)
@@ -67,7 +71,9 @@ static uint64_t ticks_to_ns(uint64_t ticks)
 
 static uint64_t counter_elapsed(const struct pit_counter *c, uint64_t now)
 {
-	return c->loaded && now > c->start ? ns_to_ticks(now - c->start) : 0;
+	int64_t ns = now - c->start;
+
+	return c->loaded && ns > 0 ? ns_to_ticks(ns) : 0;
 }
 
 /* "Mode Definitions": 2 and 3 reload, the others count on through zero. */
@@ -127,7 +133,7 @@ static void pit_rearm(struct pit *pit)
 {
 	uint64_t now = now_ns(), next = pit_next_edge(pit, now);
 
-	if (next)
+	if (next && !pit->paused)
 		timer_arm(pit->timer, MAX(next, now + PIT_MIN_NS));
 	else
 		timer_disarm(pit->timer);
@@ -321,6 +327,70 @@ static void pit_reset(void *dev)
 	machine_irq(pit->m, GSI_PIT, false);
 }
 
+/* Counters stand still while the machine is paused. */
+static void pit_pause(void *dev, bool paused)
+{
+	struct pit *pit = dev;
+	uint64_t now = now_ns();
+
+	pthread_mutex_lock(&pit->lock);
+	for (unsigned int i = 0; i < COUNTERS && !paused; i++)
+		pit->counter[i].start += now - pit->paused;
+	pit->paused = paused ? now : 0;
+	pit_rearm(pit);
+	pthread_mutex_unlock(&pit->lock);
+}
+
+static const struct state_field counter_fields[] = {
+	STATE(struct pit_counter, control),
+	STATE_MAX(struct pit_counter, reload, 65536),
+	STATE_BOOL(struct pit_counter, loaded),
+	STATE_BOOL(struct pit_counter, gate),
+	STATE_MAX(struct pit_counter, age, INT64_MAX),
+	STATE(struct pit_counter, write_low),
+	STATE(struct pit_counter, write_high_next),
+	STATE(struct pit_counter, read_high_next),
+	STATE(struct pit_counter, latched),
+	STATE(struct pit_counter, latch),
+	STATE_BOOL(struct pit_counter, status_latched),
+	STATE(struct pit_counter, status),
+	STATE_END,
+};
+
+static const struct state_field pit_fields[] = {
+	STATE_STRUCTS(struct pit, counter, counter_fields),
+	STATE(struct pit, speaker),
+	STATE_END,
+};
+
+static void pit_saving(void *dev)
+{
+	struct pit *pit = dev;
+
+	for (unsigned int i = 0; i < COUNTERS; i++)
+		pit->counter[i].age = pit->paused - pit->counter[i].start;
+}
+
+static int pit_loaded(void *dev, unsigned int version, struct error *err)
+{
+	struct pit *pit = dev;
+
+	for (unsigned int i = 0; i < COUNTERS; i++) {
+		if (!pit->counter[i].reload)
+			return -EINVAL;
+		pit->counter[i].start = pit->paused - pit->counter[i].age;
+	}
+	return 0;
+}
+
+static const struct state_type pit_state = {
+	.name = "pit",
+	.version = 1,
+	.fields = pit_fields,
+	.saving = pit_saving,
+	.loaded = pit_loaded,
+};
+
 static void pit_destroy(void *dev)
 {
 	struct pit *pit = dev;
@@ -333,7 +403,9 @@ static void pit_destroy(void *dev)
 static const struct machine_dev_ops pit_dev_ops = {
 	.name = "pit",
 	.reset = pit_reset,
+	.pause = pit_pause,
 	.destroy = pit_destroy,
+	.state = &pit_state,
 };
 
 void pit_create(struct machine *m)

@@ -8,6 +8,7 @@
  */
 #include "vmm/dev/rtc.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +18,7 @@
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 
 enum { RTC_PORT = 0x70, CMOS_SIZE = 128 };
 enum { SECONDS = 0, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM,
@@ -332,10 +334,48 @@ static void rtc_destroy(void *dev)
 	free(rtc);
 }
 
+/* The clock runs on while the machine is in a file, as a battery's would. */
+static const struct state_field rtc_fields[] = {
+	STATE(struct rtc, offset),
+	STATE_MAX(struct rtc, index, CMOS_SIZE - 1),
+	STATE_RAW(struct rtc, cmos),
+	STATE_END,
+};
+
+static int rtc_loaded(void *dev, unsigned int version, struct error *err)
+{
+	struct rtc *rtc = dev;
+	int64_t limit = TIME_MAX * (int64_t)SECOND_NS;
+
+	/* Guest time is after 1970 and fits, as clamp_time() has it. */
+	if (rtc->offset > limit - host_ns() || rtc->offset < -host_ns())
+		return -EINVAL;
+	return 0;
+}
+
+static void rtc_restored(void *dev)
+{
+	struct rtc *rtc = dev;
+
+	pthread_mutex_lock(&rtc->lock);
+	rtc->periodic = guest_ns(rtc);
+	rtc_arm(rtc);
+	pthread_mutex_unlock(&rtc->lock);
+}
+
+static const struct state_type rtc_state = {
+	.name = "rtc",
+	.version = 1,
+	.fields = rtc_fields,
+	.loaded = rtc_loaded,
+	.restored = rtc_restored,
+};
+
 static const struct machine_dev_ops rtc_dev_ops = {
 	.name = "rtc",
 	.reset = rtc_reset,
 	.destroy = rtc_destroy,
+	.state = &rtc_state,
 };
 
 /* The time zone's files were read when main() called tzset(). */

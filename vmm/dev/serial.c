@@ -17,6 +17,7 @@
 #include "vmm/bus.h"
 #include "vmm/chardev.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 
 enum { RBR = 0, IER = 1, IIR = 2, LCR = 3, MCR = 4, LSR = 5, MSR = 6, SCR = 7 };
 enum { IER_RDA = 1, IER_THRE = 2, IER_RLS = 4, IER_MSR = 8 };
@@ -303,10 +304,43 @@ static void serial_destroy(void *dev)
 	free(s);
 }
 
+static const struct state_field serial_fields[] = {
+	STATE(struct serial, ier),
+	STATE(struct serial, fcr),
+	STATE(struct serial, lcr),
+	STATE(struct serial, mcr),
+	STATE(struct serial, scr),
+	STATE_INTS(struct serial, divisor),
+	STATE_BOOL(struct serial, overrun),
+	STATE_BOOL(struct serial, thre_pending),
+	STATE(struct serial, msr_deltas),
+	STATE_MAX(struct serial, rx_start, FIFO_SIZE - 1),
+	STATE_MAX(struct serial, rx_len, FIFO_SIZE),
+	STATE_RAW(struct serial, rx),
+	STATE_BOOL(struct serial, irq),
+	STATE_END,
+};
+
+static void serial_restored(void *dev)
+{
+	struct serial *s = dev;
+
+	if (s->chr)
+		chardev_resume(s->chr);
+}
+
+static const struct state_type serial_state = {
+	.name = "serial",
+	.version = 1,
+	.fields = serial_fields,
+	.restored = serial_restored,
+};
+
 static const struct machine_dev_ops serial_dev_ops = {
 	.name = "serial",
 	.reset = serial_reset,
 	.destroy = serial_destroy,
+	.state = &serial_state,
 };
 
 static const struct chardev_ops serial_chardev_ops = {

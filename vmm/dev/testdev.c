@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 #define MEMORY_BASE 0xff000000ull
 enum { PORT_BYTES = 0xe0, PORT_FLUSH = 0xe4, PORT_BYTES2 = 0xe8,
@@ -97,9 +98,22 @@ static const struct bus_ops memory_ops = { memory_read, memory_write };
 static const struct bus_ops flush_ops = { no_read, flush_write };
 static const struct bus_ops irq_ops = { no_read, irq_write };
 
+static const struct state_field testdev_fields[] = {
+	STATE_RAW(struct testdev, bytes),
+	STATE_RAW(struct testdev, memory),
+	STATE_END,
+};
+
+static const struct state_type testdev_state = {
+	.name = "testdev",
+	.version = 1,
+	.fields = testdev_fields,
+};
+
 static const struct machine_dev_ops testdev_ops = {
 	.name = "testdev",
 	.destroy = free,
+	.state = &testdev_state,
 };
 
 void testdev_create(struct machine *m)

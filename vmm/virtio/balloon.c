@@ -17,6 +17,7 @@
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
@@ -187,7 +188,7 @@ static void ask_for_stats(struct balloon *b)
 {
 	struct virtqueue *vq = virtio_queue(&b->dev, STATSQ);
 
-	if (!b->has_stats_buf || !virtio_live(&b->dev))
+	if (!b->has_stats_buf || !virtio_running(&b->dev))
 		return;
 	b->has_stats_buf = false;
 	vq_push(vq, b->stats_head, 0);
@@ -306,6 +307,30 @@ static const struct machine_dev_ops balloon_machine_ops = {
 	.get_balloon = balloon_get,
 };
 
+static const struct state_field balloon_fields[] = {
+	STATE_BOOL(struct balloon, has_stats_buf),
+	STATE_MAX(struct balloon, stats_head, VQ_SIZE_MAX - 1),
+	{ .name = "actual",
+	  .kind = STATE_INT,
+	  .offset = offsetof(struct balloon, dev.config) +
+		    offsetof(struct virtio_balloon_config, actual),
+	  .size = 4,
+	  .count = 1 },
+	{ .name = "num_pages",
+	  .kind = STATE_INT,
+	  .offset = offsetof(struct balloon, dev.config) +
+		    offsetof(struct virtio_balloon_config, num_pages),
+	  .size = 4,
+	  .count = 1 },
+	STATE_END,
+};
+
+static const struct state_type balloon_state = {
+	.name = "virtio-balloon",
+	.version = 1,
+	.fields = balloon_fields,
+};
+
 static void balloon_destroy(struct virtio_dev *dev)
 {
 	virtio_finish(dev);
@@ -319,6 +344,7 @@ static const struct virtio_type virtio_balloon = {
 	.notify = balloon_notify,
 	.config_write = balloon_config_write,
 	.reset = balloon_reset,
+	.state = &balloon_state,
 	.destroy = balloon_destroy,
 };
 

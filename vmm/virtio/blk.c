@@ -106,7 +106,9 @@ static void finish(struct blk_request *r, int result)
 		vq_signal(r->vq);
 	}
 	free(r);
-	if (--blk->in_flight == 0 && blk->dev.resetting)
+	if (--blk->in_flight == 0)
+		virtio_idle(&blk->dev);
+	if (blk->in_flight == 0 && blk->dev.resetting)
 		virtio_reset_done(&blk->dev);
 }
 
@@ -348,6 +350,11 @@ static bool blk_reset(struct virtio_dev *dev)
 	return blk->in_flight == 0;
 }
 
+static bool blk_busy(struct virtio_dev *dev)
+{
+	return container_of(dev, struct blk, dev)->in_flight != 0;
+}
+
 /* Outside */
 
 static void blk_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
@@ -400,6 +407,7 @@ static const struct virtio_type virtio_blk = {
 	.own_thread = true,
 	.notify = blk_notify,
 	.reset = blk_reset,
+	.busy = blk_busy,
 	.destroy = blk_destroy,
 };
 

@@ -15,6 +15,7 @@
 #include "vmm/chardev.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
@@ -167,7 +168,7 @@ static void output_all(struct port *p)
 /* A driver without ports has just the one, always open. */
 static bool accepts_input(const struct port *p)
 {
-	if (!virtio_live(&p->console->dev))
+	if (!virtio_running(&p->console->dev))
 		return false;
 	return multiport(p->console) ? p->guest_open : p->id == 0;
 }
@@ -204,7 +205,8 @@ static void port_connected(void *arg, bool yes)
 	p->host_open = yes;
 	if (virtio_live(&c->dev) && multiport(c)) {
 		p->pending |= BIT(VIRTIO_CONSOLE_PORT_OPEN);
-		send_pending(c);
+		if (virtio_running(&c->dev))
+			send_pending(c);
 	}
 	pthread_mutex_unlock(&c->dev.lock);
 }
@@ -260,6 +262,42 @@ static void console_config_write(struct virtio_dev *dev, unsigned int offset,
 		chardev_write(c->port[0].chr, &byte, 1);
 }
 
+static const struct state_field port_fields[] = {
+	STATE_BOOL(struct port, guest_open),
+	STATE_MAX(struct port, pending, BIT(VIRTIO_CONSOLE_PORT_NAME + 1) - 1),
+	STATE_END,
+};
+
+static const struct state_field console_fields[] = {
+	STATE_STRUCTS_AT(struct console, port, n_ports, PORTS_MAX,
+			 port_fields),
+	STATE_END,
+};
+
+/* Whoever is at the host's end may have come or gone in between. */
+static void console_restored(void *obj)
+{
+	struct console *c = obj;
+
+	for (unsigned int i = 0; i < c->n_ports; i++) {
+		struct port *p = &c->port[i];
+
+		if (!p->chr)
+			p->pending = 0;
+		else if (multiport(c) && p->guest_open)
+			p->pending |= BIT(VIRTIO_CONSOLE_PORT_OPEN);
+		if (!p->name)
+			p->pending &= ~BIT(VIRTIO_CONSOLE_PORT_NAME);
+	}
+}
+
+static const struct state_type console_state = {
+	.name = "virtio-console",
+	.version = 1,
+	.fields = console_fields,
+	.restored = console_restored,
+};
+
 static void console_destroy(struct virtio_dev *dev)
 {
 	struct console *c = from_dev(dev);
@@ -278,6 +316,7 @@ static const struct virtio_type virtio_console = {
 	.notify = console_notify,
 	.config_write = console_config_write,
 	.reset = console_reset,
+	.state = &console_state,
 	.destroy = console_destroy,
 };
 

@@ -16,5 +16,6 @@ vmm_libvmm_la_SOURCES += \
 	%D%/rng.c \
 	%D%/virtio.c \
 	%D%/virtio.h \
+	%D%/virtio_state.c \
 	%D%/virtqueue.c \
 	$(NULL)

@@ -19,6 +19,7 @@
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
@@ -54,6 +55,7 @@ struct net {
 	bool gone;	 /* the tap was removed under us */
 	bool link_down;
 	struct net_filter filter;
+	uint64_t offloads; /* feature bits of what the tap is to do */
 	struct net_counter rx, tx;
 	struct vq_buf buf, first;
 	size_t frame_len; /* a frame waits, with its header; 0: none */
@@ -200,7 +202,7 @@ static void tap_ready(void *arg, uint32_t events)
 	if (events & (EPOLLERR | EPOLLHUP)) {
 		loop_remove(net->dev.loop, net->fd);
 		net->gone = true;
-	} else if (virtio_live(&net->dev) &&
+	} else if (virtio_running(&net->dev) &&
 		   net->dev.queues[NET_RXQ].enabled) {
 		receive_batch(net);
 	} else {
@@ -317,6 +319,7 @@ static int set_offloads(struct net *net, uint64_t bits)
 		.ecn = bits & BIT64(VIRTIO_NET_F_GUEST_ECN),
 	};
 
+	net->offloads = bits;
 	return net->gone ? 0 : tap_set_offloads(net->fd, &o);
 }
 
@@ -402,6 +405,49 @@ static void forget(struct net *net, const uint8_t *mac)
 		memcpy(config(net)->mac, mac, MAC_LEN);
 }
 
+/* What the control queue set, its own MAC address included. */
+static const struct state_field filter_fields[] = {
+	STATE_BOOL(struct net_filter, promisc),
+	STATE_BOOL(struct net_filter, allmulti),
+	STATE_BOOL(struct net_filter, alluni),
+	STATE_BOOL(struct net_filter, nomulti),
+	STATE_BOOL(struct net_filter, nouni),
+	STATE_BOOL(struct net_filter, nobcast),
+	STATE_BOOL(struct net_filter, overflow_uni),
+	STATE_BOOL(struct net_filter, overflow_multi),
+	STATE_MAX(struct net_filter, n_macs, 2 * MACS_MAX),
+	STATE_RAW(struct net_filter, mac),
+	STATE_END,
+};
+
+static const struct state_field net_fields[] = {
+	STATE_STRUCT(struct net, filter, filter_fields),
+	{ .name = "mac",
+	  .kind = STATE_BYTES,
+	  .offset = offsetof(struct net, dev.config) +
+		    offsetof(struct virtio_net_config, mac),
+	  .size = MAC_LEN,
+	  .count = 1 },
+	STATE(struct net, offloads),
+	STATE_END,
+};
+
+/* After the transport's, which turned on all that was negotiated. */
+static void net_restored(void *obj)
+{
+	struct net *net = obj;
+
+	if (virtio_live(&net->dev))
+		set_offloads(net, net->offloads);
+}
+
+static const struct state_type net_state = {
+	.name = "virtio-net",
+	.version = 1,
+	.fields = net_fields,
+	.restored = net_restored,
+};
+
 static bool net_reset(struct virtio_dev *dev)
 {
 	forget(from_dev(dev), NULL);
@@ -467,6 +513,7 @@ static const struct virtio_type virtio_net = {
 	.notify = net_notify,
 	.started = net_started,
 	.reset = net_reset,
+	.state = &net_state,
 	.destroy = net_destroy,
 };
 

@@ -401,6 +401,17 @@ static void pci_reset(struct pci_dev *pci)
 	msix_reset(dev->msix);
 }
 
+static void pci_pause(struct pci_dev *pci, bool paused)
+{
+	virtio_pause(from_pci(pci), paused);
+}
+
+static void pci_states(struct pci_dev *pci, const char *id,
+		       struct state_set *set)
+{
+	virtio_add_states(from_pci(pci), id, set);
+}
+
 static void pci_destroy(struct pci_dev *pci)
 {
 	struct virtio_dev *dev = from_pci(pci);
@@ -415,6 +426,8 @@ static const struct pci_ops virtio_pci_ops = {
 	.config_written = pci_config_written,
 	.bar_mapped = bar_mapped,
 	.reset = pci_reset,
+	.pause = pci_pause,
+	.states = pci_states,
 	.destroy = pci_destroy,
 };
 

@@ -33,6 +33,11 @@ bool virtio_live(const struct virtio_dev *dev)
 	       !(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
+bool virtio_running(const struct virtio_dev *dev)
+{
+	return !dev->paused && virtio_live(dev);
+}
+
 /* The doorbell rang: on the device's loop. */
 static void kicked(void *arg, uint32_t events)
 {
@@ -44,7 +49,7 @@ static void kicked(void *arg, uint32_t events)
 	if (n < 0)
 		return;
 	pthread_mutex_lock(&dev->lock);
-	if (virtio_live(dev) && vq->enabled)
+	if (virtio_running(dev) && vq->enabled)
 		dev->type->notify(dev, vq->index);
 	pthread_mutex_unlock(&dev->lock);
 }
@@ -74,6 +79,7 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 	dev->config_vector = VIRTIO_NO_VECTOR;
 	pthread_mutex_init(&dev->lock, NULL);
 	pthread_cond_init(&dev->reset_done, NULL);
+	pthread_cond_init(&dev->idle, NULL);
 	dev->loop = m->loop;
 	if (type->own_thread) {
 		r = iothread_create(id, &dev->thread, err);
@@ -108,6 +114,7 @@ void virtio_finish(struct virtio_dev *dev)
 	free(dev->queues);
 	free(dev->id);
 	pthread_cond_destroy(&dev->reset_done);
+	pthread_cond_destroy(&dev->idle);
 	pthread_mutex_destroy(&dev->lock);
 }
 
@@ -140,6 +147,7 @@ void virtio_reset_done(struct virtio_dev *dev)
 	dev->isr = 0;
 	dev->resetting = false;
 	pthread_cond_broadcast(&dev->reset_done);
+	virtio_idle(dev);
 }
 
 static void begin_reset(struct virtio_dev *dev)

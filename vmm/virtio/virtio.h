@@ -27,6 +27,8 @@ struct iothread;
 struct loop;
 struct machine;
 struct msix;
+struct state_set;
+struct state_type;
 struct error;
 struct virtio_dev;
 
@@ -62,6 +64,16 @@ struct virtio_type {
 	 * nothing to do.
 	 */
 	bool (*reset)(struct virtio_dev *dev);
+
+	/*
+	 * A paused machine: are requests still in flight?  Then the device
+	 * calls virtio_idle() when the last is done.  NULL: never.
+	 */
+	bool (*busy)(struct virtio_dev *dev);
+
+	/* What it remembers beyond its queues, for saving (vmm/state.h); the
+	 * object is the struct virtio_dev.  NULL: nothing. */
+	const struct state_type *state;
 
 	/* Threads are gone; free the device. */
 	void (*destroy)(struct virtio_dev *dev);
@@ -105,6 +117,8 @@ struct virtio_dev {
 
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t reset_done;
+	pthread_cond_t idle; /* paused: busy or resetting no more */
+	bool paused;
 	uint64_t features;	  /* offered */
 	uint64_t driver_features; /* accepted */
 	uint8_t status;
@@ -153,6 +167,9 @@ static inline bool virtio_has(const struct virtio_dev *dev, unsigned int bit)
 
 /* DRIVER_OK is set and the device is not broken. */
 bool virtio_live(const struct virtio_dev *dev);
+/* The same, and the machine is not paused: buffers may be taken.  When it
+ * goes on, every queue is notified. */
+bool virtio_running(const struct virtio_dev *dev);
 
 /* dev->config changed: new generation, and tell a live driver (2.5). */
 void virtio_config_changed(struct virtio_dev *dev);
@@ -165,6 +182,12 @@ void virtio_reset_done(struct virtio_dev *dev);
 /* Transport's side; these take the lock themselves. */
 void virtio_set_status(struct virtio_dev *dev, uint8_t status);
 void virtio_reset_wait(struct virtio_dev *dev);
+
+/* virtio_state.c: pausing and saving. */
+void virtio_pause(struct virtio_dev *dev, bool paused);
+void virtio_idle(struct virtio_dev *dev); /* locked */
+void virtio_add_states(struct virtio_dev *dev, const char *id,
+		       struct state_set *set);
 
 /* pci.c: the driver is to look at vq (used), or at the config (NULL). */
 void virtio_interrupt(struct virtio_dev *dev, struct virtqueue *vq);
