@@ -153,6 +153,7 @@ struct emu_tlb {
 	uint64_t phys; /* page | TLB_GLOBAL | TLB_LARGE */
 };
 #define TLB_INVALID (~0ull)
+/* TLB_USED: the entry is in tlb_used[0]; twice that: in tlb_used[1]. */
 enum { TLB_GLOBAL = 1, TLB_LARGE = 2, TLB_USED = 4 };
 
 struct emu_itlb {
@@ -160,6 +161,7 @@ struct emu_itlb {
 	uint64_t phys;
 	uint8_t *host; /* NULL: not RAM */
 	struct emu_page *page;
+	uint32_t flushes; /* cpu->itlb_flushes when it was filled */
 	bool global, large;
 };
 enum { EMU_ITLB_SIZE = 256 };
@@ -313,12 +315,14 @@ struct emu_jit {
 	int tid;
 	uint64_t fault_pc;   /* 0: a kick */
 	uint64_t kick_pc;
-	unsigned int n_jumps;
-	uint64_t jump_pages[JIT_FILTER / 64]; /* hashes of those entered */
 	uint64_t changes; /* of vm->changes: seen */
 	uint64_t xcr0;	  /* vec_xcr0_mask() */
 	uint8_t fpu;	  /* JIT_KEY_FPU as in the jump table */
-	uint32_t jump_used[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
+	struct emu_jumps_used {
+		unsigned int n;
+		uint64_t pages[JIT_FILTER / 64]; /* hashes of their pages */
+		uint32_t at[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
+	} jumps_used[2]; /* of others, of global pages */
 	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,
 		n_kick, n_drop, n_flush;
 };
@@ -402,9 +406,15 @@ struct emu_cpu {
 	struct emu_sync sync;
 	bool large_pages;	   /* the TLB may hold parts of some */
 
-	/* Entries of tlbs[] that are in use, so that a flush is short. */
-	uint16_t tlb_used[MMU_VIEWS * EMU_TLB_SIZE];
-	unsigned int n_tlb_used;
+	/*
+	 * Entries of tlbs[] that are in use, so that a flush is short; those
+	 * that were global when they got there apart from others.
+	 */
+	struct emu_tlb_used {
+		unsigned int n;
+		uint16_t at[MMU_VIEWS * EMU_TLB_SIZE];
+	} tlb_used[2];
+	uint32_t itlb_flushes; /* of what is not global */
 
 	uint64_t n_insns, n_blocks, n_tlb_miss, n_tlb_flush, n_decoded,
 		n_exits;

@@ -371,7 +371,7 @@ void jit_drop_stale(struct emu_cpu *cpu)
 	}
 }
 
-enum { JUMP_GLOBAL = 1u << 31, JUMP_LARGE = 1u << 30 };
+enum { JUMP_LARGE = 1u << 30 };
 
 /* Its place in the filter: a page, or what a large page may be part of. */
 static unsigned int filter_bit(uint64_t lin, bool large)
@@ -382,18 +382,33 @@ static unsigned int filter_bit(uint64_t lin, bool large)
 }
 static_assert(JIT_FILTER == 1 << 12, "filter_bit()");
 
-static void filter_add(struct emu_cpu *cpu, uint64_t lin, bool large)
+static void filter_add(struct emu_jumps_used *u, uint64_t lin, bool large)
 {
 	unsigned int bit = filter_bit(lin, large);
 
-	cpu->jit.jump_pages[bit / 64] |= BIT64(bit % 64);
+	u->pages[bit / 64] |= BIT64(bit % 64);
 }
 
-static bool filter_has(const struct emu_cpu *cpu, uint64_t lin, bool large)
+static bool filter_has(const struct emu_jumps_used *u, uint64_t lin,
+		       bool large)
 {
 	unsigned int bit = filter_bit(lin, large);
 
-	return cpu->jit.jump_pages[bit / 64] & BIT64(bit % 64);
+	return u->pages[bit / 64] & BIT64(bit % 64);
+}
+
+/* Where a flush will find the entry. */
+static void list_jump(struct emu_cpu *cpu, uint64_t rip, uint32_t entry,
+		      const struct jit_block *b, const struct emu_itlb *t)
+{
+	struct emu_jumps_used *u =
+		&cpu->jit.jumps_used[t->global && !b->page2];
+
+	filter_add(u, rip, t->large);
+	if (b->page2) /* whatever maps the next page */
+		for (unsigned int large = 0; large < 2; large++)
+			filter_add(u, rip + INSN_BYTES_MAX, large);
+	u->at[u->n++] = entry | (t->large || b->page2 ? JUMP_LARGE : 0);
 }
 
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
@@ -405,24 +420,17 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 	*known(jit_of(cpu), rip) = (struct jit_block *)b;
 	if (to->tag == -rip && to->code == b->entry)
 		return;
-	if (cpu->jit.n_jumps == JIT_JUMPS)
+	if (cpu->jit.jumps_used[t->global && !b->page2].n == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
 	to->tag = -rip;
 	to->code = b->entry;
-	filter_add(cpu, rip, t->large);
-	if (b->page2) /* whatever maps the next page */
-		for (unsigned int large = 0; large < 2; large++)
-			filter_add(cpu, rip + INSN_BYTES_MAX, large);
-	cpu->jit.jump_used[cpu->jit.n_jumps++] =
-		i | view << JIT_JUMP_BITS |
-		(t->global && !b->page2 ? JUMP_GLOBAL : 0) |
-		(t->large || b->page2 ? JUMP_LARGE : 0);
+	list_jump(cpu, rip, i | view << JIT_JUMP_BITS, b, t);
 }
 
-/* The entry that an element of jump_used[] names. */
+/* The entry that is listed. */
 static uint64_t *jump_tag(struct emu_cpu *cpu, uint32_t used)
 {
-	used &= ~(JUMP_GLOBAL | JUMP_LARGE);
+	used &= ~JUMP_LARGE;
 	return &cpu->jumps_to[used >> JIT_JUMP_BITS].to[jump_index(used)].tag;
 }
 
@@ -433,22 +441,14 @@ static void jump_clear(uint64_t *tag, uint32_t used)
 
 void jit_forget_jumps(struct emu_cpu *cpu, bool global)
 {
-	unsigned int kept = 0;
+	for (unsigned int g = 0; g <= global; g++) {
+		struct emu_jumps_used *u = &cpu->jit.jumps_used[g];
 
-	memset(cpu->jit.jump_pages, 0, sizeof(cpu->jit.jump_pages));
-	for (unsigned int n = 0; n < cpu->jit.n_jumps; n++) {
-		uint32_t used = cpu->jit.jump_used[n];
-		uint64_t *tag = jump_tag(cpu, used);
-
-		if (global || !(used & JUMP_GLOBAL)) {
-			jump_clear(tag, used);
-			continue;
-		}
-		cpu->jit.jump_used[kept++] = used;
-		filter_add(cpu, -*tag, used & JUMP_LARGE);
-		filter_add(cpu, -*tag + INSN_BYTES_MAX, used & JUMP_LARGE);
+		memset(u->pages, 0, sizeof(u->pages));
+		for (unsigned int n = 0; n < u->n; n++)
+			jump_clear(jump_tag(cpu, u->at[n]), u->at[n]);
+		u->n = 0;
 	}
-	cpu->jit.n_jumps = kept;
 }
 
 /* Any part of a large page stands for all of it, and it may be 1 GiB. */
@@ -457,21 +457,28 @@ static bool on_page(uint64_t rip, uint64_t lin, bool large)
 	return !((rip ^ lin) >> (large ? 30 : EMU_PAGE_SHIFT));
 }
 
-void jit_forget_page(struct emu_cpu *cpu, uint64_t lin)
+static void forget_page(struct emu_cpu *cpu, struct emu_jumps_used *u,
+			uint64_t lin)
 {
 	unsigned int kept = 0;
 
-	if (!filter_has(cpu, lin, false) && !filter_has(cpu, lin, true))
+	if (!filter_has(u, lin, false) && !filter_has(u, lin, true))
 		return;
-	for (unsigned int n = 0; n < cpu->jit.n_jumps; n++) {
-		uint32_t used = cpu->jit.jump_used[n];
+	for (unsigned int n = 0; n < u->n; n++) {
+		uint32_t used = u->at[n];
 		uint64_t *tag = jump_tag(cpu, used);
 
 		if (on_page(-*tag, lin, used & JUMP_LARGE) ||
 		    on_page(-*tag + INSN_BYTES_MAX, lin, used & JUMP_LARGE))
 			jump_clear(tag, used);
 		else
-			cpu->jit.jump_used[kept++] = used;
+			u->at[kept++] = used;
 	}
-	cpu->jit.n_jumps = kept;
+	u->n = kept;
+}
+
+void jit_forget_page(struct emu_cpu *cpu, uint64_t lin)
+{
+	for (unsigned int g = 0; g < 2; g++)
+		forget_page(cpu, &cpu->jit.jumps_used[g], lin);
 }

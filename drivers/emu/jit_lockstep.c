@@ -107,8 +107,8 @@ static void drop_write_tags(struct emu_cpu *cpu)
 	struct jit_lock *l = cpu->jit.lock;
 
 	if (l->n_tags > TAGS_MAX)
-		for (unsigned int n = 0; n < cpu->n_tlb_used; n++)
-			tlb_no_writes(cpu, &cpu->tlbs[cpu->tlb_used[n]]);
+		for (unsigned int n = 0; n < emu_tlb_n_used(cpu); n++)
+			tlb_no_writes(cpu, emu_tlb_used(cpu, n));
 	else
 		for (unsigned int n = 0; n < l->n_tags; n++)
 			tlb_no_writes(cpu, &cpu->tlbs[l->tags[n]]);

@@ -36,8 +36,8 @@ void jit_escaped(struct emu_cpu *cpu)
 /* The linear address of a host address that some TLB entry leads to. */
 static uint64_t guest_data(struct emu_cpu *cpu, uint64_t host)
 {
-	for (unsigned int n = 0; n < cpu->n_tlb_used; n++) {
-		const struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[n]];
+	for (unsigned int n = 0; n < emu_tlb_n_used(cpu); n++) {
+		const struct emu_tlb *e = emu_tlb_used(cpu, n);
 
 		if (tlb_valid(e->rtag) &&
 		    ((host - e->addend) & EMU_PAGE_MASK) == e->rtag)

@@ -67,6 +67,21 @@ static inline struct emu_tlb *emu_tlb_view_at(struct emu_cpu *cpu,
 			  ((lin >> EMU_PAGE_SHIFT) & (EMU_TLB_SIZE - 1))];
 }
 
+/* All entries in use, some of them twice. */
+static inline unsigned int emu_tlb_n_used(const struct emu_cpu *cpu)
+{
+	return cpu->tlb_used[0].n + cpu->tlb_used[1].n;
+}
+
+static inline struct emu_tlb *emu_tlb_used(struct emu_cpu *cpu, unsigned int n)
+{
+	const struct emu_tlb_used *u = cpu->tlb_used;
+
+	if (n >= u[0].n)
+		return &cpu->tlbs[u[1].at[n - u[0].n]];
+	return &cpu->tlbs[u[0].at[n]];
+}
+
 /*
  * The tag of an entry that is not valid is no page that the entry is for:
  * translated code only looks whether address ^ tag is small, and 0xff...f is

@@ -434,6 +434,17 @@ static void check_access(struct emu_cpu *cpu, uint64_t lin, unsigned int size,
 		debug_access(cpu, lin, size, access);
 }
 
+/* Where a flush will find the entry. */
+static void list_used(struct emu_cpu *cpu, struct emu_tlb *e, bool global)
+{
+	struct emu_tlb_used *u = &cpu->tlb_used[global];
+
+	if (e->phys & TLB_USED << global)
+		return;
+	e->phys |= TLB_USED << global;
+	u->at[u->n++] = e - cpu->tlbs;
+}
+
 /* Fills the entry for RAM; NULL with the physical address if it is not. */
 static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 				uint64_t lin, enum emu_access access,
@@ -452,8 +463,7 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	if (!s || (s->readonly && access == ACCESS_WRITE))
 		return NULL;
 	page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
-	if (!(e->phys & TLB_USED))
-		cpu->tlb_used[cpu->n_tlb_used++] = e - cpu->tlbs;
+	list_used(cpu, e, w.global);
 	rw = access == ACCESS_WRITE;
 	if (rw && s->dirty)
 		mark_dirty(s, w.phys);
@@ -468,8 +478,8 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	e->rtag = lin & EMU_PAGE_MASK;
 	e->wtag = rw ? e->rtag : tlb_invalid(cpu, e);
 	e->addend = (uintptr_t)s->host + (w.phys - s->gpa) - e->rtag;
-	e->phys = w.phys | TLB_USED | (w.global ? TLB_GLOBAL : 0) |
-		  (w.large ? TLB_LARGE : 0);
+	e->phys = w.phys | (e->phys & (TLB_USED | TLB_USED << 1)) |
+		  (w.global ? TLB_GLOBAL : 0) | (w.large ? TLB_LARGE : 0);
 	if (w.large)
 		cpu->large_pages = true;
 	if (unlikely(cpu->watch) && debug_page_watched(cpu, lin)) {
@@ -668,31 +678,32 @@ void mmu_init(struct emu_cpu *cpu)
 
 static void flush_used(struct emu_cpu *cpu, bool global)
 {
-	unsigned int kept = 0;
+	struct emu_tlb_used *u = &cpu->tlb_used[global];
+	uint64_t listed = TLB_USED << global;
 
-	for (unsigned int n = 0; n < cpu->n_tlb_used; n++) {
-		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[n]];
+	for (unsigned int n = 0; n < u->n; n++) {
+		struct emu_tlb *e = &cpu->tlbs[u->at[n]];
 
-		if (!global && e->phys & TLB_GLOBAL) {
-			cpu->tlb_used[kept++] = cpu->tlb_used[n];
-			continue;
-		}
-		flush_entry(cpu, e);
-		e->phys = 0;
+		e->phys &= ~listed;
+		/* It may have become one of the other kind. */
+		if (!(e->phys & TLB_GLOBAL) == !global)
+			flush_entry(cpu, e);
 	}
-	cpu->n_tlb_used = kept;
+	u->n = 0;
 }
 
 void mmu_flush(struct emu_cpu *cpu, bool global)
 {
 	cpu->n_tlb_flush++;
-	flush_used(cpu, global);
+	flush_used(cpu, false);
 	jit_forget_jumps(cpu, global);
-	for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
-		if (global || !cpu->itlb[i].global)
+	cpu->itlb_flushes++;
+	if (global) {
+		flush_used(cpu, true);
+		for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 			cpu->itlb[i].tag = TLB_INVALID;
-	if (global)
 		cpu->large_pages = false;
+	}
 	cpu->epoch++;
 }
 
@@ -702,8 +713,8 @@ void mmu_flush(struct emu_cpu *cpu, bool global)
  */
 static void flush_large(struct emu_cpu *cpu, uint64_t lin)
 {
-	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
-		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
+	for (unsigned int i = 0; i < emu_tlb_n_used(cpu); i++) {
+		struct emu_tlb *e = emu_tlb_used(cpu, i);
 
 		if (e->phys & TLB_LARGE && !((e->rtag ^ lin) >> 30))
 			flush_entry(cpu, e);
@@ -807,6 +818,7 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 	s = mmu_slot(cpu, w.phys);
 	e->phys = w.phys;
 	e->global = w.global;
+	e->flushes = cpu->itlb_flushes;
 	e->host = NULL;
 	e->page = NULL;
 	e->large = w.large;
@@ -825,7 +837,8 @@ struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin)
 	struct emu_itlb *e =
 		&cpu->itlb[(lin >> EMU_PAGE_SHIFT) & (EMU_ITLB_SIZE - 1)];
 
-	if (unlikely(e->tag != ((lin & EMU_PAGE_MASK) | (cpu->cpl == 3)))) {
+	if (unlikely(e->tag != ((lin & EMU_PAGE_MASK) | (cpu->cpl == 3))) ||
+	    (unlikely(e->flushes != cpu->itlb_flushes) && !e->global)) {
 		e->tag = TLB_INVALID;
 		itlb_fill(cpu, e, lin);
 	}
@@ -834,8 +847,8 @@ struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin)
 
 static void drop_writes_to(struct emu_cpu *cpu, uint64_t phys)
 {
-	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
-		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
+	for (unsigned int i = 0; i < emu_tlb_n_used(cpu); i++) {
+		struct emu_tlb *e = emu_tlb_used(cpu, i);
 
 		if ((e->phys & EMU_PAGE_MASK) == phys)
 			e->wtag = tlb_invalid(cpu, e);
@@ -883,8 +896,8 @@ static bool holds_code(struct emu_cpu *cpu, uint64_t phys)
 
 void mmu_drop_code_writes(struct emu_cpu *cpu)
 {
-	for (unsigned int i = 0; i < cpu->n_tlb_used; i++) {
-		struct emu_tlb *e = &cpu->tlbs[cpu->tlb_used[i]];
+	for (unsigned int i = 0; i < emu_tlb_n_used(cpu); i++) {
+		struct emu_tlb *e = emu_tlb_used(cpu, i);
 
 		if (tlb_valid(e->wtag) &&
 		    holds_code(cpu, e->phys & EMU_PAGE_MASK))
@@ -894,8 +907,8 @@ void mmu_drop_code_writes(struct emu_cpu *cpu)
 
 void mmu_drop_writes(struct emu_cpu *cpu)
 {
-	for (unsigned int i = 0; i < cpu->n_tlb_used; i++)
-		tlb_no_writes(cpu, &cpu->tlbs[cpu->tlb_used[i]]);
+	for (unsigned int i = 0; i < emu_tlb_n_used(cpu); i++)
+		tlb_no_writes(cpu, emu_tlb_used(cpu, i));
 }
 
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,
