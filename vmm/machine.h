@@ -29,6 +29,11 @@ struct error;
 #define MMIO32_END 0xe0000000ull
 #define ECAM_BASE 0xe0000000ull /* 256 buses of 1 MiB */
 #define ECAM_SIZE 0x10000000ull
+/*
+ * The last bus that exists.  Guests are told of no more: they look at every
+ * slot of each that they know of.
+ */
+#define PCI_LAST_BUS 0
 #define IOAPIC_BASE 0xfec00000ull
 #define LAPIC_BASE 0xfee00000ull
 

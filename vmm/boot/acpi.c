@@ -145,7 +145,7 @@ static void acpi_mcfg(struct buf *b)
 	put(b, ECAM_BASE, 8);
 	put(b, 0, 2);			  /* segment */
 	put(b, 0, 1);			  /* first bus */
-	put(b, ECAM_SIZE / MIB - 1, 1);	  /* last bus */
+	put(b, PCI_LAST_BUS, 1);
 	put(b, 0, 4);
 	acpi_end(b, start);
 }

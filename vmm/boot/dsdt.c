@@ -85,7 +85,7 @@ static void dsdt_pci(struct machine *m, struct buf *b)
 	aml_int(b, 0);
 	aml_name(b, "_CRS");
 	res = aml_resources(b);
-	aml_res_bus_window(b, 0, ECAM_SIZE / MIB - 1);
+	aml_res_bus_window(b, 0, PCI_LAST_BUS);
 	aml_res_io_window(b, 0x1000, 0xffff);
 	aml_res_mem_window(b, MMIO32_BASE, MMIO32_END - MMIO32_BASE);
 	if (m->mmio64_size)
