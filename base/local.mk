@@ -7,6 +7,8 @@ noinst_LTLIBRARIES += %D%/libbase.la
 	%D%/error.h \
 	%D%/keycodes.c \
 	%D%/keycodes.h \
+	%D%/iov.c \
+	%D%/iov.h \
 	%D%/log.c \
 	%D%/log.h \
 	%D%/util.c \

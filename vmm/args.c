@@ -72,7 +72,9 @@ static const char usage[] =
 "  --serial WHERE   stdio (default), null, file:PATH or unix:PATH (a socket);\n"
 "                   repeatable\n"
 "  --console WHERE  the same, as a virtio console\n"
-"  --disk PATH[,ro] raw image or block device; repeatable\n"
+"  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
+"                   sata, scsi, nvme; ro; cdrom (PATH may be empty);\n"
+"                   serial=TEXT\n"
 "  --tap NAME       network card on an existing tap; repeatable\n"
 "  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
 "  --rng --balloon --pvpanic            further devices\n"
@@ -227,21 +229,86 @@ static int add_char(struct spec_char **list, unsigned int *n,
 	return 0;
 }
 
+/* The disks of a bus are on one controller, in the order they come. */
+static struct spec_controller *disk_controller(struct vmm_spec *spec,
+					       enum spec_disk_bus bus)
+{
+	static const char *const names[] = { [SPEC_SATA] = "sata",
+					     [SPEC_SCSI] = "scsi",
+					     [SPEC_NVME] = "nvme" };
+	unsigned int n = 0;
+	struct spec_controller *c;
+
+	for (unsigned int i = 0; i < spec->n_controllers; i++) {
+		c = &spec->controllers[i];
+		if (c->bus == bus && bus != SPEC_NVME)
+			return c;
+		n += c->bus == bus;
+	}
+	spec->controllers = xrealloc(spec->controllers,
+				     spec->n_controllers + 1,
+				     sizeof(*spec->controllers));
+	c = &spec->controllers[spec->n_controllers++];
+	*c = (struct spec_controller){ .bus = bus, .index = n };
+	c->id = xasprintf("%s%u", names[bus], n);
+	return c;
+}
+
+static void place_disk(struct vmm_spec *spec, struct spec_disk *d)
+{
+	if (d->bus == SPEC_VIRTIO)
+		return;
+	d->controller = disk_controller(spec, d->bus)->index;
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		d->unit += spec->disks[i].bus == d->bus &&
+			   spec->disks[i].controller == d->controller;
+}
+
+static int disk_option(struct spec_disk *d, const char *word,
+		       struct error *err)
+{
+	static const char *const buses[] = {
+		[SPEC_VIRTIO] = "virtio", [SPEC_SATA] = "sata",
+		[SPEC_SCSI] = "scsi",	  [SPEC_NVME] = "nvme",
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(buses); i++) {
+		if (str_eq(word, buses[i])) {
+			d->bus = i;
+			return 0;
+		}
+	}
+	if (str_eq(word, "ro"))
+		d->readonly = true;
+	else if (str_eq(word, "cdrom"))
+		d->kind = SPEC_CDROM;
+	else if (str_startswith(word, "serial="))
+		d->serial = xstrdup(word + strlen("serial="));
+	else
+		return error_set(err, -EINVAL, "--disk: unknown option '%s'",
+				 word);
+	return 0;
+}
+
 static int add_disk(struct vmm_spec *spec, char *text, struct error *err)
 {
-	struct spec_disk d = { .fd = -1, .format = "raw", .discard = true };
-	char *path = strsep(&text, ",");
-	int r;
+	struct spec_disk d = { .fd = -1, .discard = true };
+	char *path = strsep(&text, ","), *word;
+	int r = 0;
 
-	if (text && !str_eq(text, "ro"))
-		return error_set(err, -EINVAL, "--disk: unknown option '%s'",
-				 text);
-	d.readonly = text != NULL;
-	r = set_open(&d.fd, path, d.readonly ? O_RDONLY : O_RDWR, err);
-	if (r < 0)
+	while (r == 0 && (word = strsep(&text, ",")))
+		r = disk_option(&d, word, err);
+	if (d.kind == SPEC_CDROM)
+		d.readonly = true;
+	if (r == 0 && (*path || d.kind != SPEC_CDROM))
+		r = set_open(&d.fd, path, d.readonly ? O_RDONLY : O_RDWR, err);
+	if (r < 0) {
+		free(d.serial);
 		return r;
+	}
+	place_disk(spec, &d);
 	d.format = xstrdup("raw");
-	d.id = xasprintf("virtio-disk%u", spec->n_disks);
+	d.id = xasprintf("disk%u", spec->n_disks);
 	spec->disks = xrealloc(spec->disks, spec->n_disks + 1,
 			       sizeof(*spec->disks));
 	spec->disks[spec->n_disks++] = d;

@@ -4,6 +4,7 @@
 #include "vmm/machine.h"
 
 #include "base/error.h"
+#include "vmm/controllers.h"
 #include "vmm/dev/debugexit.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/pci.h"
@@ -78,7 +79,8 @@ static int add_pci(struct machine *m, struct error *err)
 	if (r < 0)
 		return r;
 	machine_add_device(m, &pci_dev_ops, m->pci);
-	return virtio_add_devices(m, m->spec, err);
+	r = controllers_add(m, m->spec, err);
+	return r < 0 ? r : virtio_add_devices(m, m->spec, err);
 }
 
 int machine_add_devices(struct machine *m, struct error *err)

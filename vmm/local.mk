@@ -20,17 +20,25 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/chardev.h \
 	%D%/control.c \
 	%D%/control.h \
+	%D%/controllers.c \
+	%D%/controllers.h \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/cpuid_cache.c \
 	%D%/dev/acpi_pm.c \
 	%D%/dev/acpi_pm.h \
+	%D%/dev/ahci.c \
+	%D%/dev/ahci.h \
+	%D%/dev/ata.c \
+	%D%/dev/ata.h \
 	%D%/dev/debugexit.c \
 	%D%/dev/debugexit.h \
 	%D%/dev/i8042.c \
 	%D%/dev/i8042.h \
 	%D%/dev/ioapic.c \
 	%D%/dev/ioapic.h \
+	%D%/dev/msi.c \
+	%D%/dev/msi.h \
 	%D%/dev/pcports.c \
 	%D%/dev/pcports.h \
 	%D%/dev/pic.c \
@@ -49,6 +57,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/testdev.c \
 	%D%/dev/testdev.h \
 	%D%/devices.c \
+	%D%/drive.c \
+	%D%/drive.h \
 	%D%/engine.h \
 	%D%/input.c \
 	%D%/input.h \
@@ -74,7 +84,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	$(JSON_LIBS) $(SECCOMP_LIBS) -lpthread
 
 # The sandbox's list, gathered from the comments beside the calls.
-vmm_callers = $(wildcard $(foreach d,base cpu vmm vmm/boot vmm/dev vmm/virtio \
+vmm_callers = $(wildcard $(foreach d,base cpu vmm vmm/boot vmm/dev vmm/scsi vmm/virtio \
 	drivers/kvm drivers/emu storage/format network/port, \
 	$(top_srcdir)/$(d)/*.c))
 %D%/sandbox-calls.h: $(top_srcdir)/%D%/syscalls.awk $(vmm_callers)
@@ -114,4 +124,5 @@ vireo_vmm_LDADD = \
 	base/libbase.la \
 	$(NULL)
 
+include vmm/scsi/local.mk
 include vmm/virtio/local.mk

@@ -49,7 +49,7 @@ struct shape {
 
 /* Limits that no sensible machine meets; they bound what a reader allocates. */
 enum { NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
-       VCPUS = 255 };
+       VCPUS = 255, SCSI_LUNS = 16383 };
 
 #define FIELD(s, m, t, req, mx) \
 	.key = #m, .type = FIELD_##t, .required = (req), .max = (mx), \
@@ -71,6 +71,10 @@ static const char *const action_words[] = { "destroy", "restart", "preserve",
 					    NULL };
 static const char *const cache_words[] = { "writeback", "none", "writethrough",
 					   "directsync", "unsafe", NULL };
+static const char *const bus_words[] = { "virtio", "sata", "scsi", "nvme",
+					 NULL };
+static const char *const kind_words[] = { "disk", "cdrom", "lun", NULL };
+static const char *const detect_words[] = { "off", "on", "unmap", NULL };
 static const char *const cpu_cache_words[] = { "default", "passthrough",
 					       "emulate", "disable", NULL };
 static const char *const chardev_words[] = { "null", "fd", "socket", NULL };
@@ -83,11 +87,20 @@ SHAPE(spec_cpu_feature, feature);
 
 static const struct field disk[] = {
 	STR(spec_disk, id, true, NAME_LEN),
+	ENUM(spec_disk, bus, bus_words),
+	ENUM(spec_disk, kind, kind_words),
+	UINT(spec_disk, controller, DEVICES),
+	UINT(spec_disk, target, UINT8_MAX),
+	UINT(spec_disk, unit, SCSI_LUNS),
 	STR(spec_disk, format, true, NAME_LEN),
 	FD(spec_disk, fd),
 	BOOL(spec_disk, readonly),
 	BOOL(spec_disk, discard),
 	STR(spec_disk, serial, false, NAME_LEN),
+	STR(spec_disk, wwn, false, 16),
+	STR(spec_disk, vendor, false, 8),
+	STR(spec_disk, product, false, 16),
+	ENUM(spec_disk, detect_zeroes, detect_words),
 	UINT(spec_disk, queues, VCPUS),
 	ENUM(spec_disk, cache, cache_words),
 	UINT(spec_disk, boot_index, INT32_MAX),
@@ -95,6 +108,17 @@ static const struct field disk[] = {
 	UINT(spec_disk, pci_function, 7),
 };
 SHAPE(spec_disk, disk);
+
+static const struct field controller[] = {
+	STR(spec_controller, id, true, NAME_LEN),
+	ENUM(spec_controller, bus, bus_words),
+	UINT(spec_controller, index, DEVICES),
+	UINT(spec_controller, queues, VCPUS),
+	STR(spec_controller, serial, false, 20),
+	UINT(spec_controller, pci_slot, 31),
+	UINT(spec_controller, pci_function, 7),
+};
+SHAPE(spec_controller, controller);
 
 static const struct field nic[] = {
 	STR(spec_nic, id, true, NAME_LEN),
@@ -159,6 +183,7 @@ static const struct field top[] = {
 	BOOL(vmm_spec, clock_localtime),
 	{ FIELD(vmm_spec, clock_offset, I64, false, 0) },
 	ARRAY(vmm_spec, disks, disk_shape, DEVICES),
+	ARRAY(vmm_spec, controllers, controller_shape, DEVICES),
 	ARRAY(vmm_spec, nics, nic_shape, DEVICES),
 	ARRAY(vmm_spec, serials, chardev_shape, 4),
 	ARRAY(vmm_spec, consoles, chardev_shape, DEVICES),

@@ -27,16 +27,36 @@ enum spec_action {
 enum spec_disk_cache { CACHE_WRITEBACK, CACHE_NONE, CACHE_WRITETHROUGH,
 		       CACHE_DIRECTSYNC, CACHE_UNSAFE };
 
+enum spec_disk_bus { SPEC_VIRTIO, SPEC_SATA, SPEC_SCSI, SPEC_NVME };
+enum spec_disk_kind { SPEC_DISK, SPEC_CDROM, SPEC_LUN };
+enum spec_detect_zeroes { DETECT_OFF, DETECT_ON, DETECT_UNMAP };
+
 struct spec_disk {
 	char *id;	/* the alias: "virtio-disk0" */
+	enum spec_disk_bus bus;
+	enum spec_disk_kind kind;
+	/* Where it is, on all buses but virtio; sata: unit is the port. */
+	unsigned int controller, target, unit;
 	char *format;	/* "raw" (later: qcow2, ...) */
-	int fd;
+	int fd; /* -1: a CD-ROM drive without a medium */
 	bool readonly;
 	bool discard; /* unmap reaches the image */
 	char *serial; /* may be NULL */
+	char *wwn, *vendor, *product; /* may be NULL */
+	enum spec_detect_zeroes detect_zeroes;
 	unsigned int queues; /* 0: one per vCPU */
 	enum spec_disk_cache cache;
 	unsigned int boot_index; /* 0: not bootable */
+	unsigned int pci_slot, pci_function; /* 0: next free */
+};
+
+/* What disks of other buses than virtio are on. */
+struct spec_controller {
+	char *id; /* the alias: "sata0", "scsi0" */
+	enum spec_disk_bus bus;
+	unsigned int index;
+	unsigned int queues; /* scsi: 0: one per vCPU */
+	char *serial; /* nvme; may be NULL */
 	unsigned int pci_slot, pci_function; /* 0: next free */
 };
 
@@ -110,9 +130,10 @@ struct vmm_spec {
 	bool clock_localtime;
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
-	unsigned int n_disks, n_nics, n_serials, n_consoles,
+	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
 		n_inputs;
 	struct spec_disk *disks;
+	struct spec_controller *controllers;
 	struct spec_nic *nics;
 	struct spec_char *serials;  /* 16550s */
 	struct spec_char *consoles; /* virtio console ports and channels */

@@ -21,7 +21,8 @@
 
 #include "vmm/spec.h"
 
-enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000 };
+enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000,
+       SCSI_HEADERS = 0xa0000 };
 
 static uint64_t state;
 
@@ -71,6 +72,44 @@ static void scramble_memory(struct rig *rig)
 		p[2] = chance(80) ? below(2048) : interesting();
 		p[3] = chance(80) ? 0 : rnd();
 	}
+}
+
+/* What only a SCSI host takes for a request, and sometimes for a good one. */
+static void scramble_scsi(struct rig *rig)
+{
+	static const uint8_t known[] = {
+		0x00, 0x03, 0x08, 0x0a, 0x12, 0x15, 0x1a, 0x1b, 0x1e, 0x25,
+		0x28, 0x2a, 0x2f, 0x35, 0x41, 0x42, 0x43, 0x46, 0x4a, 0x51,
+		0x55, 0x5a, 0x88, 0x8a, 0x93, 0x9e, 0xa0, 0xa8, 0xbe,
+	};
+
+	for (unsigned int i = 0; i < 16; i++) {
+		uint8_t *p = rig_ptr(rig, SCSI_HEADERS + 64 * i);
+
+		memset(p, 0, 64);
+		p[0] = chance(95) ? 1 : rnd();
+		p[1] = chance(95) ? 0 : rnd();
+		p[3] = below(3);
+		p[19] = known[below(sizeof(known))];
+		for (unsigned int k = 20; k < 35; k++)
+			p[k] = chance(70) ? 0 : below(chance(70) ? 8 : 256);
+	}
+}
+
+/* Request, response and data of one command, at descriptor i. */
+static void scsi_chain(struct rig_vq *vq, unsigned int i)
+{
+	unsigned int n = vq->size - 1;
+	bool write = chance(50);
+
+	rig_desc(vq, i & n, SCSI_HEADERS + 64 * below(16), 51,
+		 VRING_DESC_F_NEXT, (i + 1) & n);
+	rig_desc(vq, (i + 1) & n, write ? 0x120000 : 0x110000,
+		 write ? 4096 : 108, VRING_DESC_F_NEXT | !write * 2,
+		 (i + 2) & n);
+	rig_desc(vq, (i + 2) & n, write ? 0x110000 : 0x120000,
+		 write ? 108 : 4096, VRING_DESC_F_WRITE, 0);
+	rig_offer(vq, i & n);
 }
 
 static void scramble_queue(struct rig_vq *vq)
@@ -146,7 +185,11 @@ static void hostile_round(struct rig *rig)
 		rig_driver_ok(rig);
 	for (unsigned int n = 1 + below(8); n; n--) {
 		scramble_memory(rig);
-		scramble_queue(&vq[below(QUEUES)]);
+		scramble_scsi(rig);
+		if (chance(40))
+			scsi_chain(&vq[2 + below(2)], rnd() & 63);
+		else
+			scramble_queue(&vq[below(QUEUES)]);
 		if (chance(30))
 			random_register(rig);
 		if (chance(40))
@@ -215,6 +258,13 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 		{ .id = "channel0", .kind = CHARDEV_NULL, .fd = -1,
 		  .log_fd = -1, .port_name = "org.example.0", .index = 2 },
 	};
+	struct spec_controller scsi = { .id = "scsi0", .bus = SPEC_SCSI,
+					.queues = 2 };
+	struct spec_disk sd = { .id = "disk1", .format = "raw",
+				.bus = SPEC_SCSI, .discard = true };
+	struct spec_disk cd = { .id = "cd0", .format = "raw", .unit = 1,
+				.bus = SPEC_SCSI, .kind = SPEC_CDROM };
+	const struct spec_disk *units[] = { &sd, &cd };
 	struct error err = { 0 };
 	int pair[2];
 
@@ -227,11 +277,16 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	close(disk.fd);
 	assert(!virtio_console_add(&rig->m, chr, 2, &err));
 	assert(!virtio_balloon_add(&rig->m, 0, &err));
+	sd.fd = make_disk();
+	cd.fd = make_disk();
+	assert(!virtio_scsi_add(&rig->m, &scsi, units, 2, &err));
+	close(sd.fd);
+	close(cd.fd);
 	nic.fd = make_tap();
 	if (nic.fd < 0)
-		return 4;
+		return 5;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
-	return 5;
+	return 6;
 }
 
 static void talk(int peer)

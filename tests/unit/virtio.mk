@@ -49,3 +49,12 @@ tests_unit_virtio_devices_SOURCES = \
 	tests/unit/virtio/rig.h \
 	$(NULL)
 tests_unit_virtio_devices_LDADD = $(virtio_unit_ldadd)
+
+check_PROGRAMS += tests/fuzz/ahci
+TESTS += tests/fuzz/ahci
+tests_fuzz_ahci_SOURCES = \
+	tests/fuzz/ahci.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_fuzz_ahci_LDADD = $(virtio_unit_ldadd)

@@ -7,15 +7,13 @@
  * other.  Left out: secure erase, zoned storage.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/error.h"
-#include "storage/format/block.h"
-#include "vmm/loop.h"
+#include "base/iov.h"
+#include "vmm/drive.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
@@ -30,56 +28,26 @@ enum {
 	ID_LEN = VIRTIO_BLK_ID_BYTES,
 };
 
-struct blk_counter {
-	uint64_t requests, bytes, ns;
-};
-
-enum { COUNT_READ, COUNT_WRITE, COUNT_FLUSH, COUNTERS };
-
 struct blk {
 	struct virtio_dev dev;
-	struct block *block;
-	struct block_queue *queue;
+	struct drive *drive;
 	unsigned int in_flight;
-	char serial[ID_LEN];
-	struct blk_counter counter[COUNTERS];
 	struct vq_buf buf; /* the chain being looked at */
 };
 
 struct blk_request {
-	struct block_req req;
+	struct drive_req req;
 	struct blk *blk;
 	struct virtqueue *vq;
 	uint16_t head;
 	uint8_t *status;
 	uint32_t in_len; /* what the driver finds written, with the status */
-	uint64_t started;
 	unsigned int n_ranges, range;
 	struct virtio_blk_discard_write_zeroes ranges[RANGES_MAX];
 	struct iovec iov[];
 };
 
 /* Completion */
-
-static void count(struct blk_request *r)
-{
-	struct blk_counter *c;
-
-	switch (r->req.op) {
-	case BLOCK_READ:
-		c = &r->blk->counter[COUNT_READ];
-		break;
-	case BLOCK_FLUSH:
-		c = &r->blk->counter[COUNT_FLUSH];
-		break;
-	default:
-		c = &r->blk->counter[COUNT_WRITE];
-	}
-	c->requests++;
-	c->ns += now_ns() - r->started;
-	if (r->req.op == BLOCK_READ || r->req.op == BLOCK_WRITE)
-		c->bytes += r->req.length;
-}
 
 static void answer(struct virtqueue *vq, uint16_t head, uint8_t *status,
 		   uint8_t value, uint32_t in_len)
@@ -98,8 +66,6 @@ static void finish(struct blk_request *r, int result)
 {
 	struct blk *blk = r->blk;
 
-	if (result == 0)
-		count(r);
 	if (!blk->dev.resetting) {
 		answer(r->vq, r->head, r->status, status_of(result),
 		       result == 0 ? r->in_len : 1);
@@ -117,13 +83,14 @@ static int next_range(struct blk_request *r)
 	const struct virtio_blk_discard_write_zeroes *range =
 		&r->ranges[r->range++];
 
-	r->req.offset = range->sector * BLOCK_SECTOR;
-	r->req.length = (uint64_t)range->num_sectors * BLOCK_SECTOR;
-	r->req.unmap = range->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
-	return block_submit(r->blk->queue, &r->req);
+	r->req.block.offset = range->sector * BLOCK_SECTOR;
+	r->req.block.length = (uint64_t)range->num_sectors * BLOCK_SECTOR;
+	r->req.block.unmap =
+		range->flags & VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP;
+	return drive_submit(r->blk->drive, &r->req);
 }
 
-static void request_done(struct block_req *req, int result)
+static void request_done(struct drive_req *req, int result)
 {
 	struct blk_request *r = container_of(req, struct blk_request, req);
 
@@ -135,16 +102,6 @@ static void request_done(struct block_req *req, int result)
 	finish(r, result);
 }
 
-/* On the device's thread. */
-static void blk_completed(void *arg, uint32_t events)
-{
-	struct blk *blk = arg;
-
-	pthread_mutex_lock(&blk->dev.lock);
-	block_poll(blk->queue);
-	pthread_mutex_unlock(&blk->dev.lock);
-}
-
 /* Requests */
 
 static void submit(struct blk_request *r)
@@ -152,9 +109,8 @@ static void submit(struct blk_request *r)
 	int result;
 
 	r->blk->in_flight++;
-	r->started = now_ns();
 	result = r->n_ranges ? next_range(r) :
-			       block_submit(r->blk->queue, &r->req);
+			       drive_submit(r->blk->drive, &r->req);
 	if (result < 0)
 		finish(r, result);
 }
@@ -166,8 +122,8 @@ static struct blk_request *new_request(struct blk *blk, struct virtqueue *vq,
 	struct blk_request *r =
 		xcalloc(1, sizeof(*r) + n_iov * sizeof(r->iov[0]));
 
-	r->req.op = op;
-	r->req.iov = r->iov;
+	r->req.block.op = op;
+	r->req.block.iov = r->iov;
 	r->req.done = request_done;
 	r->blk = blk;
 	r->vq = vq;
@@ -175,28 +131,6 @@ static struct blk_request *new_request(struct blk *blk, struct virtqueue *vq,
 	r->status = status;
 	r->in_len = 1;
 	return r;
-}
-
-/* Segments of one direction without the first skip and the last cut bytes. */
-static unsigned int slice(const struct iovec *from, unsigned int n,
-			  uint64_t skip, uint64_t len, struct iovec *to)
-{
-	unsigned int used = 0;
-
-	for (unsigned int i = 0; i < n && len; i++) {
-		uint64_t part;
-
-		if (skip >= from[i].iov_len) {
-			skip -= from[i].iov_len;
-			continue;
-		}
-		part = MIN(from[i].iov_len - skip, len);
-		to[used].iov_base = (uint8_t *)from[i].iov_base + skip;
-		to[used++].iov_len = part;
-		len -= part;
-		skip = 0;
-	}
-	return used;
 }
 
 static bool sector_range(uint64_t sector, uint64_t len, uint64_t *ret_offset)
@@ -215,18 +149,18 @@ static uint8_t do_transfer(struct blk *blk, struct virtqueue *vq,
 
 	if (!sector_range(sector, len, &offset) || len > UINT32_MAX - 1)
 		return VIRTIO_BLK_S_IOERR;
-	if (write && block_readonly(blk->block)) /* 5.2.6.2 */
+	if (write && drive_readonly(blk->drive)) /* 5.2.6.2 */
 		return VIRTIO_BLK_S_IOERR;
 	r = new_request(blk, vq, write ? BLOCK_WRITE : BLOCK_READ, status,
 			buf->n_out + buf->n_in);
-	r->req.offset = offset;
-	r->req.length = len;
+	r->req.block.offset = offset;
+	r->req.block.length = len;
 	if (write) {
-		r->req.n_iov = slice(buf->iov, buf->n_out, HEADER_LEN, len,
-				     r->iov);
+		r->req.block.n_iov = iov_slice(buf->iov, buf->n_out,
+					       HEADER_LEN, len, r->iov);
 	} else {
-		r->req.n_iov = slice(buf->iov + buf->n_out, buf->n_in, 0, len,
-				     r->iov);
+		r->req.block.n_iov = iov_slice(buf->iov + buf->n_out,
+					       buf->n_in, 0, len, r->iov);
 		r->in_len = len + 1;
 	}
 	submit(r);
@@ -254,7 +188,7 @@ static uint8_t do_ranges(struct blk *blk, struct virtqueue *vq,
 	uint64_t len = blk->buf.out_len - HEADER_LEN;
 	struct blk_request *r;
 
-	if (block_readonly(blk->block) || !len || len % RANGE_LEN ||
+	if (drive_readonly(blk->drive) || !len || len % RANGE_LEN ||
 	    len / RANGE_LEN > RANGES_MAX)
 		return VIRTIO_BLK_S_IOERR;
 	r = new_request(blk, vq, discard ? BLOCK_DISCARD : BLOCK_WRITE_ZEROES,
@@ -273,12 +207,16 @@ static uint8_t do_ranges(struct blk *blk, struct virtqueue *vq,
 	return VIRTIO_BLK_S_OK;
 }
 
+/* 5.2.6: up to 20 bytes, and no NUL if it has them all. */
 static uint8_t do_get_id(struct blk *blk, struct virtqueue *vq,
 			 uint8_t *status)
 {
 	uint64_t n = MIN(blk->buf.in_len - 1, ID_LEN);
+	char serial[ID_LEN] = "";
 
-	vq_write(&blk->buf, 0, blk->serial, n);
+	memcpy(serial, drive_serial(blk->drive),
+	       strnlen(drive_serial(blk->drive), ID_LEN));
+	vq_write(&blk->buf, 0, serial, n);
 	answer(vq, blk->buf.head, status, VIRTIO_BLK_S_OK, n + 1);
 	return VIRTIO_BLK_S_OK;
 }
@@ -339,7 +277,7 @@ static void blk_notify(struct virtio_dev *dev, unsigned int queue)
 		if (value != VIRTIO_BLK_S_OK)
 			answer(vq, blk->buf.head, status, value, 1);
 	}
-	block_kick(blk->queue);
+	drive_kick(blk->drive);
 	vq_signal(vq);
 }
 
@@ -359,25 +297,9 @@ static bool blk_busy(struct virtio_dev *dev)
 
 static void blk_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 {
-	static const char *const names[COUNTERS][3] = {
-		[COUNT_READ] = { "rd_req", "rd_bytes", "rd_ns" },
-		[COUNT_WRITE] = { "wr_req", "wr_bytes", "wr_ns" },
-		[COUNT_FLUSH] = { "flush_req", NULL, "flush_ns" },
-	};
 	struct blk *blk = arg;
-	struct blk_counter c[COUNTERS];
 
-	pthread_mutex_lock(&blk->dev.lock);
-	memcpy(c, blk->counter, sizeof(c));
-	pthread_mutex_unlock(&blk->dev.lock);
-	for (unsigned int i = 0; i < COUNTERS; i++) {
-		const char *id = blk->dev.id;
-
-		emit(emit_arg, "disks", id, names[i][0], c[i].requests);
-		if (names[i][1])
-			emit(emit_arg, "disks", id, names[i][1], c[i].bytes);
-		emit(emit_arg, "disks", id, names[i][2], c[i].ns);
-	}
+	drive_stats(blk->drive, emit, emit_arg);
 }
 
 static const struct machine_dev_ops blk_machine_ops = {
@@ -390,12 +312,8 @@ static void blk_destroy(struct virtio_dev *dev)
 	struct blk *blk = container_of(dev, struct blk, dev);
 
 	virtio_stop(dev);
-	if (blk->queue) {
-		dev->resetting = true; /* nobody is there to be answered */
-		loop_remove(dev->loop, block_queue_fd(blk->queue));
-		block_queue_destroy(blk->queue);
-	}
-	block_close(blk->block);
+	dev->resetting = true; /* nobody is there to be answered */
+	drive_destroy(blk->drive);
 	virtio_finish(dev);
 	free(blk);
 }
@@ -420,8 +338,8 @@ static unsigned int log2_of(unsigned int n)
 static void blk_config(struct blk *blk, unsigned int queues)
 {
 	struct virtio_blk_config *c = (void *)blk->dev.config;
-	uint64_t sectors = block_size(blk->block) / BLOCK_SECTOR;
-	unsigned int best = block_align(blk->block) / BLOCK_SECTOR;
+	uint64_t sectors = drive_size(blk->drive) / BLOCK_SECTOR;
+	unsigned int best = drive_align(blk->drive) / BLOCK_SECTOR;
 
 	blk->dev.config_size =
 		offsetof(struct virtio_blk_config, max_secure_erase_sectors);
@@ -439,7 +357,7 @@ static void blk_config(struct blk *blk, unsigned int queues)
 	c->discard_sector_alignment = MAX(best, 4096u / BLOCK_SECTOR);
 	c->max_write_zeroes_sectors = RANGE_SECTORS_MAX;
 	c->max_write_zeroes_seg = RANGES_MAX;
-	c->write_zeroes_may_unmap = block_discards(blk->block);
+	c->write_zeroes_may_unmap = drive_discards(blk->drive);
 }
 
 static uint64_t blk_features(const struct blk *blk, unsigned int queues)
@@ -451,45 +369,11 @@ static uint64_t blk_features(const struct blk *blk, unsigned int queues)
 
 	if (queues > 1)
 		f |= BIT64(VIRTIO_BLK_F_MQ);
-	if (block_readonly(blk->block))
+	if (drive_readonly(blk->drive))
 		return f | BIT64(VIRTIO_BLK_F_RO);
-	if (block_discards(blk->block))
+	if (drive_discards(blk->drive))
 		f |= BIT64(VIRTIO_BLK_F_DISCARD);
 	return f | BIT64(VIRTIO_BLK_F_WRITE_ZEROES);
-}
-
-static int open_image(struct blk *blk, const struct spec_disk *spec,
-		      struct error *err)
-{
-	struct block_options opt = {
-		.readonly = spec->readonly,
-		.direct = spec->cache == CACHE_NONE ||
-			  spec->cache == CACHE_DIRECTSYNC,
-		.no_flush = spec->cache == CACHE_UNSAFE,
-		.discard = spec->discard,
-		.sync_writes = spec->cache == CACHE_WRITETHROUGH ||
-			       spec->cache == CACHE_DIRECTSYNC,
-	};
-	int fd = fcntl(spec->fd, F_DUPFD_CLOEXEC, 0);
-	int r;
-
-	if (fd < 0)
-		return error_set(err, -errno, "no descriptor for disk '%s': %m",
-				 spec->id);
-	r = block_open(spec->format, fd, &opt, &blk->block, err);
-	if (r < 0) {
-		fd_close(fd);
-		error_prefix(err, "disk '%s'", spec->id);
-		return r;
-	}
-	return block_queue_create(blk->block, VQ_SIZE_MAX, &blk->queue, err);
-}
-
-/* 5.2.6: up to 20 bytes, and no NUL if it has them all. */
-static void set_serial(struct blk *blk, const char *serial)
-{
-	for (unsigned int i = 0; serial && serial[i] && i < ID_LEN; i++)
-		blk->serial[i] = serial[i];
 }
 
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
@@ -498,19 +382,16 @@ int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 	struct blk *blk = xcalloc(1, sizeof(*blk));
 	int r;
 
-	set_serial(blk, spec->serial);
 	r = virtio_init(&blk->dev, &virtio_blk, m, spec->id, queues, 0, err);
 	if (r >= 0)
-		r = open_image(blk, spec, err);
+		r = drive_create(spec, blk->dev.loop, &blk->dev.lock,
+				 &blk->drive, err);
 	if (r < 0)
 		goto fail;
 	blk->dev.features |= blk_features(blk, queues);
 	blk_config(blk, queues);
-	r = loop_add(blk->dev.loop, block_queue_fd(blk->queue), EPOLLIN,
-		     blk_completed, blk);
-	if (r >= 0)
-		r = virtio_pci_plug(&blk->dev, spec->pci_slot,
-				    spec->pci_function, err);
+	r = virtio_pci_plug(&blk->dev, spec->pci_slot, spec->pci_function,
+			    err);
 	if (r < 0)
 		goto fail;
 	machine_add_device(m, &blk_machine_ops, blk);

@@ -7,19 +7,24 @@
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 
-enum { QUEUES_MAX = 64 };
+#define QUEUES_MAX 64u
 
-/* 5.2.4 and 5.2.2: one queue a vCPU unless told otherwise. */
+unsigned int virtio_queue_count(const struct vmm_spec *spec,
+				unsigned int queues)
+{
+	return MIN(queues ? queues : MAX(spec->vcpus, 1u), QUEUES_MAX);
+}
+
 static int add_disks(struct machine *m, const struct vmm_spec *spec,
 		     struct error *err)
 {
 	for (unsigned int i = 0; i < spec->n_disks; i++) {
-		unsigned int queues = spec->disks[i].queues;
+		const struct spec_disk *d = &spec->disks[i];
 		int r;
 
-		if (!queues)
-			queues = MAX(spec->vcpus, 1u);
-		r = virtio_blk_add(m, &spec->disks[i], MIN(queues, QUEUES_MAX),
+		if (d->bus != SPEC_VIRTIO)
+			continue;
+		r = virtio_blk_add(m, d, virtio_queue_count(spec, d->queues),
 				   err);
 		if (r < 0)
 			return r;

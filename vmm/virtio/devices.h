@@ -9,6 +9,7 @@
 
 struct machine;
 struct spec_char;
+struct spec_controller;
 struct spec_disk;
 struct spec_nic;
 struct vmm_spec;
@@ -21,10 +22,17 @@ struct error;
 int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);
 
+/* One queue a vCPU unless the spec says how many. */
+unsigned int virtio_queue_count(const struct vmm_spec *spec,
+				unsigned int queues);
+
 /* One kind of device each; used by virtio_add_devices() and by tests. */
 int virtio_rng_add(struct machine *m, int fd, struct error *err);
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		   unsigned int queues, struct error *err);
+int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
+		    const struct spec_disk *const *disks, unsigned int n,
+		    struct error *err);
 int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 		   struct error *err);
 int virtio_console_add(struct machine *m, const struct spec_char *specs,

@@ -14,6 +14,7 @@ vmm_libvmm_la_SOURCES += \
 	%D%/net.c \
 	%D%/pci.c \
 	%D%/rng.c \
+	%D%/scsi.c \
 	%D%/virtio.c \
 	%D%/virtio.h \
 	%D%/virtio_state.c \

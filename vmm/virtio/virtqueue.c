@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "base/iov.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 
@@ -286,41 +287,14 @@ void vq_signal(struct virtqueue *vq)
 		virtio_interrupt(vq->dev, vq);
 }
 
-static size_t iov_copy(const struct iovec *iov, unsigned int n,
-		       uint64_t offset, void *to, const void *from,
-		       size_t len)
-{
-	size_t done = 0;
-
-	for (unsigned int i = 0; i < n && done < len; i++) {
-		uint8_t *base = iov[i].iov_base;
-		size_t part;
-
-		if (offset >= iov[i].iov_len) {
-			offset -= iov[i].iov_len;
-			continue;
-		}
-		part = MIN(iov[i].iov_len - offset, len - done);
-		if (to)
-			memcpy((uint8_t *)to + done, base + offset, part);
-		else
-			memcpy(base + offset, (const uint8_t *)from + done,
-			       part);
-		done += part;
-		offset = 0;
-	}
-	return done;
-}
-
 size_t vq_read(const struct vq_buf *buf, uint64_t offset, void *to,
 	       size_t len)
 {
-	return iov_copy(buf->iov, buf->n_out, offset, to, NULL, len);
+	return iov_read(buf->iov, buf->n_out, offset, to, len);
 }
 
 size_t vq_write(const struct vq_buf *buf, uint64_t offset, const void *from,
 		size_t len)
 {
-	return iov_copy(buf->iov + buf->n_out, buf->n_in, offset, NULL, from,
-			len);
+	return iov_write(buf->iov + buf->n_out, buf->n_in, offset, from, len);
 }

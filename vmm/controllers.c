@@ -1,0 +1,89 @@
+/*
+ * vmm/controllers.c -- which disks are on which controller.
+ */
+#include "vmm/controllers.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "vmm/dev/ahci.h"
+#include "vmm/machine.h"
+#include "vmm/spec.h"
+#include "vmm/virtio/devices.h"
+
+typedef int add_fn(struct machine *m, const struct spec_controller *spec,
+		   const struct spec_disk *const *disks, unsigned int n,
+		   struct error *err);
+
+static int add_scsi(struct machine *m, const struct spec_controller *spec,
+		    const struct spec_disk *const *disks, unsigned int n,
+		    struct error *err)
+{
+	struct spec_controller c = *spec;
+
+	c.queues = virtio_queue_count(m->spec, spec->queues);
+	return virtio_scsi_add(m, &c, disks, n, err);
+}
+
+static add_fn *const kinds[] = {
+	[SPEC_SATA] = ahci_add,
+	[SPEC_SCSI] = add_scsi,
+};
+
+static bool is_on(const struct spec_disk *d, const struct spec_controller *c)
+{
+	return d->bus == c->bus && d->controller == c->index;
+}
+
+static int add_one(struct machine *m, const struct vmm_spec *spec,
+		   const struct spec_controller *c, struct error *err)
+{
+	_cleanup_free_ const struct spec_disk **disks =
+		xcalloc(spec->n_disks + 1, sizeof(*disks));
+	unsigned int n = 0;
+
+	if (c->bus >= ARRAY_SIZE(kinds) || !kinds[c->bus])
+		return error_set(err, -EINVAL,
+				 "controller '%s': there is no such kind",
+				 c->id);
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		if (is_on(&spec->disks[i], c))
+			disks[n++] = &spec->disks[i];
+	return kinds[c->bus](m, c, disks, n, err);
+}
+
+static int check_disk(const struct vmm_spec *spec, const struct spec_disk *d,
+		      struct error *err)
+{
+	bool cd_bus = d->bus == SPEC_SATA || d->bus == SPEC_SCSI;
+	unsigned int n = 0;
+
+	if (d->kind == SPEC_CDROM ? !cd_bus : d->fd < 0)
+		return error_set(err, -EINVAL,
+				 "disk '%s': only a CD-ROM drive has no medium, and is on a SATA or SCSI controller",
+				 d->id);
+	if (d->kind == SPEC_LUN)
+		return error_set(err, -ENOTSUP,
+				 "disk '%s': passing commands to a host's unit is not supported",
+				 d->id);
+	for (unsigned int i = 0; i < spec->n_controllers; i++)
+		n += is_on(d, &spec->controllers[i]);
+	if (d->bus == SPEC_VIRTIO || n == 1)
+		return 0;
+	return error_set(err, -EINVAL,
+			 "disk '%s': there is not one controller of its kind and number but %u",
+			 d->id, n);
+}
+
+int controllers_add(struct machine *m, const struct vmm_spec *spec,
+		    struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < spec->n_disks && r >= 0; i++)
+		r = check_disk(spec, &spec->disks[i], err);
+	for (unsigned int i = 0; i < spec->n_controllers && r >= 0; i++)
+		r = add_one(m, spec, &spec->controllers[i], err);
+	return r;
+}

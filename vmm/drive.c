@@ -1,0 +1,383 @@
+/*
+ * vmm/drive.c -- what is behind a disk or CD-ROM, whatever controller it is
+ * on.
+ *
+ * A write that must be on stable storage is followed by a flush.  With
+ * detect-zeroes, a write of nothing but zeroes becomes a write-zeroes request.
+ * A new medium waits until no request is out.
+ */
+#include "vmm/drive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/error.h"
+#include "base/iov.h"
+#include "vmm/loop.h"
+#include "vmm/spec.h"
+
+/* #syscalls:vmm fcntl */
+
+enum { QUEUE_DEPTH = 256 };
+
+struct counter {
+	uint64_t requests, bytes, ns;
+};
+
+enum { COUNT_READ, COUNT_WRITE, COUNT_FLUSH, COUNTERS };
+
+struct drive {
+	pthread_mutex_t *lock; /* the controller's: guards the rest */
+	struct loop *loop;
+	char *id, *serial, *wwn;
+	struct block_options options;
+	enum spec_detect_zeroes detect_zeroes;
+	struct block *block; /* NULL: no medium */
+	struct block_queue *queue;
+	unsigned int in_flight;
+	struct counter counter[COUNTERS];
+	drive_changed_fn *changed;
+	void *changed_arg;
+	bool next_waits;
+	struct block *next; /* the medium to come, or NULL */
+};
+
+const char *drive_id(const struct drive *d)
+{
+	return d->id;
+}
+
+const char *drive_serial(const struct drive *d)
+{
+	return d->serial ? d->serial : "";
+}
+
+const char *drive_wwn(const struct drive *d)
+{
+	return d->wwn;
+}
+
+bool drive_loaded(const struct drive *d)
+{
+	return d->block != NULL;
+}
+
+uint64_t drive_size(const struct drive *d)
+{
+	return d->block ? block_size(d->block) : 0;
+}
+
+bool drive_readonly(const struct drive *d)
+{
+	return d->options.readonly;
+}
+
+bool drive_discards(const struct drive *d)
+{
+	return d->options.discard && !d->options.readonly;
+}
+
+unsigned int drive_align(const struct drive *d)
+{
+	return d->block ? block_align(d->block) : BLOCK_SECTOR;
+}
+
+bool drive_caches(const struct drive *d)
+{
+	return !d->options.sync_writes && !d->options.readonly;
+}
+
+unsigned int drive_in_flight(const struct drive *d)
+{
+	return d->in_flight;
+}
+
+/* Media */
+
+static void polled(void *arg, uint32_t events)
+{
+	struct drive *d = arg;
+
+	pthread_mutex_lock(d->lock);
+	if (d->queue)
+		block_poll(d->queue);
+	pthread_mutex_unlock(d->lock);
+}
+
+static void unload(struct drive *d)
+{
+	if (d->queue) {
+		loop_remove(d->loop, block_queue_fd(d->queue));
+		block_queue_destroy(d->queue);
+	}
+	block_close(d->block);
+	d->queue = NULL;
+	d->block = NULL;
+}
+
+/* Takes the image over, also on failure. */
+static int load(struct drive *d, struct block *block, struct error *err)
+{
+	int r = block_queue_create(block, QUEUE_DEPTH, &d->queue, err);
+
+	d->block = block;
+	if (r >= 0) {
+		r = loop_add(d->loop, block_queue_fd(d->queue), EPOLLIN,
+			     polled, d);
+		if (r < 0)
+			error_set(err, r, "cannot watch disk '%s': %m", d->id);
+	}
+	if (r < 0)
+		unload(d);
+	return r;
+}
+
+static void exchange(struct drive *d)
+{
+	struct block *next = steal_ptr(&d->next);
+
+	d->next_waits = false;
+	unload(d);
+	if (next)
+		load(d, next, NULL);
+	if (d->changed)
+		d->changed(d->changed_arg);
+}
+
+/* On the loop's thread. */
+static void exchange_soon(void *arg)
+{
+	struct drive *d = arg;
+
+	pthread_mutex_lock(d->lock);
+	if (d->next_waits && !d->in_flight)
+		exchange(d);
+	pthread_mutex_unlock(d->lock);
+}
+
+static int open_image(struct drive *d, const char *format, int fd,
+		      struct block **ret_block, struct error *err)
+{
+	int r = block_open(format, fd, &d->options, ret_block, err);
+
+	if (r < 0)
+		error_prefix(err, "disk '%s'", d->id);
+	return r;
+}
+
+int drive_insert(struct drive *d, const char *format, int fd,
+		 struct error *err)
+{
+	struct block *next = NULL, *unused;
+	int r = fd < 0 ? 0 : open_image(d, format, fd, &next, err);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(d->lock);
+	unused = d->next;
+	d->next = next;
+	d->next_waits = true;
+	pthread_mutex_unlock(d->lock);
+	block_close(unused);
+	loop_defer(d->loop, exchange_soon, d);
+	return 0;
+}
+
+void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg)
+{
+	d->changed = changed;
+	d->changed_arg = arg;
+}
+
+/* Requests */
+
+static void count(struct drive *d, const struct drive_req *req)
+{
+	struct counter *c;
+
+	switch (req->op) {
+	case BLOCK_READ:
+		c = &d->counter[COUNT_READ];
+		break;
+	case BLOCK_FLUSH:
+		c = &d->counter[COUNT_FLUSH];
+		break;
+	default:
+		c = &d->counter[COUNT_WRITE];
+	}
+	c->requests++;
+	c->ns += now_ns() - req->started;
+	if (req->op == BLOCK_READ || req->op == BLOCK_WRITE)
+		c->bytes += req->block.length;
+}
+
+static int flush_after(struct drive_req *req)
+{
+	req->flushing = true;
+	req->block.op = BLOCK_FLUSH;
+	return block_submit(req->drive->queue, &req->block);
+}
+
+/*
+ * The request may be freed in its callback.  A medium is exchanged from the
+ * loop, not in the middle of the old one's queue.
+ */
+static void request_done(struct block_req *block, int result)
+{
+	struct drive_req *req = container_of(block, struct drive_req, block);
+	struct drive *d = req->drive;
+
+	if (result == 0 && req->fua && !req->flushing) {
+		result = flush_after(req);
+		if (result == 0)
+			return;
+	}
+	if (result == 0)
+		count(d, req);
+	d->in_flight--;
+	req->done(req, result);
+	if (d->next_waits && !d->in_flight)
+		loop_defer(d->loop, exchange_soon, d);
+}
+
+static bool is_zero(const struct iovec *v)
+{
+	const uint8_t *p = v->iov_base;
+
+	return !v->iov_len ||
+	       (!p[0] && !memcmp(p, p + 1, v->iov_len - 1));
+}
+
+static bool all_zero(const struct block_req *b)
+{
+	for (unsigned int i = 0; i < b->n_iov; i++)
+		if (!is_zero(&b->iov[i]))
+			return false;
+	return true;
+}
+
+/* The guest may change its buffer meanwhile; then either is right. */
+static void detect_zeroes(struct drive *d, struct block_req *b)
+{
+	if (d->detect_zeroes == DETECT_OFF || b->op != BLOCK_WRITE ||
+	    iov_length(b->iov, b->n_iov) != b->length || !all_zero(b))
+		return;
+	b->op = BLOCK_WRITE_ZEROES;
+	b->unmap = d->detect_zeroes == DETECT_UNMAP && drive_discards(d);
+}
+
+int drive_submit(struct drive *d, struct drive_req *req)
+{
+	int r;
+
+	if (!d->queue)
+		return -ENOMEDIUM;
+	req->drive = d;
+	req->op = req->block.op;
+	req->flushing = false;
+	req->started = now_ns();
+	req->block.done = request_done;
+	detect_zeroes(d, &req->block);
+	r = block_submit(d->queue, &req->block);
+	if (r == 0)
+		d->in_flight++;
+	return r;
+}
+
+void drive_kick(struct drive *d)
+{
+	if (d->queue)
+		block_kick(d->queue);
+}
+
+/* Outside */
+
+void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg)
+{
+	static const char *const names[COUNTERS][3] = {
+		[COUNT_READ] = { "rd_req", "rd_bytes", "rd_ns" },
+		[COUNT_WRITE] = { "wr_req", "wr_bytes", "wr_ns" },
+		[COUNT_FLUSH] = { "flush_req", NULL, "flush_ns" },
+	};
+	struct counter c[COUNTERS];
+
+	pthread_mutex_lock(d->lock);
+	memcpy(c, d->counter, sizeof(c));
+	pthread_mutex_unlock(d->lock);
+	for (unsigned int i = 0; i < COUNTERS; i++) {
+		emit(arg, "disks", d->id, names[i][0], c[i].requests);
+		if (names[i][1])
+			emit(arg, "disks", d->id, names[i][1], c[i].bytes);
+		emit(arg, "disks", d->id, names[i][2], c[i].ns);
+	}
+}
+
+static struct block_options options_of(const struct spec_disk *spec)
+{
+	return (struct block_options){
+		.readonly = spec->readonly || spec->kind == SPEC_CDROM,
+		.direct = spec->cache == CACHE_NONE ||
+			  spec->cache == CACHE_DIRECTSYNC,
+		.no_flush = spec->cache == CACHE_UNSAFE,
+		.discard = spec->discard,
+		.sync_writes = spec->cache == CACHE_WRITETHROUGH ||
+			       spec->cache == CACHE_DIRECTSYNC,
+	};
+}
+
+static int load_first(struct drive *d, const struct spec_disk *spec,
+		      struct error *err)
+{
+	struct block *block;
+	int fd, r;
+
+	if (spec->fd < 0)
+		return 0;
+	fd = fcntl(spec->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return error_set(err, -errno, "no descriptor for disk '%s': %m",
+				 spec->id);
+	r = open_image(d, spec->format, fd, &block, err);
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
+	return load(d, block, err);
+}
+
+int drive_create(const struct spec_disk *spec, struct loop *loop,
+		 pthread_mutex_t *lock, struct drive **ret_drive,
+		 struct error *err)
+{
+	struct drive *d = xcalloc(1, sizeof(*d));
+	int r;
+
+	d->lock = lock;
+	d->loop = loop;
+	d->id = xstrdup(spec->id);
+	d->serial = xstrdup(spec->serial);
+	d->wwn = xstrdup(spec->wwn);
+	d->options = options_of(spec);
+	d->detect_zeroes = spec->detect_zeroes;
+	r = load_first(d, spec, err);
+	if (r < 0) {
+		drive_destroy(d);
+		return r;
+	}
+	*ret_drive = d;
+	return 0;
+}
+
+void drive_destroy(struct drive *d)
+{
+	if (!d)
+		return;
+	unload(d);
+	block_close(d->next);
+	free(d->id);
+	free(d->serial);
+	free(d->wwn);
+	free(d);
+}

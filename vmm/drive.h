@@ -1,0 +1,71 @@
+/*
+ * vmm/drive.h -- what is behind a disk or CD-ROM, whatever controller it is
+ * on: the image, its queue on the controller's I/O thread, what is counted.
+ *
+ * Locks: the controller's own lock, given to drive_create(), guards a drive;
+ * every function here but drive_create(), drive_destroy(), drive_insert() and
+ * drive_stats() is called with it held, and every callback runs with it held.
+ */
+#ifndef VMM_DRIVE_H
+#define VMM_DRIVE_H
+
+#include <pthread.h>
+
+#include "storage/format/block.h"
+#include "vmm/machine.h"
+
+struct drive;
+struct loop;
+struct spec_disk;
+struct error;
+
+enum { DRIVE_SERIAL_MAX = 64 };
+
+struct drive_req {
+	struct block_req block; /* op, offset, length, iov, n_iov, unmap */
+	bool fua; /* a write: on stable storage before it is done */
+	void (*done)(struct drive_req *req, int result);
+
+	/* The drive's. */
+	struct drive *drive;
+	enum block_op op; /* as it was asked for */
+	bool flushing;
+	uint64_t started;
+};
+
+/* On the loop's thread: another medium is in (or none is). */
+typedef void drive_changed_fn(void *arg);
+
+/* The descriptor stays the spec's; -1: no medium. */
+int drive_create(const struct spec_disk *spec, struct loop *loop,
+		 pthread_mutex_t *lock, struct drive **ret_drive,
+		 struct error *err);
+/* The loop's thread has ended.  Waits for what is out; lock is free. */
+void drive_destroy(struct drive *d);
+
+const char *drive_id(const struct drive *d);
+const char *drive_serial(const struct drive *d); /* "" if there is none */
+const char *drive_wwn(const struct drive *d);	 /* NULL: none */
+bool drive_loaded(const struct drive *d);
+uint64_t drive_size(const struct drive *d); /* bytes; 0: no medium */
+bool drive_readonly(const struct drive *d);
+bool drive_discards(const struct drive *d);
+unsigned int drive_align(const struct drive *d);
+bool drive_caches(const struct drive *d); /* a flush means something */
+
+/* On the loop's thread.  0: done() will be called, in drive_poll's time. */
+int drive_submit(struct drive *d, struct drive_req *req);
+void drive_kick(struct drive *d);
+unsigned int drive_in_flight(const struct drive *d);
+
+/*
+ * Main thread: another medium (fd, taken over on success), or none (-1).  It
+ * is in when what is out has ended; then changed() is called.
+ */
+int drive_insert(struct drive *d, const char *format, int fd,
+		 struct error *err);
+void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg);
+
+void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg);
+
+#endif
