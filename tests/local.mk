@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/lab/kvm.inside \
 	tests/lab/kvm.sh \
 	tests/lab/lab \
+	tests/lab/save.sh \
 	tests/api/functions.sh \
 	tests/api/kill9.sh \
 	tests/api/sandbox.sh \

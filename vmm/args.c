@@ -19,7 +19,8 @@
 enum option_id {
 	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
-	OPT_CONSOLE, OPT_INPUT, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE, OPT_TIMEOUT,
+	OPT_CONSOLE, OPT_INPUT, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE,
+	OPT_SAVE, OPT_RESTORE, OPT_TIMEOUT,
 	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
 	OPT_PERF_MAP, OPT_HELP,
 };
@@ -42,6 +43,8 @@ static const struct option options[] = {
 	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
 	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
 	{ "test-device", no_argument, NULL, OPT_TEST_DEVICE },
+	{ "save", required_argument, NULL, OPT_SAVE },
+	{ "restore", required_argument, NULL, OPT_RESTORE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -80,6 +83,8 @@ static const char usage[] =
 "  --rng --balloon --pvpanic            further devices\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
 "  --test-device    --debug-exit and the registers kvm-unit-tests uses\n"
+"  --save FILE      SIGTERM saves the machine there and ends the run\n"
+"  --restore FILE   goes on with a saved machine; the other options as then\n"
 "  --timeout SECONDS\n"
 "  --no-reboot      a guest's reboot ends the run\n"
 "  --verbose        tell when the guest's first instruction ran\n"
@@ -453,6 +458,11 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 		spec->debug_exit = true;
 		spec->test_device = true;
 		return 0;
+	case OPT_SAVE:
+		return set_open(&opt->save_fd, optarg,
+				O_RDWR | O_CREAT | O_TRUNC, err);
+	case OPT_RESTORE:
+		return set_open(&spec->restore_fd, optarg, O_RDONLY, err);
 	case OPT_TIMEOUT:
 		return set_uint(&opt->timeout, "timeout", optarg, 1000000,
 				err);

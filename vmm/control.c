@@ -16,8 +16,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "vmm/image.h"
 #include "vmm/input.h"
+#include "vmm/job.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/run.h"
@@ -32,6 +35,9 @@ enum state { STATE_NEW = 1, STATE_PAUSED = 2, STATE_RUNNING = 4,
 	     STATE_STOPPED = 8 };
 #define STATES_BUILT (STATE_PAUSED | STATE_RUNNING)
 #define STATES_ALL   (STATE_NEW | STATES_BUILT | STATE_STOPPED)
+#define WHILE_BUSY   16 /* a request that a job does not refuse */
+
+enum { REPLY_LATER = 1 };
 
 struct control {
 	struct loop *loop;
@@ -44,6 +50,14 @@ struct control {
 	bool leaving; /* after the reply */
 	struct vmm_spec spec;
 	struct machine *m;
+
+	/* What takes long, and which request is answered at its end. */
+	struct job *job;
+	int64_t job_id;
+	int job_fd;
+	uint64_t job_offset;
+	enum image_format job_format;
+	struct buf job_state;
 
 	/* The request at hand. */
 	int fds[CONTROL_FDS_MAX];
@@ -206,7 +220,7 @@ static int control_build(struct control *c, struct error *err)
 	if (r == 0)
 		r = sandbox_enter(false, err);
 	if (r == 0)
-		r = machine_load(c->m, err);
+		r = machine_prepare(c->m, err);
 	if (r < 0) {
 		machine_destroy(steal_ptr(&c->m));
 		return r;
@@ -404,6 +418,103 @@ static int control_keys(struct control *c, struct json_object *req,
 	return 0;
 }
 
+/* ---- what takes long ---- */
+
+static void control_reply(struct control *c, struct json_object *id, int r,
+			  struct json_object *ok, const struct error *err);
+
+static int save_work(void *arg, struct progress *p, struct error *err)
+{
+	struct control *c = arg;
+
+	return image_save(c->m->ram, &c->job_state, c->job_fd, c->job_offset,
+			  c->job_format, p, err);
+}
+
+static void control_forget_job(struct control *c)
+{
+	c->job = NULL;
+	c->job_fd = fd_close(c->job_fd);
+	buf_free(&c->job_state);
+}
+
+static void save_done(void *arg, int result, const struct error *err)
+{
+	struct control *c = arg;
+
+	control_forget_job(c);
+	control_reply(c, json_object_new_int64(c->job_id), result,
+		      json_object_new_object(), err);
+}
+
+static int control_save_args(struct control *c, struct json_object *req,
+			     struct error *err)
+{
+	struct json_object *offset = json_object_object_get(req, "offset");
+	struct json_object *format = json_object_object_get(req, "format");
+
+	if (c->n_fds != 1 || !json_object_is_type(offset, json_type_int) ||
+	    json_object_get_int64(offset) < 0 ||
+	    !json_object_is_type(format, json_type_string) ||
+	    image_format_find(json_object_get_string(format),
+			      &c->job_format) < 0)
+		return error_set(err, -EINVAL,
+				 "\"save\" wants a file, an offset and a "
+				 "format");
+	c->job_offset = json_object_get_int64(offset);
+	return 0;
+}
+
+static int control_save(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "id");
+	int r = control_save_args(c, req, err);
+
+	if (r < 0)
+		return r;
+	machine_pause(c->m);
+	control_set_state(c, STATE_PAUSED, STOP_NONE);
+	r = machine_get_state(c->m, &c->job_state, err);
+	if (r < 0) {
+		buf_free(&c->job_state);
+		return r;
+	}
+	c->job_fd = c->fds[--c->n_fds];
+	c->job_id = json_object_get_int64(id);
+	r = job_start(c->loop, "save the machine", save_work, save_done, c,
+		      &c->job, err);
+	if (r < 0)
+		control_forget_job(c);
+	return r < 0 ? r : REPLY_LATER;
+}
+
+static int control_job(struct control *c, struct json_object *req,
+		       struct json_object *ok, struct error *err)
+{
+	struct progress *p = c->job ? job_progress(c->job) : NULL;
+
+	add_str(ok, "job", p ? "save" : NULL);
+	if (!p)
+		return 0;
+	add_u64(ok, "total", atomic_load(&p->total));
+	add_u64(ok, "done", atomic_load(&p->done));
+	add_u64(ok, "written", atomic_load(&p->written));
+	add_u64(ok, "zero", atomic_load(&p->zero));
+	add_u64(ok, "normal", atomic_load(&p->normal));
+	add_u64(ok, "elapsed_ns", now_ns() - atomic_load(&p->started));
+	return 0;
+}
+
+static int control_cancel(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	if (!c->job)
+		return error_set(err, -EINVAL, "there is nothing to cancel");
+	job_cancel(c->job);
+	return 0;
+}
+
 static const struct request {
 	const char *name;
 	unsigned int states; /* where it makes sense */
@@ -416,11 +527,14 @@ static const struct request {
 	{ "reset", STATES_BUILT, control_reset },
 	{ "powerbutton", STATES_BUILT, control_powerbutton },
 	{ "nmi", STATES_BUILT, control_nmi },
-	{ "quit", STATES_ALL, control_quit },
-	{ "status", STATES_ALL, control_status },
+	{ "quit", STATES_ALL | WHILE_BUSY, control_quit },
+	{ "status", STATES_ALL | WHILE_BUSY, control_status },
 	{ "stats", STATES_BUILT | STATE_STOPPED, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "link", STATES_BUILT, control_link },
+	{ "save", STATES_BUILT, control_save },
+	{ "job", STATES_ALL | WHILE_BUSY, control_job },
+	{ "cancel", STATES_ALL | WHILE_BUSY, control_cancel },
 	{ "keys", STATES_BUILT, control_keys },
 };
 
@@ -452,6 +566,11 @@ static int control_dispatch(struct control *c, struct json_object *req,
 		return error_set(err, -EINVAL,
 				 "'%s' makes no sense while the machine is %s",
 				 name, control_state(c));
+	if (c->job && !(r->states & WHILE_BUSY))
+		return error_set(err, -EBUSY,
+				 "'%s' has to wait: the machine is being "
+				 "saved",
+				 name);
 	ret = r->fn(c, req, ok, err);
 	if (ret < 0 && !err->message[0])
 		error_set(err, ret, "'%s' failed: %m", name);
@@ -465,9 +584,26 @@ static void control_leave(struct control *c)
 	loop_quit(c->loop);
 }
 
-static void control_answer(struct control *c, struct json_object *req)
+/* Takes id and ok over. */
+static void control_reply(struct control *c, struct json_object *id, int r,
+			  struct json_object *ok, const struct error *err)
 {
 	struct json_object *reply = json_object_new_object();
+
+	json_object_object_add(reply, "id", id);
+	if (r < 0) {
+		add_str(reply, "error", err->message);
+		json_object_object_add(reply, "errno",
+				       json_object_new_int(-r));
+		json_object_put(ok);
+	} else {
+		json_object_object_add(reply, "ok", ok);
+	}
+	control_send(c, reply);
+}
+
+static void control_answer(struct control *c, struct json_object *req)
+{
 	struct json_object *ok = json_object_new_object();
 	struct json_object *id = json_object_object_get(req, "id");
 	struct error err = { 0 };
@@ -477,16 +613,10 @@ static void control_answer(struct control *c, struct json_object *req)
 		r = control_dispatch(c, req, ok, &err);
 	else
 		r = error_set(&err, -EINVAL, "a request needs an \"id\"");
-	json_object_object_add(reply, "id", json_object_get(id));
-	if (r < 0) {
-		add_str(reply, "error", err.message);
-		json_object_object_add(reply, "errno",
-				       json_object_new_int(-r));
+	if (r == REPLY_LATER)
 		json_object_put(ok);
-	} else {
-		json_object_object_add(reply, "ok", ok);
-	}
-	control_send(c, reply);
+	else
+		control_reply(c, json_object_get(id), r, ok, &err);
 	if (c->leaving)
 		control_leave(c);
 }
@@ -586,7 +716,7 @@ int control_create(struct loop *loop, int listen_fd, int status_fd,
 	c->loop = loop;
 	c->listen_fd = listen_fd;
 	c->status_fd = status_fd;
-	c->client = -1;
+	c->client = c->job_fd = -1;
 	c->started = process_start();
 	c->msg = xmalloc(CONTROL_MSG_MAX + 1);
 	vmm_spec_init(&c->spec);
@@ -605,6 +735,8 @@ void control_destroy(struct control *c)
 {
 	if (!c)
 		return;
+	job_destroy(c->job);
+	control_forget_job(c);
 	machine_destroy(c->m);
 	loop_remove(c->loop, c->listen_fd);
 	if (c->client >= 0) {

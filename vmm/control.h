@@ -39,6 +39,15 @@
  *		   "balloon": {"actual", ...}, "engine": {name: count}}
  *	"balloon"  {"target": bytes}
  *	"link"     {"nic": id, "up": bool}
+ *	"save"     {"offset": bytes, "format": "raw" or "zstd"} + one descriptor
+ *		   of a regular file, open for reading and writing: pauses the
+ *		   machine and writes it there (vmm/image.h).  The reply comes
+ *		   when that is done; until then other requests but "job",
+ *		   "cancel", "status" and "quit" are refused.  The machine stays
+ *		   paused, also when it could not be saved.
+ *	"job"      {"job": "save" or null, "total", "done", "written", "zero",
+ *		   "normal", "elapsed_ns", ...}: how far it is (vmm/progress.h)
+ *	"cancel"   the job's own reply is an error then
  *	"keys"     {"codes": [Linux key codes, at most 16], "hold_ms": N}: all
  *		   down in order, and up again after that time
  *

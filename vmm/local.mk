@@ -62,12 +62,17 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/engine.h \
 	%D%/input.c \
 	%D%/input.h \
+	%D%/image.c \
+	%D%/image.h \
+	%D%/job.c \
+	%D%/job.h \
 	%D%/loop.c \
 	%D%/loop.h \
 	%D%/machine.c \
 	%D%/machine.h \
 	%D%/machine_priv.h \
 	%D%/machine_state.c \
+	%D%/progress.h \
 	%D%/ram.c \
 	%D%/ram.h \
 	%D%/sandbox.c \

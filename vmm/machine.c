@@ -191,6 +191,7 @@ int machine_run(struct machine *m)
 		return 0;
 	p->want_run = true;
 	machine_quiet(m, false);
+	ram_own_begin(m->ram);
 	machine_go(m);
 	return 0;
 }

@@ -115,6 +115,10 @@ int machine_add_devices(struct machine *m, struct error *err);
  * sandbox was entered: the image is not trusted. */
 int machine_load(struct machine *m, struct error *err);
 
+/* The guest as the spec wants it: from a saved machine, or loaded anew.  Once,
+ * after the sandbox was entered. */
+int machine_prepare(struct machine *m, struct error *err);
+
 /* Starts (or resumes) and pauses all vCPUs; pause returns when all stopped. */
 int machine_run(struct machine *m);
 void machine_pause(struct machine *m);

@@ -12,7 +12,9 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "vmm/dev/ioapic.h"
+#include "vmm/image.h"
 #include "vmm/machine_priv.h"
+#include "vmm/spec.h"
 #include "vmm/state.h"
 #include "vmm/x86.h"
 
@@ -219,6 +221,9 @@ int machine_get_state(struct machine *m, struct buf *ret_state,
 
 	if (!machine_paused(m))
 		return error_set(err, -EBUSY, "the machine is not paused");
+	machine_act(m); /* what the guest asked for last */
+	if (m->priv->gone)
+		return error_set(err, -ESHUTDOWN, "the guest has ended");
 	machine_quiet(m, true);
 	states_collect(m, &s);
 	state_write(&s.set, ret_state);
@@ -240,4 +245,12 @@ int machine_set_state(struct machine *m, const void *state, size_t len,
 	states_finish(&s);
 	m->priv->loaded = r == 0;
 	return r;
+}
+
+int machine_prepare(struct machine *m, struct error *err)
+{
+	if (m->spec->restore_fd < 0)
+		return machine_load(m, err);
+	return image_restore(m, m->spec->restore_fd, m->spec->restore_offset,
+			     err);
 }

@@ -134,7 +134,8 @@ static int probe_kvm(const char *fd_option)
 
 int main(int argc, char **argv)
 {
-	struct run_options opt = { .started = process_start() };
+	struct run_options opt = { .started = process_start(),
+				   .save_fd = -1 };
 	struct error err = { 0 };
 	struct daemon_args daemon;
 	struct vmm_spec spec;

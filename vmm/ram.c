@@ -7,17 +7,37 @@
 #include "vmm/ram.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/error.h"
 
+/* #syscalls:vmm mmap munmap madvise clone clone3 */
+
 #define RAM_REGIONS_MAX 2
+
+enum { RAM_BLOCKS_MAX = 16 };
+
+struct ram_file {
+	uint8_t *host;
+	uint64_t len;
+};
 
 struct ram {
 	uint64_t size;
 	unsigned int n;
 	struct ram_region region[RAM_REGIONS_MAX];
+	unsigned int n_blocks;
+	struct ram_block block[RAM_BLOCKS_MAX];
+
+	/* What is mapped from a file. */
+	unsigned int n_files;
+	struct ram_file *file;
+	bool owning;
+	pthread_t owner;
+	atomic_bool stop;
 };
 
 enum { HUGE_PAGE = 2 << 20 };
@@ -50,6 +70,8 @@ static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 				 (unsigned long long)(size / MIB));
 	madvise(p, size, MADV_DONTDUMP);
 	madvise(p, size, MADV_HUGEPAGE);
+	ram_add_block(ram, ram->n ? "ram-high" : "ram-low", p, size);
+	ram->block[ram->n_blocks - 1].anonymous = true;
 	ram->region[ram->n++] =
 		(struct ram_region){ .gpa = gpa, .size = size, .host = p };
 	return 0;
@@ -83,9 +105,82 @@ void ram_destroy(struct ram *ram)
 {
 	if (!ram)
 		return;
+	atomic_store(&ram->stop, true);
+	if (ram->owning)
+		pthread_join(ram->owner, NULL);
+	free(ram->file);
 	for (unsigned int i = 0; i < ram->n; i++)
 		munmap(ram->region[i].host, ram->region[i].size);
 	free(ram);
+}
+
+void ram_add_block(struct ram *ram, const char *name, void *host,
+		   uint64_t size)
+{
+	assert(ram->n_blocks < RAM_BLOCKS_MAX && size % 4096 == 0);
+	ram->block[ram->n_blocks++] =
+		(struct ram_block){ .name = name, .host = host, .size = size };
+}
+
+unsigned int ram_blocks(const struct ram *ram,
+			const struct ram_block **ret_blocks)
+{
+	*ret_blocks = ram->block;
+	return ram->n_blocks;
+}
+
+/* ---- memory that is in a file ---- */
+
+int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
+		 int fd, uint64_t offset)
+{
+	uint8_t *to = ram->block[block].host + at;
+
+	assert(ram->block[block].anonymous);
+	assert(at <= ram->block[block].size);
+	assert(len <= ram->block[block].size - at);
+	if (mmap(to, len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+		 (off_t)offset) == MAP_FAILED)
+		return -errno;
+	madvise(to, len, MADV_DONTDUMP);
+	ram->file = xrealloc(ram->file, ram->n_files + 1, sizeof(*ram->file));
+	ram->file[ram->n_files++] = (struct ram_file){ to, len };
+	return 0;
+}
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/*
+ * A write fault on each page copies it, whatever the guest does meanwhile.
+ * Kernels before 5.14 cannot; there the file has to stay.
+ */
+static void *own_main(void *arg)
+{
+	enum { STEP = 1 << 20 };
+	struct ram *ram = arg;
+
+	for (unsigned int i = 0; i < ram->n_files; i++) {
+		const struct ram_file *f = &ram->file[i];
+
+		for (uint64_t at = 0; at < f->len; at += STEP) {
+			if (atomic_load(&ram->stop) ||
+			    (madvise(f->host + at, MIN(f->len - at, STEP),
+				     MADV_POPULATE_WRITE) < 0 &&
+			     errno == EINVAL))
+				return NULL;
+		}
+	}
+	return NULL;
+}
+
+void ram_own_begin(struct ram *ram)
+{
+	if (ram->n_files && !ram->owning)
+		ram->owning = pthread_create(&ram->owner, NULL, own_main,
+					     ram) == 0;
 }
 
 uint64_t ram_size(const struct ram *ram)

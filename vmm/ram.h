@@ -27,6 +27,31 @@ int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err);
 void ram_destroy(struct ram *ram);
 
 uint64_t ram_size(const struct ram *ram);
+/*
+ * All memory whose content is saved: the regions, and what devices add before
+ * the machine runs (video memory, shadowed ROM).  Names are for ever.
+ */
+struct ram_block {
+	const char *name;
+	uint8_t *host;
+	uint64_t size;	/* a multiple of 4 KiB */
+	bool anonymous; /* a file may be mapped over it */
+};
+void ram_add_block(struct ram *ram, const char *name, void *host,
+		   uint64_t size);
+unsigned int ram_blocks(const struct ram *ram,
+			const struct ram_block **ret_blocks);
+
+/*
+ * Puts len bytes of a file where the block has them from at on; all are
+ * multiples of 4 KiB.  Private: the file stays as it is.  Such ranges are
+ * remembered: ram_own_begin() starts a thread that makes all of them the
+ * process's own.
+ */
+int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
+		 int fd, uint64_t offset);
+void ram_own_begin(struct ram *ram);
+
 unsigned int ram_regions(const struct ram *ram,
 			 const struct ram_region **ret_regions);
 

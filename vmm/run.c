@@ -12,7 +12,9 @@
 #include <termios.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "vmm/image.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/sandbox.h"
@@ -59,6 +61,26 @@ static void run_timeout(void *arg)
 	loop_quit(run->loop);
 }
 
+static void run_save(struct run *run)
+{
+	struct progress p = { 0 };
+	struct error err = { 0 };
+	struct buf state = { 0 };
+	int r;
+
+	machine_pause(run->m);
+	r = machine_get_state(run->m, &state, &err);
+	if (r == 0)
+		r = image_save(run->m->ram, &state, run->opt->save_fd, 0,
+			       IMAGE_RAW, &p, &err);
+	buf_free(&state);
+	if (r < 0) {
+		fprintf(stderr, "vireo-vmm: %s\r\n", err.message);
+		run->status = EXIT_RUN_ERROR;
+	}
+	loop_quit(run->loop);
+}
+
 /* SIGTERM and SIGINT end the run, SIGHUP presses the power button. */
 static void run_signal(void *arg, uint32_t events)
 {
@@ -69,6 +91,8 @@ static void run_signal(void *arg, uint32_t events)
 		return;
 	if (si.ssi_signo == SIGHUP)
 		machine_power_button(run->m, false);
+	else if (si.ssi_signo == SIGTERM && run->opt->save_fd >= 0)
+		run_save(run);
 	else
 		machine_request_stop(run->m, STOP_QUIT, NULL);
 }
@@ -143,7 +167,7 @@ static int run_build(struct run *run, const struct vmm_spec *spec,
 	run_terminal(run);
 	if (!run->opt->no_sandbox)
 		r = sandbox_enter(run->opt->seccomp_log, err);
-	return r < 0 ? r : machine_load(run->m, err);
+	return r < 0 ? r : machine_prepare(run->m, err);
 }
 
 int run_machine(const struct vmm_spec *spec, const struct run_options *opt)

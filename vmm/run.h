@@ -33,6 +33,7 @@ struct run_options {
 	bool verbose;	      /* tell the time to the first instruction */
 	bool seccomp_log;
 	bool no_sandbox;
+	int save_fd; /* SIGTERM saves the machine there; -1: no */
 };
 
 /* Builds, loads and runs; returns the exit status. */

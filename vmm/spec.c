@@ -177,6 +177,8 @@ static const struct field top[] = {
 	STR(vmm_spec, cmdline, false, CMDLINE_LEN),
 	FD(vmm_spec, firmware_fd),
 	FD(vmm_spec, nvram_fd),
+	FD(vmm_spec, restore_fd),
+	{ FIELD(vmm_spec, restore_offset, U64, false, INT64_MAX) },
 	ENUM(vmm_spec, on_poweroff, action_words),
 	ENUM(vmm_spec, on_reboot, action_words),
 	ENUM(vmm_spec, on_crash, action_words),

@@ -125,6 +125,10 @@ struct vmm_spec {
 	int kernel_fd, initrd_fd;
 	char *cmdline; /* may be NULL */
 	int firmware_fd, nvram_fd;
+	/* A saved machine to go on with (vmm/image.h), and where in that file
+	 * it begins; -1: the guest is started anew. */
+	int restore_fd;
+	uint64_t restore_offset;
 
 	enum spec_action on_poweroff, on_reboot, on_crash;
 	bool clock_localtime;

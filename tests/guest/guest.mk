@@ -26,6 +26,8 @@ EXTRA_DIST += \
 	tests/guest/compile.c \
 	tests/guest/mkguest \
 	tests/guest/mkroot \
+	tests/guest/save.init \
+	tests/guest/save.sh \
 	tests/guest/stress.init \
 	tests/guest/stress.sh \
 	$(NULL)

@@ -1,0 +1,73 @@
+#!/bin/sh
+# save.sh [--runs N] ENGINE: a stock kernel that checks its memory and its disk
+# is saved to a file and restored, N times (default 5).
+#
+# GUEST_ROOT: where a Debian kernel package is unpacked (boot/, lib/modules/).
+# VMM: the program, default vireo-vmm of the build folder.  CPUS: default 2.
+set -eu
+runs=5
+if [ "${1-}" = --runs ]; then
+	runs=$2
+	shift 2
+fi
+engine=${1:-${GUEST_ENGINE-}}
+here=$(cd "$(dirname "$0")" && pwd)
+vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
+root=${GUEST_ROOT:-}
+if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ]; then
+	echo "needs ENGINE, VMM and GUEST_ROOT"
+	exit 77
+fi
+dir=$(mktemp -d "${TMPDIR:-/var/tmp}/vireo-save.XXXXXX")
+pid=
+cleanup() {
+	[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+fail() {
+	echo "FAIL: $*"
+	tail -n 30 "$dir/serial" "$dir/vmm.log" 2>/dev/null
+	exit 1
+}
+rounds() { grep -c '^round' "$dir/serial" || true; }
+wait_rounds() {
+	n=0
+	until [ "$(rounds)" -ge "$1" ]; do
+		sleep 0.2
+		n=$((n + 1))
+		[ $n -lt "${GUEST_TIMEOUT:-600}" ] || fail "no round $1"
+		kill -0 "$pid" 2>/dev/null || fail "the machine ended"
+	done
+}
+start() {
+	"$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* \
+		--initrd "$dir/initrd" --memory 256 --cpus "${CPUS:-2}" \
+		--append "console=ttyS0 quiet panic=-1" \
+		--serial "file:$dir/serial.new" --disk "$dir/disk" --rng \
+		--balloon --timeout 900 "$@" 2>>"$dir/vmm.log" &
+	pid=$!
+}
+
+"$here/mkinitrd" "$dir/initrd" "$root" "$here/save.init"
+truncate -s 16M "$dir/disk"
+: >"$dir/serial"
+: >"$dir/serial.new"
+ln -sf serial.new "$dir/serial" # one file: the VMM appends
+start --save "$dir/saved.0"
+wait_rounds 2
+i=0
+while [ $i -lt "$runs" ]; do
+	kill -TERM "$pid"
+	wait "$pid" || fail "saving"
+	pid=
+	before=$(rounds)
+	start --restore "$dir/saved.$i" --save "$dir/saved.$((i + 1))"
+	wait_rounds $((before + 1))
+	rm -f "$dir/saved.$((i - 1))"
+	i=$((i + 1))
+done
+if grep BAD "$dir/serial"; then
+	fail "after $i times"
+fi
+echo "ok: saved and restored $i times, $(rounds) rounds of work, $engine"

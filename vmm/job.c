@@ -1,0 +1,116 @@
+/*
+ * vmm/job.c -- one long piece of work about a machine.
+ */
+#include "vmm/job.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "vmm/loop.h"
+
+/* #syscalls:vmm clone3 clone set_robust_list rseq mmap mprotect munmap */
+/* #syscalls:vmm madvise rt_sigprocmask prctl exit futex eventfd2 close */
+
+struct job {
+	struct loop *loop;
+	job_work_fn *work;
+	job_done_fn *done;
+	void *arg;
+	pthread_t thread;
+	int over; /* an eventfd */
+	struct progress progress;
+	int result;
+	struct error err;
+};
+
+static void job_free(struct job *job)
+{
+	loop_remove(job->loop, job->over);
+	fd_close(job->over);
+	free(job);
+}
+
+static void job_over(void *arg, uint32_t events)
+{
+	struct job *job = arg;
+	job_done_fn *done = job->done;
+	struct error err;
+	int result;
+
+	pthread_join(job->thread, NULL);
+	err = job->err;
+	result = job->result;
+	arg = job->arg;
+	job_free(job);
+	done(arg, result, &err);
+}
+
+static void *job_main(void *arg)
+{
+	struct job *job = arg;
+	uint64_t one = 1;
+
+	job->result = job->work(job->arg, &job->progress, &job->err);
+	if (write(job->over, &one, sizeof(one)) < 0)
+		job->result = job->result < 0 ? job->result : -errno;
+	return NULL;
+}
+
+/* Signals are for the main and vCPU threads. */
+static int job_thread(struct job *job)
+{
+	sigset_t all, old;
+	int r;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = -pthread_create(&job->thread, NULL, job_main, job);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+int job_start(struct loop *loop, const char *name, job_work_fn *work,
+	      job_done_fn *done, void *arg, struct job **ret_job,
+	      struct error *err)
+{
+	struct job *job = xcalloc(1, sizeof(*job));
+	int r;
+
+	job->loop = loop;
+	job->work = work;
+	job->done = done;
+	job->arg = arg;
+	job->over = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = job->over < 0 ? -errno :
+			    loop_add(loop, job->over, EPOLLIN, job_over, job);
+	if (r == 0)
+		r = job_thread(job);
+	if (r < 0) {
+		job_free(job);
+		return error_set(err, r, "cannot begin to %s: %m", name);
+	}
+	*ret_job = job;
+	return 0;
+}
+
+struct progress *job_progress(struct job *job)
+{
+	return &job->progress;
+}
+
+void job_cancel(struct job *job)
+{
+	atomic_store(&job->progress.cancel, true);
+}
+
+void job_destroy(struct job *job)
+{
+	if (!job)
+		return;
+	job_cancel(job);
+	pthread_join(job->thread, NULL);
+	job_free(job);
+}

@@ -1,0 +1,31 @@
+/*
+ * vmm/job.h -- one long piece of work about a machine, on a thread of its own:
+ * saving, migrating.
+ *
+ * The main loop goes on meanwhile, so that somebody can ask how far it is and
+ * cancel it.
+ */
+#ifndef VMM_JOB_H
+#define VMM_JOB_H
+
+#include "base/error.h"
+#include "vmm/progress.h"
+
+struct job;
+struct loop;
+
+/* On the job's thread; looks at p->cancel now and then. */
+typedef int job_work_fn(void *arg, struct progress *p, struct error *err);
+/* On the main loop's, when the work has returned; then the job is gone. */
+typedef void job_done_fn(void *arg, int result, const struct error *err);
+
+/* name: for messages, "save the machine". */
+int job_start(struct loop *loop, const char *name, job_work_fn *work,
+	      job_done_fn *done, void *arg, struct job **ret_job,
+	      struct error *err);
+struct progress *job_progress(struct job *job);
+void job_cancel(struct job *job);
+/* Cancels, and waits; done() is not called. */
+void job_destroy(struct job *job);
+
+#endif
