@@ -284,14 +284,14 @@ struct emu_msrs {
 };
 
 /*
- * What translated code reaches (jit.h).  The jump table is indexed with the
- * low bits of RIP; a tag is minus RIP, so that an ADD tells.
+ * What translated code reaches (jit.h).  The jump table is indexed with a
+ * hash of RIP.
  */
-enum { JIT_JUMP_BITS = 16, JIT_SLOTS = 24,
+enum { JIT_JUMP_BITS = 14, JIT_SLOTS = 24,
        JIT_JUMPS = 32768, JIT_FILTER = 4096 };
 struct emu_jumps { /* one for each view */
 	struct jit_to {
-		uint64_t tag;
+		uint64_t tag; /* RIP */
 		const void *code;
 	} to[1 << JIT_JUMP_BITS];
 };
@@ -303,6 +303,12 @@ struct emu_jit {
 	uint64_t page; /* linear address of the page being executed */
 	uint64_t slot[JIT_SLOTS];
 	uint64_t tmp, rax; /* saved on the way out */
+	uint64_t host_sp;  /* in C code */
+	uint64_t ret_sp;   /* in translated code: jit_return.c */
+	uint64_t ret_base;
+	uint64_t ret_saved[MMU_VIEWS]; /* ret_sp of the other views */
+	uint8_t ret_view;
+	uint8_t *ret_memory;
 	uint64_t rdx, rcx; /* to have on the way in */
 	uint64_t resume;
 	uint32_t host_mxcsr;

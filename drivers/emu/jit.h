@@ -9,14 +9,16 @@
  * still wanted.  What is rare is one call into the interpreter.
  *
  * Registers.  Host RAX, RCX and RDX are the translator's, for they are what
- * instructions use without naming them; RSP is the host's stack.  The other
+ * instructions use without naming them; RSP is the stack of return addresses
+ * (jit_return.c), and in C code the host's.  The other
  * twelve hold guest registers (jit_map), four guest registers live in the
  * vCPU, which GS points to.  Guest XMM and YMM registers are the host's from
  * the first block that uses them to the next call of C code, x87 registers
  * until somebody wants them in memory.
  *
- * Flags are the host's flags at every block's beginning and end.  Inside a
- * block they may be in AX, as LAHF and SETO AL left them.
+ * Flags are the host's, or in AX, as LAHF and SETO AL left them.  From one page
+ * to another, and behind a return, they are in AX; a block has ways in for
+ * either (struct jit_block).
  *
  * Blocks.  One translates code of one page, in 64-bit mode, for one view of
  * the address space; it goes on behind a conditional branch, so it has one
@@ -49,7 +51,7 @@ enum {
 };
 
 /* Where the arithmetic flags are. */
-enum jit_flags_at { JF_HOST, JF_AX, JF_DEAD };
+enum jit_flags_at { JF_HOST, JF_AX, JF_DEAD, JF_BOTH };
 
 /* Host register of a guest register, or H_NONE: in cpu->gpr[]. */
 extern const int8_t jit_map[16];
@@ -89,6 +91,8 @@ struct jit_exit {
 	uint8_t *jump; /* the rel32, as written */
 	uint8_t *stub; /* as executed */
 	int32_t target; /* offset in the page, may lie outside */
+	uint8_t flags;	/* enum jit_flags_at */
+	bool returns;	/* what a call comes back to */
 };
 
 struct jit_block {
@@ -108,9 +112,14 @@ struct jit_block {
 	uint8_t crossings;
 	uint16_t len; /* guest bytes */
 	uint16_t n, n_exits, n_mems;
-	const uint8_t *entry; /* from another page: RAX is RIP */
-	const uint8_t *code;  /* from the same page */
-	const uint8_t *body;  /* the same, its units being loaded */
+	/*
+	 * Ways in, in this order in memory: from another page, RCX being RIP;
+	 * from the same page; the same with its units loaded.  Flags are in
+	 * AX.  Then the same two with flags in the host's.
+	 */
+	const uint8_t *entry, *code, *body;
+	const uint8_t *host_code, *host_body;
+	uint8_t flags; /* where its first instruction wants them */
 	const uint8_t *code_end;
 	struct jit_exit *incoming; /* linked here, by to_next */
 	struct jit_insn *insn;
@@ -142,7 +151,7 @@ struct jit_range {
 	const uint8_t *start, *end;
 };
 
-enum { JIT_WAYS_IN = 6 };
+enum { JIT_WAYS_IN = 8 };
 
 struct jit {
 	struct jit_buf buf, cold;
@@ -162,8 +171,9 @@ struct jit {
 	bool strict; /* flags are exact at faults, wanted or not */
 	/* Trampolines. */
 	void (*enter)(const void *code);
-	const uint8_t *slow, *helper, *link, *lookup, *leave, *fault,
-		*load_vec, *load_x87, *bail;
+	const uint8_t *slow, *helper, *helper_ax, *link, *link_ax, *lookup,
+		*leave, *fault, *load_vec, *load_x87, *bail, *stray;
+	const uint8_t *mismatch[MMU_VIEWS]; /* of a return */
 	struct jit_range go_on[JIT_WAYS_IN]; /* on the way in */
 	unsigned int n_go_on;
 	struct jit_scan *scan;
@@ -180,6 +190,23 @@ static inline struct jit *jit_of(struct emu_cpu *cpu)
 
 /* jit_tramp.c */
 void jit_make_trampolines(struct emu_cpu *cpu);
+/*
+ * RCX is RIP, flags are in AX: the jump table's entry is left at GS:RDX plus
+ * the offset returned (of its code); the branch returned goes where there is
+ * none.  The last is by place in memory, as written.
+ */
+int32_t jit_put_lookup(struct jit_buf *b, unsigned int view,
+		       uint8_t **ret_miss);
+uint32_t jit_jump_index(uint64_t rip);
+
+/* jit_return.c: the stack of return addresses, for the host's predictor. */
+int jit_returns_create(struct emu_cpu *cpu);
+void jit_returns_destroy(struct emu_cpu *cpu);
+void jit_returns_start(struct emu_cpu *cpu); /* trampolines are there */
+void jit_returns_view(struct emu_cpu *cpu, unsigned int view);
+/* A fault at this address: the stack's end?  Then RSP is set. */
+bool jit_returns_overflow(const struct emu_cpu *cpu, uint64_t addr,
+			  uint64_t *rsp);
 
 /* jit_emit.c: NULL when there is no room or nothing to translate. */
 struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
@@ -209,6 +236,7 @@ bool jit_has(struct emu_cpu *cpu, uint64_t phys);
 /* Drops the block, which is made anew without sharing of checks. */
 void jit_translate_apart(struct emu_cpu *cpu, struct jit_block *b);
 bool jit_is_apart(const struct jit *j, uint64_t phys);
+void jit_jumps_start(struct emu_cpu *cpu); /* the table is empty */
 /* Enters the block into the jump table. */
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		       const struct jit_block *b, const struct emu_itlb *t);
@@ -248,6 +276,7 @@ bool jit_lockstep_stop(struct emu_cpu *cpu, unsigned int n, bool kicked);
 /* jit_signal.c */
 int jit_signal_init(void);
 void jit_signal_attach(struct emu_cpu *cpu);
+void jit_signal_detach(void);
 void jit_kick(struct emu_cpu *cpu); /* any thread: out of the code */
 
 #endif

@@ -249,6 +249,13 @@ static inline uint8_t *asm_jmp32(struct jit_buf *b)
 	return b->w - 4;
 }
 
+static inline uint8_t *asm_call32(struct jit_buf *b)
+{
+	put8(b, 0xe8);
+	put32(b, 0);
+	return b->w - 4;
+}
+
 /* The branch whose offset is at *at goes to to (both as written). */
 static inline void asm_fix(uint8_t *at, const uint8_t *to)
 {

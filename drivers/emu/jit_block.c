@@ -114,11 +114,6 @@ bool jit_is_apart(const struct jit *j, uint64_t phys)
 	return *apart_word((struct jit *)j, phys) & BIT64(phys & 63);
 }
 
-static uint32_t jump_index(uint64_t rip)
-{
-	return rip & ((1u << JIT_JUMP_BITS) - 1);
-}
-
 /* The block that was found last for such an address; a hint. */
 static struct jit_block **known(struct jit *j, uint64_t rip)
 {
@@ -182,6 +177,16 @@ static bool units_loaded(const struct jit_block *b, const struct jit_block *by)
 	return (!b->vec || by->vec) && (!b->x87 || by->x87);
 }
 
+static const uint8_t *way_in(const struct jit_block *to,
+			     const struct jit_exit *x)
+{
+	bool loaded = !x->returns && units_loaded(to, x->from);
+
+	if (x->flags == JF_AX || (x->flags == JF_BOTH && to->flags == JF_AX))
+		return loaded ? to->body : to->code;
+	return loaded ? to->host_body : to->host_code;
+}
+
 void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
 {
 	if (x->to || x->from->dead || to->dead)
@@ -189,7 +194,7 @@ void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
 	x->to = to;
 	x->to_next = to->incoming;
 	to->incoming = x;
-	set_jump(j, x, units_loaded(to, x->from) ? to->body : to->code);
+	set_jump(j, x, way_in(to, x));
 }
 
 static void unlink_incoming(struct jit *j, struct jit_block *b)
@@ -201,14 +206,19 @@ static void unlink_incoming(struct jit *j, struct jit_block *b)
 	b->incoming = NULL;
 }
 
-/* Its own links stay where they are: nobody enters it any more. */
-static void unlink_outgoing(struct jit_block *b)
+/*
+ * Its own links stay where they are, for nobody enters it any more; but some
+ * may still return to it.
+ */
+static void unlink_outgoing(struct jit *j, struct jit_block *b)
 {
 	for (unsigned int n = 0; n < b->n_exits; n++) {
 		struct jit_exit *x = &b->exits[n], **p;
 
 		if (!x->to)
 			continue;
+		if (x->returns)
+			set_jump(j, x, x->stub);
 		for (p = &x->to->incoming; *p != x; p = &(*p)->to_next)
 			continue;
 		*p = x->to_next;
@@ -240,7 +250,7 @@ static void close_entry(struct jit *j, struct jit_block *b)
 static void retire(struct jit *j, struct jit_block *b)
 {
 	unlink_incoming(j, b); /* first: a loop is linked to itself */
-	unlink_outgoing(b);
+	unlink_outgoing(j, b);
 	unhash(j, b);
 	close_entry(j, b);
 	b->dead = true;
@@ -285,10 +295,10 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip)
 {
 	const struct jit_to *to =
-		&cpu->jumps_to[emu_view(cpu)].to[jump_index(rip)];
+		&cpu->jumps_to[emu_view(cpu)].to[jit_jump_index(rip)];
 	struct jit_block *b = *known(jit_of(cpu), rip);
 
-	if (to->tag == -rip && b && b->entry == to->code && !b->dead &&
+	if (to->tag == rip && b && b->entry == to->code && !b->dead &&
 	    b->key == cpu->jit.key)
 		return b;
 	return NULL;
@@ -371,6 +381,7 @@ void jit_drop_stale(struct emu_cpu *cpu)
 	}
 }
 
+enum { JUMPS = 1 << JIT_JUMP_BITS };
 enum { JUMP_LARGE = 1u << 30 };
 
 /* Its place in the filter: a page, or what a large page may be part of. */
@@ -414,15 +425,15 @@ static void list_jump(struct emu_cpu *cpu, uint64_t rip, uint32_t entry,
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		       const struct jit_block *b, const struct emu_itlb *t)
 {
-	uint32_t i = jump_index(rip), view = emu_view(cpu);
+	uint32_t i = jit_jump_index(rip), view = emu_view(cpu);
 	struct jit_to *to = &cpu->jumps_to[view].to[i];
 
 	*known(jit_of(cpu), rip) = (struct jit_block *)b;
-	if (to->tag == -rip && to->code == b->entry)
+	if (to->tag == rip && to->code == b->entry)
 		return;
 	if (cpu->jit.jumps_used[t->global && !b->page2].n == JIT_JUMPS)
 		jit_forget_jumps(cpu, true);
-	to->tag = -rip;
+	to->tag = rip;
 	to->code = b->entry;
 	list_jump(cpu, rip, i | view << JIT_JUMP_BITS, b, t);
 }
@@ -431,16 +442,26 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 static uint64_t *jump_tag(struct emu_cpu *cpu, uint32_t used)
 {
 	used &= ~JUMP_LARGE;
-	return &cpu->jumps_to[used >> JIT_JUMP_BITS].to[jump_index(used)].tag;
+	return &cpu->jumps_to[used >> JIT_JUMP_BITS]
+			.to[used & (JUMPS - 1)]
+			.tag;
 }
 
+/* The tag becomes a RIP whose entry is another one. */
 static void jump_clear(uint64_t *tag, uint32_t used)
 {
-	*tag = jump_index(used) == 0;
+	*tag = used & (JUMPS - 1) ? 0 : 1 << 4;
+}
+
+void jit_jumps_start(struct emu_cpu *cpu)
+{
+	for (unsigned int v = 0; v < MMU_VIEWS; v++)
+		jump_clear(&cpu->jumps_to[v].to[0].tag, 0);
 }
 
 void jit_forget_jumps(struct emu_cpu *cpu, bool global)
 {
+	jit_forget_returns(cpu);
 	for (unsigned int g = 0; g <= global; g++) {
 		struct emu_jumps_used *u = &cpu->jit.jumps_used[g];
 
@@ -449,6 +470,9 @@ void jit_forget_jumps(struct emu_cpu *cpu, bool global)
 			jump_clear(jump_tag(cpu, u->at[n]), u->at[n]);
 		u->n = 0;
 	}
+	/* The page that is being executed is not entered again. */
+	filter_add(&cpu->jit.jumps_used[0], cpu->rip, false);
+	filter_add(&cpu->jit.jumps_used[0], cpu->rip, true);
 }
 
 /* Any part of a large page stands for all of it, and it may be 1 GiB. */
@@ -462,14 +486,16 @@ static void forget_page(struct emu_cpu *cpu, struct emu_jumps_used *u,
 {
 	unsigned int kept = 0;
 
-	if (!filter_has(u, lin, false) && !filter_has(u, lin, true))
+	if (!filter_has(u, lin, false) && !filter_has(u, lin, true) &&
+	    !cpu->jit.lock)
 		return;
+	jit_forget_returns(cpu);
 	for (unsigned int n = 0; n < u->n; n++) {
 		uint32_t used = u->at[n];
 		uint64_t *tag = jump_tag(cpu, used);
 
-		if (on_page(-*tag, lin, used & JUMP_LARGE) ||
-		    on_page(-*tag + INSN_BYTES_MAX, lin, used & JUMP_LARGE))
+		if (on_page(*tag, lin, used & JUMP_LARGE) ||
+		    on_page(*tag + INSN_BYTES_MAX, lin, used & JUMP_LARGE))
 			jump_clear(tag, used);
 		else
 			u->at[kept++] = used;

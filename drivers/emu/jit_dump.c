@@ -54,17 +54,18 @@ static unsigned int print_insn(const struct dump *d, const char *indent,
 	return ret_z->length;
 }
 
-/* A call of one of these has a struct jit_meta behind it. */
+/* A jump to one of these has a struct jit_meta behind it. */
 static bool has_meta(const struct jit *jit, const ZydisDecodedInstruction *z,
 		     const ZydisDecodedOperand *op, const uint8_t *next)
 {
 	const uint8_t *to;
 
-	if (z->mnemonic != ZYDIS_MNEMONIC_CALL ||
+	if (z->mnemonic != ZYDIS_MNEMONIC_JMP ||
 	    op[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE)
 		return false;
 	to = next + op[0].imm.value.s;
-	return to == jit->slow || to == jit->helper || to == jit->link;
+	return to == jit->slow || to == jit->helper || to == jit->helper_ax ||
+	       to == jit->link || to == jit->link_ax;
 }
 
 static const uint8_t *print_meta(const struct dump *d, const uint8_t *p)

@@ -76,11 +76,27 @@ static void save_flags(struct emitter *e)
 	e->fl = JF_AX;
 }
 
+/* CMP sets OF if AL is 1; AX stays what it is. */
+static void flags_from_ax(struct jit_buf *b)
+{
+	ASM(b, 0x3c, 0x81, 0x9e); /* cmp al, -127; sahf */
+}
+
 static void host_flags(struct emitter *e)
 {
-	if (e->fl == JF_AX)
-		ASM(&e->b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
-	e->fl = JF_HOST;
+	if (e->fl == JF_AX) {
+		flags_from_ax(&e->b);
+		e->fl = JF_BOTH;
+	} else if (e->fl == JF_DEAD) {
+		e->fl = JF_HOST;
+	}
+}
+
+static void ax_flags(struct emitter *e)
+{
+	if (e->fl == JF_HOST)
+		save_flags(e);
+	e->fl = JF_AX;
 }
 
 /* Flags wanted from before the instruction, by it or behind it. */
@@ -96,8 +112,8 @@ static void flags_aside(struct emitter *e, const struct scan_insn *i)
 {
 	if (!wanted(e, i))
 		e->fl = JF_DEAD;
-	else if (e->fl == JF_HOST)
-		save_flags(e);
+	else
+		ax_flags(e);
 }
 
 /* Before and after an instruction that uses them as i says. */
@@ -448,49 +464,49 @@ static void emit_plain(struct emitter *e, unsigned int n)
 	flags_after(e, i);
 }
 
-static void put_meta_call(struct jit_buf *b, const uint8_t *tramp,
+static void put_meta_jump(struct jit_buf *b, const uint8_t *tramp,
 			  struct jit_block *blk, unsigned int n,
 			  unsigned int mem)
 {
 	struct jit_meta m = { blk, n, mem };
 
-	asm_call(b, tramp);
+	ASM(b, 0x48, 0x8d, 0x0d, 5, 0, 0, 0); /* lea rcx, [behind the jmp] */
+	asm_jmp(b, tramp);
 	asm_bytes(b, &m, sizeof(m));
 }
 
 static void emit_helper(struct emitter *e, unsigned int n)
 {
-	host_flags(e);
-	put_meta_call(&e->b, e->jit->helper, e->blk, n, 0);
+	put_meta_jump(&e->b,
+		      e->fl == JF_AX ? e->jit->helper_ax : e->jit->helper,
+		      e->blk, n, 0);
 	e->rdx = -1;
+	e->fl = JF_BOTH;
 }
 
-/* RAX := linear address at this offset of the page. */
+/* reg := linear address at this offset of the page. */
 static void emit_rip(struct emitter *e, int reg, int32_t offset)
 {
 	asm_load(&e->b, W1, reg, mem_gs(OFF(jit.page)));
 	asm_lea(&e->b, W1, reg, mem_at(reg, offset));
 }
 
-/* To the code at RAX, which the table knows or jit_call_lookup() finds. */
+/* As written, what is to be executed there. */
+static uint8_t *written(const struct jit_buf *b, const uint8_t *exec)
+{
+	return (uint8_t *)exec - b->to_exec;
+}
+
+/* To the code at RCX, which the table knows or jit_call_lookup() finds. */
 static void emit_lookup(struct emitter *e)
 {
-	int32_t table = OFF(jumps_to) +
-			(int32_t)(e->view * sizeof(struct emu_jumps));
-	struct host_mem tag = { .base = H_NONE, .index = H_RDX, .scale = 3,
-				.gs = true, .disp = table };
-	struct host_mem code = tag;
-	uint8_t *hit;
+	uint8_t *miss;
+	int32_t code;
 
-	code.disp += 8;
-	asm_rr(&e->b, W0, 0x0fb7, H_RDX, H_RAX); /* movzx edx, ax */
-	asm_lea(&e->b, W0, H_RDX, mem_at2(H_RDX, H_RDX, 0));
-	asm_load(&e->b, W1, H_RCX, tag);
-	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RAX, 0));
-	hit = asm_short(&e->b, OP_JRCXZ);
-	asm_jmp(&e->b, e->jit->lookup);
-	asm_fix8(hit, e->b.w);
-	asm_rm(&e->b, W0, 0xff, 4, code); /* jmp [code] */
+	ax_flags(e);
+	code = jit_put_lookup(&e->b, e->view, &miss);
+	asm_fix(miss, written(&e->b, e->jit->lookup));
+	asm_rm(&e->b, W0, 0xff, 4, mem_gs_at(H_RDX, code)); /* jmp [code] */
 }
 
 static bool same_page(int32_t offset)
@@ -503,7 +519,7 @@ static void add_exit(struct emitter *e, uint8_t *jump, int32_t target)
 	struct jit_block *blk = e->blk;
 
 	blk->exits[blk->n_exits] = (struct jit_exit){
-		.from = blk, .jump = jump, .target = target
+		.from = blk, .jump = jump, .target = target, .flags = e->fl
 	};
 	add_stub(e, jump, blk->n_exits++, 0, true);
 }
@@ -511,12 +527,11 @@ static void add_exit(struct emitter *e, uint8_t *jump, int32_t target)
 /* On to target, an offset in the page. */
 static void emit_goto(struct emitter *e, int32_t target)
 {
-	host_flags(e);
 	if (same_page(target)) {
 		add_exit(e, asm_jmp32(&e->b), target);
 		return;
 	}
-	emit_rip(e, H_RAX, target);
+	emit_rip(e, H_RCX, target);
 	emit_lookup(e);
 }
 
@@ -529,6 +544,7 @@ static void emit_jcc(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	int32_t target = branch_target(e, i);
+	enum jit_flags_at fl;
 	uint8_t *skip;
 
 	host_flags(e);
@@ -537,7 +553,9 @@ static void emit_jcc(struct emitter *e, unsigned int n)
 		return;
 	}
 	skip = asm_jcc(&e->b, i->cc ^ 1);
+	fl = e->fl;
 	emit_goto(e, target);
+	e->fl = fl;
 	asm_fix(skip, e->b.w);
 }
 
@@ -546,25 +564,87 @@ static void emit_sp_add(struct emitter *e, int32_t add)
 	asm_lea(&e->b, W1, G_RSP, mem_at(G_RSP, add));
 }
 
-/* Pushes the address behind the instruction. */
+static int32_t behind(const struct emitter *e, unsigned int n)
+{
+	return e->start + e->s->insn[n].next;
+}
+
+/* Pushes the address behind the instruction, and leaves it in RCX. */
 static void push_return(struct emitter *e, unsigned int n,
 			const struct scan_mem *m)
 {
 	struct host_mem h = emit_mem(e, n, m);
-	int32_t next = e->start + e->s->insn[n].next;
 
 	assert(!uses(&h, H_RCX));
-	emit_rip(e, H_RCX, next);
+	emit_rip(e, H_RCX, behind(e, n));
 	asm_store(&e->b, W1, H_RCX, h);
 	emit_sp_add(e, -8);
+}
+
+static void put_push(struct jit_buf *b, int reg)
+{
+	assert(reg < 8);
+	put8(b, 0x50 | reg);
+}
+
+static void put_pop(struct jit_buf *b, int reg)
+{
+	assert(reg < 8);
+	put8(b, 0x58 | reg);
+}
+
+/* RCX is RIP. */
+static void emit_page(struct emitter *e, int32_t offset)
+{
+	asm_lea(&e->b, W1, H_RCX, mem_at(H_RCX, -offset));
+	asm_store(&e->b, W1, H_RCX, mem_gs(OFF(jit.page)));
+}
+
+/* Where a host's RET comes back to: jit_return.c.  Flags are in AX. */
+static void emit_landing(struct emitter *e, int32_t next)
+{
+	e->fl = JF_AX;
+	put_pop(&e->b, H_RCX);
+	if (!same_page(next)) {
+		emit_lookup(e);
+		return;
+	}
+	emit_page(e, next);
+	add_exit(e, asm_jmp32(&e->b), next);
+	e->blk->exits[e->blk->n_exits - 1].returns = true;
+}
+
+/* Calls the code at RCX, return address pushed. */
+static void emit_lookup_call(struct emitter *e)
+{
+	struct jit_buf *cold = &e->jit->cold;
+	uint8_t *miss;
+	int32_t code;
+
+	ax_flags(e);
+	code = jit_put_lookup(&e->b, e->view, &miss);
+	asm_rm(&e->b, W0, 0xff, 2, mem_gs_at(H_RDX, code)); /* call [code] */
+	asm_fix(miss, cold->w);
+	ASM(cold, 0x48, 0x8d, 0x15); /* lea rdx, [rip + ...] */
+	put_rel32(cold, e->b.w + e->b.to_exec);
+	put_push(cold, H_RDX);
+	asm_jmp(cold, e->jit->lookup);
 }
 
 static void emit_call(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
+	int32_t next = behind(e, n), target = branch_target(e, i);
 
 	push_return(e, n, &i->mem[0]);
-	emit_goto(e, branch_target(e, i));
+	put_push(&e->b, H_RCX);
+	if (same_page(target)) {
+		add_exit(e, asm_call32(&e->b), target);
+	} else {
+		asm_lea(&e->b, W1, H_RCX, mem_at(H_RCX, target - next));
+		emit_lookup_call(e);
+	}
+	emit_landing(e, next);
 }
 
 static void emit_ret(struct emitter *e, unsigned int n)
@@ -575,10 +655,12 @@ static void emit_ret(struct emitter *e, unsigned int n)
 
 	if (i->d.z.operand_count_visible)
 		extra = i->d.op[0].imm.value.u;
-	host_flags(e);
-	asm_load(&e->b, W1, H_RAX, h);
+	ax_flags(e);
+	asm_load(&e->b, W1, H_RCX, h);
 	emit_sp_add(e, 8 + extra);
-	emit_lookup(e);
+	asm_rm(&e->b, W1, 0x3b, H_RCX, mem_at(H_RSP, 8)); /* cmp */
+	asm_fix(asm_jcc(&e->b, 5), written(&e->b, e->jit->mismatch[e->view]));
+	put8(&e->b, 0xc3);
 }
 
 /* The target of an indirect branch, in a scratch register or a guest's. */
@@ -598,8 +680,8 @@ static void emit_jmp_ind(struct emitter *e, unsigned int n)
 {
 	int target = indirect_target(e, n);
 
-	host_flags(e);
-	asm_mov_rr(&e->b, W1, H_RAX, target);
+	if (target != H_RCX)
+		asm_mov_rr(&e->b, W1, H_RCX, target);
 	emit_lookup(e);
 }
 
@@ -608,11 +690,18 @@ static void emit_call_ind(struct emitter *e, unsigned int n)
 	struct scan_insn *i = &e->s->insn[n];
 	int target = indirect_target(e, n);
 
-	asm_store(&e->b, W1, target, mem_gs(OFF(jit.tmp)));
+	bool kept = target != H_RCX && target != G_RSP;
+
+	if (!kept)
+		asm_store(&e->b, W1, target, mem_gs(OFF(jit.tmp)));
 	push_return(e, n, &i->mem[i->n_mem - 1]);
-	host_flags(e);
-	asm_load(&e->b, W1, H_RAX, mem_gs(OFF(jit.tmp)));
-	emit_lookup(e);
+	put_push(&e->b, H_RCX);
+	if (kept)
+		asm_mov_rr(&e->b, W1, H_RCX, target);
+	else
+		asm_load(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
+	emit_lookup_call(e);
+	emit_landing(e, behind(e, n));
 }
 
 static void push_imm(struct emitter *e, struct host_mem h, int32_t imm)
@@ -755,6 +844,7 @@ static void emit_convert(struct emitter *e, const struct scan_insn *i)
 	asm_bytes(&e->b, i->bytes, i->i.len);
 	asm_mov_rr(&e->b, W1, G_RAX, H_RAX);
 	asm_mov_rr(&e->b, W1, G_RDX, H_RDX);
+	e->fl = JF_HOST;
 }
 
 static void put_imm(struct jit_buf *b, const struct scan_insn *i)
@@ -829,6 +919,7 @@ static void emit_fnstsw(struct emitter *e)
 	host_flags(e);
 	ASM(&e->b, 0xdf, 0xe0, 0x66); /* fnstsw ax; mov r9w, ax */
 	asm_rr(&e->b, W0, 0x8b, G_RAX, H_RAX);
+	e->fl = JF_HOST;
 }
 
 static void emit_pcmpistri(struct emitter *e, unsigned int n)
@@ -941,29 +1032,76 @@ static void one(struct emitter *e, unsigned int n)
 }
 
 /* Loads the guest's vector or x87 registers if they are not there. */
-static void emit_unit(struct emitter *e, int32_t loaded, const uint8_t *tramp)
+static void put_unit(struct jit_buf *b, int32_t loaded, const uint8_t *tramp)
 {
 	uint8_t *load, *go;
 
-	asm_rm(&e->b, W0, 0x0fb6, H_RCX, mem_gs(loaded));
-	load = asm_short(&e->b, OP_JRCXZ);
-	go = asm_short(&e->b, OP_JMP8);
-	asm_fix8(load, e->b.w);
-	asm_call(&e->b, tramp);
-	asm_fix8(go, e->b.w);
+	asm_rm(b, W0, 0x0fb6, H_RCX, mem_gs(loaded));
+	load = asm_short(b, OP_JRCXZ);
+	go = asm_short(b, OP_JMP8);
+	asm_fix8(load, b->w);
+	asm_call(b, tramp);
+	asm_fix8(go, b->w);
+}
+
+static void put_units(struct emitter *e, struct jit_buf *b)
+{
+	if (e->s->vec)
+		put_unit(b, OFF(jit.vec_loaded), e->jit->load_vec);
+	if (e->s->x87)
+		put_unit(b, OFF(jit.x87_loaded), e->jit->load_x87);
+}
+
+/* Where does the block want the flags that it begins with? */
+static enum jit_flags_at flags_wanted(const struct emitter *e)
+{
+	const struct jit_scan *s = e->s;
+
+	if (!e->jit->strict && !((s->insn[0].live & ~s->insn[0].kills) |
+				 s->insn[0].reads))
+		return JF_DEAD;
+	for (unsigned int n = 0; n < s->n; n++) {
+		const struct scan_insn *i = &s->insn[n];
+
+		if (checks(i))
+			return JF_AX;
+		if (i->reads || i->writes)
+			return JF_HOST;
+	}
+	return JF_AX;
+}
+
+/* From blocks of the same page that have the flags in the host's. */
+static void emit_host_entry(struct emitter *e, const uint8_t *first)
+{
+	struct jit_block *blk = e->blk;
+	struct jit_buf *b = &e->jit->cold;
+
+	blk->host_code = blk->host_body = first;
+	if (blk->flags != JF_AX && !e->s->vec && !e->s->x87)
+		return;
+	blk->host_code = b->w + b->to_exec;
+	put_units(e, b);
+	if (blk->flags == JF_AX) {
+		blk->host_body = b->w + b->to_exec;
+		ASM(b, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+	}
+	asm_jmp(b, first);
 }
 
 static void emit_entry(struct emitter *e)
 {
-	e->blk->entry = e->b.w + e->b.to_exec;
-	asm_lea(&e->b, W1, H_RAX, mem_at(H_RAX, -(int32_t)e->start));
-	asm_store(&e->b, W1, H_RAX, mem_gs(OFF(jit.page)));
-	e->blk->code = e->b.w + e->b.to_exec;
-	if (e->s->vec)
-		emit_unit(e, OFF(jit.vec_loaded), e->jit->load_vec);
-	if (e->s->x87)
-		emit_unit(e, OFF(jit.x87_loaded), e->jit->load_x87);
-	e->blk->body = e->b.w + e->b.to_exec;
+	struct jit_block *blk = e->blk;
+
+	e->fl = blk->flags = flags_wanted(e);
+	blk->entry = e->b.w + e->b.to_exec;
+	emit_page(e, e->start);
+	blk->code = e->b.w + e->b.to_exec;
+	put_units(e, &e->b);
+	blk->body = e->b.w + e->b.to_exec;
+	if (e->fl == JF_HOST)
+		flags_from_ax(&e->b);
+	emit_host_entry(e, e->b.w + e->b.to_exec);
 }
 
 /* Away from the rest, so that what runs lies close together. */
@@ -973,12 +1111,18 @@ static void emit_stubs(struct emitter *e)
 
 	for (unsigned int k = 0; k < e->n_stubs; k++) {
 		const struct stub *s = &e->stubs[k];
+		struct jit_exit *x;
 
 		asm_fix(s->jump, cold->w);
-		if (s->exit)
-			e->blk->exits[s->n].stub = cold->w + cold->to_exec;
-		put_meta_call(cold, s->exit ? e->jit->link : e->jit->slow,
-			      e->blk, s->n, s->mem);
+		if (!s->exit) {
+			put_meta_jump(cold, e->jit->slow, e->blk, s->n, s->mem);
+			continue;
+		}
+		x = &e->blk->exits[s->n];
+		x->stub = cold->w + cold->to_exec;
+		put_meta_jump(cold,
+			      x->flags == JF_AX ? e->jit->link_ax : e->jit->link,
+			      e->blk, s->n, 0);
 	}
 }
 
@@ -989,8 +1133,7 @@ static void emit_on(struct emitter *e, int32_t target, bool crosses)
 		emit_goto(e, target);
 		return;
 	}
-	host_flags(e);
-	emit_rip(e, H_RAX, target);
+	emit_rip(e, H_RCX, target);
 	emit_lookup(e);
 }
 
@@ -1010,7 +1153,7 @@ static void emit_block(struct emitter *e)
 
 static unsigned int count_exits(const struct jit_scan *s)
 {
-	unsigned int n = 1;
+	unsigned int n = 2; /* a call has two */
 
 	for (unsigned int k = 0; k < s->n; k++)
 		n += s->insn[k].kind == JK_JCC;

@@ -65,10 +65,9 @@ static void set_up(struct emu_cpu *cpu, struct jit *j)
 	cpu->jit.self = cpu;
 	cpu->jit.xcr0 = vec_xcr0_mask();
 	cpu->jit.host_mxcsr = MXCSR_DEFAULT;
-	/* A tag of zero would be that of RIP 0. */
-	for (unsigned int v = 0; v < MMU_VIEWS; v++)
-		cpu->jumps_to[v].to[0].tag = 1;
 	jit_make_trampolines(cpu);
+	jit_jumps_start(cpu);
+	jit_returns_start(cpu);
 }
 
 int jit_create(struct emu_cpu *cpu)
@@ -85,6 +84,8 @@ int jit_create(struct emu_cpu *cpu)
 	if (r == 0 && (!j->hash || !j->list || !j->pages || !j->heat ||
 		       !j->scan))
 		r = -ENOMEM;
+	if (r == 0)
+		r = jit_returns_create(cpu);
 	if (r == 0)
 		r = jit_signal_init();
 	if (r == 0 && cpu->vm->lockstep)
@@ -110,6 +111,8 @@ void jit_destroy(struct emu_cpu *cpu)
 	if (!j)
 		return;
 	jit_lockstep_destroy(cpu);
+	jit_returns_destroy(cpu);
+	jit_signal_detach();
 	unmap(j->write, JIT_CODE_SIZE);
 	unmap((void *)j->exec, JIT_CODE_SIZE);
 	unmap(j->hash, hash_size());

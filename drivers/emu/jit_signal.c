@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -23,7 +25,14 @@
 
 enum { KICK_SIGNAL = SIGUSR2 };
 
+/*
+ * Handlers have a stack of their own, for that of translated code is small
+ * and what it is at: jit_return.c.
+ */
+enum { SIGNAL_STACK = 64 << 10 };
+
 static __thread struct emu_cpu *this_cpu;
+static __thread void *this_stack;
 
 #define EFLAGS_TF 0x100
 
@@ -109,9 +118,15 @@ static bool guest_fault(greg_t *r)
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
+	greg_t *r = uc->uc_mcontext.gregs;
 
+	if (this_cpu && this_cpu->jit.priv &&
+	    in_code(jit_of(this_cpu), r[REG_RIP]) &&
+	    jit_returns_overflow(this_cpu, (uintptr_t)info->si_addr,
+				 (uint64_t *)&r[REG_RSP]))
+		return;
 	if (info->si_code == SEGV_MAPERR || info->si_code == SEGV_ACCERR ||
-	    !guest_fault(uc->uc_mcontext.gregs))
+	    !guest_fault(r))
 		signal(sig, SIG_DFL); /* and again, for the core dump */
 }
 
@@ -153,11 +168,39 @@ int jit_signal_init(void)
 	return r;
 }
 
+/* Unless the thread has one.  #syscalls:vmm sigaltstack mmap munmap */
+static void set_stack(void)
+{
+	stack_t ss;
+
+	if (sigaltstack(NULL, &ss) == 0 && !(ss.ss_flags & SS_DISABLE))
+		return;
+	ss = (stack_t){ .ss_sp = mmap(NULL, SIGNAL_STACK,
+				      PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+			.ss_size = SIGNAL_STACK };
+	if (ss.ss_sp == MAP_FAILED || sigaltstack(&ss, NULL) < 0)
+		abort(); /* the first kick would end the process anyway */
+	this_stack = ss.ss_sp;
+}
+
+void jit_signal_detach(void)
+{
+	const stack_t ss = { .ss_flags = SS_DISABLE };
+
+	if (!this_stack)
+		return;
+	sigaltstack(&ss, NULL);
+	munmap(this_stack, SIGNAL_STACK);
+	this_stack = NULL;
+}
+
 void jit_signal_attach(struct emu_cpu *cpu)
 {
 	sigset_t set;
 
 	this_cpu = cpu;
+	set_stack();
 	sigemptyset(&set);
 	sigaddset(&set, KICK_SIGNAL);
 	sigaddset(&set, SIGTRAP);

@@ -161,6 +161,7 @@ static const uint8_t *make_leave(struct jit_buf *b)
 {
 	const uint8_t *start = here(b);
 
+	asm_load(b, W1, H_RSP, mem_gs(OFF(jit.host_sp)));
 	asm_ri(b, W1, 0, H_RSP, 8);
 	for (unsigned int n = sizeof(saved); n-- > 0;)
 		push_pop(b, 0x58, saved[n]);
@@ -198,6 +199,7 @@ static void go_on(struct jit *j, struct jit_buf *b)
 	struct jit_range *r = &j->go_on[j->n_go_on++];
 
 	r->start = here(b);
+	asm_load(b, W1, H_RSP, mem_gs(OFF(jit.ret_sp)));
 	fill(b);
 	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
 	ASM(b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
@@ -217,6 +219,7 @@ static const uint8_t *make_enter(struct jit *j, struct jit_buf *b)
 	for (unsigned int n = 0; n < sizeof(saved); n++)
 		push_pop(b, 0x50, saved[n]);
 	asm_ri(b, W1, 5, H_RSP, 8);
+	asm_store(b, W1, H_RSP, mem_gs(OFF(jit.host_sp)));
 	asm_store(b, W1, H_RDI, mem_gs(OFF(jit.resume)));
 	go_on(j, b);
 	asm_fix(out, b->w);
@@ -225,9 +228,9 @@ static const uint8_t *make_enter(struct jit *j, struct jit_buf *b)
 }
 
 struct way {
-	bool flags;  /* the guest's are the host's: save them */
-	bool meta;   /* a struct jit_meta follows the call */
-	bool rip;    /* RAX is RIP */
+	enum jit_flags_at flags; /* where the guest's are; JF_DEAD: leave them */
+	bool meta;   /* RCX leads to a struct jit_meta */
+	bool rip;    /* RCX is RIP */
 	bool leaves; /* whatever the function answers */
 	void *fn;
 	int32_t flags_off;
@@ -242,16 +245,21 @@ static const uint8_t *make_way(struct jit *j, const uint8_t *save_vec,
 	const uint8_t *start = here(b);
 	uint8_t *none, *out;
 
-	asm_store(b, W1, H_RAX, mem_gs(w->rip ? OFF(rip) : OFF(jit.rax)));
-	if (w->flags) {
+	asm_store(b, W1, H_RAX, mem_gs(OFF(jit.rax)));
+	if (w->rip)
+		asm_store(b, W1, H_RCX, mem_gs(OFF(rip)));
+	if (w->flags == JF_HOST)
 		ASM(b, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
+	if (w->flags != JF_DEAD) {
 		put8(b, 0x66);
 		/* The prefix order does not matter: 66 65 89. */
 		asm_store(b, W0, H_RAX, mem_gs(w->flags_off));
 	}
 	spill(b);
 	if (w->meta)
-		push_pop(b, 0x58, H_RSI);
+		asm_mov_rr(b, W1, H_RSI, H_RCX);
+	asm_store(b, W1, H_RSP, mem_gs(OFF(jit.ret_sp)));
+	asm_load(b, W1, H_RSP, mem_gs(OFF(jit.host_sp)));
 	call_if(b, OFF(jit.vec_loaded), save_vec);
 	asm_load(b, W1, H_RDI, mem_gs(OFF(jit.self)));
 	asm_mov_imm(b, H_RAX, (uintptr_t)w->fn);
@@ -273,6 +281,72 @@ static const uint8_t *make_way(struct jit *j, const uint8_t *save_vec,
 	return start;
 }
 
+enum { LOOKUP_SHIFT = 8 };
+
+static uint32_t rotate(uint32_t v, unsigned int n)
+{
+	return v >> n | v << (32 - n);
+}
+
+uint32_t jit_jump_index(uint64_t rip)
+{
+	return ((uint32_t)rip ^ rotate(rip, LOOKUP_SHIFT)) >> 4 &
+	       ((1u << JIT_JUMP_BITS) - 1);
+}
+
+int32_t jit_put_lookup(struct jit_buf *b, unsigned int view,
+		       uint8_t **ret_miss)
+{
+	int32_t table = OFF(jumps_to) +
+			(int32_t)(view * sizeof(struct emu_jumps));
+
+	static_assert(sizeof(struct jit_to) == 16, "index is shifted by 4");
+	asm_rorx(b, W0, H_RDX, H_RCX, LOOKUP_SHIFT);
+	asm_rr(b, W0, 0x33, H_RDX, H_RCX); /* xor */
+	asm_ri(b, W0, 4, H_RDX, ((1 << JIT_JUMP_BITS) - 1) << 4);
+	asm_rm(b, W1, 0x3b, H_RCX, mem_gs_at(H_RDX, table)); /* cmp */
+	*ret_miss = asm_jcc(b, 5);
+	return table + (int32_t)offsetof(struct jit_to, code);
+}
+
+/*
+ * The top of the stack is not where the guest returns to; further up it may
+ * be: then calls have been left without a return.
+ */
+static const uint8_t *make_mismatch(struct jit *j, struct jit_buf *b,
+				    unsigned int view)
+{
+	enum { SEARCH = 8 };
+	const uint8_t *start = here(b);
+	uint8_t *found[SEARCH + 1], *miss;
+	int32_t code;
+
+	for (int n = 1; n <= SEARCH; n++) {
+		asm_rm(b, W1, 0x3b, H_RCX, mem_at(H_RSP, 16 * n + 8));
+		found[n] = asm_jcc(b, 4);
+	}
+	code = jit_put_lookup(b, view, &miss);
+	asm_rm(b, W0, 0xff, 4, mem_gs_at(H_RDX, code));
+	asm_fix(miss, (uint8_t *)j->lookup - b->to_exec);
+	for (int n = 1; n <= SEARCH; n++) {
+		asm_fix(found[n], b->w);
+		asm_lea(b, W1, H_RSP, mem_at(H_RSP, 16 * n));
+		put8(b, 0xc3);
+	}
+	return start;
+}
+
+/* Somebody returned to where the empty stack leads. */
+static const uint8_t *make_stray(struct jit *j, struct jit_buf *b)
+{
+	const uint8_t *start = here(b);
+
+	push_pop(b, 0x58, H_RCX);
+	asm_load(b, W1, H_RSP, mem_gs(OFF(jit.ret_base)));
+	asm_jmp(b, j->lookup);
+	return start;
+}
+
 void jit_make_trampolines(struct emu_cpu *cpu)
 {
 	struct jit *j = jit_of(cpu);
@@ -281,19 +355,18 @@ void jit_make_trampolines(struct emu_cpu *cpu)
 	const uint8_t *save = make_save_vec(b, avx);
 	const uint8_t *leave = make_leave(b);
 	const uint8_t *x87 = make_load_x87_raw(b);
-	const struct way slow = { .meta = true, .fn = jit_call_slow, .load_x87 = x87 };
-	const struct way helper = { .flags = true, .meta = true,
-				    .fn = jit_call_helper, .load_x87 = x87,
-				    .flags_off = OFF(aflags) };
-	const struct way link = { .flags = true, .meta = true,
-				  .fn = jit_call_link, .load_x87 = x87,
-				  .flags_off = OFF(aflags) };
-	const struct way lookup = { .flags = true, .rip = true,
+	const struct way slow = { .flags = JF_DEAD, .meta = true,
+				  .fn = jit_call_slow, .load_x87 = x87 };
+	const struct way lookup = { .flags = JF_AX, .rip = true,
 				    .fn = jit_call_lookup, .load_x87 = x87,
 				    .flags_off = OFF(aflags) };
-	const struct way fault = { .flags = true, .leaves = true,
+	const struct way fault = { .flags = JF_HOST, .leaves = true,
 				   .fn = jit_call_fault,
 				   .flags_off = OFF(jit.host_flags) };
+	struct way helper = { .flags = JF_HOST, .meta = true,
+			      .fn = jit_call_helper, .load_x87 = x87,
+			      .flags_off = OFF(aflags) };
+	struct way link = helper;
 
 	j->bail = make_bail(b, leave, avx);
 	j->leave = leave;
@@ -302,9 +375,16 @@ void jit_make_trampolines(struct emu_cpu *cpu)
 	j->enter = (void (*)(const void *))make_enter(j, b);
 	j->slow = make_way(j, save, j->load_vec, leave, &slow);
 	j->helper = make_way(j, save, j->load_vec, leave, &helper);
+	link.fn = jit_call_link;
 	j->link = make_way(j, save, j->load_vec, leave, &link);
+	helper.flags = link.flags = JF_AX;
+	j->helper_ax = make_way(j, save, j->load_vec, leave, &helper);
+	j->link_ax = make_way(j, save, j->load_vec, leave, &link);
 	j->lookup = make_way(j, save, j->load_vec, leave, &lookup);
 	j->fault = make_way(j, save, j->load_vec, leave, &fault);
+	j->stray = make_stray(j, b);
+	for (unsigned int v = 0; v < MMU_VIEWS; v++)
+		j->mismatch[v] = make_mismatch(j, b, v);
 	j->blocks_start = b->w;
 	jit_tell_trampolines(cpu);
 }

@@ -34,6 +34,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_emit.c \
 	%D%/jit_lockstep.c \
 	%D%/jit_mem.c \
+	%D%/jit_return.c \
 	%D%/jit_rewrite.c \
 	%D%/jit_rewrite.h \
 	%D%/jit_run.c \
