@@ -42,12 +42,31 @@ void block_cache_flush(struct emu_cpu *cpu)
 	jit_flush(cpu);
 }
 
+/* ns */
+static const uint64_t trim_gap_min = 1ull << 30, trim_gap_max = 1ull << 42;
+
+/*
+ * What wakes an idle guest now and then must not be translated anew each
+ * time: from one trim to the next it takes twice as long.
+ */
+static bool trim_due(struct block_cache *cache)
+{
+	uint64_t now = now_ns();
+
+	if (cache->used <= ARENA_KEEP || now < cache->next_trim)
+		return false;
+	cache->trim_gap = MAX(2 * cache->trim_gap, trim_gap_min);
+	cache->trim_gap = MIN(cache->trim_gap, trim_gap_max);
+	cache->next_trim = now + cache->trim_gap;
+	return true;
+}
+
 /* #syscalls:vmm madvise */
 void block_cache_trim(struct emu_cpu *cpu)
 {
 	struct block_cache *cache = cpu->cache;
 
-	if (cache->used <= ARENA_KEEP)
+	if (!trim_due(cache))
 		return;
 	block_cache_flush(cpu);
 	madvise(cache->arena, ARENA_SIZE, MADV_DONTNEED);

@@ -14,6 +14,7 @@ struct block_cache {
 	uint8_t *arena;
 	size_t used;
 	unsigned int flushes; /* pointers into the arena are void after one */
+	uint64_t next_trim, trim_gap; /* ns: block_cache_trim() */
 	ZydisDecoder decoder[3];		/* by enum emu_mode */
 	struct emu_insn insns[BLOCK_INSNS_MAX]; /* the block being built */
 };

@@ -42,6 +42,7 @@ void op_hlt(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	require_cpl0(cpu);
 	cpu->halted = true;
+	cpu->shadow = cpu->ss_shadow = false; /* STI's has ended */
 	emu_pend(cpu, PEND_IRQ);
 }
 
