@@ -19,8 +19,8 @@
 enum option_id {
 	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
-	OPT_CONSOLE, OPT_INPUT, OPT_PVPANIC, OPT_DEBUG_EXIT, OPT_TEST_DEVICE,
-	OPT_SAVE, OPT_RESTORE, OPT_TIMEOUT,
+	OPT_CONSOLE, OPT_INPUT, OPT_VIDEO, OPT_VNC, OPT_PVPANIC, OPT_DEBUG_EXIT,
+	OPT_TEST_DEVICE, OPT_SAVE, OPT_RESTORE, OPT_TIMEOUT,
 	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
 	OPT_PERF_MAP, OPT_HELP,
 };
@@ -40,6 +40,8 @@ static const struct option options[] = {
 	{ "balloon", no_argument, NULL, OPT_BALLOON },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "input", required_argument, NULL, OPT_INPUT },
+	{ "video", required_argument, NULL, OPT_VIDEO },
+	{ "vnc", required_argument, NULL, OPT_VNC },
 	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
 	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
 	{ "test-device", no_argument, NULL, OPT_TEST_DEVICE },
@@ -80,6 +82,8 @@ static const char usage[] =
 "                   serial=TEXT\n"
 "  --tap NAME       network card on an existing tap; repeatable\n"
 "  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
+"  --video KIND     vga, bochs or virtio; needs --vnc to be seen\n"
+"  --vnc PATH       serve the picture on a Unix socket\n"
 "  --rng --balloon --pvpanic            further devices\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
 "  --test-device    --debug-exit and the registers kvm-unit-tests uses\n"
@@ -380,6 +384,43 @@ static int add_input(struct vmm_spec *spec, const char *name,
 	return 0;
 }
 
+static int add_video(struct vmm_spec *spec, const char *name,
+		     struct error *err)
+{
+	static const char *const names[] = { "vga", "bochs", "virtio" };
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(names) && !str_eq(names[i], name))
+		i++;
+	if (i == ARRAY_SIZE(names))
+		return error_set(err, -EINVAL, "--video: unknown kind '%s'",
+				 name);
+	spec->videos = xrealloc(spec->videos, spec->n_videos + 1,
+				sizeof(*spec->videos));
+	spec->videos[spec->n_videos] = (struct spec_video){
+		.id = xasprintf("video%u", spec->n_videos),
+		.kind = i,
+		.vram = 16 * MIB,
+		.width = 1280,
+		.height = 800,
+		.rom_fd = -1,
+	};
+	spec->n_videos++;
+	return 0;
+}
+
+static int add_vnc(struct vmm_spec *spec, const char *path, struct error *err)
+{
+	int fd = listen_unix(path, err);
+
+	if (fd < 0)
+		return fd;
+	spec->vncs = xrealloc(spec->vncs, spec->n_vncs + 1,
+			      sizeof(*spec->vncs));
+	spec->vncs[spec->n_vncs++] = (struct spec_vnc){ .fd = fd };
+	return 0;
+}
+
 static int open_perf_map(struct vmm_spec *spec, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf("/tmp/perf-%d.map", getpid());
@@ -448,6 +489,10 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 		return 0;
 	case OPT_INPUT:
 		return add_input(spec, optarg, err);
+	case OPT_VIDEO:
+		return add_video(spec, optarg, err);
+	case OPT_VNC:
+		return add_vnc(spec, optarg, err);
 	case OPT_PVPANIC:
 		spec->pvpanic = true;
 		return 0;

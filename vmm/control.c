@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <netdb.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,13 +20,16 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "vmm/image.h"
+#include "vmm/display.h"
 #include "vmm/input.h"
 #include "vmm/job.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/outflow.h"
 #include "vmm/run.h"
 #include "vmm/sandbox.h"
 #include "vmm/spec.h"
+#include "vmm/vnc/vnc.h"
 
 /* #syscalls:vmm accept4 recvmsg sendto pwrite64 ftruncate close getpid */
 
@@ -197,12 +201,43 @@ static void control_on_panicked(void *arg)
 	control_send(arg, control_event("panicked"));
 }
 
+/* {"family": "ipv4", "node": "127.0.0.1", "service": "5900"} */
+static struct json_object *control_address(const struct sockaddr_storage *ss)
+{
+	struct json_object *o = json_object_new_object();
+	char node[NI_MAXHOST] = "", service[NI_MAXSERV] = "";
+
+	if (ss->ss_family != AF_UNIX)
+		getnameinfo((const struct sockaddr *)ss, sizeof(*ss), node,
+			    sizeof(node), service, sizeof(service),
+			    NI_NUMERICHOST | NI_NUMERICSERV);
+	add_str(o, "family", ss->ss_family == AF_INET  ? "ipv4" :
+			     ss->ss_family == AF_INET6 ? "ipv6" :
+							 "unix");
+	add_str(o, "node", node);
+	add_str(o, "service", service);
+	return o;
+}
+
+static void control_on_vnc(void *arg, const struct vnc_event *e)
+{
+	struct json_object *o = control_event("vnc");
+
+	add_str(o, "phase", e->phase);
+	add_str(o, "auth", e->auth);
+	add_u64(o, "index", e->index);
+	json_object_object_add(o, "local", control_address(&e->local));
+	json_object_object_add(o, "remote", control_address(&e->remote));
+	control_send(arg, o);
+}
+
 static const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
 	.shutdown = control_on_shutdown,
 	.balloon = control_on_balloon,
 	.panicked = control_on_panicked,
+	.vnc = control_on_vnc,
 };
 
 /* ---- requests ---- */
@@ -515,6 +550,71 @@ static int control_cancel(struct control *c, struct json_object *req,
 	return 0;
 }
 
+/* The descriptor that came along takes the picture. */
+static int control_screenshot(struct control *c, struct json_object *req,
+			      struct json_object *ok, struct error *err)
+{
+	size_t len;
+	char *ppm;
+
+	if (c->n_fds != 1)
+		return error_set(err, -EINVAL, "a screenshot needs somewhere "
+				 "to go");
+	if (!display_exists(c->m->display))
+		return error_set(err, -ENODEV,
+				 "the machine has no graphics card");
+	ppm = display_ppm(c->m->display, &len);
+	if (!ppm)
+		return error_set(err, -EAGAIN,
+				 "the guest shows no picture yet");
+	add_str(ok, "mime", "image/x-portable-pixmap");
+	outflow_start(c->loop, c->fds[--c->n_fds], ppm, len);
+	return 0;
+}
+
+static int control_index(struct json_object *req, unsigned int *ret)
+{
+	struct json_object *v = json_object_object_get(req, "index");
+
+	if (!json_object_is_type(v, json_type_int))
+		return -EINVAL;
+	*ret = json_object_get_int(v);
+	return 0;
+}
+
+static int control_vnc_client(struct control *c, struct json_object *req,
+			      struct json_object *ok, struct error *err)
+{
+	unsigned int index;
+	int r;
+
+	if (c->n_fds != 1 || control_index(req, &index) < 0)
+		return error_set(err, -EINVAL,
+				 "\"index\" or the client's socket is missing");
+	r = machine_vnc_client(c->m, index, c->fds[--c->n_fds]);
+	return r < 0 ? error_set(err, r, "no VNC server takes it: %m") : 0;
+}
+
+static int control_vnc_password(struct control *c, struct json_object *req,
+				struct json_object *ok, struct error *err)
+{
+	struct json_object *password = json_object_object_get(req, "password");
+	struct json_object *until = json_object_object_get(req, "valid_to");
+	unsigned int index;
+	int r;
+
+	if (control_index(req, &index) < 0 ||
+	    (password && !json_object_is_type(password, json_type_string)))
+		return error_set(err, -EINVAL,
+				 "\"index\" or \"password\" is not right");
+	r = machine_vnc_password(c->m, index,
+				 password ? json_object_get_string(password) :
+					    NULL,
+				 json_object_get_int64(until));
+	return r < 0 ? error_set(err, r, "there is no VNC server %u", index) :
+		       0;
+}
+
 static const struct request {
 	const char *name;
 	unsigned int states; /* where it makes sense */
@@ -536,6 +636,9 @@ static const struct request {
 	{ "job", STATES_ALL | WHILE_BUSY, control_job },
 	{ "cancel", STATES_ALL | WHILE_BUSY, control_cancel },
 	{ "keys", STATES_BUILT, control_keys },
+	{ "vnc-client", STATES_BUILT, control_vnc_client },
+	{ "vnc-password", STATES_BUILT, control_vnc_password },
+	{ "screenshot", STATES_BUILT | STATE_STOPPED, control_screenshot },
 };
 
 /* ---- in ---- */

@@ -50,6 +50,11 @@
  *	"cancel"   the job's own reply is an error then
  *	"keys"     {"codes": [Linux key codes, at most 16], "hold_ms": N}: all
  *		   down in order, and up again after that time
+ *	"screenshot" {} + a pipe or socket: {"mime"}; the picture is written to
+ *		   it as it is read there, then it is closed
+ *	"vnc-client" {"index": which VNC server} + a client's socket
+ *	"vnc-password" {"index", "password": text or null, "valid_to": seconds
+ *		   since 1970, or 0}
  *
  * Events have no id:
  *	{"event": "reset"}                     the guest rebooted
@@ -58,6 +63,10 @@
  *	{"event": "shutdown"}                  guest began to act on the button
  *	{"event": "balloon", "actual": bytes}
  *	{"event": "panicked"}
+ *	{"event": "vnc", "phase": "connected", "initialized" or "disconnected",
+ *	 "auth": "none" or "vnc", "index", "local": ADDRESS, "remote": ADDRESS}
+ *		   ADDRESS: {"family": "ipv4", "ipv6" or "unix", "node",
+ *		   "service"}
  * STOP is "poweroff", "reset", "crash" or "quit".
  *
  * A VMM also keeps its last state in a small file handed to it ("status

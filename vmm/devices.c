@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "vmm/controllers.h"
+#include "vmm/dev/bochs.h"
 #include "vmm/dev/debugexit.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/pci.h"
@@ -16,6 +17,7 @@
 #include "vmm/dev/testdev.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
+#include "vmm/vnc/vnc.h"
 
 static int add_serials(struct machine *m, struct error *err)
 {
@@ -72,6 +74,15 @@ static const struct machine_dev_ops pci_dev_ops = {
 	.destroy = pci_destroy,
 };
 
+static int add_videos(struct machine *m, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->spec->n_videos && r == 0; i++)
+		r = bochs_create(m, &m->spec->videos[i], err);
+	return r;
+}
+
 static int add_pci(struct machine *m, struct error *err)
 {
 	int r = pci_bus_create(m, &m->pci, err);
@@ -79,8 +90,19 @@ static int add_pci(struct machine *m, struct error *err)
 	if (r < 0)
 		return r;
 	machine_add_device(m, &pci_dev_ops, m->pci);
-	r = controllers_add(m, m->spec, err);
+	r = add_videos(m, err);
+	if (r == 0)
+		r = controllers_add(m, m->spec, err);
 	return r < 0 ? r : virtio_add_devices(m, m->spec, err);
+}
+
+static int add_vncs(struct machine *m, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->spec->n_vncs && r == 0; i++)
+		r = vnc_create(m, &m->spec->vncs[i], i, err);
+	return r;
 }
 
 int machine_add_devices(struct machine *m, struct error *err)
@@ -103,5 +125,5 @@ int machine_add_devices(struct machine *m, struct error *err)
 		testdev_create(m);
 		pcports_create(m);
 	}
-	return 0;
+	return add_vncs(m, err);
 }

@@ -22,6 +22,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/control.h \
 	%D%/controllers.c \
 	%D%/controllers.h \
+	%D%/outflow.c \
+	%D%/outflow.h \
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/cpuid_cache.c \
@@ -31,8 +33,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/ahci.h \
 	%D%/dev/ata.c \
 	%D%/dev/ata.h \
+	%D%/dev/bochs.c \
+	%D%/dev/bochs.h \
 	%D%/dev/debugexit.c \
 	%D%/dev/debugexit.h \
+	%D%/dev/edid.c \
+	%D%/dev/edid.h \
 	%D%/dev/i8042.c \
 	%D%/dev/i8042.h \
 	%D%/dev/ioapic.c \
@@ -56,9 +62,14 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/serial.h \
 	%D%/dev/testdev.c \
 	%D%/dev/testdev.h \
+	%D%/dev/vga.c \
+	%D%/dev/vga.h \
+	%D%/dev/vga_draw.c \
 	%D%/devices.c \
 	%D%/drive.c \
 	%D%/drive.h \
+	%D%/display.c \
+	%D%/display.h \
 	%D%/engine.h \
 	%D%/input.c \
 	%D%/input.h \
@@ -80,6 +91,15 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/spec.h \
 	%D%/state.c \
 	%D%/state.h \
+	%D%/vnc/client.c \
+	%D%/vnc/des.c \
+	%D%/vnc/des.h \
+	%D%/vnc/encode.c \
+	%D%/vnc/keysym.c \
+	%D%/vnc/keysym.h \
+	%D%/vnc/server.c \
+	%D%/vnc/vnc.h \
+	%D%/vnc/vnc_priv.h \
 	%D%/x86.c \
 	%D%/x86.h \
 	$(NULL)
@@ -89,7 +109,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	$(JSON_LIBS) $(SECCOMP_LIBS) -lpthread
 
 # The sandbox's list, gathered from the comments beside the calls.
-vmm_callers = $(wildcard $(foreach d,base cpu vmm vmm/boot vmm/dev vmm/scsi vmm/virtio \
+vmm_callers = $(wildcard $(foreach d,base cpu vmm vmm/boot vmm/vnc vmm/dev vmm/scsi vmm/virtio \
 	drivers/kvm drivers/emu storage/format network/port, \
 	$(top_srcdir)/$(d)/*.c))
 %D%/sandbox-calls.h: $(top_srcdir)/%D%/syscalls.awk $(vmm_callers)

@@ -26,6 +26,7 @@
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/ioapic.h"
 #include "vmm/dev/pic.h"
+#include "vmm/display.h"
 #include "vmm/input.h"
 #include "vmm/loop.h"
 #include "vmm/machine_priv.h"
@@ -374,6 +375,32 @@ void machine_tell_panicked(struct machine *m)
 	loop_defer(m->loop, tell_panicked, m);
 }
 
+static void tell_vnc(void *arg)
+{
+	struct machine_priv *p = ((struct machine *)arg)->priv;
+	struct vnc_event events[ARRAY_SIZE(p->vnc_events)];
+	unsigned int n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->n_vnc_events;
+	memcpy(events, p->vnc_events, sizeof(events));
+	p->n_vnc_events = 0;
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < n && p->listener->vnc; i++)
+		p->listener->vnc(p->listener_arg, &events[i]);
+}
+
+void machine_tell_vnc(struct machine *m, const struct vnc_event *event)
+{
+	struct machine_priv *p = m->priv;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->n_vnc_events < ARRAY_SIZE(p->vnc_events))
+		p->vnc_events[p->n_vnc_events++] = *event;
+	pthread_mutex_unlock(&p->lock);
+	loop_defer(m->loop, tell_vnc, m);
+}
+
 static void tell_balloon(void *arg)
 {
 	struct machine_priv *p = ((struct machine *)arg)->priv;
@@ -467,6 +494,35 @@ int machine_set_balloon(struct machine *m, uint64_t bytes)
 		if (p->device[i].ops->set_balloon)
 			r = p->device[i].ops->set_balloon(p->device[i].dev,
 							  bytes);
+	}
+	return r;
+}
+
+int machine_vnc_client(struct machine *m, unsigned int index, int fd)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
+		if (p->device[i].ops->vnc_client)
+			r = p->device[i].ops->vnc_client(p->device[i].dev,
+							 index, fd);
+	}
+	if (r == -ENOENT)
+		fd_close(fd);
+	return r;
+}
+
+int machine_vnc_password(struct machine *m, unsigned int index,
+			 const char *password, int64_t valid_to)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
+		if (p->device[i].ops->vnc_password)
+			r = p->device[i].ops->vnc_password(
+				p->device[i].dev, index, password, valid_to);
 	}
 	return r;
 }
@@ -681,6 +737,7 @@ static int machine_build(struct machine *m, const char *variant,
 
 	m->ports = bus_create();
 	m->mmio = bus_create();
+	m->display = display_create();
 	m->input = input_create(m->loop);
 	if (r == 0)
 		r = cpuid_topology(m->spec, &p->topology, err);
@@ -758,6 +815,7 @@ void machine_destroy(struct machine *m)
 			d->ops->destroy(d->dev);
 	}
 	ioapic_destroy(m->ioapic);
+	display_destroy(m->display);
 	input_destroy(m->input);
 	if (m->vm)
 		m->engine->vm_destroy(m->vm);

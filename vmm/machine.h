@@ -14,6 +14,7 @@
 #include "vmm/engine.h"
 
 struct bus;
+struct display;
 struct input;
 struct ram;
 struct loop;
@@ -63,6 +64,7 @@ struct machine {
 	struct bus *mmio;
 	struct ioapic *ioapic;
 	struct pci_bus *pci;
+	struct display *display; /* the picture: vmm/display.h */
 	struct input *input; /* keys and pointer: vmm/input.h */
 	uint64_t mmio64_base; /* PCI window above RAM */
 	uint64_t mmio64_size; /* both multiples of 1 GiB */
@@ -97,6 +99,10 @@ struct machine_dev_ops {
 	int (*set_link)(void *dev, const char *id, bool up);
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
+	/* index: which VNC server.  A client's socket is taken over. */
+	int (*vnc_client)(void *dev, unsigned int index, int fd);
+	int (*vnc_password)(void *dev, unsigned int index,
+			    const char *password, int64_t valid_to);
 	/* What is saved (vmm/state.h); NULL: it has no state. */
 	const struct state_type *state;
 	/* The same for a bus, or what is saved in several parts. */
@@ -143,6 +149,7 @@ void machine_request_stop(struct machine *m, enum machine_stop why,
 void machine_power_button(struct machine *m, bool reboot);
 
 /* Who hears what happens to the guest; called on the main thread. */
+struct vnc_event;
 struct machine_listener {
 	void (*reset)(void *arg);
 	void (*stopped)(void *arg, enum machine_stop why, const char *detail,
@@ -150,6 +157,7 @@ struct machine_listener {
 	void (*shutdown)(void *arg);
 	void (*balloon)(void *arg, uint64_t actual);
 	void (*panicked)(void *arg);
+	void (*vnc)(void *arg, const struct vnc_event *event);
 };
 void machine_listen(struct machine *m, const struct machine_listener *l,
 		    void *arg);
@@ -158,6 +166,7 @@ const char *machine_stop_name(enum machine_stop why);
 /* Any thread: tell the listener, on the main loop. */
 void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
+void machine_tell_vnc(struct machine *m, const struct vnc_event *event);
 void machine_tell_shutdown(struct machine *m); /* acts on the button */
 
 /* The test device: stops with STOP_QUIT; the value decides the exit status. */
@@ -173,6 +182,10 @@ void machine_smi(struct machine *m);
 void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_set_balloon(struct machine *m, uint64_t bytes);
+/* -ENOENT: there is no such server.  The password is valid up to valid_to. */
+int machine_vnc_client(struct machine *m, unsigned int index, int fd);
+int machine_vnc_password(struct machine *m, unsigned int index,
+			 const char *password, int64_t valid_to);
 uint64_t machine_balloon(struct machine *m);
 /* CPU time of vCPU n's thread; of the first run: CLOCK_MONOTONIC, or 0. */
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n);

@@ -9,6 +9,7 @@
 
 #include "vmm/cpuid.h"
 #include "vmm/machine.h"
+#include "vmm/vnc/vnc.h"
 
 struct acpi_pm;
 struct pic;
@@ -54,6 +55,8 @@ struct machine_priv {
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t go;	/* run or exit was set */
 	pthread_cond_t stopped; /* running went down */
+	unsigned int n_vnc_events;
+	struct vnc_event vnc_events[16]; /* more are lost */
 	bool run, exit;
 	unsigned int running;
 	uint64_t first_run;

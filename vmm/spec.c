@@ -49,7 +49,7 @@ struct shape {
 
 /* Limits that no sensible machine meets; they bound what a reader allocates. */
 enum { NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
-       VCPUS = 255, SCSI_LUNS = 16383 };
+       VCPUS = 255, SCSI_LUNS = 16383, VRAM_MAX = 256 * 1024 * 1024 };
 
 #define FIELD(s, m, t, req, mx) \
 	.key = #m, .type = FIELD_##t, .required = (req), .max = (mx), \
@@ -155,6 +155,31 @@ static const struct field input[] = {
 };
 SHAPE(spec_input, input);
 
+static const char *const video_words[] = { "vga", "bochs", "virtio", NULL };
+
+static const struct field video[] = {
+	STR(spec_video, id, true, NAME_LEN),
+	ENUM(spec_video, kind, video_words),
+	{ FIELD(spec_video, vram, U64, true, VRAM_MAX) },
+	UINT(spec_video, width, UINT16_MAX),
+	UINT(spec_video, height, UINT16_MAX),
+	FD(spec_video, rom_fd),
+	UINT(spec_video, pci_slot, 31),
+	UINT(spec_video, pci_function, 7),
+};
+SHAPE(spec_video, video);
+
+static const char *const share_words[] = { "allow-exclusive", "force-shared",
+					   "ignore", NULL };
+
+static const struct field vnc[] = {
+	FD(spec_vnc, fd),
+	STR(spec_vnc, password, false, NAME_LEN),
+	{ FIELD(spec_vnc, password_valid_to, I64, false, 0) },
+	ENUM(spec_vnc, share, share_words),
+};
+SHAPE(spec_vnc, vnc);
+
 static const struct field top[] = {
 	STR(vmm_spec, name, true, NAME_LEN),
 	BYTES(vmm_spec, uuid),
@@ -190,6 +215,8 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, serials, chardev_shape, 4),
 	ARRAY(vmm_spec, consoles, chardev_shape, DEVICES),
 	ARRAY(vmm_spec, inputs, input_shape, DEVICES),
+	ARRAY(vmm_spec, videos, video_shape, DEVICES),
+	ARRAY(vmm_spec, vncs, vnc_shape, 4),
 	BOOL(vmm_spec, rng),
 	FD(vmm_spec, rng_fd),
 	BOOL(vmm_spec, balloon),

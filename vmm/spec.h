@@ -97,6 +97,27 @@ struct spec_input {
 	unsigned int pci_slot, pci_function;
 };
 
+enum spec_video_kind { VIDEO_VGA, VIDEO_BOCHS, VIDEO_VIRTIO };
+
+struct spec_video {
+	char *id; /* "video0" */
+	enum spec_video_kind kind;
+	uint64_t vram;		    /* bytes, a power of two */
+	unsigned int width, height; /* what its monitor likes best */
+	int rom_fd; /* a VGA BIOS; -1: none */
+	unsigned int pci_slot, pci_function;
+};
+
+/* What becomes of others when a client asks to be alone. */
+enum spec_vnc_share { VNC_ALLOW_EXCLUSIVE, VNC_FORCE_SHARED, VNC_IGNORE };
+
+struct spec_vnc {
+	int fd; /* a listening socket; -1: clients are handed in */
+	char *password; /* NULL: none is needed */
+	int64_t password_valid_to; /* seconds since 1970; 0: for ever */
+	enum spec_vnc_share share;
+};
+
 struct spec_cpu_feature {
 	char *name; /* as libvirt's cpu map spells it */
 	bool enable;
@@ -135,13 +156,15 @@ struct vmm_spec {
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
-		n_inputs;
+		n_inputs, n_videos, n_vncs;
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
 	struct spec_nic *nics;
 	struct spec_char *serials;  /* 16550s */
 	struct spec_char *consoles; /* virtio console ports and channels */
 	struct spec_input *inputs;
+	struct spec_video *videos;
+	struct spec_vnc *vncs;
 	bool rng;
 	int rng_fd; /* -1: getrandom(2) */
 	bool balloon;

@@ -24,6 +24,11 @@ EXTRA_DIST += $(wildcard $(top_srcdir)/tests/guest/*.S) tests/guest/test.inc
 EXTRA_DIST += \
 	tests/guest/boots.sh \
 	tests/guest/compile.c \
+	tests/guest/display.init \
+	tests/guest/display.py \
+	tests/guest/display.sh \
+	tests/guest/vmm.py \
+	tests/guest/vnc.py \
 	tests/guest/mkguest \
 	tests/guest/mkroot \
 	tests/guest/save.init \

@@ -18,6 +18,7 @@ vmm_tests = \
 	tests/unit/vmm/core \
 	tests/unit/vmm/cpuid \
 	tests/unit/vmm/devices \
+	tests/unit/vmm/display \
 	tests/unit/vmm/input \
 	tests/unit/vmm/state \
 	tests/fuzz/state \
@@ -31,6 +32,8 @@ tests_unit_vmm_devices_SOURCES = tests/unit/vmm/devices.c $(vmm_test_fake)
 tests_unit_vmm_devices_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_input_SOURCES = tests/unit/vmm/input.c $(vmm_test_fake)
 tests_unit_vmm_input_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_display_SOURCES = tests/unit/vmm/display.c $(vmm_test_fake)
+tests_unit_vmm_display_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_boot_SOURCES = tests/unit/vmm/boot.c $(vmm_test_fake)
 tests_unit_vmm_boot_LDADD = $(vmm_test_ldadd) $(COMPRESS_LIBS)
 
@@ -42,6 +45,11 @@ TESTS += tests/unit/vmm/acpi.sh
 tests_unit_vmm_control_SOURCES = tests/unit/vmm/control.c $(vmm_test_fake)
 tests_unit_vmm_control_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 tests_unit_vmm_control_LDADD = $(vmm_test_ldadd) $(JSON_LIBS)
+
+check_PROGRAMS += tests/fuzz/vnc
+TESTS += tests/fuzz/vnc
+tests_fuzz_vnc_SOURCES = tests/fuzz/vnc.c $(vmm_test_fake)
+tests_fuzz_vnc_LDADD = $(vmm_test_ldadd)
 
 check_PROGRAMS += tests/fuzz/kernel
 tests_fuzz_kernel_SOURCES = tests/fuzz/kernel.c

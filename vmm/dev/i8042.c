@@ -19,6 +19,7 @@
 #include "vmm/dev/ps2.h"
 #include "vmm/input.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 /* "Status Register" */
 enum { ST_OBF = 1, ST_SYS = 4, ST_CMD = 8, ST_UNLOCKED = 0x10,
@@ -382,7 +383,74 @@ static void i8042_destroy(void *dev)
 	free(k);
 }
 
+static const struct state_field queue_fields[] = {
+	STATE_RAW(struct ps2_queue, data),
+	STATE_MAX(struct ps2_queue, start, PS2_QUEUE_SIZE - 1),
+	STATE_MAX(struct ps2_queue, len, PS2_QUEUE_SIZE),
+	STATE_END,
+};
+
+static const struct state_field kbd_fields[] = {
+	STATE_STRUCT(struct ps2_kbd, reply, queue_fields),
+	STATE_STRUCT(struct ps2_kbd, out, queue_fields),
+	STATE(struct ps2_kbd, command),
+	STATE_MAX(struct ps2_kbd, set, 3),
+	STATE(struct ps2_kbd, leds),
+	STATE(struct ps2_kbd, last),
+	STATE_BOOL(struct ps2_kbd, scanning),
+	STATE_BOOL(struct ps2_kbd, alt),
+	STATE_END,
+};
+
+/* Movements that were not told yet are lost. */
+static const struct state_field mouse_fields[] = {
+	STATE_STRUCT(struct ps2_mouse, reply, queue_fields),
+	STATE_STRUCT(struct ps2_mouse, out, queue_fields),
+	STATE(struct ps2_mouse, command),
+	STATE(struct ps2_mouse, id),
+	STATE_RAW(struct ps2_mouse, rates),
+	STATE(struct ps2_mouse, resolution),
+	STATE(struct ps2_mouse, last),
+	STATE_BOOL(struct ps2_mouse, enabled),
+	STATE_BOOL(struct ps2_mouse, remote),
+	STATE_BOOL(struct ps2_mouse, wrap),
+	STATE_BOOL(struct ps2_mouse, scaling),
+	STATE(struct ps2_mouse, buttons),
+	STATE(struct ps2_mouse, sent_buttons),
+	STATE_END,
+};
+
+static const struct state_field i8042_fields[] = {
+	STATE_RAW(struct i8042, ram),
+	STATE(struct i8042, command),
+	STATE(struct i8042, status),
+	STATE(struct i8042, out),
+	STATE(struct i8042, port),
+	STATE(struct i8042, release),
+	STATE_INTS(struct i8042, reply),
+	STATE_MAX(struct i8042, n_reply, REPLIES),
+	STATE_STRUCT(struct i8042, kbd, kbd_fields),
+	STATE_STRUCT(struct i8042, mouse, mouse_fields),
+	STATE_END,
+};
+
+/* Address line 20 is the engine's. */
+static void i8042_restored(void *dev)
+{
+	struct i8042 *k = dev;
+
+	set_a20(k, k->port & OUT_A20);
+}
+
+static const struct state_type i8042_state = {
+	.name = "i8042",
+	.version = 1,
+	.fields = i8042_fields,
+	.restored = i8042_restored,
+};
+
 static const struct machine_dev_ops i8042_dev_ops = {
+	.state = &i8042_state,
 	.name = "i8042",
 	.reset = i8042_reset,
 	.destroy = i8042_destroy,

@@ -1,0 +1,167 @@
+/*
+ * tests/fuzz/vnc.c -- a hostile VNC client.
+ *
+ *	vnc [ROUNDS [SEED]]
+ *
+ * Sends what a client would, damaged, and noise.  Nothing may crash or hang;
+ * afterwards a well-behaved client must get its picture.
+ */
+#include "tests/unit/vmm/fake.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/util.h"
+#include "vmm/dev/vga.h"
+#include "vmm/vnc/vnc.h"
+
+static struct fake f;
+static uint64_t state;
+
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return state;
+}
+
+static bool chance(unsigned int percent)
+{
+	return rnd() % 100 < percent;
+}
+
+static void add_noise(struct buf *b, size_t n)
+{
+	while (n--) {
+		uint8_t v = chance(50) ? rnd() : rnd() & 3;
+
+		buf_add(b, &v, 1);
+	}
+}
+
+/* The shape of each message: its type and the bytes that follow. */
+static void add_message(struct buf *b)
+{
+	static const uint8_t format[] = { 0, 0,	  0, 0,	  32, 24, 0, 1, 0, 255,
+					  0, 255, 0, 255, 16, 8,  0, 0, 0, 0 };
+	static const uint8_t encodings[] = { 2, 0, 0, 3,    0,	  0,    0, 16,
+					     0, 0, 0, 5, 0xff, 0xff, 0xfe, 0xcc };
+	static const uint8_t request[] = { 3, 0, 0, 0, 0, 0, 255, 255, 255,
+					   255 };
+	static const uint8_t lengths[] = { 8, 6, 8, 24, 12 };
+	static const uint8_t types[] = { 4, 5, 6, 251, 255 };
+	unsigned int i = rnd() % 8;
+	size_t at = b->len;
+
+	if (i == 5)
+		buf_add(b, format, sizeof(format));
+	else if (i == 6)
+		buf_add(b, encodings, sizeof(encodings));
+	else if (i == 7)
+		buf_add(b, request, sizeof(request));
+	else {
+		buf_add(b, &types[i], 1);
+		add_noise(b, lengths[i] - 1);
+		if (types[i] == 6) /* a short text */
+			memset(b->data + at + 4, 0, 3);
+	}
+	if (chance(10))
+		b->data[at + rnd() % (b->len - at)] = (char)rnd();
+}
+
+static int connect_client(void)
+{
+	int sv[2];
+
+	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
+	assert(machine_vnc_client(f.m, 0, sv[1]) == 0);
+	return sv[0];
+}
+
+static void drain(int fd, int ms)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+	char trash[65536];
+
+	while (poll(&p, 1, ms) > 0 && recv(fd, trash, sizeof(trash), 0) > 0)
+		;
+}
+
+static void hostile(void)
+{
+	struct buf b = { 0 };
+	int fd = connect_client();
+
+	if (chance(90))
+		buf_puts(&b, chance(70) ? "RFB 003.008\n" : "RFB 003.003\n");
+	if (chance(95))
+		buf_add(&b, "\1\1", 2);
+	for (unsigned int n = rnd() % 40; n; n--)
+		add_message(&b);
+	if (chance(20))
+		add_noise(&b, rnd() % 200);
+	if (b.len)
+		send(fd, b.data, b.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (chance(30))
+		drain(fd, 2);
+	close(fd);
+	buf_free(&b);
+}
+
+static void expect(int fd, size_t n, const void *want)
+{
+	uint8_t got[64];
+
+	assert(n <= sizeof(got));
+	assert(recv(fd, got, n, MSG_WAITALL) == (ssize_t)n);
+	assert(!want || memcmp(got, want, n) == 0);
+}
+
+static void well_behaved(void)
+{
+	static const uint8_t request[] = { 3, 0, 0, 0, 0, 0, 255, 255, 255,
+					   255 };
+	int fd = connect_client();
+
+	expect(fd, 12, "RFB 003.008\n");
+	send(fd, "RFB 003.008\n", 12, 0);
+	expect(fd, 2, "\1\1");
+	send(fd, "\1", 1, 0);
+	expect(fd, 4, "\0\0\0\0");
+	send(fd, "\1", 1, 0);
+	expect(fd, 24 + 4, NULL);
+	send(fd, request, sizeof(request), 0);
+	expect(fd, 1, "\0");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 300;
+
+	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 88172645463325252ull;
+	fake_init(&f);
+	f.spec.videos = xcalloc(1, sizeof(*f.spec.videos));
+	f.spec.n_videos = 1;
+	f.spec.videos[0] = (struct spec_video){ .id = xstrdup("video0"),
+						.kind = VIDEO_VGA,
+						.vram = MIB,
+						.rom_fd = -1 };
+	f.spec.vncs = xcalloc(1, sizeof(*f.spec.vncs));
+	f.spec.n_vncs = 1;
+	f.spec.vncs[0].fd = -1;
+	fake_start(&f);
+	while (rounds--) {
+		hostile();
+		if (rounds % 50 == 0) {
+			usleep(50000); /* the server lets the others go */
+			well_behaved();
+		}
+	}
+	fake_finish(&f);
+	return 0;
+}

@@ -1,0 +1,171 @@
+# tests/guest/vnc.py -- a VNC client, enough to test a server (RFC 6143).
+import socket
+import struct
+import zlib
+
+RAW, HEXTILE, ZRLE = 0, 5, 16
+DESKTOP_SIZE, POINTER_MODE, KEY_EVENT = -223, -257, -258
+EXTENDED_SIZE = -308
+
+
+class Refused(Exception):
+    pass
+
+
+class Client:
+    def __init__(self, sock, encoding=ZRLE, pseudo=(DESKTOP_SIZE,),
+                 bits=32):
+        self.sock = sock
+        sock.settimeout(30)
+        assert self.read(12) == b"RFB 003.008\n"
+        self.send(b"RFB 003.008\n")
+        types = self.read(self.read(1)[0])
+        if 1 not in types:
+            raise Refused(types)
+        self.send(b"\1")
+        assert self.read(4) == b"\0" * 4
+        self.send(b"\1")
+        self.width, self.height = struct.unpack(">HH", self.read(4))
+        self.read(16)
+        self.name = self.read(struct.unpack(">I", self.read(4))[0]).decode()
+        self.bits = bits
+        if bits == 16:
+            self.send(struct.pack(">Bxxx4B3H3Bxxx", 0, 16, 16, 1, 1, 31, 63, 31,
+                                  11, 5, 0))
+        self.send(struct.pack(">BxH", 2, 1 + len(pseudo)) +
+                  struct.pack(">%di" % (1 + len(pseudo)), encoding, *pseudo))
+        self.inflater = zlib.decompressobj()
+        self.pixels = {}
+        self.absolute = None
+        self.has_key_event = False
+        self.encodings = set()
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def read(self, n):
+        data = b""
+        while len(data) < n:
+            part = self.sock.recv(n - len(data))
+            if not part:
+                raise ConnectionError("the server is gone")
+            data += part
+        return data
+
+    # As red, green, blue.
+    def pixel_of(self, data, at, compact=False):
+        if self.bits == 16:
+            v = data[at] << 8 | data[at + 1]
+            r, g, b = v >> 11, v >> 5 & 63, v & 31
+            return (r << 3 | r >> 2, g << 2 | g >> 4, b << 3 | b >> 2)
+        return (data[at + 2], data[at + 1], data[at])
+
+    def request(self, incremental=True):
+        self.send(struct.pack(">BBHHHH", 3, incremental, 0, 0, 65535, 65535))
+
+    # Handles one message; true if it had pixels.
+    def update(self):
+        kind = self.read(1)[0]
+        assert kind == 0, kind
+        drawn = False
+        for _ in range(struct.unpack(">xH", self.read(3))[0]):
+            x, y, w, h, enc = struct.unpack(">HHHHi", self.read(12))
+            self.encodings.add(enc)
+            if enc == DESKTOP_SIZE:
+                self.resize(w, h)
+            elif enc == EXTENDED_SIZE:
+                self.read(16)
+                if x == 0:
+                    self.resize(w, h)
+            elif enc == POINTER_MODE:
+                self.absolute = x
+            elif enc == KEY_EVENT:
+                self.has_key_event = True
+            else:
+                {RAW: self.raw, HEXTILE: self.hextile,
+                 ZRLE: self.zrle}[enc](x, y, w, h)
+                drawn = True
+        return drawn
+
+    def resize(self, w, h):
+        self.width, self.height = w, h
+        self.pixels = {}
+
+    def raw(self, x, y, w, h):
+        size = self.bits // 8
+        data = self.read(w * h * size)
+        for i in range(w * h):
+            self.pixels[x + i % w, y + i // w] = self.pixel_of(data, i * size)
+
+    def hextile(self, x0, y0, w0, h0):
+        size = self.bits // 8
+        bg = fg = None
+        for y in range(y0, y0 + h0, 16):
+            for x in range(x0, x0 + w0, 16):
+                w, h = min(16, x0 + w0 - x), min(16, y0 + h0 - y)
+                flags = self.read(1)[0]
+                if flags & 1:
+                    self.raw(x, y, w, h)
+                    continue
+                if flags & 2:
+                    bg = self.pixel_of(self.read(size), 0)
+                if flags & 4:
+                    fg = self.pixel_of(self.read(size), 0)
+                self.fill(x, y, w, h, bg)
+                for _ in range(self.read(1)[0] if flags & 8 else 0):
+                    xy, wh = self.read(2)
+                    self.fill(x + (xy >> 4), y + (xy & 15), (wh >> 4) + 1,
+                              (wh & 15) + 1, fg)
+
+    def fill(self, x, y, w, h, color):
+        for j in range(h):
+            for i in range(w):
+                self.pixels[x + i, y + j] = color
+
+    def zrle(self, x0, y0, w0, h0):
+        data = self.inflater.decompress(
+            self.read(struct.unpack(">I", self.read(4))[0]))
+        size, at = (3 if self.bits == 32 else 2), 0
+        for y in range(y0, y0 + h0, 64):
+            for x in range(x0, x0 + w0, 64):
+                w, h = min(64, x0 + w0 - x), min(64, y0 + h0 - y)
+                n = data[at]
+                at += 1
+                assert n <= 16, n
+                if n == 0:
+                    for i in range(w * h):
+                        self.pixels[x + i % w, y + i // w] = \
+                            self.pixel_of(data, at + size * i)
+                    at += size * w * h
+                    continue
+                colors = [self.pixel_of(data, at + size * i) for i in range(n)]
+                at += size * n
+                if n == 1:
+                    self.fill(x, y, w, h, colors[0])
+                    continue
+                bits = 1 if n == 2 else 2 if n <= 4 else 4
+                for j in range(h):
+                    for i in range(w):
+                        byte = data[at + i * bits // 8]
+                        index = byte >> (8 - bits - i * bits % 8)
+                        self.pixels[x + i, y + j] = \
+                            colors[index & ((1 << bits) - 1)]
+                    at += (w * bits + 7) // 8
+        assert at == len(data)
+
+    # All of the picture, once.
+    def whole(self):
+        self.request(False)
+        while len(self.pixels) < self.width * self.height:
+            if not self.update() or len(self.pixels) < \
+                    self.width * self.height:
+                self.request(False)
+
+    def key(self, keysym, down):
+        self.send(struct.pack(">BBHI", 4, down, 0, keysym))
+
+    def extended_key(self, code, down):
+        self.send(struct.pack(">BBHII", 255, 0, down, 0, code))
+
+    def pointer(self, x, y, buttons=0):
+        self.send(struct.pack(">BBHH", 5, buttons, x, y))

@@ -1,0 +1,391 @@
+/*
+ * vmm/vnc/server.c -- the VNC server: listening, clients, pictures.
+ *
+ * Everything is on one thread of its own, which is born with the first client.
+ * While somebody waits for a picture, the display is drawn some thirty times a
+ * second, and less and less often while nothing changes and nobody types.
+ *
+ * Other threads come in through loop_defer() only, but for the password,
+ * which has the lock.
+ */
+#include "vmm/vnc/vnc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "vmm/loop.h"
+#include "vmm/machine.h"
+#include "vmm/spec.h"
+#include "vmm/virtio/iothread.h"
+#include "vmm/vnc/des.h"
+#include "vmm/vnc/vnc_priv.h"
+
+/* #syscalls:vmm accept4 fcntl close getsockname getpeername */
+
+enum { CLIENTS_MAX = 16, PASSWORD_MAX = 8 };
+#define FRAME_NS     33000000ull
+#define IDLE_NS	     250000000ull
+#define HANDSHAKE_NS 30000000000ull
+
+struct entry {
+	struct vnc_client *c;
+	uint64_t deadline; /* to authenticate until */
+};
+
+struct vnc_server {
+	struct machine *m;
+	unsigned int index;
+	int listen_fd; /* -1: clients are only handed in */
+	enum spec_vnc_share share;
+	struct iothread *thread;
+	struct loop *loop;
+	struct loop_timer *timer;
+
+	/* The thread's. */
+	unsigned int n;
+	struct entry clients[CLIENTS_MAX];
+	uint64_t interval;
+	bool armed;
+
+	pthread_mutex_t lock; /* the rest */
+	unsigned int n_new;
+	int newcomers[CLIENTS_MAX]; /* not with the thread yet */
+	char *password;	      /* NULL: none is needed */
+	int64_t valid_to;     /* seconds since 1970; 0: for ever */
+};
+
+struct machine *vnc_machine(struct vnc_server *s)
+{
+	return s->m;
+}
+
+struct loop *vnc_loop(struct vnc_server *s)
+{
+	return s->loop;
+}
+
+enum spec_vnc_share vnc_share(const struct vnc_server *s)
+{
+	return s->share;
+}
+
+/* ---- the password (RFB 7.2.2) ---- */
+
+bool vnc_needs_password(struct vnc_server *s)
+{
+	bool needs;
+
+	pthread_mutex_lock(&s->lock);
+	needs = s->password;
+	pthread_mutex_unlock(&s->lock);
+	return needs;
+}
+
+/* The key is the password, each byte with its bits the other way round. */
+static void make_key(const char *password, uint8_t key[DES_BLOCK])
+{
+	size_t n = MIN(strlen(password), (size_t)PASSWORD_MAX);
+
+	memset(key, 0, DES_BLOCK);
+	for (size_t i = 0; i < n; i++)
+		for (unsigned int bit = 0; bit < 8; bit++)
+			if (password[i] & BIT(bit))
+				key[i] |= 0x80 >> bit;
+}
+
+static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
+{
+	uint8_t differ = 0;
+
+	for (size_t i = 0; i < n; i++)
+		differ |= a[i] ^ b[i];
+	return !differ;
+}
+
+/* An empty password lets nobody in, as libvirt has it. */
+bool vnc_check_password(struct vnc_server *s, const uint8_t challenge[16],
+			const uint8_t answer[16])
+{
+	uint8_t key[DES_BLOCK], want[16];
+	bool ok;
+
+	pthread_mutex_lock(&s->lock);
+	ok = s->password && *s->password &&
+	     (!s->valid_to || time(NULL) < s->valid_to);
+	make_key(s->password ? s->password : "", key);
+	pthread_mutex_unlock(&s->lock);
+	des_encrypt(key, challenge, want);
+	des_encrypt(key, challenge + DES_BLOCK, want + DES_BLOCK);
+	return same_bytes(want, answer, sizeof(want)) && ok;
+}
+
+/* ---- pictures ---- */
+
+static void look_again(struct vnc_server *s, uint64_t ns)
+{
+	s->armed = true;
+	timer_arm(s->timer, now_ns() + ns);
+}
+
+void vnc_look_soon(struct vnc_server *s)
+{
+	if (s->armed && s->interval == FRAME_NS)
+		return;
+	s->interval = FRAME_NS;
+	look_again(s, FRAME_NS / 4);
+}
+
+/* Whether anything had changed. */
+static bool show_picture(struct vnc_server *s)
+{
+	struct display *d = s->m->display;
+	const struct display_view *v;
+	size_t tiles;
+	bool changed;
+
+	display_lock(d);
+	v = display_draw(d);
+	tiles = (size_t)v->tiles_x * v->tiles_y;
+	changed = tiles && memchr(v->dirty, 1, tiles);
+	for (unsigned int i = 0; i < s->n; i++)
+		vnc_client_picture(s->clients[i].c, v);
+	if (tiles)
+		memset(v->dirty, 0, tiles);
+	display_unlock(d);
+	return changed;
+}
+
+static void drop_late(struct vnc_server *s)
+{
+	for (unsigned int i = s->n; i-- > 0;)
+		if (!vnc_client_authenticated(s->clients[i].c) &&
+		    now_ns() > s->clients[i].deadline)
+			vnc_gone(s, s->clients[i].c);
+}
+
+static void on_timer(void *arg)
+{
+	struct vnc_server *s = arg;
+	bool waits = false;
+
+	s->armed = false;
+	drop_late(s);
+	if (!s->n)
+		return;
+	if (show_picture(s))
+		s->interval = FRAME_NS;
+	else
+		s->interval = MIN(s->interval * 5 / 4, IDLE_NS);
+	for (unsigned int i = 0; i < s->n; i++)
+		waits |= vnc_client_waits(s->clients[i].c) ||
+			 !vnc_client_authenticated(s->clients[i].c);
+	if (waits)
+		look_again(s, s->interval);
+}
+
+/* ---- clients ---- */
+
+void vnc_gone(struct vnc_server *s, struct vnc_client *c)
+{
+	unsigned int i = 0;
+
+	while (i < s->n && s->clients[i].c != c)
+		i++;
+	s->clients[i] = s->clients[--s->n];
+	vnc_client_destroy(c);
+	if (s->n)
+		return;
+	display_lock(s->m->display);
+	display_watch(s->m->display, false);
+	display_unlock(s->m->display);
+}
+
+void vnc_exclusive(struct vnc_server *s, const struct vnc_client *c)
+{
+	for (unsigned int i = s->n; i-- > 0;)
+		if (s->clients[i].c != c)
+			vnc_gone(s, s->clients[i].c);
+}
+
+static void add_client(struct vnc_server *s, int fd)
+{
+	if (s->n == CLIENTS_MAX) {
+		fd_close(fd);
+		return;
+	}
+	s->clients[s->n++] = (struct entry){
+		.c = vnc_client_create(s, fd),
+		.deadline = now_ns() + HANDSHAKE_NS,
+	};
+	vnc_look_soon(s);
+}
+
+/* -1: nobody waits. */
+static int take_newcomer(struct vnc_server *s)
+{
+	int fd = -1;
+
+	pthread_mutex_lock(&s->lock);
+	if (s->n_new)
+		fd = s->newcomers[--s->n_new];
+	pthread_mutex_unlock(&s->lock);
+	return fd;
+}
+
+static bool put_newcomer(struct vnc_server *s, int fd)
+{
+	bool room;
+
+	pthread_mutex_lock(&s->lock);
+	room = s->n_new < CLIENTS_MAX;
+	if (room)
+		s->newcomers[s->n_new++] = fd;
+	pthread_mutex_unlock(&s->lock);
+	return room;
+}
+
+static void on_newcomer(void *arg)
+{
+	int fd;
+
+	while ((fd = take_newcomer(arg)) >= 0)
+		add_client(arg, fd);
+}
+
+/* On the main thread: the server's own may not be there yet. */
+static int hand_over(struct vnc_server *s, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+	int r = flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
+			-errno :
+			iothread_start(s->thread);
+
+	if (r == 0 && !put_newcomer(s, fd))
+		r = -EBUSY;
+	if (r < 0)
+		fd_close(fd);
+	else
+		loop_defer(s->loop, on_newcomer, s);
+	return r;
+}
+
+static void on_connection(void *arg, uint32_t events)
+{
+	struct vnc_server *s = arg;
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		hand_over(s, fd);
+}
+
+/* ---- events ---- */
+
+void vnc_tell(struct vnc_server *s, const struct vnc_client *c,
+	      enum vnc_phase phase)
+{
+	static const char *const names[] = { "connected", "initialized",
+					     "disconnected" };
+	struct vnc_event e = {
+		.phase = names[phase],
+		.index = s->index,
+		.auth = vnc_needs_password(s) ? "vnc" : "none",
+	};
+	socklen_t len = sizeof(e.local);
+
+	getsockname(vnc_client_fd(c), (struct sockaddr *)&e.local, &len);
+	len = sizeof(e.remote);
+	getpeername(vnc_client_fd(c), (struct sockaddr *)&e.remote, &len);
+	machine_tell_vnc(s->m, &e);
+}
+
+/* ---- the machine's side ---- */
+
+static int vnc_op_client(void *dev, unsigned int index, int fd)
+{
+	struct vnc_server *s = dev;
+
+	return index == s->index ? hand_over(s, fd) : -ENOENT;
+}
+
+static int vnc_op_password(void *dev, unsigned int index, const char *password,
+			   int64_t valid_to)
+{
+	struct vnc_server *s = dev;
+
+	if (index != s->index)
+		return -ENOENT;
+	pthread_mutex_lock(&s->lock);
+	free(s->password);
+	s->password = password ? xstrdup(password) : NULL;
+	s->valid_to = valid_to;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+static void vnc_destroy(void *dev)
+{
+	struct vnc_server *s = dev;
+
+	if (s->listen_fd >= 0)
+		loop_remove(s->m->loop, s->listen_fd);
+	iothread_stop(s->thread);
+	while (s->n)
+		vnc_gone(s, s->clients[0].c);
+	while (s->n_new)
+		fd_close(s->newcomers[--s->n_new]);
+	timer_destroy(s->timer);
+	iothread_destroy(s->thread);
+	pthread_mutex_destroy(&s->lock);
+	free(s->password);
+	free(s);
+}
+
+static const struct machine_dev_ops vnc_dev_ops = {
+	.name = "vnc",
+	.destroy = vnc_destroy,
+	.vnc_client = vnc_op_client,
+	.vnc_password = vnc_op_password,
+};
+
+static int start_listening(struct vnc_server *s)
+{
+	int flags = fcntl(s->listen_fd, F_GETFL);
+
+	if (flags < 0 || fcntl(s->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return loop_add(s->m->loop, s->listen_fd, EPOLLIN, on_connection, s);
+}
+
+int vnc_create(struct machine *m, const struct spec_vnc *spec,
+	       unsigned int index, struct error *err)
+{
+	struct vnc_server *s = xcalloc(1, sizeof(*s));
+	int r = iothread_create("vnc", &s->thread, err);
+
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	s->m = m;
+	s->index = index;
+	s->listen_fd = -1;
+	s->share = spec->share;
+	s->loop = iothread_loop(s->thread);
+	s->password = spec->password ? xstrdup(spec->password) : NULL;
+	s->valid_to = spec->password_valid_to;
+	s->interval = FRAME_NS;
+	pthread_mutex_init(&s->lock, NULL);
+	r = timer_create_on(s->loop, on_timer, s, &s->timer);
+	if (r == 0 && spec->fd >= 0) {
+		s->listen_fd = spec->fd;
+		r = start_listening(s);
+	}
+	machine_add_device(m, &vnc_dev_ops, s);
+	return r < 0 ? error_set(err, r, "cannot serve VNC: %m") : 0;
+}
