@@ -10,6 +10,7 @@
 struct json_object;
 struct monitor;
 struct vmm_spec;
+struct spec_disk;
 
 /* ---- launch_monitor.c: the control socket, our side (vmm/control.h) ---- */
 
@@ -60,6 +61,19 @@ int launch_variant(const struct domain_def *def, char **ret_variant,
 
 /* Whether a character device is one, and not a serial line's other name. */
 bool launch_char_is_device(const struct dom_char *chr);
+
+void launch_set_id(char **id, const struct dom_info *info, const char *kind,
+		   unsigned int i);
+void launch_set_place(unsigned int *slot, unsigned int *function,
+		      const struct dom_info *info);
+
+/* ---- launch_disk.c: disks and the controllers they are on ---- */
+
+bool launch_is_storage(const struct dom_controller *c);
+int launch_check_storage(const struct dom_controller *c, struct error *err);
+int launch_check_disk(const struct dom_disk *d, struct error *err);
+int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
+		       struct error *err);
 
 /* What every driver with a VMM has in common in its table. */
 #define LAUNCH_OPS \

@@ -85,30 +85,6 @@ static int check_general(const struct domain_def *def, struct error *err)
 	return 0;
 }
 
-static int check_disk(const struct dom_disk *d, struct error *err)
-{
-	const char *name = d->target_dev ? d->target_dev : "?";
-
-	if (d->device != DISK_DEV_DISK)
-		return refuse(err, "<disk> '%s': only device='disk' is supported by machine 'microvm'",
-			      name);
-	if (d->target_bus && !str_eq(d->target_bus, "virtio"))
-		return refuse(err, "<disk> '%s': bus '%s' is not supported by machine 'microvm', use bus='virtio'",
-			      name, d->target_bus);
-	if (d->type != DISK_FILE && d->type != DISK_BLOCK)
-		return refuse(err, "<disk> '%s': only type='file' and type='block' are supported",
-			      name);
-	if (!d->source)
-		return refuse(err, "<disk> '%s': it has no <source>", name);
-	if (d->driver_type && !str_eq(d->driver_type, "raw"))
-		return refuse(err, "<disk> '%s': format '%s' is not supported; convert it with 'qemu-img convert -O raw'",
-			      name, d->driver_type);
-	if (d->transient)
-		return refuse(err, "<disk> '%s': <transient/> is not supported",
-			      name);
-	return 0;
-}
-
 static int check_iface(const struct dom_iface *i, struct error *err)
 {
 	if (i->type != IFACE_ETHERNET && i->type != IFACE_BRIDGE &&
@@ -178,6 +154,8 @@ static int check_controller(const struct dom_controller *c, struct error *err)
 	    (!c->model || str_eq(c->model, "pcie-root") ||
 	     str_eq(c->model, "pci-root")))
 		return 0;
+	if (launch_is_storage(c))
+		return launch_check_storage(c, err);
 	if (str_eq(c->type, "virtio-serial") ||
 	    (str_eq(c->type, "usb") && str_eq(c->model, "none")))
 		return 0;
@@ -231,7 +209,7 @@ int launch_check(const struct domain_def *def, struct error *err)
 		r = check_cpu(&def->cpu, err);
 	if (r < 0)
 		return r;
-	CHECK_EACH(def, n_disks, disks, check_disk, err);
+	CHECK_EACH(def, n_disks, disks, launch_check_disk, err);
 	CHECK_EACH(def, n_ifaces, ifaces, check_iface, err);
 	CHECK_EACH(def, n_chars, chars, check_char, err);
 	CHECK_EACH(def, n_controllers, controllers, check_controller, err);

@@ -33,13 +33,13 @@ static enum spec_action action(enum dom_action a)
 	}
 }
 
-static void set_id(char **id, const struct dom_info *info, const char *kind,
+void launch_set_id(char **id, const struct dom_info *info, const char *kind,
 		   unsigned int i)
 {
 	*id = info->alias ? xstrdup(info->alias) : xasprintf("%s%u", kind, i);
 }
 
-static void set_place(unsigned int *slot, unsigned int *function,
+void launch_set_place(unsigned int *slot, unsigned int *function,
 		      const struct dom_info *info)
 {
 	if (!str_eq(info->address.type, "pci") || info->address.bus)
@@ -141,39 +141,6 @@ static int open_boot(const struct domain_def *def, struct vmm_spec *s,
 
 /* ---- devices ---- */
 
-static enum spec_disk_cache cache_mode(const char *cache)
-{
-	static const char *const words[] = {
-		[CACHE_WRITEBACK] = "writeback",
-		[CACHE_NONE] = "none",
-		[CACHE_WRITETHROUGH] = "writethrough",
-		[CACHE_DIRECTSYNC] = "directsync",
-		[CACHE_UNSAFE] = "unsafe",
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (str_eq(cache, words[i]))
-			return i;
-	return CACHE_WRITEBACK;
-}
-
-static int build_disk(const struct dom_disk *d, unsigned int i,
-		      struct spec_disk *s, struct error *err)
-{
-	s->fd = -1;
-	set_id(&s->id, &d->info, "virtio-disk", i);
-	s->format = xstrdup(d->driver_type ? d->driver_type : "raw");
-	s->readonly = d->readonly;
-	s->discard = str_eq(d->discard, "unmap");
-	s->serial = xstrdup(d->serial);
-	s->queues = d->queues;
-	s->cache = cache_mode(d->cache);
-	s->boot_index = d->info.boot_order;
-	set_place(&s->pci_slot, &s->pci_function, &d->info);
-	return host_open_disk(d->source, d->readonly, d->type == DISK_BLOCK,
-			      err, &s->fd);
-}
-
 static int open_tap(struct dom_iface *d, struct spec_nic *s, struct error *err)
 {
 	struct host_tap tap = {
@@ -198,11 +165,11 @@ static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err)
 {
 	s->fd = -1;
-	set_id(&s->id, &d->info, "net", i);
+	launch_set_id(&s->id, &d->info, "net", i);
 	memcpy(s->mac, d->mac, sizeof(s->mac));
 	s->link_down = str_eq(d->link_state, "down");
 	s->mtu = d->mtu;
-	set_place(&s->pci_slot, &s->pci_function, &d->info);
+	launch_set_place(&s->pci_slot, &s->pci_function, &d->info);
 	if (d->type == IFACE_NETWORK)
 		return error_virt(err, VIR_ERR_NO_NETWORK,
 				  "no network with matching name '%s'",
@@ -252,7 +219,7 @@ static int build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
 	int r;
 
 	s->fd = s->log_fd = -1;
-	set_id(&s->id, &d->info, kinds[d->kind], i);
+	launch_set_id(&s->id, &d->info, kinds[d->kind], i);
 	if (d->kind == CHAR_SERIAL)
 		s->index = MAX(d->target_port, 0);
 	else
@@ -291,12 +258,8 @@ static int build_chars(struct domain_def *def, struct vmm_spec *s,
 static int build_devices(struct domain_def *def, struct vmm_spec *s,
 			 struct error *err)
 {
-	int r = 0;
+	int r = launch_build_disks(def, s, err);
 
-	s->disks = xcalloc(def->n_disks, sizeof(*s->disks));
-	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++)
-		r = build_disk(&def->disks[i], i, &s->disks[s->n_disks++],
-			       err);
 	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
 	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
 		r = build_nic(&def->ifaces[i], i, &s->nics[s->n_nics++], err);

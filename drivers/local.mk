@@ -10,6 +10,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch.c \
 	%D%/launch.h \
 	%D%/launch_check.c \
+	%D%/launch_disk.c \
 	%D%/launch_monitor.c \
 	%D%/launch_spec.c \
 	%D%/launch_stats.c \

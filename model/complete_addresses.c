@@ -67,7 +67,7 @@ static int place(const struct domain_def *def, struct dom_info *info,
 static bool controller_is_pci(const struct dom_controller *c)
 {
 	static const char *const types[] = { "virtio-serial", "scsi", "sata",
-					     "usb" };
+					     "nvme", "usb" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (str_eq(c->type, types[i]))

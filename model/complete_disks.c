@@ -14,6 +14,7 @@ static const char *bus_of_target(const char *dev)
 	} buses[] = {
 		{ "fd", "fdc" },    { "hd", "ide" },   { "sd", "scsi" },
 		{ "vd", "virtio" }, { "xvd", "xen" },
+		{ "nvme", "nvme" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(buses); i++)
@@ -22,11 +23,24 @@ static const char *bus_of_target(const char *dev)
 	return NULL;
 }
 
+/* "nvme2n1": controllers count from 0, their namespaces from 1. */
+static int nvme_index(const char *dev)
+{
+	int at = 0, n;
+
+	return sscanf(dev, "nvme%3dn1%n", &n, &at) == 1 && at && !dev[at] &&
+			       dev[4] != '+' && n >= 0 ?
+		       n :
+		       -1;
+}
+
 /* "vda" is 0, "vdz" 25, "vdaa" 26; -1 for a name that is no disk's. */
 int disk_target_index(const char *dev)
 {
 	int n = 0;
 
+	if (str_startswith(dev, "nvme"))
+		return nvme_index(dev);
 	dev += str_startswith(dev, "xvd") ? 3 : 2;
 	if (!*dev || strlen(dev) > 4)
 		return -1;
@@ -55,8 +69,8 @@ static void complete_drive(struct dom_disk *disk)
 		const char *bus;
 		unsigned int per_bus, buses;
 	} kinds[] = {
-		{ "ide", 2, 2 }, { "sata", 6, 1 },
-		{ "scsi", 7, 1 }, { "fdc", 2, 1 },
+		{ "ide", 2, 2 },   { "sata", 6, 1 }, { "scsi", 15, 1 },
+		{ "fdc", 2, 1 },   { "nvme", 1, 1 },
 	};
 	unsigned int n = disk_target_index(disk->target_dev);
 	struct dom_address *a = &disk->info.address;
@@ -68,6 +82,9 @@ static void complete_drive(struct dom_disk *disk)
 		a->unit = n % kinds[i].per_bus;
 		a->bus = n / kinds[i].per_bus % kinds[i].buses;
 		a->controller = n / (kinds[i].per_bus * kinds[i].buses);
+		/* Unit 7 of a SCSI bus is the host's by tradition. */
+		if (str_eq(disk->target_bus, "scsi") && a->unit >= 7)
+			a->unit++;
 	}
 }
 

@@ -120,7 +120,8 @@ struct dom_disk {
 	char *driver_name, *driver_type; /* "vireo"/"qemu", "raw" */
 	char *cache, *io, *discard, *detect_zeroes;
 	unsigned int queues;
-	char *serial;
+	char *serial, *wwn, *vendor, *product;
+	char *tray; /* "open"; NULL: closed */
 	bool readonly, shareable, transient;
 };
 
@@ -158,6 +159,8 @@ struct dom_controller {
 	struct dom_info info;
 	char *type, *model; /* "pci" "pcie-root", "virtio-serial", ... */
 	int index;	    /* -1: not given */
+	unsigned int queues;
+	char *serial; /* nvme */
 };
 
 struct dom_rng {

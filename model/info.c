@@ -66,7 +66,10 @@ static void name_disk(struct dom_disk *disk)
 
 	if (disk->info.alias)
 		return;
-	if (str_eq(a->type, "drive"))
+	if (str_eq(a->type, "drive") && str_eq(disk->target_bus, "scsi"))
+		disk->info.alias = xasprintf("scsi%u-%u-%u-%u", a->controller,
+					     a->bus, a->target, a->unit);
+	else if (str_eq(a->type, "drive"))
 		disk->info.alias = xasprintf("%s%u-%u-%u", disk->target_bus,
 					     a->controller, a->bus, a->unit);
 	else

@@ -63,10 +63,14 @@ static const struct field disk_fields[] = {
 	{ "target@dev", FIELD_STR, D(target_dev), .flags = FIELD_REQUIRED,
 	  .missing = "missing target device name of the disk" },
 	{ "target@bus", FIELD_STR, D(target_bus) },
+	{ "target@tray", FIELD_STR, D(tray) },
 	{ "readonly", FIELD_FLAG, D(readonly) },
 	{ "shareable", FIELD_FLAG, D(shareable) },
 	{ "transient", FIELD_FLAG, D(transient) },
 	{ "serial", FIELD_STR, D(serial) },
+	{ "wwn", FIELD_STR, D(wwn) },
+	{ "vendor", FIELD_STR, D(vendor) },
+	{ "product", FIELD_STR, D(product) },
 	INFO_FIELDS(struct dom_disk),
 	{ 0 },
 };
@@ -148,6 +152,8 @@ static const struct field controller_fields[] = {
 	{ "@type", FIELD_STR, T(type), .flags = FIELD_REQUIRED },
 	{ "@index", FIELD_INT, T(index) },
 	{ "@model", FIELD_STR, T(model) },
+	{ "serial", FIELD_STR, T(serial) },
+	{ "driver@queues", FIELD_UINT, T(queues) },
 	INFO_FIELDS(struct dom_controller),
 	{ 0 },
 };
@@ -157,7 +163,7 @@ const struct xml_type type_controller = {
 	XML_TYPE_EXTRA(struct dom_controller, info.extra),
 	.fields = controller_fields,
 	.defaults = &controller_defaults,
-	.order = " model target * alias master address ",
+	.order = " serial driver model target * alias master address ",
 };
 
 #define R(m) offsetof(struct dom_rng, m)

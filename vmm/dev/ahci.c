@@ -35,6 +35,7 @@
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 #include "vmm/virtio/iothread.h"
 
 /* #syscalls:vmm eventfd2 read write */
@@ -881,16 +882,10 @@ static void ahci_destroy(struct pci_dev *pci)
 	free(hba);
 }
 
-static const struct pci_ops ahci_pci_ops = {
-	.config_written = ahci_config_written,
-	.reset = ahci_pci_reset,
-	.destroy = ahci_destroy,
-};
-
 /* Commands that are not started yet stay in their list. */
-static void ahci_pause(void *arg, bool paused)
+static void ahci_pause(struct pci_dev *pci, bool paused)
 {
-	struct hba *hba = arg;
+	struct hba *hba = container_of(pci, struct hba, pci);
 
 	pthread_mutex_lock(&hba->lock);
 	hba->paused = paused;
@@ -900,6 +895,77 @@ static void ahci_pause(void *arg, bool paused)
 		eventfd_write(hba->kick_fd, 1);
 	pthread_mutex_unlock(&hba->lock);
 }
+
+static const struct state_field port_fields[] = {
+	STATE_STRUCT(struct port, ata, ata_fields),
+	STATE(struct port, clb),
+	STATE(struct port, fb),
+	STATE(struct port, is),
+	STATE(struct port, ie),
+	STATE(struct port, cmd),
+	STATE(struct port, tfd),
+	STATE(struct port, sig),
+	STATE(struct port, ssts),
+	STATE(struct port, sctl),
+	STATE(struct port, serr),
+	STATE(struct port, sact),
+	STATE(struct port, ci),
+	STATE_BOOL(struct port, halted),
+	STATE_BOOL(struct port, linking),
+	STATE_BOOL(struct port, srst),
+	STATE_BOOL(struct port, signature),
+	STATE_MAX(struct port, last, SLOTS - 1),
+	STATE_END,
+};
+
+static const struct state_field hba_fields[] = {
+	STATE(struct hba, ghc),
+	STATE(struct hba, is),
+	STATE(struct hba, pi),
+	STATE_STRUCTS(struct hba, port, port_fields),
+	STATE_END,
+};
+
+static int hba_loaded(void *obj, unsigned int version, struct error *err)
+{
+	struct hba *hba = obj;
+	uint32_t attached = 0;
+	int r = 0;
+
+	for (unsigned int i = 0; i < AHCI_PORTS_MAX; i++) {
+		attached |= hba->port[i].drive ? BIT(i) : 0;
+		if ((hba->port[i].cmd & CMD_ST) && r == 0)
+			r = iothread_start(hba->thread);
+	}
+	if (hba->pi != attached)
+		return error_set(err, -EINVAL,
+				 "the saved state has other SATA drives");
+	return r;
+}
+
+static const struct state_type hba_state = {
+	.name = "ahci",
+	.version = 1,
+	.fields = hba_fields,
+	.loaded = hba_loaded,
+};
+
+static void ahci_states(struct pci_dev *pci, const char *id,
+			struct state_set *set)
+{
+	struct hba *hba = container_of(pci, struct hba, pci);
+
+	msi_add_state(&hba->msi, id, set);
+	state_add(set, &hba_state, id, hba);
+}
+
+static const struct pci_ops ahci_pci_ops = {
+	.config_written = ahci_config_written,
+	.reset = ahci_pci_reset,
+	.pause = ahci_pause,
+	.states = ahci_states,
+	.destroy = ahci_destroy,
+};
 
 static void ahci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 {
@@ -912,7 +978,6 @@ static void ahci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 
 static const struct machine_dev_ops ahci_machine_ops = {
 	.name = "ahci",
-	.pause = ahci_pause,
 	.stats = ahci_stats,
 };
 

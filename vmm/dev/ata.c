@@ -13,6 +13,7 @@
 #include "base/iov.h"
 #include "base/util.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 
 enum {
 	SECTOR = BLOCK_SECTOR,
@@ -615,6 +616,14 @@ void ata_signature(const struct ata_dev *dev, struct ata_regs *ret)
 		.lba = dev->packet ? 0xeb1401 : 0x000001,
 	};
 }
+
+const struct state_field ata_fields[] = {
+	STATE_STRUCT(struct ata_dev, scsi, scsi_fields),
+	STATE_BOOL(struct ata_dev, write_cache),
+	STATE_MAX(struct ata_dev, multiple, MULTIPLE_MAX),
+	STATE_RAW(struct ata_dev, error_log),
+	STATE_END,
+};
 
 void ata_reset(struct ata_dev *dev)
 {

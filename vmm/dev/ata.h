@@ -10,6 +10,7 @@
 #define VMM_DEV_ATA_H
 
 #include "vmm/drive.h"
+#include "vmm/state.h"
 #include "vmm/scsi/scsi.h"
 
 struct ata_cmd;
@@ -76,6 +77,9 @@ void ata_signature(const struct ata_dev *dev, struct ata_regs *ret_regs);
 void ata_parse_fis(const uint8_t fis[ATA_FIS_LEN], struct ata_regs *ret_regs);
 bool ata_is_queued(const struct ata_dev *dev, uint8_t command);
 unsigned int ata_queued_tag(const struct ata_regs *regs);
+
+/* What a device remembers, for its port's state (vmm/state.h). */
+extern const struct state_field ata_fields[];
 
 /* done() is called once, maybe before this returns. */
 void ata_run(struct ata_cmd *cmd);

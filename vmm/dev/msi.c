@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "vmm/dev/pci.h"
 #include "vmm/machine.h"
+#include "vmm/state.h"
 
 enum { CAP_LEN = 14 }; /* 6.8.1, the 64-bit layout */
 
@@ -58,4 +59,22 @@ bool msi_send(struct msi *msi)
 			    msi->data);
 	pthread_mutex_unlock(&msi->lock);
 	return enabled;
+}
+
+static const struct state_field msi_fields[] = {
+	STATE_BOOL(struct msi, enabled),
+	STATE(struct msi, addr),
+	STATE(struct msi, data),
+	STATE_END,
+};
+
+static const struct state_type msi_state = {
+	.name = "msi",
+	.version = 1,
+	.fields = msi_fields,
+};
+
+void msi_add_state(struct msi *msi, const char *id, struct state_set *set)
+{
+	state_add(set, &msi_state, id, msi);
 }

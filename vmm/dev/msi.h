@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct pci_dev;
+struct state_set;
 
 struct msi {
 	struct pci_dev *dev;
@@ -26,6 +27,9 @@ void msi_finish(struct msi *msi);
 
 /* The owner's config_written() hook calls it. */
 void msi_config_written(struct msi *msi, unsigned int reg, unsigned int size);
+
+/* The owner's states() hook calls it. */
+void msi_add_state(struct msi *msi, const char *id, struct state_set *set);
 
 /* Any thread.  False: the guest has not enabled it. */
 bool msi_send(struct msi *msi);

@@ -13,6 +13,7 @@
 #include "base/iov.h"
 #include "base/util.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 
 /* ---- answers ---- */
 
@@ -101,6 +102,15 @@ void scsi_init(struct scsi_dev *dev, const struct spec_disk *spec,
 	    spec->product ? spec->product : product);
 	scsi_attention(dev, SCSI_UA_RESET);
 }
+
+const struct state_field scsi_fields[] = {
+	STATE_MAX(struct scsi_dev, attentions, BIT(SCSI_UAS) - 1),
+	STATE_RAW(struct scsi_dev, sense),
+	STATE_MAX(struct scsi_dev, event, MEDIA_REMOVAL),
+	STATE_BOOL(struct scsi_dev, locked),
+	STATE_BOOL(struct scsi_dev, tray_open),
+	STATE_END,
+};
 
 void scsi_attention(struct scsi_dev *dev, enum scsi_attention ua)
 {

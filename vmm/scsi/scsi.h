@@ -13,6 +13,7 @@
 #define VMM_SCSI_SCSI_H
 
 #include "vmm/drive.h"
+#include "vmm/state.h"
 
 struct spec_disk;
 struct scsi_cmd;
@@ -97,6 +98,9 @@ void scsi_init(struct scsi_dev *dev, const struct spec_disk *spec,
 	       struct drive *drive);
 void scsi_attention(struct scsi_dev *dev, enum scsi_attention ua);
 void scsi_reset(struct scsi_dev *dev); /* unlocked, tray as it is */
+
+/* What a unit remembers, for its controller's state (vmm/state.h). */
+extern const struct state_field scsi_fields[];
 
 /* done() is called once, maybe before this returns. */
 void scsi_run(struct scsi_cmd *cmd);

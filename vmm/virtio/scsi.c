@@ -18,6 +18,7 @@
 #include "vmm/machine.h"
 #include "vmm/scsi/scsi.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
@@ -31,6 +32,7 @@ enum {
 	TARGET_MAX = 255,
 	LUN_MAX = 16383,
 	LUN_LEN = 8,
+	UNITS_MAX = 1024,
 	REPORT_LUNS = 0xa0,
 	INQUIRY = 0x12,
 };
@@ -194,6 +196,8 @@ static void request_done(struct scsi_cmd *c)
 					VIRTIO_SCSI_S_OK);
 	free(r);
 	finish_tasks(hba);
+	if (!hba->requests)
+		virtio_idle(&hba->dev);
 	if (!hba->requests && hba->dev.resetting)
 		virtio_reset_done(&hba->dev);
 }
@@ -540,6 +544,44 @@ static bool scsi_reset_device(struct virtio_dev *dev)
 	return !hba->requests;
 }
 
+static bool scsi_busy(struct virtio_dev *dev)
+{
+	return container_of(dev, struct hba, dev)->requests != NULL;
+}
+
+static const struct state_field unit_fields[] = {
+	STATE_STRUCT(struct unit, scsi, scsi_fields),
+	STATE_END,
+};
+
+/* The device comes first in struct hba, which is what the type is given. */
+static const struct state_field hba_fields[] = {
+	STATE_STRUCTS_AT(struct hba, units, n_units, UNITS_MAX,
+			 unit_fields),
+	STATE_BOOL(struct hba, missed),
+	{ .name = "sizes",
+	  .kind = STATE_INT,
+	  .offset = offsetof(struct hba, dev.config) +
+		    offsetof(struct virtio_scsi_config, sense_size),
+	  .size = 4,
+	  .count = 2, /* sense_size, cdb_size */
+	  .max = VIRTIO_SCSI_SENSE_SIZE },
+	STATE_END,
+};
+static_assert(offsetof(struct hba, dev) == 0, "the state's object");
+
+static int scsi_loaded(void *obj, unsigned int version, struct error *err)
+{
+	return config(obj)->cdb_size > VIRTIO_SCSI_CDB_SIZE ? -EINVAL : 0;
+}
+
+static const struct state_type scsi_state = {
+	.name = "virtio-scsi",
+	.version = 1,
+	.fields = hba_fields,
+	.loaded = scsi_loaded,
+};
+
 static void scsi_destroy(struct virtio_dev *dev)
 {
 	struct hba *hba = container_of(dev, struct hba, dev);
@@ -562,6 +604,8 @@ static const struct virtio_type virtio_scsi = {
 	.notify = scsi_notify,
 	.config_write = scsi_config_write,
 	.reset = scsi_reset_device,
+	.busy = scsi_busy,
+	.state = &scsi_state,
 	.destroy = scsi_destroy,
 };
 

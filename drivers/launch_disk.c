@@ -1,0 +1,221 @@
+/*
+ * drivers/launch_disk.c -- disks and the controllers they are on: what our
+ * machines have, and a definition's into a machine's description.
+ */
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/util.h"
+#include "drivers/launch.h"
+#include "vmm/spec.h"
+
+#define refuse(err, ...) \
+	error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED, __VA_ARGS__)
+
+/* Words for enums of the description; -1: none of them. */
+static int find_word(const char *const *words, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(words[i], word))
+			return i;
+	return -1;
+}
+
+static const char *const buses[] = {
+	[SPEC_VIRTIO] = "virtio",
+	[SPEC_SATA] = "sata",
+	[SPEC_SCSI] = "scsi",
+	[SPEC_NVME] = "nvme",
+};
+
+static int bus_of(const char *name)
+{
+	return find_word(buses, ARRAY_SIZE(buses), name ? name : "virtio");
+}
+
+/* ---- what there is ---- */
+
+bool launch_is_storage(const struct dom_controller *c)
+{
+	int bus = bus_of(c->type);
+
+	return bus > SPEC_VIRTIO;
+}
+
+int launch_check_storage(const struct dom_controller *c, struct error *err)
+{
+	bool scsi = str_eq(c->type, "scsi");
+
+	if (scsi ? c->model && !str_startswith(c->model, "virtio-scsi") &&
+			   !str_startswith(c->model, "virtio-transitional") &&
+			   !str_startswith(c->model,
+					   "virtio-non-transitional") &&
+			   !str_eq(c->model, "auto") :
+		   c->model && !str_eq(c->type, c->model) &&
+			   !str_eq(c->model, "ich9-ahci"))
+		return refuse(err, "<controller type='%s'>: model '%s' is not supported%s",
+			      c->type, c->model,
+			      scsi ? ", use 'virtio-scsi'" : "; leave it out");
+	if (c->queues > 64)
+		return refuse(err, "<controller type='%s'>: at most 64 queues are supported",
+			      c->type);
+	return 0;
+}
+
+static int check_bus(const struct dom_disk *d, const char *name,
+		     struct error *err)
+{
+	int bus = bus_of(d->target_bus);
+	bool cd = d->device == DISK_DEV_CDROM;
+
+	if (bus < 0)
+		return refuse(err, "<disk> '%s': bus '%s' is not supported, use '%s'",
+			      name, d->target_bus, cd ? "sata" : "virtio");
+	if (cd && bus != SPEC_SATA && bus != SPEC_SCSI)
+		return refuse(err, "<disk> '%s': a CD-ROM drive cannot be on bus '%s', use 'sata' or 'scsi'",
+			      name, d->target_bus);
+	return 0;
+}
+
+static int check_place(const struct dom_disk *d, const char *name,
+		       struct error *err)
+{
+	const struct dom_address *a = &d->info.address;
+
+	if (!str_eq(a->type, "drive"))
+		return 0;
+	if (a->bus || a->target > 255 ||
+	    (str_eq(d->target_bus, "sata") && (a->unit > 5 || a->target)) ||
+	    (str_eq(d->target_bus, "nvme") && (a->unit || a->target)))
+		return refuse(err, "<disk> '%s': there is no such place on a controller of type '%s'; leave out <address>",
+			      name, d->target_bus);
+	return 0;
+}
+
+int launch_check_disk(const struct dom_disk *d, struct error *err)
+{
+	const char *name = d->target_dev ? d->target_dev : "?";
+	int r;
+
+	if (d->device == DISK_DEV_FLOPPY || d->device == DISK_DEV_LUN)
+		return refuse(err, "<disk> '%s': only device='disk' and device='cdrom' are supported",
+			      name);
+	r = check_bus(d, name, err);
+	if (r >= 0)
+		r = check_place(d, name, err);
+	if (r < 0)
+		return r;
+	if (d->type != DISK_FILE && d->type != DISK_BLOCK)
+		return refuse(err, "<disk> '%s': only type='file' and type='block' are supported",
+			      name);
+	if (!d->source && d->device != DISK_DEV_CDROM)
+		return refuse(err, "<disk> '%s': it has no <source>", name);
+	if (d->driver_type && !str_eq(d->driver_type, "raw"))
+		return refuse(err, "<disk> '%s': format '%s' is not supported; convert it with 'qemu-img convert -O raw'",
+			      name, d->driver_type);
+	if (d->transient)
+		return refuse(err, "<disk> '%s': <transient/> is not supported",
+			      name);
+	return 0;
+}
+
+/* ---- into the description ---- */
+
+static enum spec_disk_cache cache_mode(const char *cache)
+{
+	static const char *const words[] = {
+		[CACHE_WRITEBACK] = "writeback",
+		[CACHE_NONE] = "none",
+		[CACHE_WRITETHROUGH] = "writethrough",
+		[CACHE_DIRECTSYNC] = "directsync",
+		[CACHE_UNSAFE] = "unsafe",
+	};
+	int i = find_word(words, ARRAY_SIZE(words), cache);
+
+	return i < 0 ? CACHE_WRITEBACK : i;
+}
+
+static enum spec_detect_zeroes detect_mode(const char *detect)
+{
+	static const char *const words[] = {
+		[DETECT_OFF] = "off",
+		[DETECT_ON] = "on",
+		[DETECT_UNMAP] = "unmap",
+	};
+	int i = find_word(words, ARRAY_SIZE(words), detect);
+
+	return i < 0 ? DETECT_OFF : i;
+}
+
+/* A World Wide Name is written with or without "0x". */
+static char *wwn_digits(const char *wwn)
+{
+	if (wwn && str_startswith(wwn, "0x"))
+		wwn += 2;
+	return xstrdup(wwn);
+}
+
+static void set_place(const struct dom_disk *d, struct spec_disk *s)
+{
+	launch_set_place(&s->pci_slot, &s->pci_function, &d->info);
+	s->controller = d->info.address.controller;
+	s->target = d->info.address.target;
+	s->unit = d->info.address.unit;
+}
+
+static int build_disk(const struct dom_disk *d, unsigned int i,
+		      struct spec_disk *s, struct error *err)
+{
+	s->fd = -1;
+	s->bus = bus_of(d->target_bus);
+	s->kind = d->device == DISK_DEV_CDROM ? SPEC_CDROM : SPEC_DISK;
+	launch_set_id(&s->id, &d->info, "virtio-disk", i);
+	s->format = xstrdup(d->driver_type ? d->driver_type : "raw");
+	s->readonly = d->readonly || s->kind == SPEC_CDROM;
+	s->discard = str_eq(d->discard, "unmap");
+	s->detect_zeroes = detect_mode(d->detect_zeroes);
+	s->serial = xstrdup(d->serial);
+	s->wwn = wwn_digits(d->wwn);
+	s->vendor = xstrdup(d->vendor);
+	s->product = xstrdup(d->product);
+	s->queues = d->queues;
+	s->cache = cache_mode(d->cache);
+	s->boot_index = d->info.boot_order;
+	set_place(d, s);
+	return d->source ? host_open_disk(d->source, s->readonly,
+					  d->type == DISK_BLOCK, err, &s->fd) :
+			   0;
+}
+
+static void build_controllers(const struct domain_def *def, struct vmm_spec *s)
+{
+	s->controllers = xcalloc(def->n_controllers, sizeof(*s->controllers));
+	for (unsigned int i = 0; i < def->n_controllers; i++) {
+		const struct dom_controller *c = &def->controllers[i];
+		struct spec_controller *to = &s->controllers[s->n_controllers];
+
+		if (!launch_is_storage(c))
+			continue;
+		launch_set_id(&to->id, &c->info, c->type, c->index);
+		to->bus = bus_of(c->type);
+		to->index = c->index;
+		to->queues = c->queues;
+		to->serial = xstrdup(c->serial);
+		launch_set_place(&to->pci_slot, &to->pci_function, &c->info);
+		s->n_controllers++;
+	}
+}
+
+int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
+		       struct error *err)
+{
+	int r = 0;
+
+	build_controllers(def, s);
+	s->disks = xcalloc(def->n_disks, sizeof(*s->disks));
+	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++)
+		r = build_disk(&def->disks[i], i, &s->disks[s->n_disks++],
+			       err);
+	return r;
+}
