@@ -41,7 +41,8 @@ build() {
 	make -s -C "$dir" -j"$(nproc)"
 }
 
-# Debian's cloud kernel, unpacked into DIR; prints the path of its vmlinuz.
+# get_kernel DIR [FLAVOUR]: Debian's cloud kernel, or that of another flavour
+# ("amd64": the generic one), unpacked into DIR; prints the path of its vmlinuz.
 # Nothing is installed.  KERNEL names another one to use instead.
 get_kernel() {
 	if [ -n "${KERNEL-}" ]; then
@@ -49,11 +50,12 @@ get_kernel() {
 		return
 	fi
 	mkdir -p "$1"
+	meta=linux-image-${2:-cloud-amd64}
 	if ! ls "$1"/k/boot/vmlinuz-* >/dev/null 2>&1; then
 		# The metapackage says which package has it today.
-		[ -n "$(apt-cache search --names-only '^linux-image-cloud-amd64$')" ] ||
+		[ -n "$(apt-cache search --names-only "^$meta\$")" ] ||
 			apt-get update -qq >/dev/null || return
-		pkg=$(apt-cache depends linux-image-cloud-amd64 |
+		pkg=$(apt-cache depends "$meta" |
 			sed -n 's/^ *Depends: \(linux-image-[^ ]*\)/\1/p' | head -n1)
 		# An unprivileged _apt user may not write to $1.
 		(cd "$1" && apt-get download -qq "$pkg" >/dev/null 2>&1 &&

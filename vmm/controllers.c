@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "vmm/dev/ahci.h"
+#include "vmm/dev/nvme.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
@@ -26,9 +27,20 @@ static int add_scsi(struct machine *m, const struct spec_controller *spec,
 	return virtio_scsi_add(m, &c, disks, n, err);
 }
 
+static int add_nvme(struct machine *m, const struct spec_controller *spec,
+		    const struct spec_disk *const *disks, unsigned int n,
+		    struct error *err)
+{
+	struct spec_controller c = *spec;
+
+	c.queues = virtio_queue_count(m->spec, spec->queues);
+	return nvme_add(m, &c, disks, n, err);
+}
+
 static add_fn *const kinds[] = {
 	[SPEC_SATA] = ahci_add,
 	[SPEC_SCSI] = add_scsi,
+	[SPEC_NVME] = add_nvme,
 };
 
 static bool is_on(const struct spec_disk *d, const struct spec_controller *c)

@@ -45,6 +45,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/ioapic.h \
 	%D%/dev/msi.c \
 	%D%/dev/msi.h \
+	%D%/dev/nvme.c \
+	%D%/dev/nvme.h \
+	%D%/dev/nvme_admin.c \
+	%D%/dev/nvme_data.c \
+	%D%/dev/nvme_io.c \
+	%D%/dev/nvme_priv.h \
 	%D%/dev/pcports.c \
 	%D%/dev/pcports.h \
 	%D%/dev/pic.c \

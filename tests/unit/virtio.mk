@@ -36,6 +36,9 @@ tests_fuzz_virtio_LDADD = $(virtio_unit_ldadd)
 
 dist_check_SCRIPTS += \
 	tests/guest/mkinitrd \
+	tests/guest/cdtray.c \
+	tests/guest/storage.init \
+	tests/guest/storage.sh \
 	tests/guest/virtio.init \
 	tests/guest/virtio.sh \
 	tests/lab/virtio.sh \
@@ -58,3 +61,12 @@ tests_fuzz_ahci_SOURCES = \
 	tests/unit/virtio/rig.h \
 	$(NULL)
 tests_fuzz_ahci_LDADD = $(virtio_unit_ldadd)
+
+check_PROGRAMS += tests/fuzz/nvme
+TESTS += tests/fuzz/nvme
+tests_fuzz_nvme_SOURCES = \
+	tests/fuzz/nvme.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_fuzz_nvme_LDADD = $(virtio_unit_ldadd)

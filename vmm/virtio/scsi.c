@@ -8,6 +8,7 @@
  *
  * Left out: bidirectional commands, protection information.
  */
+#include <endian.h>
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_scsi.h>
@@ -238,11 +239,12 @@ static struct request *make_request(struct hba *hba, struct virtqueue *vq,
 static void report_luns(struct request *r, unsigned int target)
 {
 	struct hba *hba = r->hba;
-	uint32_t len = 0, alloc = __builtin_bswap32(*(uint32_t *)(r->cmd.cdb +
-								  6));
+	uint32_t len = 0, alloc;
 	_cleanup_free_ uint8_t *list =
 		xcalloc(hba->n_units + 1, LUN_LEN);
 
+	memcpy(&alloc, r->cmd.cdb + 6, sizeof(alloc));
+	alloc = be32toh(alloc);
 	for (unsigned int i = 0; i < hba->n_units; i++) {
 		const struct unit *u = &hba->units[i];
 

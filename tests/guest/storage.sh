@@ -1,0 +1,83 @@
+#!/bin/sh
+# storage.sh ENGINE: a stock kernel's ahci, virtio_scsi, nvme, sd and sr drivers
+# read, write, discard and eject, and what they say is compared with what the
+# host has.
+#
+# GENERIC_ROOT: where Debian's generic kernel package is unpacked (the cloud
+# kernel has no ahci).  VMM: the program, default vireo-vmm of the build folder.
+set -eu
+engine=${1:-${GUEST_ENGINE-}}
+here=$(cd "$(dirname "$0")" && pwd)
+vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
+root=${GENERIC_ROOT:-}
+if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ]; then
+	echo "needs ENGINE, VMM and GENERIC_ROOT"
+	exit 77
+fi
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+timeout=${GUEST_TIMEOUT:-300}
+fail() {
+	echo "FAIL: $*"
+	cat "$dir/serial" "$dir/vmm.log" 2>/dev/null
+	exit 1
+}
+sum() { md5sum | cut -d ' ' -f 1; }
+said() { sed -n "s/^$1: //p" "$dir/serial" | tr -d '\r\0' | head -n 1; }
+expect() { [ "$(said "$1")" = "$2" ] || fail "$1 is '$(said "$1")', not '$2'"; }
+image() { dd if=/dev/urandom of="$dir/$1" bs=1M count="$2" 2>/dev/null; }
+
+image sata 4
+image scsi 5
+image nvme 6
+image ro 3
+image cd1 2
+image cd2 1
+for d in sata scsi nvme ro cd1 cd2; do cp "$dir/$d" "$dir/$d.was"; done
+
+${CC:-cc} -O -static -o "$dir/cdtray" "$here/cdtray.c" ||
+	{ echo "needs a compiler with a static libc"; exit 77; }
+FILES=$dir/cdtray "$here/mkinitrd" "$dir/initrd" "$root" "$here/storage.init" scsi_common \
+	scsi_mod crct10dif_common crct10dif_generic crc-t10dif crc64 \
+	crc64-rocksoft t10-pi cdrom libata libahci ahci virtio_scsi nvme-core \
+	nvme sd_mod sr_mod
+"$vmm" --engine "$engine" --memory 512 --cpus 2 \
+	--kernel "$root"/boot/vmlinuz-* --initrd "$dir/initrd" \
+	--append "console=ttyS0 quiet" --serial "file:$dir/serial" \
+	--disk "$dir/sata,sata,serial=SATA-1" --disk "$dir/cd1,sata,cdrom" \
+	--disk "$dir/scsi,scsi,serial=SCSI-1" --disk "$dir/ro,scsi,ro" \
+	--disk "$dir/cd2,scsi,cdrom" --disk "$dir/nvme,nvme,serial=NVME-1" \
+	--timeout "$timeout" </dev/null 2>"$dir/vmm.log" ||
+	fail "vireo-vmm: $?"
+
+expect done yes
+! grep -q ^FAIL "$dir/serial" || fail "the guest found a fault"
+zeroes=$(head -c 1048576 /dev/zero | sum)
+for d in sata scsi nvme; do
+	expect "$d-read" "$(sum <"$dir/$d.was")"
+	expect "$d-parts" "$(head -c 4194304 "$dir/$d.was" | sum)"
+	expect "$d-wrote" "$(dd if="$dir/$d" bs=64k skip=16 count=16 2>/dev/null | sum)"
+	expect "$d-hole" "$zeroes"
+	[ "$(dd if="$dir/$d" bs=1M skip=3 count=1 2>/dev/null | sum)" = "$zeroes" ] ||
+		fail "what $d discarded is not zero on the host"
+	[ "$(stat -c %b "$dir/$d")" -lt "$(stat -c %b "$dir/$d.was")" ] ||
+		fail "$d: discard freed nothing"
+	# Everything else is as it was.
+	head -c 1048576 "$dir/$d" | cmp -s - "$dir/$d.was" -n 1048576 ||
+		fail "$d: the first MiB changed"
+done
+expect sata-depth 32
+expect sata-serial SATA-1
+expect scsi-serial SCSI-1
+expect nvme-serial NVME-1
+expect scsi-cache "write back"
+expect ro-flag 1
+expect ro-read "$(sum <"$dir/ro.was")"
+cmp "$dir/ro" "$dir/ro.was" || fail "the read-only disk changed"
+for cd in 4096:cd1 2048:cd2; do
+	expect "cd-${cd%:*}" "$(sum <"$dir/${cd#*:}")"
+	expect "cd-${cd%:*}-status" 2 # CDS_TRAY_OPEN
+	expect "cd-${cd%:*}-again" "$(sum <"$dir/${cd#*:}")"
+done
+echo "storage with $engine: all right"
