@@ -146,6 +146,9 @@ int domain_complete(struct domain_def *def, bool live, struct error *err)
 		r = domain_complete_chars(def, err);
 	if (r < 0)
 		return r;
+	r = domain_complete_graphics(def, live, err);
+	if (r < 0)
+		return r;
 	domain_complete_controllers(def);
 	r = domain_complete_addresses(def, err);
 	if (r < 0)

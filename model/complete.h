@@ -15,12 +15,15 @@ int domain_complete_disks(struct domain_def *def, struct error *err);
 int domain_complete_ifaces(struct domain_def *def, bool live,
 			   struct error *err);
 int domain_complete_chars(struct domain_def *def, struct error *err);
+int domain_complete_graphics(struct domain_def *def, bool live,
+			     struct error *err);
 void domain_complete_controllers(struct domain_def *def);
 int domain_complete_addresses(struct domain_def *def, struct error *err);
 int domain_check_unique(const struct domain_def *def, struct error *err);
 
 /* Makes a copy ready for writing: what the text says implicitly. */
 void domain_prepare_view(struct domain_def *view);
+void graphics_prepare_view(struct domain_def *view, bool live, bool secure);
 
 /* The info of each device, in document order of kinds; NULL at the end. */
 struct dom_info *domain_info(const struct domain_def *def, unsigned int i);

@@ -116,6 +116,27 @@ static int place_rest(struct domain_def *def, struct error *err)
 	return r;
 }
 
+/* First: a VGA is where guests have it, in slot 1. */
+static int place_videos(struct domain_def *def, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < def->n_videos; i++)
+		if (!str_eq(def->videos[i].model, "none"))
+			r = place(def, &def->videos[i].info, err);
+	return r;
+}
+
+static int place_inputs(struct domain_def *def, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < def->n_inputs; i++)
+		if (str_eq(def->inputs[i].bus, "virtio"))
+			r = place(def, &def->inputs[i].info, err);
+	return r;
+}
+
 static int check_address(const struct dom_address *a, struct error *err)
 {
 	if (!is_pci(a) || !a->domain)
@@ -148,10 +169,14 @@ int domain_complete_addresses(struct domain_def *def, struct error *err)
 	for (unsigned int i = 0; r == 0 && domain_info(def, i); i++)
 		r = check_double(def, i, err);
 	if (r == 0)
+		r = place_videos(def, err);
+	if (r == 0)
 		r = place_controllers(def, err);
 	if (r == 0)
 		r = place_ifaces(def, err);
 	if (r == 0)
 		r = place_disks(def, err);
+	if (r == 0)
+		r = place_inputs(def, err);
 	return r < 0 ? r : place_rest(def, err);
 }

@@ -86,11 +86,40 @@ static void place_char(struct domain_def *def, struct dom_char *chr)
 		a->port++;
 }
 
+static bool usb_taken(const struct domain_def *def,
+		      const struct dom_address *self, unsigned int port)
+{
+	struct dom_info *info;
+
+	for (unsigned int i = 0; (info = domain_info(def, i)); i++)
+		if (&info->address != self &&
+		    str_eq(info->address.type, "usb") &&
+		    info->address.bus == self->bus && info->address.port == port)
+			return true;
+	return false;
+}
+
+/* Devices on USB: a controller, and a port of it. */
+static void need_usb(struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_inputs; i++) {
+		struct dom_address *a = &def->inputs[i].info.address;
+
+		if (!str_eq(def->inputs[i].bus, "usb"))
+			continue;
+		default_str(&a->type, "usb");
+		for (a->port = MAX(a->port, 1u); usb_taken(def, a, a->port);)
+			a->port++;
+		need(def, "usb", a->bus, "qemu-xhci");
+	}
+}
+
 void domain_complete_controllers(struct domain_def *def)
 {
 	for (unsigned int i = 0; i < def->n_controllers; i++)
 		complete_index(def, &def->controllers[i]);
 	need(def, "pci", 0, "pcie-root");
+	need_usb(def);
 	for (unsigned int i = 0; i < def->n_disks; i++)
 		need_for_disk(def, &def->disks[i]);
 	for (unsigned int i = 0; i < def->n_chars; i++) {

@@ -72,6 +72,7 @@ char *domain_def_format(const struct domain_def *def, unsigned int flags)
 	struct buf text = { 0 };
 
 	domain_prepare_view(view);
+	graphics_prepare_view(view, live, flags & DOMAIN_FORMAT_SECURE);
 	xmlDocSetRootElement(doc, root);
 	bind_format(&type_domain, view, live, root);
 	xml_write(&text, root, 0);

@@ -59,6 +59,12 @@ enum dom_char_type { CHR_PTY, CHR_UNIX, CHR_FILE, CHR_NULL, CHR_PIPE, CHR_DEV,
 		     CHR_SPICEPORT, CHR_NMDM, CHR_QEMU_VDAGENT, CHR_DBUS };
 enum dom_rng_backend { RNG_RANDOM, RNG_EGD, RNG_BUILTIN };
 
+enum dom_graphics_type { GRAPHICS_VNC, GRAPHICS_SPICE, GRAPHICS_SDL,
+			 GRAPHICS_RDP, GRAPHICS_DESKTOP, GRAPHICS_HEADLESS,
+			 GRAPHICS_DBUS };
+enum dom_listen_type { LISTEN_NONE, LISTEN_ADDRESS, LISTEN_NETWORK,
+		       LISTEN_SOCKET };
+
 /* An <address> element; type NULL: none.  Only the type's fields count. */
 struct dom_address {
 	char *type; /* "pci", "drive", "virtio-serial", "usb", "isa", ... */
@@ -171,6 +177,36 @@ struct dom_rng {
 	unsigned int rate_bytes, rate_period;
 };
 
+struct dom_listen {
+	enum dom_listen_type type;
+	char *address, *network, *socket;
+	char *extra;
+};
+
+struct dom_graphics {
+	enum dom_graphics_type type;
+	char *port, *autoport; /* port "-1": chosen at the start */
+	char *listen, *socket; /* the first <listen>'s again */
+	char *keymap, *share_policy, *power_control;
+	char *passwd, *passwd_valid_to;
+	unsigned int n_listens;
+	struct dom_listen *listens;
+	char *extra;
+};
+
+struct dom_video {
+	struct dom_info info;
+	char *model; /* "vga", "bochs", "virtio", "none" */
+	char *primary;
+	unsigned int vram, vgamem, heads; /* KiB */
+	unsigned int width, height;	  /* 0: not given */
+};
+
+struct dom_input {
+	struct dom_info info;
+	char *type, *bus, *model; /* "tablet", "usb" */
+};
+
 struct dom_memballoon {
 	struct dom_info info;
 	bool present;
@@ -203,11 +239,15 @@ struct domain_def {
 	enum dom_action on_poweroff, on_reboot, on_crash;
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
+	unsigned int n_inputs, n_graphics, n_videos;
 	struct dom_disk *disks;
 	struct dom_iface *ifaces;
 	struct dom_char *chars; /* all kinds, in document order */
 	struct dom_controller *controllers;
 	struct dom_rng *rngs;
+	struct dom_input *inputs;
+	struct dom_graphics *graphics;
+	struct dom_video *videos;
 	struct dom_memballoon memballoon;
 	char *devices_extra; /* devices not interpreted */
 	char *extra;	     /* top-level elements not interpreted */

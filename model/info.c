@@ -15,7 +15,8 @@ static const struct device_kind {
 	  sizeof(struct type) }
 	KIND(controllers, dom_controller), KIND(ifaces, dom_iface),
 	KIND(disks, dom_disk),		   KIND(chars, dom_char),
-	KIND(rngs, dom_rng),
+	KIND(rngs, dom_rng),		   KIND(inputs, dom_input),
+	KIND(videos, dom_video),
 };
 
 static const void *member(const struct domain_def *def, size_t off)
@@ -104,6 +105,10 @@ void domain_def_assign_aliases(struct domain_def *def)
 	name_chars(def);
 	for (unsigned int i = 0; i < def->n_rngs; i++)
 		name_it(&def->rngs[i].info, "rng", i);
+	for (unsigned int i = 0; i < def->n_inputs; i++)
+		name_it(&def->inputs[i].info, "input", i);
+	for (unsigned int i = 0; i < def->n_videos; i++)
+		name_it(&def->videos[i].info, "video", i);
 	if (def->memballoon.present)
 		name_it(&def->memballoon.info, "balloon", 0);
 }

@@ -16,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/complete_chars.c \
 	%D%/complete_controllers.c \
 	%D%/complete_disks.c \
+	%D%/complete_graphics.c \
 	%D%/complete_ifaces.c \
 	%D%/complete_os.c \
 	%D%/cpu.c \
@@ -31,6 +32,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/tables.h \
 	%D%/tables_devices.c \
 	%D%/tables_domain.c \
+	%D%/tables_graphics.c \
 	%D%/uninterpreted.c \
 	%D%/units.c \
 	%D%/units.h \

@@ -16,6 +16,9 @@ extern const struct xml_type type_disk;
 extern const struct xml_type type_iface;
 extern const struct xml_type type_char;
 extern const struct xml_type type_controller;
+extern const struct xml_type type_graphics;
+extern const struct xml_type type_video;
+extern const struct xml_type type_input;
 extern const struct xml_type type_rng;
 extern const struct xml_type type_memballoon;
 

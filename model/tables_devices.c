@@ -25,8 +25,14 @@ static const struct field virtio_serial_fields[] = {
 	{ "@port", FIELD_NUMBER, A(port) },
 	{ 0 },
 };
+static const struct field usb_fields[] = {
+	{ "@bus", FIELD_NUMBER, A(bus) },
+	{ "@port", FIELD_NUMBER, A(port) },
+	{ 0 },
+};
 #undef A
 
+static const struct xml_type type_usb = { .fields = usb_fields };
 static const struct xml_type type_pci = { .fields = pci_fields };
 static const struct xml_type type_drive = { .fields = drive_fields };
 static const struct xml_type type_virtio_serial = {
@@ -43,6 +49,8 @@ const struct xml_type *address_type(const void *address)
 		return &type_drive;
 	if (str_eq(type, "virtio-serial"))
 		return &type_virtio_serial;
+	if (str_eq(type, "usb"))
+		return &type_usb;
 	return NULL;
 }
 

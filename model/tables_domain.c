@@ -143,6 +143,12 @@ static const struct field devices_fields[] = {
 	  .name_off = offsetof(struct dom_char, kind) },
 	{ "memballoon", FIELD_STRUCT, D(memballoon), .type = &type_memballoon,
 	  .n_off = D(memballoon.present) },
+	{ "input", FIELD_LIST, D(inputs), .type = &type_input,
+	  .n_off = D(n_inputs) },
+	{ "graphics", FIELD_LIST, D(graphics), .type = &type_graphics,
+	  .n_off = D(n_graphics) },
+	{ "video", FIELD_LIST, D(videos), .type = &type_video,
+	  .n_off = D(n_videos) },
 	{ "rng", FIELD_LIST, D(rngs), .type = &type_rng, .n_off = D(n_rngs) },
 	{ 0 },
 };

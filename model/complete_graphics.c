@@ -1,0 +1,192 @@
+/*
+ * model/complete_graphics.c -- graphics, and the cards and input devices that
+ * come with them.
+ *
+ * A <graphics> says where it listens twice: in its first <listen> and, for
+ * clients from before there was one, in attributes of its own.
+ */
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#include "model/complete.h"
+
+static void set_str(char **member, const char *value)
+{
+	if (*member == value)
+		return;
+	free(*member);
+	*member = value ? xstrdup(value) : NULL;
+}
+
+/* ---- where it listens ---- */
+
+static void add_listen(struct dom_graphics *g)
+{
+	struct dom_listen *l;
+
+	if (g->n_listens)
+		return;
+	l = def_append(g->listens, g->n_listens);
+	l->type = g->socket ? LISTEN_SOCKET : LISTEN_ADDRESS;
+	if (g->socket)
+		l->socket = xstrdup(g->socket);
+	else if (g->listen)
+		l->address = xstrdup(g->listen);
+}
+
+static int check_same(const char *attr, const char *a, const char *b,
+		      struct error *err)
+{
+	if (!a || !b || str_eq(a, b))
+		return 0;
+	return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+			  "graphics '%s' attribute '%.80s' must match the "
+			  "first listen element's (found '%.80s')", attr, a, b);
+}
+
+static int complete_listen(struct dom_graphics *g, struct error *err)
+{
+	struct dom_listen *l;
+	int r;
+
+	add_listen(g);
+	l = &g->listens[0];
+	r = check_same("listen", g->listen, l->address, err);
+	if (r == 0)
+		r = check_same("socket", g->socket, l->socket, err);
+	if (r < 0)
+		return r;
+	if (l->type == LISTEN_ADDRESS && g->listen)
+		default_str(&l->address, g->listen);
+	if (l->type == LISTEN_SOCKET && g->socket)
+		default_str(&l->socket, g->socket);
+	set_str(&g->listen, l->address);
+	set_str(&g->socket, l->type == LISTEN_SOCKET ? l->socket : NULL);
+	return 0;
+}
+
+/* "autoport" without a word follows from the port. */
+static int complete_port(struct dom_graphics *g, bool live, struct error *err)
+{
+	enum dom_listen_type type = g->listens[0].type;
+	uint64_t port;
+
+	if (type == LISTEN_SOCKET || type == LISTEN_NONE) {
+		set_str(&g->port, NULL);
+		set_str(&g->autoport, NULL);
+		return 0;
+	}
+	if (!g->port || str_eq(g->port, "-1") || str_eq(g->port, "0"))
+		set_str(&g->autoport, "yes");
+	default_str(&g->autoport, "no");
+	if (str_eq(g->autoport, "yes") && !live)
+		set_str(&g->port, "-1");
+	default_str(&g->port, "-1");
+	if (str_eq(g->port, "-1"))
+		return 0;
+	if (parse_u64(g->port, 10, UINT16_MAX, &port) < 0 || !port)
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "cannot parse graphics port '%.40s'",
+				  g->port);
+	return 0;
+}
+
+/* ---- what comes with it ---- */
+
+static bool has_picture(const struct domain_def *def)
+{
+	return def->n_graphics > 0;
+}
+
+static bool is_q35(const struct domain_def *def)
+{
+	return str_eq(def->os.machine, "q35");
+}
+
+static void complete_videos(struct domain_def *def)
+{
+	if (!def->n_videos && has_picture(def))
+		def_append(def->videos, def->n_videos);
+	for (unsigned int i = 0; i < def->n_videos; i++) {
+		struct dom_video *v = &def->videos[i];
+
+		/* The small machine has none of a VGA's ports. */
+		default_str(&v->model, is_q35(def) ? "vga" : "bochs");
+		if (str_eq(v->model, "none"))
+			continue;
+		if (!v->vram && !str_eq(v->model, "virtio"))
+			v->vram = 16384;
+		if (!v->heads)
+			v->heads = 1;
+		if (i == 0)
+			default_str(&v->primary, "yes");
+	}
+}
+
+static bool has_ps2(const struct domain_def *def, const char *type)
+{
+	for (unsigned int i = 0; i < def->n_inputs; i++)
+		if (str_eq(def->inputs[i].type, type) &&
+		    str_eq(def->inputs[i].bus, "ps2"))
+			return true;
+	return false;
+}
+
+static void add_ps2(struct domain_def *def, const char *type)
+{
+	struct dom_input *input;
+
+	if (has_ps2(def, type))
+		return;
+	input = def_append(def->inputs, def->n_inputs);
+	input->type = xstrdup(type);
+	input->bus = xstrdup("ps2");
+}
+
+static void complete_inputs(struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_inputs; i++) {
+		struct dom_input *input = &def->inputs[i];
+		bool usb = !str_eq(input->type, "mouse") &&
+			   !str_eq(input->type, "keyboard");
+
+		default_str(&input->bus, usb ? "usb" : "ps2");
+	}
+	if (!has_picture(def))
+		return;
+	add_ps2(def, "mouse");
+	add_ps2(def, "keyboard");
+}
+
+int domain_complete_graphics(struct domain_def *def, bool live,
+			     struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < def->n_graphics; i++) {
+		struct dom_graphics *g = &def->graphics[i];
+
+		if (g->type != GRAPHICS_VNC)
+			continue;
+		r = complete_listen(g, err);
+		if (r == 0)
+			r = complete_port(g, live, err);
+	}
+	complete_videos(def);
+	complete_inputs(def);
+	return r;
+}
+
+void graphics_prepare_view(struct domain_def *view, bool live, bool secure)
+{
+	for (unsigned int i = 0; i < view->n_graphics; i++) {
+		struct dom_graphics *g = &view->graphics[i];
+
+		if (!secure) {
+			set_str(&g->passwd, NULL);
+			set_str(&g->passwd_valid_to, NULL);
+		}
+		if (!live && str_eq(g->autoport, "yes"))
+			set_str(&g->port, "-1");
+	}
+}
