@@ -103,10 +103,12 @@ struct machine_dev_ops {
 	int (*vnc_client)(void *dev, unsigned int index, int fd);
 	int (*vnc_password)(void *dev, unsigned int index,
 			    const char *password, int64_t valid_to);
-	/* What is saved (vmm/state.h); NULL: it has no state. */
+	/* What is saved (vmm/state.h): by one list of fields, or in parts; or
+	 * nothing, rightly.  A machine with a device that says none of the
+	 * three cannot be saved. */
 	const struct state_type *state;
-	/* The same for a bus, or what is saved in several parts. */
 	void (*states)(void *dev, struct state_set *set);
+	bool stateless;
 };
 void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
 			void *dev);

@@ -179,6 +179,8 @@ static void add_device(struct state_set *set, const struct machine_device *d)
 		state_add(set, d->ops->state, NULL, d->dev);
 	if (d->ops->states)
 		d->ops->states(d->dev, set);
+	if (!d->ops->state && !d->ops->states && !d->ops->stateless)
+		state_lacks(set, d->ops->name);
 }
 
 static void states_collect(struct machine *m, struct states *s)
@@ -201,6 +203,15 @@ static void states_finish(struct states *s)
 {
 	state_finish(&s->set);
 	free(s->cpu);
+}
+
+static int states_complete(const struct states *s, struct error *err)
+{
+	if (!s->set.without)
+		return 0;
+	return error_set(err, -ENOTSUP,
+			 "device '%s' cannot be saved or migrated",
+			 s->set.without);
 }
 
 static int states_result(const struct states *s, struct error *err)
@@ -226,8 +237,11 @@ int machine_get_state(struct machine *m, struct buf *ret_state,
 		return error_set(err, -ESHUTDOWN, "the guest has ended");
 	machine_quiet(m, true);
 	states_collect(m, &s);
-	state_write(&s.set, ret_state);
-	r = states_result(&s, err);
+	r = states_complete(&s, err);
+	if (r == 0)
+		state_write(&s.set, ret_state);
+	if (r == 0)
+		r = states_result(&s, err);
 	states_finish(&s);
 	return r;
 }
@@ -241,7 +255,9 @@ int machine_set_state(struct machine *m, const void *state, size_t len,
 	m->priv->loaded = false;
 	machine_quiet(m, true);
 	states_collect(m, &s);
-	r = state_read(&s.set, state, len, err);
+	r = states_complete(&s, err);
+	if (r == 0)
+		r = state_read(&s.set, state, len, err);
 	states_finish(&s);
 	m->priv->loaded = r == 0;
 	return r;

@@ -38,8 +38,15 @@ void state_add(struct state_set *set, const struct state_type *type,
 		(struct state_item){ .type = type, .id = own, .obj = obj };
 }
 
+void state_lacks(struct state_set *set, const char *name)
+{
+	if (!set->without)
+		set->without = xstrdup(name);
+}
+
 void state_finish(struct state_set *set)
 {
+	free(set->without);
 	for (unsigned int i = 0; i < set->n; i++)
 		free(set->item[i].id);
 	free(set->item);

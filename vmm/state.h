@@ -113,11 +113,15 @@ struct state_item {
 struct state_set {
 	unsigned int n;
 	struct state_item *item;
+	char *without; /* a device that does not say what its state is */
 };
 
 /* id: NULL: the number of those of this type that are there already. */
 void state_add(struct state_set *set, const struct state_type *type,
 	       const char *id, void *obj);
+/* A device that has not said what it would have saved: the machine cannot be
+ * saved, for this reason. */
+void state_lacks(struct state_set *set, const char *name);
 void state_finish(struct state_set *set);
 
 /* Calls saving() of each and appends all sections to b. */

@@ -978,6 +978,7 @@ static void ahci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 
 static const struct machine_dev_ops ahci_machine_ops = {
 	.name = "ahci",
+	.stateless = true, /* its PCI function saves it */
 	.stats = ahci_stats,
 };
 

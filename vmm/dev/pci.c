@@ -427,7 +427,7 @@ void pci_for_each(struct pci_bus *bus,
 /* Nothing but an identity and, read-only, where ECAM is (as PCIEXBAR). */
 static void host_bridge_plug(struct pci_bus *bus)
 {
-	static const struct pci_ops host_ops = { 0 };
+	static const struct pci_ops host_ops = { .stateless = true };
 	static const struct pci_id host_id = {
 		.vendor = 0x8086,
 		.device = 0x29c0,
@@ -573,6 +573,8 @@ static void dev_states(struct pci_dev *dev, void *arg)
 	state_add(arg, &dev_state, id, dev);
 	if (dev->ops->states)
 		dev->ops->states(dev, id, arg);
+	else if (!dev->ops->stateless)
+		state_lacks(arg, id);
 }
 
 void pci_bus_states(struct pci_bus *bus, struct state_set *set)

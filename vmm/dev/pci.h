@@ -50,6 +50,9 @@ struct pci_ops {
 	 * device's address, for state_add() and msix_add_state(). */
 	void (*states)(struct pci_dev *dev, const char *id,
 		       struct state_set *set);
+	/* There is nothing but configuration space.  Without one of the two
+	 * the machine cannot be saved. */
+	bool stateless;
 	/* The bus goes away: free the device. */
 	void (*destroy)(struct pci_dev *dev);
 };

@@ -302,6 +302,7 @@ static void balloon_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 
 static const struct machine_dev_ops balloon_machine_ops = {
 	.name = "virtio-balloon",
+	.stateless = true, /* its PCI function saves it */
 	.stats = balloon_stats,
 	.set_balloon = balloon_set,
 	.get_balloon = balloon_get,

@@ -304,6 +304,7 @@ static void blk_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 
 static const struct machine_dev_ops blk_machine_ops = {
 	.name = "virtio-blk",
+	.stateless = true, /* its PCI function saves it */
 	.stats = blk_stats,
 };
 
@@ -326,6 +327,7 @@ static const struct virtio_type virtio_blk = {
 	.notify = blk_notify,
 	.reset = blk_reset,
 	.busy = blk_busy,
+	.stateless = true,
 	.destroy = blk_destroy,
 };
 

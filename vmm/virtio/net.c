@@ -490,6 +490,7 @@ static int net_set_link(void *arg, const char *id, bool up)
 
 static const struct machine_dev_ops net_machine_ops = {
 	.name = "virtio-net",
+	.stateless = true, /* its PCI function saves it */
 	.stats = net_stats,
 	.set_link = net_set_link,
 };

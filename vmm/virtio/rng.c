@@ -63,6 +63,7 @@ static const struct virtio_type virtio_rng = {
 	.id = VIRTIO_ID_RNG,
 	.class_code = 0xff0000, /* unclassified */
 	.notify = rng_notify,
+	.stateless = true,
 	.destroy = rng_destroy,
 };
 

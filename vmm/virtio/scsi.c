@@ -621,6 +621,7 @@ static void scsi_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 
 static const struct machine_dev_ops scsi_machine_ops = {
 	.name = "virtio-scsi",
+	.stateless = true, /* its PCI function saves it */
 	.stats = scsi_stats,
 };
 

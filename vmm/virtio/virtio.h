@@ -72,8 +72,10 @@ struct virtio_type {
 	bool (*busy)(struct virtio_dev *dev);
 
 	/* What it remembers beyond its queues, for saving (vmm/state.h); the
-	 * object is the struct virtio_dev.  NULL: nothing. */
+	 * object is the struct virtio_dev.  stateless: nothing.  Without one
+	 * of the two the machine cannot be saved. */
 	const struct state_type *state;
+	bool stateless;
 
 	/* Threads are gone; free the device. */
 	void (*destroy)(struct virtio_dev *dev);

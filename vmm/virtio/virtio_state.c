@@ -133,4 +133,6 @@ void virtio_add_states(struct virtio_dev *dev, const char *id,
 	state_add(set, &virtio_state, id, dev);
 	if (dev->type->state)
 		state_add(set, dev->type->state, id, dev);
+	else if (!dev->type->stateless)
+		state_lacks(set, dev->id);
 }
