@@ -40,9 +40,8 @@ int domain_create(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
 			       "domain is already running");
 	else
-		r = run_start(obj, obj->config,
-			      flags & VIR_DOMAIN_START_PAUSED,
-			      owner_if(flags, autodestroy_owner), err);
+		r = save_start(obj, flags, owner_if(flags, autodestroy_owner),
+			       err);
 	obj_end(obj);
 	return r;
 }

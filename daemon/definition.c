@@ -160,7 +160,8 @@ int domain_define(struct registry *reg, const char *xml, unsigned int flags,
 	return r;
 }
 
-static int undefine(struct dom_obj *obj, struct error *err)
+static int undefine(struct dom_obj *obj, unsigned int flags,
+		    struct error *err)
 {
 	struct registry *reg = obj->reg;
 	int r;
@@ -168,6 +169,13 @@ static int undefine(struct dom_obj *obj, struct error *err)
 	if (!obj->config)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "cannot undefine transient domain");
+	if (obj->saved && !(flags & VIR_DOMAIN_UNDEFINE_MANAGED_SAVE))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "Refusing to undefine while domain managed "
+				  "save image exists");
+	r = save_forget(obj, err);
+	if (r < 0)
+		return r;
 	r = store_domain_undefine(reg->store, obj->d.uuid, err);
 	if (r < 0)
 		return r;
@@ -216,7 +224,7 @@ int domain_undefine(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = obj_begin(reg, uuid, "undefine", &obj, err);
 	if (r < 0)
 		return r;
-	r = undefine(obj, err);
+	r = undefine(obj, flags, err);
 	obj_end(obj);
 	return r;
 }
@@ -251,6 +259,10 @@ static int rename_check(const struct dom_obj *obj, const char *name,
 	if (obj->active)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "cannot rename active domain");
+	if (obj->saved)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "domain with a managed saved state can't be "
+				  "renamed");
 	if (str_eq(obj->d.name, name))
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "cannot rename domain '%s' to itself", name);

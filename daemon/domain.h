@@ -33,7 +33,7 @@ struct domain_info { /* as virDomainGetInfo, plus what else is cheap */
 	uint64_t max_mem, memory; /* bytes */
 	unsigned int vcpus, max_vcpus;
 	uint64_t cpu_ns;
-	bool active, persistent, updated, autostart;
+	bool active, persistent, updated, autostart, saved;
 	int id;
 };
 
@@ -125,6 +125,57 @@ struct domain_def *domain_get_def(struct registry *reg,
 
 /* Destroys what was created with START_AUTODESTROY by this owner. */
 void domain_owner_gone(struct registry *reg, void *owner);
+
+/*
+ * Saving and going on.  flags: VIR_DOMAIN_SAVE_*; dxml: the definition to go on
+ * with, or NULL.
+ */
+int domain_save(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		const char *path, const char *dxml, unsigned int flags,
+		struct error *err);
+int domain_restore(struct registry *reg, const char *path, const char *dxml,
+		   unsigned int flags, struct error *err);
+char *domain_save_image_xml(struct registry *reg, const char *path,
+			    unsigned int flags, struct error *err);
+int domain_save_image_define(struct registry *reg, const char *path,
+			     const char *dxml, unsigned int flags,
+			     struct error *err);
+int domain_managed_save(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			unsigned int flags, struct error *err);
+int domain_has_managed_save(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			    struct error *err); /* 1, 0 or -errno */
+int domain_managed_save_remove(struct registry *reg,
+			       const uint8_t uuid[UUID_LEN], struct error *err);
+char *domain_managed_save_xml(struct registry *reg,
+			      const uint8_t uuid[UUID_LEN], unsigned int flags,
+			      struct error *err);
+int domain_managed_save_define(struct registry *reg,
+			       const uint8_t uuid[UUID_LEN], const char *dxml,
+			       unsigned int flags, struct error *err);
+
+/* Where saved guests go: what of it needs rights, and the folder of those that
+ * the daemon keeps itself.  NULL: this registry saves nothing. */
+struct save_files {
+	int (*open)(const char *path, bool readonly, struct error *err,
+		    int *ret_fd);
+	int (*begin)(const char *path, struct error *err, int *ret_fd);
+	int (*end)(const char *path, bool keep, struct error *err);
+	const char *dir;
+};
+void registry_set_files(struct registry *reg, const struct save_files *files);
+
+/* The job that takes long: a save, a migration. */
+struct domain_job {
+	int type;      /* virDomainJobType */
+	int operation; /* virDomainJobOperation */
+	struct domain_progress progress;
+};
+/* completed: the last one that ended well; keep: it is asked for again. */
+int domain_job_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    bool completed, bool keep, struct domain_job *ret_job,
+		    struct error *err);
+int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     unsigned int flags, struct error *err);
 
 /*
  * One subscriber: the server.  Called on the thread where it happened, after

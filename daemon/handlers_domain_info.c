@@ -372,37 +372,6 @@ int handle_domain_get_messages(struct call *call, const wire_dom_flags *args,
 	return r < 0 ? r : get_info(call, &args->dom, &info, err);
 }
 
-int handle_domain_has_managed_save_image(struct call *call,
-					 const wire_dom_flags *args,
-					 wire_int *reply, struct error *err)
-{
-	struct domain_info info;
-
-	return get_info_flags(call, args, &info, err);
-}
-
-int handle_domain_get_job_info(struct call *call, const wire_dom *args,
-			       wire_job_info *reply, struct error *err)
-{
-	struct domain_info info;
-
-	reply->type = VIR_DOMAIN_JOB_NONE;
-	return get_info(call, args, &info, err);
-}
-
-int handle_domain_get_job_stats(struct call *call, const wire_dom_flags *args,
-				wire_job_stats *reply, struct error *err)
-{
-	struct domain_info info;
-	int r = call_flags(call, args->flags,
-			   VIR_DOMAIN_JOB_STATS_COMPLETED |
-				   VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
-			   err);
-
-	reply->type = VIR_DOMAIN_JOB_NONE;
-	return r < 0 ? r : get_info(call, &args->dom, &info, err);
-}
-
 int handle_domain_interface_addresses(struct call *call,
 				      const wire_iface_addrs_args *args,
 				      wire_iface_addrs *reply,

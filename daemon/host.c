@@ -182,6 +182,29 @@ int host_open_file(const char *path, struct error *err, int *ret_fd)
 	return call_path(PRIV_OPEN_FILE, path, 0, err, ret_fd);
 }
 
+int host_file_begin(const char *path, struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_FILE_BEGIN, path, 0, err, ret_fd);
+}
+
+int host_file_end(const char *path, bool keep, struct error *err)
+{
+	struct priv_request *rq = xcalloc(1, sizeof(*rq));
+	struct priv_reply reply;
+	int r;
+
+	rq->op = PRIV_FILE_END;
+	rq->path.flags = keep ? PRIV_KEEP : 0;
+	if (strlen(path) >= sizeof(rq->path.path)) {
+		r = error_set(err, -ENAMETOOLONG, "a path is too long");
+	} else {
+		strcpy(rq->path.path, path);
+		r = call(rq, sizeof(rq->path), &reply, NULL, err);
+	}
+	free(rq);
+	return r;
+}
+
 int host_open_log(const char *path, bool append, struct error *err,
 		  int *ret_fd)
 {

@@ -13,6 +13,7 @@ vireod_SOURCES = \
 	%D%/priv.c \
 	%D%/priv.h \
 	%D%/priv_chr.c \
+	%D%/priv_file.c \
 	%D%/priv_net.c \
 	%D%/priv_open.c \
 	%D%/priv_path.c \
@@ -64,7 +65,11 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/reconnect.c \
 	%D%/registry.c \
 	%D%/registry.h \
+	%D%/jobinfo.c \
 	%D%/run.c \
+	%D%/save.c \
+	%D%/savefile.c \
+	%D%/savefile.h \
 	%D%/store.c \
 	%D%/store.h \
 	$(NULL)

@@ -25,6 +25,8 @@ enum priv_op {
 	PRIV_OPEN_DISK,
 	PRIV_OPEN_FILE,
 	PRIV_OPEN_LOG,
+	PRIV_FILE_BEGIN,
+	PRIV_FILE_END,
 	PRIV_OPEN_KVM,
 	PRIV_OPEN_TAP,
 	PRIV_REMOVE_TAP,
@@ -42,8 +44,8 @@ enum priv_op {
 	PRIV_OPS,
 };
 
-/* Flags of PRIV_OPEN_DISK and PRIV_OPEN_LOG. */
-enum { PRIV_READONLY = 1, PRIV_BLOCK = 2, PRIV_APPEND = 4 };
+/* Flags of PRIV_OPEN_DISK, PRIV_OPEN_LOG and PRIV_FILE_END. */
+enum { PRIV_READONLY = 1, PRIV_BLOCK = 2, PRIV_APPEND = 4, PRIV_KEEP = 8 };
 
 struct priv_path {
 	uint32_t flags;
@@ -124,6 +126,8 @@ typedef int priv_fn(struct priv *priv, const void *arg,
 
 /* priv_open.c: what lies in the file system */
 priv_fn priv_open_disk, priv_open_file, priv_open_log, priv_open_kvm;
+/* priv_file.c: files that take their name when they are complete */
+priv_fn priv_file_begin, priv_file_end;
 /* priv_chr.c: what guests' character devices connect to */
 priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
 /* priv_net.c */

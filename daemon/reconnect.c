@@ -51,6 +51,17 @@ static void end_half_started(struct dom_obj *obj, int reconnected)
 		    VIR_DOMAIN_EVENT_STOPPED_FAILED);
 }
 
+/* It is in a file, which is what the daemon before us came to record. */
+static void end_saved(struct dom_obj *obj, int reconnected)
+{
+	if (reconnected == 0)
+		run_stop_quietly(obj);
+	else if (reconnected != -ESRCH && obj->driver->interrupt)
+		obj->driver->interrupt(&obj->d);
+	run_stopped(obj, VIR_DOMAIN_SHUTOFF_SAVED,
+		    VIR_DOMAIN_EVENT_STOPPED_SAVED);
+}
+
 /*
  * Alive or not, it cannot be controlled; as libvirt does, end it rather than
  * risk that it is started twice on the same disks.
@@ -86,6 +97,11 @@ static void reconnect(struct dom_obj *obj, bool was_starting)
 	pthread_mutex_unlock(&obj->reg->lock);
 	if (was_starting)
 		end_half_started(obj, r);
+	else if (obj->state == VIR_DOMAIN_SHUTOFF)
+		end_saved(obj, r);
+	else if (r == 0 && obj->reason == VIR_DOMAIN_PAUSED_SAVE &&
+		 obj->state == VIR_DOMAIN_PAUSED)
+		save_recover(obj);
 	else if (r == 0)
 		found_running(obj, paused);
 	else if (r == -ESRCH)
@@ -172,7 +188,7 @@ static void autostart_one(struct dom_obj *obj)
 		return;
 	}
 	if (obj->listed && obj->config && !obj->active &&
-	    run_start(obj, obj->config, false, NULL, &err) < 0)
+	    save_start(obj, 0, NULL, &err) < 0)
 		log_error("cannot autostart '%s': %s", obj->d.name,
 			  err.message);
 	job_end(obj);

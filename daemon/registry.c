@@ -30,6 +30,7 @@ struct dom_obj *obj_create_locked(struct registry *reg,
 	obj->d.id = -1;
 	obj->reg = reg;
 	obj->refs = 1; /* the registry's */
+	pthread_cond_init(&obj->async.idle, NULL);
 	obj->listed = true;
 	obj->state = VIR_DOMAIN_SHUTOFF;
 	obj->prev = reg->last;
@@ -52,6 +53,7 @@ static void obj_free(struct dom_obj *obj)
 	domain_def_free(obj->config);
 	domain_def_free(obj->boot);
 	domain_def_free(obj->d.live);
+	pthread_cond_destroy(&obj->async.idle);
 	free(obj->d.name);
 	free(obj);
 }
@@ -428,9 +430,9 @@ static bool listed_by(const struct dom_obj *obj, unsigned int f)
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_AUTOSTART,
 		      VIR_CONNECT_LIST_DOMAINS_NO_AUTOSTART,
 		      obj->autostart) &&
-	       /* What no domain has yet. */
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
-		      VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, false) &&
+		      VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, obj->saved) &&
+	       /* What no domain has yet. */
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
 		      VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, false) &&
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
@@ -520,6 +522,7 @@ static void load_row(void *arg, const struct store_domain *row)
 	struct dom_obj *obj = obj_create_locked(reg, row->uuid, row->name);
 
 	obj->autostart = row->autostart;
+	obj->saved = row->saved;
 	obj->state = row->state;
 	obj->reason = row->reason;
 	if (row->xml)
@@ -579,6 +582,11 @@ int registry_open(const char *path, struct store *store,
 	registries = reg;
 	*ret_reg = reg;
 	return 0;
+}
+
+void registry_set_files(struct registry *reg, const struct save_files *files)
+{
+	reg->files = files;
 }
 
 /* Guests that exist only in our memory end with it. */

@@ -45,6 +45,15 @@ struct job_waiter {
 	bool granted;
 };
 
+/* The job that takes long, if the one held is of that kind (jobinfo.c). */
+struct async {
+	int operation; /* virDomainJobOperation; 0: none */
+	unsigned int users; /* calls that ask the driver about it */
+	pthread_cond_t idle; /* users went down to 0 */
+	/* The last one that ended well, for who asks later. */
+	struct domain_job done;
+};
+
 struct dom_obj {
 	struct domain d; /* what drivers see */
 	struct registry *reg;
@@ -60,11 +69,13 @@ struct dom_obj {
 	struct domain_def *boot;   /* shown while d.live is the driver's */
 	const struct driver *driver; /* of the run */
 	bool active, autostart, updated;
+	bool saved; /* a managed save waits for the next start */
 	int state, reason;
 	uint64_t cpu_ns;   /* as last heard */
 	void *owner;	   /* the run ends with this connection */
 
 	const char *job; /* who holds it, NULL: nobody */
+	struct async async;
 	struct job_waiter *waiters;
 	unsigned int destroyers; /* waiting: events are left to them */
 	struct pending_event *events;
@@ -78,6 +89,7 @@ struct registry {
 	struct store *store;
 	bool own_store;
 	const char *boot_id; /* for tests; NULL: the host's */
+	const struct save_files *files; /* NULL: nothing can be saved */
 	unsigned int job_timeout_ms, destroy_grace_ms;
 	struct registry *next_registry;
 
@@ -146,6 +158,11 @@ int run_check_active(const struct dom_obj *obj, struct error *err);
 /* def: copied.  owner: NULL or who the run ends with. */
 int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
 	      void *owner, struct error *err);
+/* The same with a saved guest; managed: it is the one that obj->saved tells
+ * of, which it is no more then. */
+int run_restore(struct dom_obj *obj, const struct domain_def *def,
+		const struct domain_saved *from, bool managed, bool paused,
+		void *owner, struct error *err);
 int run_destroy(struct dom_obj *obj, struct error *err);
 /* The driver has ended the run: what remains to be done. */
 void run_stopped(struct dom_obj *obj, int reason, int detail);
@@ -156,6 +173,23 @@ int run_set_state(struct dom_obj *obj, int state, int reason,
 /* The same for what has happened and cannot be refused. */
 void run_force_state(struct dom_obj *obj, int state, int reason);
 int run_record(struct dom_obj *obj, struct error *err);
+/* Records, without showing it yet, that the guest is in a file: the run is
+ * over, and whoever finds it still there ends it. */
+int run_record_saved(struct dom_obj *obj, struct error *err);
+
+/* ---- save.c: the job held ---- */
+/* The next start, from a managed save if there is one. */
+int save_start(struct dom_obj *obj, unsigned int flags, void *owner,
+	       struct error *err);
+/* Forgets the managed save; nothing happens when there is none. */
+int save_forget(struct dom_obj *obj, struct error *err);
+/* At the daemon's start: a save that an earlier one did not finish. */
+void save_recover(struct dom_obj *obj);
+
+/* ---- jobinfo.c: the job held ---- */
+void async_begin(struct dom_obj *obj, int operation);
+/* Waits for those who ask about it. */
+void async_end(struct dom_obj *obj, bool ok);
 
 /* ---- guest.c: the job held ---- */
 void guest_event(struct dom_obj *obj, const struct pending_event *ev);

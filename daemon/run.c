@@ -40,6 +40,7 @@ static int record(struct dom_obj *obj, int state, int reason, bool starting,
 		.state = state,
 		.reason = reason,
 		.starting = starting,
+		.saved = obj->saved,
 	};
 
 	memcpy(row.uuid, obj->d.uuid, UUID_LEN);
@@ -49,6 +50,12 @@ static int record(struct dom_obj *obj, int state, int reason, bool starting,
 int run_record(struct dom_obj *obj, struct error *err)
 {
 	return record(obj, obj->state, obj->reason, false, err);
+}
+
+int run_record_saved(struct dom_obj *obj, struct error *err)
+{
+	return record(obj, VIR_DOMAIN_SHUTOFF, VIR_DOMAIN_SHUTOFF_SAVED, false,
+		      err);
 }
 
 static void set_state(struct dom_obj *obj, int state, int reason)
@@ -189,34 +196,57 @@ static void show_live(struct dom_obj *obj, void *owner, int state, int reason)
 	pthread_mutex_unlock(&obj->reg->lock);
 }
 
-static int start_recorded(struct dom_obj *obj, bool paused, int state,
-			  int reason, struct error *err)
+/* How a run begins. */
+struct beginning {
+	const struct domain_saved *from; /* NULL: the guest boots */
+	bool managed, paused;
+	void *owner;
+};
+
+static void set_saved(struct dom_obj *obj, bool saved)
 {
-	int r = driver_call(obj, err, start, -1, paused);
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->saved = saved;
+	pthread_mutex_unlock(&obj->reg->lock);
+}
+
+/* One transaction: that it runs, and that it is no longer in a file. */
+static int start_recorded(struct dom_obj *obj, const struct beginning *b,
+			  int state, int reason, struct error *err)
+{
+	bool saved = obj->saved;
+	int r = driver_call(obj, err, start, b->from, b->paused);
 
 	if (r < 0)
 		return r;
+	set_saved(obj, saved && !b->managed);
 	r = record(obj, state, reason, false, err);
-	if (r < 0)
+	if (r < 0) {
+		set_saved(obj, saved);
 		run_stop_quietly(obj);
+	}
 	return r;
 }
 
-static void notify_started(struct dom_obj *obj, bool paused)
+static void notify_started(struct dom_obj *obj, bool restored, bool paused)
 {
 	notify_lifecycle(obj, VIR_DOMAIN_EVENT_STARTED,
-			 VIR_DOMAIN_EVENT_STARTED_BOOTED);
+			 restored ? (int)VIR_DOMAIN_EVENT_STARTED_RESTORED :
+				    (int)VIR_DOMAIN_EVENT_STARTED_BOOTED);
 	/* For clients that only know on and off, and for the others. */
 	if (paused)
-		notify_lifecycle(obj, VIR_DOMAIN_EVENT_SUSPENDED,
-				 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+		notify_lifecycle(
+			obj, VIR_DOMAIN_EVENT_SUSPENDED,
+			restored ? (int)VIR_DOMAIN_EVENT_SUSPENDED_RESTORED :
+				   (int)VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
 }
 
-int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
-	      void *owner, struct error *err)
+static int begin(struct dom_obj *obj, const struct domain_def *def,
+		 const struct beginning *b, struct error *err)
 {
-	int state = paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
-	int reason = paused ? (int)VIR_DOMAIN_PAUSED_USER :
+	int state = b->paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
+	int reason = b->paused ? (int)VIR_DOMAIN_PAUSED_USER :
+		     b->from ? (int)VIR_DOMAIN_RUNNING_RESTORED :
 			      (int)VIR_DOMAIN_RUNNING_BOOTED;
 	const struct loaded_driver *l = driver_for(def->virt, err);
 	struct domain_def *live = NULL;
@@ -235,12 +265,29 @@ int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
 		forget_run(obj, VIR_DOMAIN_SHUTOFF_FAILED);
 		return r;
 	}
-	r = start_recorded(obj, paused, state, reason, err);
+	r = start_recorded(obj, b, state, reason, err);
 	if (r < 0) {
 		run_ended(obj, VIR_DOMAIN_SHUTOFF_FAILED);
 		return r;
 	}
-	show_live(obj, owner, state, reason);
-	notify_started(obj, paused);
+	show_live(obj, b->owner, state, reason);
+	notify_started(obj, b->from, b->paused);
 	return 0;
+}
+
+int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
+	      void *owner, struct error *err)
+{
+	struct beginning b = { .paused = paused, .owner = owner };
+
+	return begin(obj, def, &b, err);
+}
+
+int run_restore(struct dom_obj *obj, const struct domain_def *def,
+		const struct domain_saved *from, bool managed, bool paused,
+		void *owner, struct error *err)
+{
+	struct beginning b = { from, managed, paused, owner };
+
+	return begin(obj, def, &b, err);
 }

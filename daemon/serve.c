@@ -34,6 +34,7 @@ struct main_half {
 	struct server *server;
 	struct store *store;
 	struct registry *system, *test;
+	struct save_files files;
 };
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
@@ -92,6 +93,13 @@ static int die_with_priv(pid_t priv, struct error *err)
 	return 0;
 }
 
+static int open_saved(const char *path, bool readonly, struct error *err,
+		      int *ret_fd)
+{
+	return host_open_disk(path, readonly, false, err, ret_fd);
+}
+
+/* Guests are saved in clients' files, which priv opens, and in our own. */
 static int open_state(struct main_half *m, bool confined, struct error *err)
 {
 	_cleanup_free_ char *path = xasprintf(
@@ -102,8 +110,17 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 	if (r >= 0)
 		r = registry_open(m->opt->session ? "/session" : "/system",
 				  m->store, &m->system, err);
-	if (r >= 0)
+	if (r >= 0) {
+		m->files = (struct save_files){
+			.open = open_saved,
+			.begin = host_file_begin,
+			.end = host_file_end,
+			.dir = confined ? CONFINED_STATE_DIR :
+					  m->opt->state_dir,
+		};
+		registry_set_files(m->system, &m->files);
 		r = registry_open("/test", NULL, &m->test, err);
+	}
 	return r;
 }
 

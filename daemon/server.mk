@@ -41,6 +41,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_node.c \
 	%D%/handlers_nodedev.c \
 	%D%/handlers_nwfilter.c \
+	%D%/handlers_save.c \
 	%D%/handlers_secret.c \
 	%D%/handlers_snapshot.c \
 	%D%/handlers_stats.c \

@@ -44,6 +44,8 @@ static const char *const migrations[] = {
 	"	key TEXT NOT NULL PRIMARY KEY,"
 	"	value TEXT NOT NULL"
 	") WITHOUT ROWID;",
+	/* 2: whether a saved guest waits for the next start. */
+	"ALTER TABLE domain ADD COLUMN saved INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum stmt {
@@ -53,6 +55,7 @@ enum stmt {
 	STMT_LIVE,
 	STMT_STOPPED_TRANSIENT,
 	STMT_STOPPED,
+	STMT_SAVED,
 	STMT_AUTOSTART,
 	STMT_EACH,
 	STMT_FACT_GET,
@@ -70,20 +73,21 @@ static const char *const stmt_sql[] = {
 	[STMT_UNDEFINE] = "DELETE FROM domain"
 			  " WHERE uuid = ?1 AND live_xml IS NULL",
 	[STMT_LIVE] = "INSERT INTO domain (uuid, name, live_xml, id, driver,"
-		      " state, reason, starting)"
-		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		      " state, reason, starting, saved)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
 		      " ON CONFLICT (uuid) DO UPDATE SET live_xml = ?3,"
 		      " id = ?4, driver = ?5, state = ?6, reason = ?7,"
-		      " starting = ?8",
+		      " starting = ?8, saved = ?9",
 	[STMT_STOPPED_TRANSIENT] = "DELETE FROM domain"
 				   " WHERE uuid = ?1 AND xml IS NULL",
 	[STMT_STOPPED] = "UPDATE domain SET live_xml = NULL, id = -1,"
 			 " driver = NULL, state = ?2, reason = ?3,"
 			 " starting = 0 WHERE uuid = ?1 AND xml IS NOT NULL",
+	[STMT_SAVED] = "UPDATE domain SET saved = ?2 WHERE uuid = ?1",
 	[STMT_AUTOSTART] = "UPDATE domain SET autostart = ?2"
 			   " WHERE uuid = ?1 AND xml IS NOT NULL",
 	[STMT_EACH] = "SELECT uuid, name, xml, autostart, live_xml, id,"
-		      " driver, state, reason, starting"
+		      " driver, state, reason, starting, saved"
 		      " FROM domain ORDER BY name",
 	[STMT_FACT_GET] = "SELECT value FROM fact WHERE key = ?1",
 	[STMT_FACT_SET] = "INSERT INTO fact (key, value) VALUES (?1, ?2)"
@@ -388,6 +392,7 @@ int store_domain_live(struct store *s, const struct store_domain *d,
 	sqlite3_bind_int(q, 6, d->state);
 	sqlite3_bind_int(q, 7, d->reason);
 	sqlite3_bind_int(q, 8, d->starting);
+	sqlite3_bind_int(q, 9, d->saved);
 	r = run(s, q, "cannot record the running domain", err);
 	pthread_mutex_unlock(&s->lock);
 	return r;
@@ -404,6 +409,20 @@ int store_domain_stopped(struct store *s, const uint8_t uuid[UUID_LEN],
 	sqlite3_bind_int(q, 3, reason);
 	r = run_either(s, STMT_STOPPED_TRANSIENT, STMT_STOPPED, uuid,
 		       "cannot record that the domain stopped", err);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int store_domain_saved(struct store *s, const uint8_t uuid[UUID_LEN],
+		       bool saved, struct error *err)
+{
+	sqlite3_stmt *q = s->stmt[STMT_SAVED];
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	bind_uuid(q, 1, uuid);
+	sqlite3_bind_int(q, 2, saved);
+	r = run(s, q, "cannot record the saved guest", err);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -439,6 +458,7 @@ static void read_row(sqlite3_stmt *q, struct store_domain *ret_d)
 	ret_d->state = sqlite3_column_int(q, 7);
 	ret_d->reason = sqlite3_column_int(q, 8);
 	ret_d->starting = sqlite3_column_int(q, 9);
+	ret_d->saved = sqlite3_column_int(q, 10);
 }
 
 int store_domain_each(struct store *s,

@@ -30,6 +30,7 @@ struct store_domain {
 	const char *driver;
 	int state, reason;
 	bool starting; /* recorded, but the VMM was not yet confirmed */
+	bool saved;    /* a managed save waits for the next start */
 };
 
 /* Inserts or replaces the persistent part (xml, name, autostart). */
@@ -42,6 +43,9 @@ int store_domain_live(struct store *store, const struct store_domain *d,
 		      struct error *err);
 int store_domain_stopped(struct store *store, const uint8_t uuid[UUID_LEN],
 			 int reason, struct error *err);
+/* Only the mark; the same is part of store_domain_live(). */
+int store_domain_saved(struct store *store, const uint8_t uuid[UUID_LEN],
+		       bool saved, struct error *err);
 int store_domain_autostart(struct store *store, const uint8_t uuid[UUID_LEN],
 			   bool autostart, struct error *err);
 /* Calls fn for every row; strings are valid during the call only. */

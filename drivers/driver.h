@@ -43,6 +43,21 @@ struct host_caps {
 	const char *emulator; /* path; NULL: the daemon's own vireo-vmm */
 };
 
+/* A saved guest: an open file, and where in it the driver's part is. */
+struct domain_saved {
+	int fd;
+	uint64_t offset; /* a multiple of 4 KiB */
+};
+
+/* How far a save or a migration is; what is not known is 0. */
+struct domain_progress {
+	uint64_t elapsed_ns;
+	uint64_t total, done, written; /* bytes of memory; bytes sent */
+	uint64_t zero, normal;	       /* pages */
+	uint64_t remaining, iterations, dirty_rate, bps;
+	uint64_t downtime_ns, throttle;
+};
+
 enum stop_how { STOP_REQUEST, STOP_FORCE };
 
 struct domain_disk_stats {
@@ -85,17 +100,17 @@ struct driver {
 	int (*check)(const struct domain_def *def, struct error *err);
 
 	/*
-	 * Lifecycle.  start() also restores when 'state_fd' is not -1; the
-	 * guest is left paused when asked.  When start() fails it has undone
-	 * everything.
+	 * Lifecycle.  start() goes on with a saved guest when 'from' is not
+	 * NULL; the guest is left paused when asked.  When start() fails it has
+	 * undone everything.
 	 *
 	 * stop(STOP_FORCE) ends a run in every case: the daemon also calls it
 	 * after the driver's own DOMAIN_EVENT_STOPPED or _CRASHED, when there
 	 * may be nothing left to kill.  When it returns 0 the driver has freed
 	 * priv and sends no event about this run any more.
 	 */
-	int (*start)(struct domain *dom, int state_fd, bool paused,
-		     struct error *err);
+	int (*start)(struct domain *dom, const struct domain_saved *from,
+		     bool paused, struct error *err);
 	int (*stop)(struct domain *dom, enum stop_how how, struct error *err);
 	int (*pause)(struct domain *dom, struct error *err);
 	int (*resume)(struct domain *dom, struct error *err);
@@ -107,7 +122,21 @@ struct driver {
 	 * the VMM and nothing else.  The only op called while another runs.
 	 */
 	void (*interrupt)(struct domain *dom);
-	int (*save)(struct domain *dom, int state_fd, struct error *err);
+	/*
+	 * Writes the guest to a file and returns when it is safe there.  The
+	 * guest is paused by it, and stays so whether it failed or not.  fd can
+	 * be read, written and sought.
+	 */
+	int (*save)(struct domain *dom, const struct domain_saved *to,
+		    struct error *err);
+	/*
+	 * About the save that another thread is in: how far it is; and make it
+	 * fail soon with -ECANCELED.  Never called outside of one.
+	 */
+	int (*job_progress)(struct domain *dom,
+			    struct domain_progress *ret_progress,
+			    struct error *err);
+	int (*job_cancel)(struct domain *dom, struct error *err);
 
 	/* Live changes and observation. */
 	int (*attach)(struct domain *dom, const struct device_def *dev,
@@ -167,6 +196,12 @@ struct host_tap {
 int host_open_disk(const char *path, bool readonly, bool block,
 		   struct error *err, int *ret_fd);
 int host_open_file(const char *path, struct error *err, int *ret_fd);
+/*
+ * A new file that takes a name's place when it is complete: begin opens it
+ * beside, for reading and writing; end gives it the name or drops it.
+ */
+int host_file_begin(const char *path, struct error *err, int *ret_fd);
+int host_file_end(const char *path, bool keep, struct error *err);
 int host_open_log(const char *path, bool append, struct error *err,
 		  int *ret_fd); /* created 0600 when missing */
 int host_open_kvm(struct error *err, int *ret_fd);
@@ -209,8 +244,9 @@ struct host_watch *host_watch(int fd, void (*fn)(void *arg, uint32_t events),
 void host_unwatch(struct host_watch *watch);
 
 /* ---- drivers/launch.c: the ops shared by every driver that has a VMM ---- */
-int launch_start(struct domain *dom, const char *engine, int state_fd,
-		 bool paused, struct error *err);
+int launch_start(struct domain *dom, const char *engine,
+		 const struct domain_saved *from, bool paused,
+		 struct error *err);
 int launch_stop(struct domain *dom, enum stop_how how, struct error *err);
 int launch_pause(struct domain *dom, struct error *err);
 int launch_resume(struct domain *dom, struct error *err);
@@ -218,6 +254,12 @@ int launch_reset(struct domain *dom, struct error *err);
 int launch_reboot(struct domain *dom, struct error *err);
 int launch_nmi(struct domain *dom, struct error *err);
 void launch_interrupt(struct domain *dom);
+int launch_save(struct domain *dom, const struct domain_saved *to,
+		struct error *err);
+int launch_job_progress(struct domain *dom,
+			struct domain_progress *ret_progress,
+			struct error *err);
+int launch_job_cancel(struct domain *dom, struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);

@@ -5,6 +5,7 @@
 #include "drivers/launch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <libvirt/virterror.h>
 #include <string.h>
@@ -87,19 +88,30 @@ static int start(struct domain *dom, const struct vmm_spec *spec, bool paused,
 	return 0;
 }
 
-int launch_start(struct domain *dom, const char *engine, int state_fd,
-		 bool paused, struct error *err)
+/* The spec's own copy of the descriptor, as of all others. */
+static int restore_from(struct vmm_spec *spec, const struct domain_saved *from,
+			struct error *err)
+{
+	spec->restore_fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 3);
+	spec->restore_offset = from->offset;
+	return spec->restore_fd < 0 ?
+		       error_set(err, -errno, "cannot copy a descriptor: %m") :
+		       0;
+}
+
+int launch_start(struct domain *dom, const char *engine,
+		 const struct domain_saved *from, bool paused,
+		 struct error *err)
 {
 	struct vmm_spec spec;
-	int r;
+	int r = launch_build(dom, engine, &spec, err);
 
-	if (state_fd >= 0)
-		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "restoring a saved guest is not supported");
-	r = launch_build(dom, engine, &spec, err);
 	if (r < 0)
 		return r;
-	r = start(dom, &spec, paused, err);
+	if (from)
+		r = restore_from(&spec, from, err);
+	if (r >= 0)
+		r = start(dom, &spec, paused, err);
 	/* The machine has its own copies of the descriptors. */
 	vmm_spec_finish(&spec);
 	return r;

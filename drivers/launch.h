@@ -41,6 +41,10 @@ int monitor_call(struct monitor *mon, const char *request,
 /* The same with descriptors, and with the arguments' JSON text made before. */
 int monitor_create(struct monitor *mon, const char *spec, const int *fds,
 		   unsigned int n_fds, struct error *err);
+/* The same with a descriptor, for what takes as long as it takes. */
+int monitor_call_long(struct monitor *mon, const char *request,
+		      struct json_object *args, int fd,
+		      struct json_object **ret_ok, struct error *err);
 
 /* Whether its process has ended; waits up to ms for it. */
 bool monitor_dead(struct monitor *mon, int ms);
@@ -79,7 +83,9 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 #define LAUNCH_OPS \
 	.stop = launch_stop, .pause = launch_pause, .resume = launch_resume, \
 	.reset = launch_reset, .reboot = launch_reboot, .nmi = launch_nmi, \
-	.interrupt = launch_interrupt, .set_balloon = launch_set_balloon, \
+	.interrupt = launch_interrupt, .save = launch_save, \
+	.job_progress = launch_job_progress, \
+	.job_cancel = launch_job_cancel, .set_balloon = launch_set_balloon, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.reconnect = launch_reconnect
 

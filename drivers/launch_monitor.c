@@ -23,7 +23,8 @@
 #include "base/log.h"
 #include "vmm/control.h"
 
-enum { REPLY_S = 10, CREATE_S = 30, JSON_DEPTH = 8 };
+/* LONG_S: until it is done, cancelled, or the VMM is gone. */
+enum { REPLY_S = 10, CREATE_S = 30, LONG_S = 365 * 86400, JSON_DEPTH = 8 };
 
 struct pending {
 	struct pending *next;
@@ -361,9 +362,9 @@ static int call(struct monitor *mon, const char *request, const char *rest,
 	return r;
 }
 
-int monitor_call(struct monitor *mon, const char *request,
-		 struct json_object *args, struct json_object **ret_ok,
-		 struct error *err)
+static int call_with(struct monitor *mon, const char *request,
+		     struct json_object *args, int fd, int seconds,
+		     struct json_object **ret_ok, struct error *err)
 {
 	struct buf rest = { 0 };
 	int r;
@@ -375,10 +376,24 @@ int monitor_call(struct monitor *mon, const char *request,
 					   value, JSON_C_TO_STRING_PLAIN));
 		json_object_put(args);
 	}
-	r = call(mon, request, rest.data ? rest.data : "", NULL, 0, REPLY_S,
-		 ret_ok, err);
+	r = call(mon, request, rest.data ? rest.data : "", &fd, fd >= 0,
+		 seconds, ret_ok, err);
 	buf_free(&rest);
 	return r;
+}
+
+int monitor_call(struct monitor *mon, const char *request,
+		 struct json_object *args, struct json_object **ret_ok,
+		 struct error *err)
+{
+	return call_with(mon, request, args, -1, REPLY_S, ret_ok, err);
+}
+
+int monitor_call_long(struct monitor *mon, const char *request,
+		      struct json_object *args, int fd,
+		      struct json_object **ret_ok, struct error *err)
+{
+	return call_with(mon, request, args, fd, LONG_S, ret_ok, err);
 }
 
 int monitor_create(struct monitor *mon, const char *spec, const int *fds,

@@ -57,6 +57,7 @@ struct control {
 
 	/* What takes long, and which request is answered at its end. */
 	struct job *job;
+	struct progress progress; /* of the last one, too */
 	int64_t job_id;
 	int job_fd;
 	uint64_t job_offset;
@@ -517,8 +518,9 @@ static int control_save(struct control *c, struct json_object *req,
 	}
 	c->job_fd = c->fds[--c->n_fds];
 	c->job_id = json_object_get_int64(id);
+	memset(&c->progress, 0, sizeof(c->progress));
 	r = job_start(c->loop, "save the machine", save_work, save_done, c,
-		      &c->job, err);
+		      &c->progress, &c->job, err);
 	if (r < 0)
 		control_forget_job(c);
 	return r < 0 ? r : REPLY_LATER;
@@ -527,17 +529,18 @@ static int control_save(struct control *c, struct json_object *req,
 static int control_job(struct control *c, struct json_object *req,
 		       struct json_object *ok, struct error *err)
 {
-	struct progress *p = c->job ? job_progress(c->job) : NULL;
+	const struct progress *p = &c->progress;
+	uint64_t end = atomic_load(&p->finished);
 
-	add_str(ok, "job", p ? "save" : NULL);
-	if (!p)
-		return 0;
+	add_str(ok, "job", c->job ? "save" : NULL);
 	add_u64(ok, "total", atomic_load(&p->total));
 	add_u64(ok, "done", atomic_load(&p->done));
 	add_u64(ok, "written", atomic_load(&p->written));
 	add_u64(ok, "zero", atomic_load(&p->zero));
 	add_u64(ok, "normal", atomic_load(&p->normal));
-	add_u64(ok, "elapsed_ns", now_ns() - atomic_load(&p->started));
+	if (atomic_load(&p->started))
+		add_u64(ok, "elapsed_ns",
+			(end ? end : now_ns()) - atomic_load(&p->started));
 	return 0;
 }
 

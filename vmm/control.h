@@ -46,7 +46,8 @@
  *		   "cancel", "status" and "quit" are refused.  The machine stays
  *		   paused, also when it could not be saved.
  *	"job"      {"job": "save" or null, "total", "done", "written", "zero",
- *		   "normal", "elapsed_ns", ...}: how far it is (vmm/progress.h)
+ *		   "normal", "elapsed_ns", ...}: how far it is, or how far the
+ *		   last one came (vmm/progress.h)
  *	"cancel"   the job's own reply is an error then
  *	"keys"     {"codes": [Linux key codes, at most 16], "hold_ms": N}: all
  *		   down in order, and up again after that time

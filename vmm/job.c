@@ -21,7 +21,7 @@ struct job {
 	void *arg;
 	pthread_t thread;
 	int over; /* an eventfd */
-	struct progress progress;
+	struct progress *p;
 	int result;
 	struct error err;
 };
@@ -53,7 +53,7 @@ static void *job_main(void *arg)
 	struct job *job = arg;
 	uint64_t one = 1;
 
-	job->result = job->work(job->arg, &job->progress, &job->err);
+	job->result = job->work(job->arg, job->p, &job->err);
 	if (write(job->over, &one, sizeof(one)) < 0)
 		job->result = job->result < 0 ? job->result : -errno;
 	return NULL;
@@ -73,8 +73,8 @@ static int job_thread(struct job *job)
 }
 
 int job_start(struct loop *loop, const char *name, job_work_fn *work,
-	      job_done_fn *done, void *arg, struct job **ret_job,
-	      struct error *err)
+	      job_done_fn *done, void *arg, struct progress *p,
+	      struct job **ret_job, struct error *err)
 {
 	struct job *job = xcalloc(1, sizeof(*job));
 	int r;
@@ -83,6 +83,7 @@ int job_start(struct loop *loop, const char *name, job_work_fn *work,
 	job->work = work;
 	job->done = done;
 	job->arg = arg;
+	job->p = p;
 	job->over = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = job->over < 0 ? -errno :
 			    loop_add(loop, job->over, EPOLLIN, job_over, job);
@@ -96,14 +97,9 @@ int job_start(struct loop *loop, const char *name, job_work_fn *work,
 	return 0;
 }
 
-struct progress *job_progress(struct job *job)
-{
-	return &job->progress;
-}
-
 void job_cancel(struct job *job)
 {
-	atomic_store(&job->progress.cancel, true);
+	atomic_store(&job->p->cancel, true);
 }
 
 void job_destroy(struct job *job)

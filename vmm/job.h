@@ -19,11 +19,11 @@ typedef int job_work_fn(void *arg, struct progress *p, struct error *err);
 /* On the main loop's, when the work has returned; then the job is gone. */
 typedef void job_done_fn(void *arg, int result, const struct error *err);
 
-/* name: for messages, "save the machine". */
+/* p: the caller's, who may look at it at any time, also later.  name: for
+ * messages, "save the machine". */
 int job_start(struct loop *loop, const char *name, job_work_fn *work,
-	      job_done_fn *done, void *arg, struct job **ret_job,
-	      struct error *err);
-struct progress *job_progress(struct job *job);
+	      job_done_fn *done, void *arg, struct progress *p,
+	      struct job **ret_job, struct error *err);
 void job_cancel(struct job *job);
 /* Cancels, and waits; done() is not called. */
 void job_destroy(struct job *job);

@@ -23,7 +23,8 @@ static int emu_driver_probe(struct host_caps *ret_caps, struct error *err)
 	return 0;
 }
 
-static int emu_driver_start(struct domain *dom, int state_fd, bool paused,
+static int emu_driver_start(struct domain *dom,
+			    const struct domain_saved *from, bool paused,
 			    struct error *err)
 {
 	_cleanup_free_ char *variant = NULL, *engine = NULL;
@@ -32,7 +33,7 @@ static int emu_driver_start(struct domain *dom, int state_fd, bool paused,
 	if (r < 0)
 		return r;
 	engine = variant ? xasprintf("emu:%s", variant) : xstrdup("emu");
-	return launch_start(dom, engine, state_fd, paused, err);
+	return launch_start(dom, engine, from, paused, err);
 }
 
 static const enum dom_virt emu_types[] = { DOM_VIRT_QEMU, DOM_VIRT_VIREO, -1 };

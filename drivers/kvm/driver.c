@@ -38,10 +38,11 @@ static int kvm_driver_probe(struct host_caps *ret_caps, struct error *err)
 	return ret_caps->usable ? read_cpuid(&ret_caps->cpuid, err) : 0;
 }
 
-static int kvm_driver_start(struct domain *dom, int state_fd, bool paused,
+static int kvm_driver_start(struct domain *dom,
+			    const struct domain_saved *from, bool paused,
 			    struct error *err)
 {
-	return launch_start(dom, "kvm", state_fd, paused, err);
+	return launch_start(dom, "kvm", from, paused, err);
 }
 
 static const enum dom_virt kvm_types[] = { DOM_VIRT_KVM, DOM_VIRT_VIREO, -1 };

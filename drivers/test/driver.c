@@ -48,14 +48,14 @@ static int start_guest(struct guest *guest, bool paused, struct error *err)
 	return r < 0 ? r : guest_boot(guest, paused, err);
 }
 
-static int test_start(struct domain *dom, int state_fd, bool paused,
+static int test_start(struct domain *dom, const struct domain_saved *from, bool paused,
 		      struct error *err)
 {
 	struct behaviour behaviour;
 	struct guest *guest;
 	int r;
 
-	if (state_fd != -1)
+	if (from)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "test domains cannot be restored");
 	r = behaviour_parse(dom->live->metadata, &behaviour, err);

@@ -18,7 +18,7 @@ static char path[64];
 static struct store *store;
 static struct registry *reg;
 
-static int fake_start(struct domain *dom, int state_fd, bool paused,
+static int fake_start(struct domain *dom, const struct domain_saved *from, bool paused,
 		      struct error *err)
 {
 	fake.starts++;

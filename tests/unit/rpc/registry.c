@@ -208,6 +208,27 @@ NOT_HERE_INT(domain_reboot, UUID, unsigned int flags)
 NOT_HERE_INT(domain_reset, UUID, unsigned int flags)
 NOT_HERE_INT(domain_resume, UUID)
 NOT_HERE_INT(domain_inject_nmi, UUID, unsigned int flags)
+NOT_HERE_INT(domain_save, UUID, const char *path, const char *dxml,
+	     unsigned int flags)
+NOT_HERE_INT(domain_restore, const char *path, const char *dxml,
+	     unsigned int flags)
+NOT_HERE_INT(domain_save_image_define, const char *path, const char *dxml,
+	     unsigned int flags)
+NOT_HERE_INT(domain_managed_save, UUID, unsigned int flags)
+NOT_HERE_INT(domain_has_managed_save, UUID)
+NOT_HERE_INT(domain_managed_save_remove, UUID)
+NOT_HERE_INT(domain_managed_save_define, UUID, const char *dxml,
+	     unsigned int flags)
+NOT_HERE_INT(domain_abort_job, UUID, unsigned int flags)
+NOT_HERE_INT(domain_job_info, UUID, bool completed, bool keep,
+	     struct domain_job *ret_job)
+NOT_HERE(char *, domain_save_image_xml,
+	 (struct registry * reg, const char *path, unsigned int flags,
+	  struct error *err),
+	 NULL)
+NOT_HERE(char *, domain_managed_save_xml,
+	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
+	 NULL)
 NOT_HERE_INT(domain_set_autostart, UUID, bool autostart)
 NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
 NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)

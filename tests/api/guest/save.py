@@ -1,0 +1,245 @@
+#!/usr/bin/python3
+# Guests go to files and come back: virsh and python-libvirt, while the guest
+# works on its memory and its disk and the daemon is killed.
+import signal
+
+from functions import *
+
+V = libvirt
+OFF, RUNS, PAUSED = (V.VIR_DOMAIN_SHUTOFF, V.VIR_DOMAIN_RUNNING,
+                     V.VIR_DOMAIN_PAUSED)
+SUSPENDED = (V.VIR_DOMAIN_EVENT_SUSPENDED,
+             V.VIR_DOMAIN_EVENT_SUSPENDED_PAUSED)
+SAVED = (V.VIR_DOMAIN_EVENT_STOPPED, V.VIR_DOMAIN_EVENT_STOPPED_SAVED)
+RESTORED = (V.VIR_DOMAIN_EVENT_STARTED, V.VIR_DOMAIN_EVENT_STARTED_RESTORED)
+STAYS = (V.VIR_DOMAIN_EVENT_SUSPENDED, V.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED)
+
+# Checks what it has in memory and on its disk, changes both, and again.
+WORK = r"""cat >/work <<'END'
+dd if=/dev/urandom of=/big bs=64k count=64 2>/dev/null
+n=0
+while :; do
+	want=$(md5sum </big)
+	dd if=/big of=/dev/vda bs=64k conv=fsync 2>/dev/null
+	echo 3 >/proc/sys/vm/drop_caches
+	got=$(dd if=/dev/vda bs=64k count=64 2>/dev/null | md5sum)
+	[ "$got" = "$want" ] && [ "$(md5sum </big)" = "$want" ] || echo n=$n >>/bad
+	dd if=/dev/urandom of=/big bs=64k seek=$((n % 60)) count=4 conv=notrunc \
+		2>/dev/null
+	n=$((n + 1))
+	echo $n >/rounds
+done
+END
+sh /work & echo begun"""
+
+
+def rounds(con):
+    return int(con.run("cat /rounds 2>/dev/null; true") or 0)
+
+
+def works(con):
+    """The guest's work goes on, and nothing it checked was wrong."""
+    before = rounds(con)
+    until("a round of work", lambda: rounds(con) > before + 1)
+    assert con.run("cat /bad 2>/dev/null; true") == ""
+
+
+def console(c, dom):
+    con = StreamConsole(c, dom)
+    con.wake()
+    return con
+
+
+def main(d):
+    c = d.open()
+    ev = Events(c)
+    disk = d.dir + "/disk"
+    with open(disk, "wb") as f:
+        f.truncate(8 << 20)
+    devices = f"""<disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/><source file='{disk}'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <memballoon model='virtio'/>"""
+    xml = d.xml("g", devices, vcpus=2)
+    g = c.defineXML(xml)
+    ev.expect("g", (V.VIR_DOMAIN_EVENT_DEFINED, 0))
+
+    # Not while it is off.
+    fails(V.VIR_ERR_OPERATION_INVALID, g.save, d.dir + "/no")
+    fails(V.VIR_ERR_OPERATION_INVALID, g.managedSave)
+    fails(V.VIR_ERR_OPERATION_INVALID, g.abortJob)
+    g.create()
+    ev.expect("g", (V.VIR_DOMAIN_EVENT_STARTED, 0))
+    con = StreamConsole(c, g)
+    con.wait_prompt()
+    con.run(WORK)
+    works(con)
+
+    # ---- save and restore, by virsh
+    file = d.dir + "/saved"
+    for i in range(3):
+        up = float(con.run("cut -d ' ' -f 1 /proc/uptime"))
+        d.virsh("save", "g", file)
+        ev.expect("g", SUSPENDED, SAVED)
+        assert g.state() == [OFF, V.VIR_DOMAIN_SHUTOFF_SAVED]
+        size = os.stat(file)
+        assert size.st_mode & 0o777 == 0o600
+        assert size.st_blocks * 512 < 120 << 20 < size.st_size
+        assert "<name>g</name>" in d.virsh("save-image-dumpxml", file)
+        d.virsh("restore", file)
+        ev.expect("g", RESTORED)
+        assert g.state() == [RUNS, V.VIR_DOMAIN_RUNNING_RESTORED]
+        con = console(c, g)
+        works(con)
+        # The guest's own clock stood still, and goes on.
+        assert float(con.run("cut -d ' ' -f 1 /proc/uptime")) > up
+        assert con.run("dmesg | grep -c -E 'BUG:|stall|unstable'; true") == "0"
+        assert abs(int(con.run("date +%s")) - time.time()) < 3600
+    # It runs from the file; losing its name is no loss.
+    os.unlink(file)
+    works(con)
+
+    # ---- flags: running or paused, whatever it was
+    for flags, state in ((V.VIR_DOMAIN_SAVE_PAUSED, PAUSED), (0, PAUSED),
+                         (V.VIR_DOMAIN_SAVE_RUNNING, RUNS)):
+        g.saveFlags(file, None, flags)
+        assert g.state()[0] == OFF
+        c.restore(file)
+        assert g.state()[0] == state, flags
+    g.saveFlags(file, None, 0)
+    c.restoreFlags(file, None, V.VIR_DOMAIN_SAVE_PAUSED)
+    ev.expect("g", SUSPENDED, SAVED, RESTORED, STAYS, SAVED, RESTORED, STAYS,
+              SAVED, RESTORED, SUSPENDED, SAVED, RESTORED, STAYS)
+    fails(V.VIR_ERR_OPERATION_INVALID, c.restore, file)  # it is there already
+    g.resume()
+    fails(V.VIR_ERR_INVALID_ARG, g.saveFlags, file, None,
+          V.VIR_DOMAIN_SAVE_PAUSED | V.VIR_DOMAIN_SAVE_RUNNING)
+
+    # ---- other definitions
+    g.save(file)
+    text = c.saveImageGetXMLDesc(file)
+    c.saveImageDefineXML(file, text.replace(
+        "<name>g</name>", "<name>g</name><title>Changed</title>"),
+        V.VIR_DOMAIN_SAVE_PAUSED)
+    assert "<title>Changed</title>" in c.saveImageGetXMLDesc(file)
+    fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.saveImageDefineXML, file,
+          text.replace("<name>g</name>", "<name>h</name>"))
+    fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.restoreFlags, file,
+          re.sub("<vcpu[^<]*</vcpu>", "<vcpu>1</vcpu>", text))
+    fails(V.VIR_ERR_OPERATION_FAILED, c.saveImageGetXMLDesc, d.kernel)
+    fails(V.VIR_ERR_OPERATION_FAILED, c.restore, d.kernel)
+    c.restore(file)
+    assert g.state()[0] == PAUSED and "Changed" in g.XMLDesc()
+    g.resume()
+    con = console(c, g)
+    works(con)
+
+    # ---- managed
+    d.virsh("managedsave", "g")
+    assert g.state() == [OFF, V.VIR_DOMAIN_SHUTOFF_SAVED]
+    assert g.hasManagedSaveImage() == 1
+    assert [x.name() for x in c.listAllDomains(
+        V.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)] == ["g"]
+    assert "saved" in d.virsh("list", "--all", "--managed-save")
+    assert "<name>g</name>" in d.virsh("managedsave-dumpxml", "g")
+    fails(V.VIR_ERR_OPERATION_INVALID, g.undefine)
+    fails(V.VIR_ERR_OPERATION_INVALID, g.rename, "other")
+    # What cannot be started keeps its file.
+    os.rename(disk, disk + ".away")
+    assert fails_any(g.create)
+    assert g.hasManagedSaveImage() == 1 and g.state()[0] == OFF
+    os.rename(disk + ".away", disk)
+    d.virsh("start", "g")
+    assert g.hasManagedSaveImage() == 0
+    assert g.state() == [RUNS, V.VIR_DOMAIN_RUNNING_RESTORED]
+    assert os.listdir(d.dir + "/state/save") == []
+    con = console(c, g)
+    works(con)
+    g.managedSave()
+    g.managedSaveRemove()
+    assert g.hasManagedSaveImage() == 0
+    g.create()
+    StreamConsole(c, g).wait_prompt()
+    con = console(c, g)
+    assert con.run("ls /work 2>/dev/null; true") == ""
+    con.run(WORK)
+    works(con)
+
+    # ---- the job: watched and given up
+    assert g.jobInfo()[0] == V.VIR_DOMAIN_JOB_NONE
+    fails(V.VIR_ERR_OPERATION_INVALID, g.abortJob)
+    codes, seen = [], []
+    for i in range(10):
+        saver = threading.Thread(
+            target=lambda: codes.append(code_of(g.save, file)))
+        saver.start()
+        while saver.is_alive():
+            info = ignore(g.jobInfo)
+            if info and info[0] == V.VIR_DOMAIN_JOB_UNBOUNDED:
+                seen.append(info)
+                ignore(g.abortJob)
+        saver.join()
+        if codes[-1] is None: # it was too late
+            assert g.state() == [OFF, V.VIR_DOMAIN_SHUTOFF_SAVED]
+            done = g.jobStats(V.VIR_DOMAIN_JOB_STATS_COMPLETED)
+            assert done["memory_total"] >= 128 << 20, done
+            assert done["memory_processed"] == done["memory_total"]
+            c.restore(file)
+        else:
+            assert codes[-1] == V.VIR_ERR_OPERATION_ABORTED
+            assert g.state() == [RUNS, V.VIR_DOMAIN_RUNNING_SAVE_CANCELED]
+            break
+    assert seen and seen[-1][3] > 0, seen
+    con = console(c, g)
+    works(con)
+
+    # ---- the daemon is killed in the middle, or after
+    for delay in (0, 0.02, 0.05, 0.1, 0.2, 0.4):
+        saver = threading.Thread(target=lambda: ignore(g.managedSave))
+        saver.start()
+        time.sleep(delay)
+        for pid in d.pids():
+            os.kill(pid, signal.SIGKILL)
+        saver.join()
+        d.up()
+        c = d.open()
+        g = c.lookupByName("g")
+        if g.state()[0] == OFF:
+            assert g.hasManagedSaveImage() == 1, delay
+            g.create()
+        else:
+            assert g.hasManagedSaveImage() == 0
+            assert g.state()[0] == RUNS, (delay, g.state())
+        con = console(c, g)
+        works(con)
+    g.managedSave()
+    g.undefineFlags(V.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
+    assert os.listdir(d.dir + "/state/save") in ([], [f"{g.UUIDString()}.partial"])
+
+
+def fails_any(fn, *args):
+    try:
+        fn(*args)
+    except libvirt.libvirtError:
+        return True
+    return False
+
+
+def ignore(fn):
+    try:
+        return fn()
+    except libvirt.libvirtError:
+        return None
+
+
+def code_of(fn, *args):
+    try:
+        fn(*args)
+    except libvirt.libvirtError as e:
+        return e.get_error_code()
+    return None
+
+
+with Daemon() as daemon:
+    main(daemon)
