@@ -522,6 +522,7 @@ static void nvme_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 
 static const struct machine_dev_ops nvme_machine_ops = {
 	.name = "nvme",
+	.stateless = true, /* its PCI function saves it */
 	.stats = nvme_stats,
 };
 

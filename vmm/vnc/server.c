@@ -348,6 +348,7 @@ static void vnc_destroy(void *dev)
 
 static const struct machine_dev_ops vnc_dev_ops = {
 	.name = "vnc",
+	.stateless = true, /* clients connect anew */
 	.destroy = vnc_destroy,
 	.vnc_client = vnc_op_client,
 	.vnc_password = vnc_op_password,
