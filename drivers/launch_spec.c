@@ -164,7 +164,8 @@ static int open_tap(struct dom_iface *d, struct spec_nic *s, struct error *err)
 static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err)
 {
-	s->fd = -1;
+	s->fd = s->rom_fd = -1;
+	s->boot_index = d->info.boot_order;
 	launch_set_id(&s->id, &d->info, "net", i);
 	memcpy(s->mac, d->mac, sizeof(s->mac));
 	s->link_down = str_eq(d->link_state, "down");

@@ -22,7 +22,8 @@ enum option_id {
 	OPT_CONSOLE, OPT_INPUT, OPT_VIDEO, OPT_VNC, OPT_PVPANIC, OPT_DEBUG_EXIT,
 	OPT_TEST_DEVICE, OPT_SAVE, OPT_RESTORE, OPT_TIMEOUT,
 	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
-	OPT_PERF_MAP, OPT_HELP,
+	OPT_PERF_MAP, OPT_MACHINE, OPT_FIRMWARE, OPT_NVRAM, OPT_SECURE_LOADER,
+	OPT_DEBUGCON, OPT_BOOT_MENU, OPT_BOOT_STRICT, OPT_HELP,
 };
 
 static const struct option options[] = {
@@ -54,12 +55,20 @@ static const struct option options[] = {
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "jit-dump", required_argument, NULL, OPT_JIT_DUMP },
 	{ "perf-map", no_argument, NULL, OPT_PERF_MAP },
+	{ "machine", required_argument, NULL, OPT_MACHINE },
+	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
+	{ "nvram", required_argument, NULL, OPT_NVRAM },
+	{ "secure-loader", no_argument, NULL, OPT_SECURE_LOADER },
+	{ "debugcon", required_argument, NULL, OPT_DEBUGCON },
+	{ "boot-menu", required_argument, NULL, OPT_BOOT_MENU },
+	{ "boot-strict", no_argument, NULL, OPT_BOOT_STRICT },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char usage[] =
 "Usage: vireo-vmm --kernel FILE [OPTION...]\n"
+"       vireo-vmm --firmware FILE [OPTION...]\n"
 "       vireo-vmm --control-fd N --status-fd N --log-fd N\n"
 "\n"
 "Runs one machine.  The second form is how the daemon starts it.\n"
@@ -69,6 +78,13 @@ static const char usage[] =
 "                   emu:lockstep both, compared after every block\n"
 "  --kernel FILE    bzImage, or ELF kernel with a PVH entry point or a\n"
 "                   multiboot header\n"
+"  --machine TYPE   microvm (default), or q35 (default with --firmware)\n"
+"  --firmware FILE  what starts the guest: SeaBIOS, or OVMF's code\n"
+"  --nvram FILE     flash for OVMF's variables, written to\n"
+"  --secure-loader  only system management mode may write to it\n"
+"  --debugcon WHERE what firmware says at port 0x402, as --serial\n"
+"  --boot-menu MS   firmware offers a menu for so long\n"
+"  --boot-strict    boot from the devices given an order only\n"
 "  --initrd FILE\n"
 "  --append TEXT    kernel command line\n"
 "  --memory MIB     default 256\n"
@@ -79,8 +95,9 @@ static const char usage[] =
 "  --console WHERE  the same, as a virtio console\n"
 "  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
 "                   sata, scsi, nvme; ro; cdrom (PATH may be empty);\n"
-"                   serial=TEXT\n"
-"  --tap NAME       network card on an existing tap; repeatable\n"
+"                   serial=TEXT; boot=N, its place in firmware's order\n"
+"  --tap NAME[,boot=N][,rom=FILE]  network card on an existing tap;\n"
+"                   repeatable; rom: an option ROM to boot from it\n"
 "  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
 "  --video KIND     vga, bochs or virtio; needs --vnc to be seen\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
@@ -293,6 +310,9 @@ static int disk_option(struct spec_disk *d, const char *word,
 		d->kind = SPEC_CDROM;
 	else if (str_startswith(word, "serial="))
 		d->serial = xstrdup(word + strlen("serial="));
+	else if (str_startswith(word, "boot="))
+		return set_uint(&d->boot_index, "disk", word + 5, INT32_MAX,
+				err);
 	else
 		return error_set(err, -EINVAL, "--disk: unknown option '%s'",
 				 word);
@@ -305,6 +325,7 @@ static int add_disk(struct vmm_spec *spec, char *text, struct error *err)
 	char *path = strsep(&text, ","), *word;
 	int r = 0;
 
+	d.boot_index = spec->n_disks + 1;
 	while (r == 0 && (word = strsep(&text, ",")))
 		r = disk_option(&d, word, err);
 	if (d.kind == SPEC_CDROM)
@@ -339,14 +360,32 @@ static int open_tap(const char *name, struct error *err)
 	return err->errnum;
 }
 
-static int add_nic(struct vmm_spec *spec, const char *tap, struct error *err)
+static int add_nic(struct vmm_spec *spec, char *text, struct error *err)
 {
 	struct spec_nic n = { .mac = { 0x52, 0x54, 0, 0x76, 0x72,
-				       spec->n_nics + 1 } };
+				       spec->n_nics + 1 },
+			      .rom_fd = -1 };
+	char *word;
+	int r = 0;
 
-	n.fd = open_tap(tap, err);
+	n.fd = open_tap(strsep(&text, ","), err);
 	if (n.fd < 0)
 		return n.fd;
+	while (r == 0 && (word = strsep(&text, ","))) {
+		if (str_startswith(word, "boot="))
+			r = set_uint(&n.boot_index, "tap", word + 5, INT32_MAX,
+				     err);
+		else if (str_startswith(word, "rom="))
+			r = set_open(&n.rom_fd, word + 4, O_RDONLY, err);
+		else
+			r = error_set(err, -EINVAL,
+				      "--tap: unknown option '%s'", word);
+	}
+	if (r < 0) {
+		fd_close(n.fd);
+		fd_close(n.rom_fd);
+		return r;
+	}
 	n.id = xasprintf("net%u", spec->n_nics);
 	spec->nics = xrealloc(spec->nics, spec->n_nics + 1,
 			      sizeof(*spec->nics));
@@ -528,6 +567,26 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 				O_WRONLY | O_CREAT | O_TRUNC, err);
 	case OPT_PERF_MAP:
 		return open_perf_map(spec, err);
+	case OPT_MACHINE:
+		set_string(&spec->machine, optarg);
+		return 0;
+	case OPT_FIRMWARE:
+		return set_open(&spec->firmware_fd, optarg, O_RDONLY, err);
+	case OPT_NVRAM:
+		return set_open(&spec->nvram_fd, optarg, O_RDWR, err);
+	case OPT_SECURE_LOADER:
+		spec->secure_loader = true;
+		return 0;
+	case OPT_DEBUGCON:
+		return add_char(&spec->debugcons, &spec->n_debugcons,
+				"debugcon", optarg, &ignored, err);
+	case OPT_BOOT_MENU:
+		spec->boot_menu = true;
+		return set_uint(&spec->boot_menu_timeout, "boot-menu", optarg,
+				UINT16_MAX, err);
+	case OPT_BOOT_STRICT:
+		spec->boot_strict = true;
+		return 0;
 	case OPT_HELP:
 		fputs(usage, stdout);
 		exit(0);
@@ -541,9 +600,12 @@ static int args_defaults(struct vmm_spec *spec, struct run_options *opt,
 {
 	bool kvm = !spec->engine || str_eq(spec->engine, "kvm");
 
-	if (spec->kernel_fd < 0)
+	if (spec->kernel_fd < 0 && spec->firmware_fd < 0)
 		return error_set(err, -EINVAL,
-				 "--kernel is needed; see vireo-vmm --help");
+				 "--kernel or --firmware is needed; see vireo-vmm --help");
+	if (!spec->machine)
+		spec->machine = xstrdup(spec->firmware_fd < 0 ? "microvm" :
+								"q35");
 	if (kvm)
 		spec->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (spec->engine && kvm && spec->kvm_fd < 0)
@@ -565,7 +627,6 @@ int args_parse(int argc, char **argv, struct vmm_spec *spec,
 
 	vmm_spec_init(spec);
 	spec->name = xstrdup("machine");
-	spec->machine = xstrdup("microvm");
 	spec->memory = 256 * MIB;
 	spec->vcpus = 1;
 	spec->on_reboot = SPEC_RESTART;

@@ -4,10 +4,14 @@
 #include "vmm/machine.h"
 
 #include "base/error.h"
+#include "vmm/boot/firmware.h"
 #include "vmm/controllers.h"
 #include "vmm/dev/bochs.h"
+#include "vmm/dev/debugcon.h"
 #include "vmm/dev/debugexit.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/lpc.h"
+#include "vmm/dev/mch.h"
 #include "vmm/dev/pci.h"
 #include "vmm/dev/pcports.h"
 #include "vmm/dev/pit.h"
@@ -32,6 +36,8 @@ static int add_serials(struct machine *m, struct error *err)
 
 bool machine_has_i8042(const struct machine *m)
 {
+	if (m->q35)
+		return true;
 	for (unsigned int i = 0; i < m->spec->n_inputs; i++)
 		if (m->spec->inputs[i].bus == INPUT_BUS_PS2)
 			return true;
@@ -74,6 +80,14 @@ static const struct machine_dev_ops pci_dev_ops = {
 	.destroy = pci_destroy,
 };
 
+/* q35: the host bridge, with all of the memory map, and the LPC bridge. */
+static int add_chipset(struct machine *m, struct error *err)
+{
+	int r = mch_create(m, err);
+
+	return r < 0 ? r : lpc_create(m, err);
+}
+
 static int add_videos(struct machine *m, struct error *err)
 {
 	int r = 0;
@@ -90,7 +104,10 @@ static int add_pci(struct machine *m, struct error *err)
 	if (r < 0)
 		return r;
 	machine_add_device(m, &pci_dev_ops, m->pci);
-	r = add_videos(m, err);
+	if (m->q35)
+		r = add_chipset(m, err);
+	if (r == 0)
+		r = add_videos(m, err);
 	if (r == 0)
 		r = controllers_add(m, m->spec, err);
 	return r < 0 ? r : virtio_add_devices(m, m->spec, err);
@@ -107,10 +124,11 @@ static int add_vncs(struct machine *m, struct error *err)
 
 int machine_add_devices(struct machine *m, struct error *err)
 {
+	struct rtc *rtc;
 	int r;
 
 	pit_create(m);
-	rtc_create(m);
+	rtc = rtc_create(m);
 	add_i8042(m);
 	r = add_serials(m, err);
 	if (r == 0)
@@ -123,7 +141,12 @@ int machine_add_devices(struct machine *m, struct error *err)
 		debugexit_create(m);
 	if (m->spec->test_device) {
 		testdev_create(m);
-		pcports_create(m);
+		if (!m->q35) /* which has them anyway */
+			pcports_create(m, NULL, NULL);
 	}
-	return add_vncs(m, err);
+	for (unsigned int i = 0; i < m->spec->n_debugcons && r == 0; i++)
+		r = debugcon_create(m, &m->spec->debugcons[i], err);
+	if (r == 0 && m->q35 && m->spec->firmware_fd >= 0)
+		r = firmware_offer(m, rtc, err);
+	return r < 0 ? r : add_vncs(m, err);
 }

@@ -43,6 +43,7 @@ struct vcpu; /* engine-private, one per guest CPU */
 struct engine {
 	const char *name;
 	bool any_vendor; /* guests may be told of another maker's CPU */
+	bool cheap_exits; /* a device's register costs hardly more than RAM */
 
 	/*
 	 * fd: /dev/kvm for the KVM engine, -1 otherwise.  variant: what
@@ -102,6 +103,7 @@ struct engine {
 	/* Any thread: an SMI to this vCPU.  NULL: the engine has no system
 	 * management mode. */
 	void (*smi)(struct vcpu *cpu);
+	bool (*in_smm)(struct vcpu *cpu); /* on its own thread */
 
 	/* Is address bit 20 let through?  On a vCPU's thread; true after a
 	 * reset.  NULL: always. */

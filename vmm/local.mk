@@ -3,16 +3,23 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 %C%_libvmm_la_SOURCES = \
 	%D%/boot/acpi.c \
 	%D%/boot/acpi.h \
+	%D%/boot/acpi_loader.c \
 	%D%/boot/aml.c \
 	%D%/boot/aml.h \
 	%D%/boot/boot.h \
+	%D%/boot/bootorder.c \
+	%D%/boot/bootorder.h \
 	%D%/boot/bzimage.c \
 	%D%/boot/dsdt.c \
 	%D%/boot/elf.c \
+	%D%/boot/firmware.c \
+	%D%/boot/firmware.h \
 	%D%/boot/image.c \
 	%D%/boot/load.c \
 	%D%/boot/multiboot.c \
 	%D%/boot/pvh.c \
+	%D%/boot/smbios.c \
+	%D%/boot/smbios.h \
 	%D%/boot/unpack.c \
 	%D%/bus.c \
 	%D%/bus.h \
@@ -35,12 +42,20 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/ata.h \
 	%D%/dev/bochs.c \
 	%D%/dev/bochs.h \
+	%D%/dev/debugcon.c \
+	%D%/dev/debugcon.h \
 	%D%/dev/debugexit.c \
 	%D%/dev/debugexit.h \
 	%D%/dev/edid.c \
 	%D%/dev/edid.h \
 	%D%/dev/i8042.c \
 	%D%/dev/i8042.h \
+	%D%/dev/flash.c \
+	%D%/dev/flash.h \
+	%D%/dev/fwcfg.c \
+	%D%/dev/fwcfg.h \
+	%D%/dev/ich9_pm.c \
+	%D%/dev/ich9_pm.h \
 	%D%/dev/ioapic.c \
 	%D%/dev/ioapic.h \
 	%D%/dev/msi.c \
@@ -51,6 +66,10 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/nvme_data.c \
 	%D%/dev/nvme_io.c \
 	%D%/dev/nvme_priv.h \
+	%D%/dev/lpc.c \
+	%D%/dev/lpc.h \
+	%D%/dev/mch.c \
+	%D%/dev/mch.h \
 	%D%/dev/pcports.c \
 	%D%/dev/pcports.h \
 	%D%/dev/pic.c \
@@ -90,6 +109,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/machine_priv.h \
 	%D%/machine_state.c \
 	%D%/progress.h \
+	%D%/memmap.c \
+	%D%/memmap.h \
 	%D%/ram.c \
 	%D%/ram.h \
 	%D%/sandbox.c \

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "vmm/boot/boot.h"
+#include "vmm/boot/bootorder.h"
 #include "vmm/bus.h"
 #include "vmm/cpuid.h"
 #include "vmm/dev/acpi_pm.h"
@@ -145,7 +146,7 @@ static void machine_go(struct machine *m)
 
 	pthread_mutex_lock(&p->lock);
 	/* A wish not yet granted: machine_act() goes on after it. */
-	if (p->wish_stop == STOP_NONE && !p->wish_reset) {
+	if (p->wish_stop == STOP_NONE && !p->wish_reset && !p->n_remaps) {
 		p->run = true;
 		pthread_cond_broadcast(&p->go);
 	}
@@ -267,6 +268,32 @@ static enum spec_action machine_action(struct machine *m,
 	}
 }
 
+static void machine_do_remaps(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+	struct machine_remap remap[MACHINE_REMAPS];
+	unsigned int n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->n_remaps;
+	memcpy(remap, p->remap, sizeof(remap));
+	p->n_remaps = 0;
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < n; i++)
+		remap[i].fn(remap[i].arg);
+}
+
+/* vCPUs stopped for the memory map's sake alone go on. */
+static void machine_act_remaps(struct machine *m)
+{
+	if (m->priv->gone)
+		return;
+	machine_halt(m);
+	machine_do_remaps(m);
+	if (m->priv->want_run)
+		machine_go(m);
+}
+
 void machine_act(void *arg)
 {
 	struct machine *m = arg;
@@ -274,17 +301,22 @@ void machine_act(void *arg)
 	_cleanup_free_ char *detail = NULL;
 	enum spec_action action;
 	enum machine_stop why;
+	bool remaps;
 
 	pthread_mutex_lock(&p->lock);
 	why = p->wish_stop;
+	remaps = p->n_remaps;
 	if (why == STOP_NONE && p->wish_reset)
 		why = STOP_RESET;
 	detail = steal_ptr(&p->detail);
 	pthread_mutex_unlock(&p->lock);
+	if (why == STOP_NONE && remaps)
+		machine_act_remaps(m);
 	if (why == STOP_NONE || p->gone)
 		return;
 
 	machine_halt(m);
+	machine_do_remaps(m);
 	pthread_mutex_lock(&p->lock); /* what came meanwhile is moot */
 	p->wish_stop = STOP_NONE;
 	p->wish_reset = false;
@@ -328,10 +360,32 @@ int machine_debug_status(const struct machine *m)
 	return atomic_load(&m->priv->debug_status);
 }
 
+void machine_remap(struct machine *m, machine_fn *fn, void *arg)
+{
+	struct machine_priv *p = m->priv;
+	unsigned int i = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (i < p->n_remaps && (p->remap[i].fn != fn || p->remap[i].arg != arg))
+		i++;
+	assert(i < MACHINE_REMAPS);
+	p->remap[i] = (struct machine_remap){ fn, arg };
+	p->n_remaps = MAX(p->n_remaps, i + 1);
+	machine_halt_locked(m);
+	loop_defer(m->loop, machine_act, m);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void machine_set_power_button(struct machine *m, machine_fn *fn, void *arg)
+{
+	m->priv->power_button = fn;
+	m->priv->power_arg = arg;
+}
+
 void machine_power_button(struct machine *m, bool reboot)
 {
 	m->priv->reboot = reboot;
-	acpi_pm_power_button(m->priv->pm);
+	m->priv->power_button(m->priv->power_arg);
 }
 
 void machine_nmi(struct machine *m)
@@ -340,13 +394,37 @@ void machine_nmi(struct machine *m)
 		m->engine->nmi(m->priv->vcpu[i].cpu);
 }
 
-void machine_smi(struct machine *m)
+/* The vCPU whose thread this is, or NULL. */
+static struct vcpu *own_vcpu(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
 
-	for (unsigned int i = 0; m->engine->smi && i < p->n_vcpus; i++)
-		if (pthread_equal(p->vcpu[i].thread, pthread_self()))
-			m->engine->smi(p->vcpu[i].cpu);
+	for (unsigned int i = 0; i < p->n_vcpus; i++)
+		if (p->vcpu[i].started &&
+		    pthread_equal(p->vcpu[i].thread, pthread_self()))
+			return p->vcpu[i].cpu;
+	return NULL;
+}
+
+void machine_smi(struct machine *m)
+{
+	struct vcpu *cpu = own_vcpu(m);
+
+	if (cpu && m->engine->smi)
+		m->engine->smi(cpu);
+}
+
+bool machine_in_smm(struct machine *m)
+{
+	struct vcpu *cpu = own_vcpu(m);
+
+	return cpu && m->engine->in_smm && m->engine->in_smm(cpu);
+}
+
+void machine_smi_all(struct machine *m)
+{
+	for (unsigned int i = 0; m->engine->smi && i < m->priv->n_vcpus; i++)
+		m->engine->smi(m->priv->vcpu[i].cpu);
 }
 
 static void tell_shutdown(void *arg)
@@ -423,6 +501,11 @@ void machine_irq(struct machine *m, unsigned int gsi, bool level)
 	if (gsi < 16)
 		pic_set(m->priv->pic, gsi, level);
 	ioapic_set(m->ioapic, gsi, level);
+}
+
+void machine_pic_irq(struct machine *m, unsigned int irq, bool level)
+{
+	pic_set(m->priv->pic, irq, level);
 }
 
 int machine_msi(struct machine *m, uint64_t addr, uint32_t data)
@@ -636,12 +719,10 @@ static int machine_map_ram(struct machine *m, struct error *err)
 			.size = region[i].size,
 			.host = region[i].host,
 		};
-		int r = m->engine->set_ram(m->vm, &slot);
+		int r = memmap_set(m, &slot, err);
 
 		if (r < 0)
-			return error_set(err, r,
-					 "the %s engine refuses the guest's "
-					 "memory: %m", m->engine->name);
+			return r;
 	}
 	return 0;
 }
@@ -729,11 +810,33 @@ static int machine_add_cpus(struct machine *m, struct error *err)
 	return r;
 }
 
+/*
+ * Q35's low memory leaves room for PCI below 4 GiB where SeaBIOS and OVMF
+ * want it: all of it up to 2.75 GiB, else 2 GiB.
+ */
+static int machine_create_ram(struct machine *m, struct error *err)
+{
+	uint64_t bytes = m->spec->memory;
+	uint64_t low = RAM_LOW_MAX;
+
+	m->q35 = str_eq(m->spec->machine, "q35");
+	if (!m->q35 && !str_eq(m->spec->machine, "microvm"))
+		return error_set(err, -ENOTSUP, "there is no machine '%s'",
+				 m->spec->machine);
+	if (!m->q35 && (m->spec->firmware_fd >= 0 || m->spec->nvram_fd >= 0))
+		return error_set(err, -ENOTSUP,
+				 "the machine 'microvm' has no firmware");
+	if (m->q35)
+		low = bytes < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
+	m->mmio32_base = m->q35 ? MIN(bytes, low) : MMIO32_BASE;
+	return ram_create_split(bytes, low, &m->ram, err);
+}
+
 static int machine_build(struct machine *m, const char *variant,
 			 struct error *err)
 {
 	struct machine_priv *p = m->priv;
-	int r = ram_create(m->spec->memory, &m->ram, err);
+	int r = machine_create_ram(m, err);
 
 	m->ports = bus_create();
 	m->mmio = bus_create();
@@ -744,13 +847,14 @@ static int machine_build(struct machine *m, const char *variant,
 	if (r == 0)
 		r = m->engine->vm_create(m, m->spec->kvm_fd, variant, &m->vm,
 					 err);
-	if (r == 0)
+	if (r == 0 && !m->q35)
 		r = machine_map_ram(m, err);
 	if (r < 0)
 		return r;
 	m->ioapic = ioapic_create(m);
 	p->pic = pic_create(m);
-	p->pm = acpi_pm_create(m);
+	if (!m->q35)
+		acpi_pm_create(m);
 	r = machine_add_cpus(m, err);
 	if (r == 0)
 		r = machine_add_devices(m, err);
@@ -814,6 +918,7 @@ void machine_destroy(struct machine *m)
 		if (d->ops->destroy)
 			d->ops->destroy(d->dev);
 	}
+	bootorder_free(m);
 	ioapic_destroy(m->ioapic);
 	display_destroy(m->display);
 	input_destroy(m->input);

@@ -18,6 +18,7 @@ struct display;
 struct input;
 struct ram;
 struct loop;
+struct ich9_pm;
 struct ioapic;
 struct pci_bus;
 struct state_set;
@@ -28,6 +29,7 @@ struct error;
 /* Physical address map of both machines. */
 #define MMIO32_BASE 0xc0000000ull /* PCI window below 4 GiB */
 #define MMIO32_END 0xe0000000ull
+#define Q35_LOW_MAX 0xb0000000ull /* where SeaBIOS puts q35's ECAM */
 #define ECAM_BASE 0xe0000000ull /* 256 buses of 1 MiB */
 #define ECAM_SIZE 0x10000000ull
 /*
@@ -44,6 +46,8 @@ struct error;
 #define GSI_COM1 4
 #define GSI_RTC	 8
 #define GSI_GED	 9 /* ACPI generic event device */
+#define GSI_SCI	 9 /* ... or ACPI's own interrupt, on q35 */
+#define GSI_PIRQ 16 /* q35: PIRQA# to PIRQH# */
 #define IOAPIC_PINS 24
 
 /* Why the guest stopped; the names go over the control socket. */
@@ -66,6 +70,9 @@ struct machine {
 	struct pci_bus *pci;
 	struct display *display; /* the picture: vmm/display.h */
 	struct input *input; /* keys and pointer: vmm/input.h */
+	struct ich9_pm *pm; /* q35 */
+	bool q35;	      /* the large machine; else the small one */
+	uint64_t mmio32_base; /* BARs below 4 GiB may begin here */
 	uint64_t mmio64_base; /* PCI window above RAM */
 	uint64_t mmio64_size; /* both multiples of 1 GiB */
 	struct loop *loop;
@@ -181,6 +188,9 @@ unsigned int machine_apic_id(const struct machine *m, unsigned int n);
 void machine_nmi(struct machine *m);
 /* On a vCPU's thread: an SMI to that vCPU. */
 void machine_smi(struct machine *m);
+void machine_smi_all(struct machine *m); /* any thread */
+/* On a vCPU's thread: is that vCPU in system management mode? */
+bool machine_in_smm(struct machine *m);
 void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_set_balloon(struct machine *m, uint64_t bytes);
@@ -193,8 +203,20 @@ uint64_t machine_balloon(struct machine *m);
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n);
 uint64_t machine_first_run(const struct machine *m);
 
+/*
+ * In a handler, on a vCPU's thread: fn runs on the main thread with all vCPUs
+ * stopped, and before this vCPU's next instruction.
+ */
+typedef void machine_fn(void *arg);
+void machine_remap(struct machine *m, machine_fn *fn, void *arg);
+
+/* Who hears of the power button; any thread presses it. */
+void machine_set_power_button(struct machine *m, machine_fn *fn, void *arg);
+
 /* Devices raise interrupts with these only. */
 void machine_irq(struct machine *m, unsigned int gsi, bool level);
+/* A line that goes to the 8259 pair alone (ICH9's routed PIRQs). */
+void machine_pic_irq(struct machine *m, unsigned int irq, bool level);
 int machine_msi(struct machine *m, uint64_t addr, uint32_t data);
 
 /*

@@ -9,9 +9,9 @@
 
 #include "vmm/cpuid.h"
 #include "vmm/machine.h"
+#include "vmm/memmap.h"
 #include "vmm/vnc/vnc.h"
 
-struct acpi_pm;
 struct pic;
 struct x86_msr;
 
@@ -28,15 +28,27 @@ struct machine_device {
 	void *dev;
 };
 
+/* What must happen with all vCPUs stopped: machine_remap(). */
+enum { MACHINE_REMAPS = 4 };
+struct machine_remap {
+	machine_fn *fn;
+	void *arg;
+};
+
+struct bootorder;
+
 struct machine_priv {
 	/* Set while building. */
 	struct cpu_topology topology;
 	unsigned int n_vcpus;
 	struct machine_vcpu *vcpu;
-	struct acpi_pm *pm;
+	struct bootorder *bootorder; /* vmm/boot/bootorder.h */
+	machine_fn *power_button;
+	void *power_arg;
 	struct pic *pic;
 	unsigned int n_msrs;
 	struct x86_msr *msrs; /* at power-on */
+	struct memmap memmap; /* later the main thread, vCPUs stopped */
 
 	/* The main thread only. */
 	unsigned int n_devices;
@@ -62,6 +74,8 @@ struct machine_priv {
 	uint64_t first_run;
 	enum machine_stop wish_stop;
 	bool wish_reset;
+	unsigned int n_remaps;
+	struct machine_remap remap[MACHINE_REMAPS];
 	char *detail;
 };
 

@@ -28,6 +28,8 @@ struct ram_file {
 struct ram {
 	uint64_t size;
 	unsigned int n;
+	bool hides;
+	struct ram_region hidden[RAM_HIDDEN_MAX];
 	struct ram_region region[RAM_REGIONS_MAX];
 	unsigned int n_blocks;
 	struct ram_block block[RAM_BLOCKS_MAX];
@@ -79,7 +81,13 @@ static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err)
 {
-	uint64_t low = MIN(bytes, RAM_LOW_MAX);
+	return ram_create_split(bytes, RAM_LOW_MAX, ret_ram, err);
+}
+
+int ram_create_split(uint64_t bytes, uint64_t low_max, struct ram **ret_ram,
+		     struct error *err)
+{
+	uint64_t low = MIN(bytes, low_max);
 	struct ram *ram;
 	int r;
 
@@ -195,8 +203,39 @@ unsigned int ram_regions(const struct ram *ram,
 	return ram->n;
 }
 
+void ram_hide(struct ram *ram, unsigned int n, uint64_t gpa, uint64_t size)
+{
+	ram->hidden[n] = (struct ram_region){ .gpa = gpa, .size = size };
+	ram->hides = ram->hidden[0].size || ram->hidden[1].size;
+}
+
+static bool ram_hidden(const struct ram *ram, uint64_t gpa, uint64_t len)
+{
+	for (unsigned int i = 0; i < RAM_HIDDEN_MAX; i++) {
+		const struct ram_region *h = &ram->hidden[i];
+
+		if (gpa < h->gpa + h->size &&
+		    (gpa >= h->gpa || len > h->gpa - gpa))
+			return true;
+	}
+	return false;
+}
+
+uint8_t *ram_host(const struct ram *ram, uint64_t gpa)
+{
+	for (unsigned int i = 0; i < ram->n; i++) {
+		const struct ram_region *r = &ram->region[i];
+
+		if (gpa - r->gpa < r->size)
+			return r->host + (gpa - r->gpa);
+	}
+	return NULL;
+}
+
 void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len)
 {
+	if (ram->hides && ram_hidden(ram, gpa, len))
+		return NULL;
 	for (unsigned int i = 0; i < ram->n; i++) {
 		const struct ram_region *r = &ram->region[i];
 		uint64_t offset = gpa - r->gpa;

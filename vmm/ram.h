@@ -24,6 +24,9 @@ struct ram_region {
 
 /* bytes: total, a multiple of 4 KiB.  Sparse: costs nothing until touched. */
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err);
+/* The same with low memory ending at low_max. */
+int ram_create_split(uint64_t bytes, uint64_t low_max, struct ram **ret_ram,
+		     struct error *err);
 void ram_destroy(struct ram *ram);
 
 uint64_t ram_size(const struct ram *ram);
@@ -54,6 +57,16 @@ void ram_own_begin(struct ram *ram);
 
 unsigned int ram_regions(const struct ram *ram,
 			 const struct ram_region **ret_regions);
+
+/*
+ * Up to RAM_HIDDEN_MAX ranges that devices do not reach (system management
+ * RAM); size 0: none.  vCPUs are stopped.
+ */
+enum { RAM_HIDDEN_MAX = 2 };
+void ram_hide(struct ram *ram, unsigned int n, uint64_t gpa, uint64_t size);
+
+/* RAM at gpa for the machine's own use, hidden or not. */
+uint8_t *ram_host(const struct ram *ram, uint64_t gpa);
 
 /*
  * Host address of len bytes at gpa, or NULL when any of them is not RAM.

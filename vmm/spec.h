@@ -66,6 +66,8 @@ struct spec_nic {
 	uint8_t mac[6];
 	bool link_down;
 	unsigned int mtu; /* 0: default */
+	unsigned int boot_index; /* 0: not bootable */
+	int rom_fd; /* an option ROM, such as a network boot loader; -1: none */
 	unsigned int pci_slot, pci_function;
 };
 
@@ -145,18 +147,29 @@ struct vmm_spec {
 
 	int kernel_fd, initrd_fd;
 	char *cmdline; /* may be NULL */
+	/* q35: an image for the top of the first 4 GiB, and flash for its
+	 * variables below that, which is written to; -1: none. */
 	int firmware_fd, nvram_fd;
 	/* A saved machine to go on with (vmm/image.h), and where in that file
 	 * it begins; -1: the guest is started anew. */
 	int restore_fd;
 	uint64_t restore_offset;
+	bool secure_loader; /* variables are for system management mode only */
+	bool boot_strict;   /* only what has a boot index */
+	bool boot_menu;
+	unsigned int boot_menu_timeout; /* milliseconds; 0: firmware's own */
+	int boot_splash_fd;		/* a picture, bitmap or JPEG */
+	unsigned int reboot_timeout; /* ms until another try; 0: never */
+	/* SMBIOS type 1; each may be NULL. */
+	char *smbios_manufacturer, *smbios_product, *smbios_version;
+	char *smbios_serial, *smbios_sku, *smbios_family;
 
 	enum spec_action on_poweroff, on_reboot, on_crash;
 	bool clock_localtime;
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
-		n_inputs, n_videos, n_vncs;
+		n_inputs, n_videos, n_vncs, n_debugcons;
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
 	struct spec_nic *nics;
@@ -165,6 +178,7 @@ struct vmm_spec {
 	struct spec_input *inputs;
 	struct spec_video *videos;
 	struct spec_vnc *vncs;
+	struct spec_char *debugcons; /* where firmware says what it does */
 	bool rng;
 	int rng_fd; /* -1: getrandom(2) */
 	bool balloon;

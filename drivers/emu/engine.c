@@ -254,6 +254,11 @@ static void emu_smi(struct vcpu *cpu)
 	emu_notify(to_emu(cpu), PEND_SMI);
 }
 
+static bool emu_in_smm(struct vcpu *cpu)
+{
+	return to_emu(cpu)->smm;
+}
+
 /* Bit 20 is masked where translations are made. */
 static void emu_a20(struct vm *vm, bool on)
 {
@@ -358,6 +363,7 @@ static void emu_stats(struct vm *vm,
 const struct engine emu_engine = {
 	.name = "emu",
 	.any_vendor = true,
+	.cheap_exits = true,
 	.vm_create = emu_vm_create,
 	.vm_destroy = emu_vm_destroy,
 	.cpuid = emu_engine_cpuid,
@@ -374,6 +380,7 @@ const struct engine emu_engine = {
 	.set_state = emu_set_state,
 	.nmi = emu_nmi,
 	.smi = emu_smi,
+	.in_smm = emu_in_smm,
 	.a20 = emu_a20,
 	.pause_clock = emu_pause_clock,
 	.get_clock = emu_get_clock,

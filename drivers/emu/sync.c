@@ -58,6 +58,9 @@ void emu_quiet(struct emu_cpu *cpu)
 	wake_waiters(&cpu->sync);
 }
 
+/* What a device may have done to this vCPU that its next instruction sees. */
+#define AT_ONCE (PEND_KICK | PEND_FLUSH_ALL | PEND_SMI)
+
 /*
  * Perhaps in the middle of an instruction: the bits stay for the run loop,
  * but no memory is written through what they say must go.
@@ -69,6 +72,8 @@ void emu_busy(struct emu_cpu *cpu)
 	atomic_store(&cpu->sync.busy, true);
 	ticket = emu_sync_ticket(cpu);
 	p = atomic_load(&cpu->pending);
+	if (unlikely(p & AT_ONCE) && cpu->cur)
+		cpu->block_end = cpu->cur + 1;
 	if (likely(!(p & SETTLES)))
 		return;
 	if (p & PEND_FLUSH)

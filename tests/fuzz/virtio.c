@@ -252,7 +252,7 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 {
 	struct spec_disk disk = { .id = "disk0", .format = "raw",
 				  .discard = true, .serial = "serial" };
-	struct spec_nic nic = { .id = "net0", .mac = { 2 } };
+	struct spec_nic nic = { .id = "net0", .mac = { 2 }, .rom_fd = -1 };
 	struct spec_char chr[2] = {
 		{ .id = "console0", .kind = CHARDEV_FD, .log_fd = -1 },
 		{ .id = "channel0", .kind = CHARDEV_NULL, .fd = -1,

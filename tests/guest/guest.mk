@@ -27,6 +27,8 @@ EXTRA_DIST += \
 	tests/guest/display.init \
 	tests/guest/display.py \
 	tests/guest/display.sh \
+	tests/guest/firmware.sh \
+	tests/guest/mkdisk \
 	tests/guest/vmm.py \
 	tests/guest/vnc.py \
 	tests/guest/mkguest \

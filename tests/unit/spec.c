@@ -59,6 +59,7 @@ static void fill(struct vmm_spec *s)
 	s->nics = xcalloc(1, sizeof(*s->nics));
 	s->nics[0].id = xstrdup("net0");
 	s->nics[0].fd = null_fd();
+	s->nics[0].rom_fd = -1;
 	memcpy(s->nics[0].mac, "\x52\x54\x00\x00\x10\xff", 6);
 	s->n_consoles = 1;
 	s->consoles = xcalloc(1, sizeof(*s->consoles));

@@ -1,6 +1,10 @@
 /*
- * vmm/boot/acpi.c -- the ACPI tables of the hardware-reduced machine (ACPI
- * 6.4, chapter 5): RSDP, XSDT, FADT, MADT, MCFG.  The DSDT is in dsdt.c.
+ * vmm/boot/acpi.c -- the ACPI tables (ACPI 6.4, chapter 5): RSDP, RSDT, XSDT,
+ * FADT, MADT, MCFG.  The DSDT is in dsdt.c.
+ *
+ * The small machine is hardware-reduced; q35 has the fixed hardware of its
+ * ICH9.  Tables that firmware places (acpi_loader.c) are made for address 0,
+ * with a note of each pointer and checksum in them.
  */
 #include "vmm/boot/acpi.h"
 
@@ -11,11 +15,13 @@
 #include "base/error.h"
 #include "vmm/boot/boot.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/ich9_pm.h"
+#include "vmm/dev/pci.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
-enum { RSDP_SIZE = 36, HEADER_SIZE = 36, TABLES_MAX = 8 };
+enum { HEADER_SIZE = 36, FADT_SIZE = 276, TABLES_MAX = 8 };
 
 static void put(struct buf *b, uint64_t value, unsigned int bytes)
 {
@@ -45,7 +51,7 @@ void acpi_begin(struct buf *b, const char *signature, uint8_t revision)
 	put(b, revision, 1);
 	put(b, 0, 1); /* checksum */
 	buf_add(b, "VIREO ", 6);
-	buf_add(b, "MICROVM ", 8);
+	buf_add(b, "VIREOVM ", 8);
 	put(b, 1, 4);
 	buf_add(b, "VREO", 4);
 	put(b, 1, 4);
@@ -57,40 +63,99 @@ void acpi_end(struct buf *b, size_t start)
 	patch(b, start + 9, checksum(b->data + start, b->len - start), 1);
 }
 
-/* 5.2.3.2: generic address structure, one byte in I/O space. */
-static void patch_gas_io(struct buf *b, size_t at, uint16_t port)
+/* 5.2.3.2: generic address structure in I/O space; access 1: bytes ... */
+static void patch_gas_io(struct buf *b, size_t at, uint16_t port,
+			 uint8_t bits, uint8_t access)
 {
-	patch(b, at, 1, 1);	/* system I/O */
-	patch(b, at + 1, 8, 1); /* bit width */
-	patch(b, at + 3, 1, 1); /* byte access */
+	patch(b, at, 1, 1); /* system I/O */
+	patch(b, at + 1, bits, 1);
+	patch(b, at + 3, access, 1);
 	patch(b, at + 4, port, 8);
 }
 
+#define FADT_WBINVD	     BIT(0)
+#define FADT_PROC_C1	     BIT(2)
+#define FADT_POWER_DEVICE    BIT(4)
+#define FADT_NO_SLEEP_BUTTON BIT(5)
+#define FADT_NO_FIXED_RTC    BIT(6)
+#define FADT_RESET_REG	     BIT(10)
+#define FADT_HW_REDUCED	     BIT(20)
+
 /* 5.2.9; offsets from table 5.9. */
-static void acpi_fadt(struct machine *m, struct buf *b, uint64_t dsdt)
+static void fadt_reduced(struct buf *b, size_t start)
 {
-	const uint32_t flags = BIT(0) |	 /* WBINVD works */
-			       BIT(4) |	 /* power button: a device */
-			       BIT(5) |	 /* no fixed sleep button */
-			       BIT(6) |	 /* no fixed RTC wake-up */
-			       BIT(10) | /* RESET_REG_SUP */
-			       BIT(20);	 /* HW_REDUCED_ACPI */
+	patch(b, start + 112,
+	      FADT_WBINVD | FADT_POWER_DEVICE | FADT_NO_SLEEP_BUTTON |
+		      FADT_NO_FIXED_RTC | FADT_RESET_REG | FADT_HW_REDUCED,
+	      4);
+	patch_gas_io(b, start + 116, ACPI_PM_RESET, 8, 1);
+	patch(b, start + 128, ACPI_PM_RESET_VALUE, 1);
+	patch_gas_io(b, start + 244, ACPI_PM_SLEEP_CONTROL, 8, 1);
+	patch_gas_io(b, start + 256, ACPI_PM_SLEEP_STATUS, 8, 1);
+}
+
+/* The power button is a fixed event; ACPI mode is always on. */
+static void fadt_ich9(struct buf *b, size_t start, uint16_t pm)
+{
+	patch(b, start + 46, GSI_SCI, 2);
+	patch(b, start + 56, pm + ICH9_PM1_STATUS, 4);
+	patch(b, start + 64, pm + ICH9_PM1_CONTROL, 4);
+	patch(b, start + 76, pm + ICH9_PM_TIMER, 4);
+	patch(b, start + 80, pm + ICH9_GPE0, 4);
+	patch(b, start + 88, 4, 1); /* lengths, in this order */
+	patch(b, start + 89, 2, 1);
+	patch(b, start + 91, 4, 1);
+	patch(b, start + 92, ICH9_GPE0_LEN, 1);
+	patch(b, start + 96, 0xfff, 2); /* no C2 */
+	patch(b, start + 98, 0xfff, 2); /* no C3 */
+	patch(b, start + 108, 0x32, 1); /* the RTC's century */
+	patch(b, start + 112,
+	      FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON |
+		      FADT_NO_FIXED_RTC | FADT_RESET_REG,
+	      4);
+	patch_gas_io(b, start + 116, ICH9_RESET_PORT, 8, 1);
+	patch(b, start + 128, ICH9_RESET_VALUE, 1);
+	patch_gas_io(b, start + 148, pm + ICH9_PM1_STATUS, 32, 2);
+	patch_gas_io(b, start + 172, pm + ICH9_PM1_CONTROL, 16, 2);
+	patch_gas_io(b, start + 208, pm + ICH9_PM_TIMER, 32, 3);
+	patch_gas_io(b, start + 220, pm + ICH9_GPE0, 8 * ICH9_GPE0_LEN, 1);
+}
+
+static void note_pointer(struct acpi_tables *t, size_t at, unsigned int bytes)
+{
+	assert(t->n_pointers < ACPI_POINTERS_MAX);
+	t->pointer[t->n_pointers++] = (struct acpi_pointer){ at, bytes };
+}
+
+static void note_table(struct acpi_tables *t, size_t start)
+{
+	assert(t->n_tables < ACPI_TABLES_MAX);
+	t->table[t->n_tables++] =
+		(struct acpi_extent){ start, t->blob.len - start };
+}
+
+static void acpi_fadt(struct machine *m, struct acpi_tables *t, uint64_t dsdt)
+{
+	struct buf *b = &t->blob;
 	size_t start = b->len;
 
 	acpi_begin(b, "FACP", 6);
-	memset(buf_grow(b, 276 - HEADER_SIZE), 0, 276 - HEADER_SIZE);
+	memset(buf_grow(b, FADT_SIZE - HEADER_SIZE), 0,
+	       FADT_SIZE - HEADER_SIZE);
 	patch(b, start + 40, dsdt, 4);
 	/* ISA devices, a keyboard controller or not, no VGA. */
 	patch(b, start + 109,
-	      BIT(0) | (machine_has_i8042(m) ? BIT(1) : 0) | BIT(2), 2);
-	patch(b, start + 112, flags, 4);
-	patch_gas_io(b, start + 116, ACPI_PM_RESET);
-	patch(b, start + 128, ACPI_PM_RESET_VALUE, 1);
+	      BIT(0) | (machine_has_i8042(m) ? BIT(1) : 0) |
+		      (m->q35 ? 0 : BIT(2)), 2);
 	patch(b, start + 131, 4, 1); /* minor version */
 	patch(b, start + 140, dsdt, 8);
-	patch_gas_io(b, start + 244, ACPI_PM_SLEEP_CONTROL);
-	patch_gas_io(b, start + 256, ACPI_PM_SLEEP_STATUS);
 	memcpy(b->data + start + 268, "VIREO", 5);
+	if (m->q35)
+		fadt_ich9(b, start, ich9_pm_base(m->pm));
+	else
+		fadt_reduced(b, start);
+	note_pointer(t, start + 40, 4);
+	note_pointer(t, start + 140, 8);
 	acpi_end(b, start);
 }
 
@@ -113,6 +178,17 @@ static void madt_cpu(struct buf *b, unsigned int uid, uint32_t apic_id)
 	put(b, uid, 4);
 }
 
+/* 5.2.12.5: interrupt source override: level, active high. */
+static void madt_sci(struct buf *b)
+{
+	put(b, 2, 1);
+	put(b, 10, 1);
+	put(b, 0, 1); /* ISA */
+	put(b, GSI_SCI, 1);
+	put(b, GSI_SCI, 4);
+	put(b, 0x0d, 2);
+}
+
 static void acpi_madt(struct machine *m, struct buf *b)
 {
 	size_t start = b->len;
@@ -127,6 +203,8 @@ static void acpi_madt(struct machine *m, struct buf *b)
 	put(b, 0, 2);
 	put(b, IOAPIC_BASE, 4);
 	put(b, 0, 4);
+	if (m->q35)
+		madt_sci(b);
 	put(b, 4, 1); /* 5.2.12.7: LINT1 of all processors is NMI */
 	put(b, 6, 1);
 	put(b, 0xff, 1);
@@ -136,13 +214,13 @@ static void acpi_madt(struct machine *m, struct buf *b)
 }
 
 /* PCI Firmware Specification 3.2, section 4.1.2. */
-static void acpi_mcfg(struct buf *b)
+static void acpi_mcfg(struct machine *m, struct buf *b)
 {
 	size_t start = b->len;
 
 	acpi_begin(b, "MCFG", 1);
 	put(b, 0, 8);
-	put(b, ECAM_BASE, 8);
+	put(b, pci_ecam(m->pci), 8);
 	put(b, 0, 2);			  /* segment */
 	put(b, 0, 1);			  /* first bus */
 	put(b, PCI_LAST_BUS, 1);
@@ -150,58 +228,87 @@ static void acpi_mcfg(struct buf *b)
 	acpi_end(b, start);
 }
 
-static void acpi_xsdt(struct buf *b, const uint64_t *tables, unsigned int n)
+/* The guest address of the next table: they start on 16 bytes. */
+static uint64_t next_table(struct acpi_tables *t)
 {
-	size_t start = b->len;
+	size_t pad = ALIGN_UP(t->blob.len, 16) - t->blob.len;
 
-	acpi_begin(b, "XSDT", 1);
-	buf_add(b, tables, n * sizeof(*tables));
-	acpi_end(b, start);
+	if (pad)
+		memset(buf_grow(&t->blob, pad), 0, pad);
+	return t->base + t->blob.len;
+}
+
+/* 5.2.7 and 5.2.8: addresses of four or eight bytes. */
+static uint64_t acpi_root(struct acpi_tables *t, const char *signature,
+			  const uint64_t *tables, unsigned int n,
+			  unsigned int bytes)
+{
+	uint64_t at = next_table(t);
+	size_t start = t->blob.len;
+
+	acpi_begin(&t->blob, signature, 1);
+	for (unsigned int i = 0; i < n; i++) {
+		note_pointer(t, t->blob.len, bytes);
+		put(&t->blob, tables[i], bytes);
+	}
+	acpi_end(&t->blob, start);
+	note_table(t, start);
+	return at;
 }
 
 /* 5.2.5.3 */
-static void acpi_rsdp(struct buf *b, uint64_t xsdt)
+void acpi_rsdp(uint8_t rsdp[ACPI_RSDP_SIZE], uint64_t rsdt, uint64_t xsdt)
 {
-	memcpy(b->data, "RSD PTR ", 8);
-	memcpy(b->data + 9, "VIREO ", 6);
-	patch(b, 15, 2, 1); /* revision */
-	patch(b, 20, RSDP_SIZE, 4);
-	patch(b, 24, xsdt, 8);
-	patch(b, 8, checksum(b->data, 20), 1);
-	patch(b, 32, checksum(b->data, RSDP_SIZE), 1);
+	memset(rsdp, 0, ACPI_RSDP_SIZE);
+	memcpy(rsdp, "RSD PTR ", 8);
+	memcpy(rsdp + 9, "VIREO ", 6);
+	rsdp[15] = 2; /* revision */
+	memcpy(rsdp + 16, &rsdt, 4);
+	rsdp[20] = ACPI_RSDP_SIZE;
+	memcpy(rsdp + 24, &xsdt, 8);
+	rsdp[8] = checksum(rsdp, 20);
+	rsdp[32] = checksum(rsdp, ACPI_RSDP_SIZE);
 }
 
-/* The guest address of the next table: they start on 16 bytes. */
-static uint64_t next_table(struct buf *b)
+void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 {
-	size_t pad = ALIGN_UP(b->len, 16) - b->len;
+	uint64_t dsdt, tables[TABLES_MAX];
+	unsigned int n = 0;
 
-	if (pad)
-		memset(buf_grow(b, pad), 0, pad);
-	return BOOT_ACPI_BASE + b->len;
+	*t = (struct acpi_tables){ .base = base };
+	dsdt = next_table(t);
+	acpi_dsdt(m, &t->blob);
+	note_table(t, 0);
+	tables[n++] = next_table(t);
+	acpi_fadt(m, t, dsdt);
+	note_table(t, tables[0] - base);
+	tables[n++] = next_table(t);
+	acpi_madt(m, &t->blob);
+	note_table(t, tables[1] - base);
+	tables[n++] = next_table(t);
+	acpi_mcfg(m, &t->blob);
+	note_table(t, tables[2] - base);
+	t->rsdt = acpi_root(t, "RSDT", tables, n, 4);
+	t->xsdt = acpi_root(t, "XSDT", tables, n, 8);
 }
 
 int acpi_write(struct machine *m, struct error *err)
 {
-	_cleanup_buf_ struct buf b = { 0 };
-	uint64_t dsdt, xsdt, tables[TABLES_MAX];
-	unsigned int n = 0;
+	const uint64_t base = ALIGN_UP(BOOT_ACPI_BASE + ACPI_RSDP_SIZE, 16);
+	uint8_t rsdp[ACPI_RSDP_SIZE];
+	struct acpi_tables t;
+	int r;
 
-	memset(buf_grow(&b, RSDP_SIZE), 0, RSDP_SIZE);
-	dsdt = next_table(&b);
-	acpi_dsdt(m, &b);
-	tables[n++] = next_table(&b);
-	acpi_fadt(m, &b, dsdt);
-	tables[n++] = next_table(&b);
-	acpi_madt(m, &b);
-	tables[n++] = next_table(&b);
-	acpi_mcfg(&b);
-	xsdt = next_table(&b);
-	acpi_xsdt(&b, tables, n);
-	acpi_rsdp(&b, xsdt);
-	if (b.len > BOOT_ACPI_MAX)
-		return error_set(err, -E2BIG,
-				 "the ACPI tables of %u vCPUs do not fit",
-				 m->spec->vcpus);
-	return ram_write(m->ram, BOOT_ACPI_BASE, b.data, b.len);
+	acpi_build(m, base, &t);
+	acpi_rsdp(rsdp, t.rsdt, t.xsdt);
+	if (base + t.blob.len > BOOT_ACPI_BASE + BOOT_ACPI_MAX)
+		r = error_set(err, -E2BIG,
+			      "the ACPI tables of %u vCPUs do not fit",
+			      m->spec->vcpus);
+	else
+		r = ram_write(m->ram, BOOT_ACPI_BASE, rsdp, sizeof(rsdp));
+	if (r == 0)
+		r = ram_write(m->ram, base, t.blob.data, t.blob.len);
+	buf_free(&t.blob);
+	return r;
 }

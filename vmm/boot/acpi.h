@@ -1,5 +1,5 @@
 /*
- * vmm/boot/acpi.h -- the ACPI tables of the hardware-reduced machine.
+ * vmm/boot/acpi.h -- the ACPI tables.
  */
 #ifndef VMM_BOOT_ACPI_H
 #define VMM_BOOT_ACPI_H
@@ -7,12 +7,37 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct buf;
+#include "base/buf.h"
+
 struct error;
+struct fwcfg;
 struct machine;
 
-/* Builds all tables and puts them at BOOT_ACPI_BASE, the RSDP first. */
+enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 16, ACPI_TABLES_MAX = 8 };
+
+/* All tables but the RSDP, one behind the other, made for one address. */
+struct acpi_tables {
+	uint64_t base;
+	struct buf blob; /* the caller frees it */
+	uint64_t rsdt, xsdt; /* their addresses */
+	/* Offsets in the blob: addresses of tables, and the tables. */
+	unsigned int n_pointers, n_tables;
+	struct acpi_pointer {
+		size_t at;
+		unsigned int bytes;
+	} pointer[ACPI_POINTERS_MAX];
+	struct acpi_extent {
+		size_t start, len;
+	} table[ACPI_TABLES_MAX];
+};
+void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *ret_t);
+void acpi_rsdp(uint8_t rsdp[ACPI_RSDP_SIZE], uint64_t rsdt, uint64_t xsdt);
+
+/* Without firmware: puts all tables at BOOT_ACPI_BASE, the RSDP first. */
 int acpi_write(struct machine *m, struct error *err);
+
+/* For firmware: the files from which it loads the tables. */
+void acpi_offer(struct machine *m, struct fwcfg *fw);
 
 /* The DSDT alone: header and AML; also for tests. */
 void acpi_dsdt(struct machine *m, struct buf *b);

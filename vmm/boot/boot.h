@@ -38,6 +38,10 @@ int image_open(int fd, struct image *ret_image, struct error *err);
 int image_read(const struct image *image, uint64_t offset, void *buf,
 	       uint64_t len); /* all of it, or -ENODATA or -errno */
 
+/* A firmware image or its variables: whole pages, a file or block device. */
+int firmware_open(int fd, uint64_t max, struct image *ret_image,
+		  struct error *err);
+
 /* What an ELF kernel left in memory. */
 struct elf_info {
 	uint32_t pvh_entry; /* 0: none */

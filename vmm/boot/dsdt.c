@@ -7,6 +7,9 @@
 #include "vmm/boot/aml.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/i8042.h"
+#include "vmm/dev/ich9_pm.h"
+#include "vmm/dev/lpc.h"
+#include "vmm/dev/pci.h"
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/machine.h"
@@ -72,6 +75,40 @@ static void dsdt_osc(struct buf *b)
 	aml_close(b, method);
 }
 
+/* 6.2.13: each slot's four pins, wired to the I/O APIC. */
+static void dsdt_prt(struct buf *b)
+{
+	size_t all, one;
+
+	aml_name(b, "_PRT");
+	all = aml_package(b, 4 * (PCI_SLOTS - 1));
+	for (unsigned int i = 4; i < 4 * PCI_SLOTS; i++) {
+		one = aml_package(b, 4);
+		aml_int(b, i / 4 << 16 | 0xffff); /* any function */
+		aml_int(b, i % 4);
+		aml_int(b, 0); /* the next is a pin, not a link device's */
+		aml_int(b, lpc_gsi(i / 4, i % 4));
+		aml_close(b, one);
+	}
+	aml_close(b, all);
+}
+
+/* Below 4 GiB: q35's is what is left around the configuration window. */
+static void dsdt_windows(struct machine *m, struct buf *b)
+{
+	uint64_t ecam = pci_ecam(m->pci), end = ecam + ECAM_SIZE;
+
+	if (!m->q35) {
+		aml_res_mem_window(b, MMIO32_BASE, MMIO32_END - MMIO32_BASE);
+		return;
+	}
+	if (ecam > m->mmio32_base)
+		aml_res_mem_window(b, m->mmio32_base, ecam - m->mmio32_base);
+	if (ecam && end < IOAPIC_BASE)
+		aml_res_mem_window(b, end, IOAPIC_BASE - end);
+	aml_res_mem_window(b, 0xa0000, 0x20000); /* VGA */
+}
+
 static void dsdt_pci(struct machine *m, struct buf *b)
 {
 	size_t dev = aml_device(b, "PCI0"), res;
@@ -86,12 +123,16 @@ static void dsdt_pci(struct machine *m, struct buf *b)
 	aml_name(b, "_CRS");
 	res = aml_resources(b);
 	aml_res_bus_window(b, 0, PCI_LAST_BUS);
-	aml_res_io_window(b, 0x1000, 0xffff);
-	aml_res_mem_window(b, MMIO32_BASE, MMIO32_END - MMIO32_BASE);
+	if (m->q35) /* all but configuration space's */
+		aml_res_io_window(b, 0, 0xcf7);
+	aml_res_io_window(b, m->q35 ? 0xd00 : 0x1000, 0xffff);
+	dsdt_windows(m, b);
 	if (m->mmio64_size)
 		aml_res_mem_window(b, m->mmio64_base, m->mmio64_size);
 	aml_resources_end(b, res);
 	dsdt_osc(b);
+	if (m->q35)
+		dsdt_prt(b);
 	aml_close(b, dev);
 
 	/* The OS wants the ECAM reserved by a motherboard device. */
@@ -99,7 +140,7 @@ static void dsdt_pci(struct machine *m, struct buf *b)
 	dsdt_ids(b, "PNP0C02", 0);
 	aml_name(b, "_CRS");
 	res = aml_resources(b);
-	aml_res_mem32(b, ECAM_BASE, ECAM_SIZE);
+	aml_res_mem32(b, pci_ecam(m->pci), ECAM_SIZE);
 	aml_resources_end(b, res);
 	aml_close(b, dev);
 }
@@ -218,13 +259,13 @@ static void dsdt_cpus(struct machine *m, struct buf *b)
 	}
 }
 
-static void dsdt_s5(struct buf *b)
+static void dsdt_s5(struct buf *b, unsigned int type)
 {
 	size_t pkg;
 
 	aml_name(b, "\\_S5");
 	pkg = aml_package(b, 4);
-	aml_int(b, ACPI_PM_S5);
+	aml_int(b, type);
 	aml_int(b, 0);
 	aml_int(b, 0);
 	aml_int(b, 0);
@@ -236,11 +277,12 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	size_t start = b->len, scope;
 
 	acpi_begin(b, "DSDT", 2);
-	dsdt_s5(b);
+	dsdt_s5(b, m->q35 ? ICH9_S5 : ACPI_PM_S5);
 	scope = aml_scope(b, "\\_SB");
 	dsdt_cpus(m, b);
 	dsdt_pci(m, b);
-	dsdt_events(b);
+	if (!m->q35) /* its events are fixed ones */
+		dsdt_events(b);
 	dsdt_serials(m, b);
 	dsdt_isa(b, "RTC0", "PNP0B00", 0, 0x70, 2, GSI_RTC);
 	if (machine_has_i8042(m)) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
@@ -23,6 +24,22 @@ int image_open(int fd, struct image *ret_image, struct error *err)
 		return error_set(err, -EINVAL,
 				 "a kernel or initrd must be a regular file");
 	*ret_image = (struct image){ .fd = fd, .size = st.st_size };
+	return 0;
+}
+
+int firmware_open(int fd, uint64_t max, struct image *ret_image,
+		  struct error *err)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	if (size < 0)
+		return error_set(err, -errno, "cannot seek in firmware: %m");
+	if (!size || size % 4096 || (uint64_t)size > max)
+		return error_set(err, -EINVAL,
+				 "a firmware image of %lld bytes is not whole "
+				 "pages up to %llu MiB", (long long)size,
+				 (unsigned long long)(max / MIB));
+	*ret_image = (struct image){ .fd = fd, .size = size };
 	return 0;
 }
 

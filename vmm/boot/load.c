@@ -153,6 +153,8 @@ int boot_load(struct machine *m, struct x86_state *bsp, struct error *err)
 	struct elf_info info = { 0 };
 	int r;
 
+	if (m->q35 && m->spec->firmware_fd >= 0)
+		return 0; /* its reset vector is the processor's own */
 	if (ram_size(m->ram) <= BOOT_KERNEL_MIN)
 		return error_set(err, -EINVAL,
 				 "the guest's memory is too small for a "

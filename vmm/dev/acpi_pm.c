@@ -23,8 +23,10 @@ struct acpi_pm {
 	uint32_t events;
 };
 
-void acpi_pm_power_button(struct acpi_pm *pm)
+static void acpi_pm_power_button(void *dev)
 {
+	struct acpi_pm *pm = dev;
+
 	pthread_mutex_lock(&pm->lock);
 	pm->events |= ACPI_PM_EVENT_POWER;
 	machine_irq(pm->m, GSI_GED, false);
@@ -110,7 +112,7 @@ static const struct machine_dev_ops acpi_pm_dev_ops = {
 	.state = &acpi_pm_state,
 };
 
-struct acpi_pm *acpi_pm_create(struct machine *m)
+void acpi_pm_create(struct machine *m)
 {
 	struct acpi_pm *pm = xcalloc(1, sizeof(*pm));
 
@@ -118,5 +120,5 @@ struct acpi_pm *acpi_pm_create(struct machine *m)
 	pthread_mutex_init(&pm->lock, NULL);
 	bus_add(m->ports, ACPI_PM_SLEEP_CONTROL, PM_SIZE, &acpi_pm_ops, pm);
 	machine_add_device(m, &acpi_pm_dev_ops, pm);
-	return pm;
+	machine_set_power_button(m, acpi_pm_power_button, pm);
 }

@@ -6,7 +6,6 @@
 
 #include <stdint.h>
 
-struct acpi_pm;
 struct machine;
 
 /* I/O ports, told to the guest in the FADT and the DSDT. */
@@ -18,7 +17,7 @@ enum {
 };
 enum { ACPI_PM_RESET_VALUE = 1, ACPI_PM_S5 = 5, ACPI_PM_EVENT_POWER = 1 };
 
-struct acpi_pm *acpi_pm_create(struct machine *m);
-void acpi_pm_power_button(struct acpi_pm *pm); /* any thread */
+/* Hears the machine's power button. */
+void acpi_pm_create(struct machine *m);
 
 #endif

@@ -2,9 +2,10 @@
  * vmm/dev/pci.c -- PCI bus 0: configuration space, BARs, slots.
  *
  * Two ways lead to configuration space: the enhanced mechanism, one 4 KiB
- * page per function at ECAM_BASE (PCIe 7.2.2), and configuration mechanism
- * #1 at ports 0xcf8 and 0xcfc (PCI 3.2.2.3.2).  Only bus 0 exists; all other
- * buses and absent functions read as all ones.
+ * page per function (PCIe 7.2.2), at ECAM_BASE or where q35's host bridge is
+ * told to have it, and configuration mechanism #1 at ports 0xcf8 and 0xcfc
+ * (PCI 3.2.2.3.2).  Only bus 0 exists; all other buses and absent functions
+ * read as all ones.  Among the ports is the chip set's reset control, 0xcf9.
  *
  * Locks: bus->lock, held over one access and its hooks; device locks and the
  * address space's lock are taken inside it.
@@ -18,7 +19,9 @@
 
 #include "base/error.h"
 #include "vmm/bus.h"
+#include "vmm/dev/pci_rom.h"
 #include "vmm/machine.h"
+#include "vmm/spec.h"
 #include "vmm/state.h"
 
 struct pci_bus {
@@ -27,10 +30,17 @@ struct pci_bus {
 	struct pci_dev *devs[PCI_SLOTS * PCI_FUNCTIONS];
 	struct pci_dev host;
 	uint64_t next_bar; /* first free address of the window */
+	uint64_t ecam;	   /* where it is; 0: nowhere */
 	uint32_t address;  /* the register at port 0xcf8 */
+	uint8_t reset_control;
+	pci_intx_fn *intx; /* where the wires go; NULL: nowhere */
+	void *intx_arg;
+	pthread_mutex_t intx_lock; /* inside devices' locks */
 };
 
-enum { CF8_BASE = 0xcf8, CF8_SIZE = 8, CF8_DATA = 4 };
+enum { CF8_BASE = 0xcf8, CF8_SIZE = 8, CF8_DATA = 4, CF8_RESET = 1 };
+/* ICH9 data sheet, "RST_CNT": a reset when bit 2 rises. */
+enum { RESET_CPU = 4, RESET_WRITABLE = 0x0e };
 
 void pci_set16(uint8_t *at, uint16_t value)
 {
@@ -114,7 +124,7 @@ static void bar_map(struct pci_dev *dev, unsigned int bar)
 
 	if (b->mapped || !bar_decodes(dev, bar))
 		return;
-	if (addr < MMIO32_BASE || addr + b->size < addr)
+	if (addr < dev->bus->m->mmio32_base || addr + b->size < addr)
 		return;
 	if (bus_add(dev->bus->m->mmio, addr, b->size, b->ops, b->arg) < 0)
 		return;
@@ -145,11 +155,46 @@ static void update_bars(struct pci_dev *dev)
 	struct pci_bus *bus = dev->bus;
 
 	unmap_stale(dev);
+	pci_rom_update(dev, dev->bus->m);
 	map_all(dev);
 	for (unsigned int i = 0; i < ARRAY_SIZE(bus->devs); i++) {
 		if (bus->devs[i] && bus->devs[i] != dev)
 			map_all(bus->devs[i]);
 	}
+}
+
+/* INTx (PCI 6.2.3: status bit 3; 6.2.2: command bit 10) */
+
+/* Wire or command register have changed. */
+static void update_intx(struct pci_dev *dev)
+{
+	struct pci_bus *bus = dev->bus;
+	bool off;
+
+	if (!bus->intx)
+		return;
+	pthread_mutex_lock(&bus->intx_lock);
+	off = pci_get16(dev->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
+	bus->intx(bus->intx_arg, dev, dev->config[PCI_INTERRUPT_PIN],
+		  dev->intx && !off);
+	pthread_mutex_unlock(&bus->intx_lock);
+}
+
+void pci_set_intx(struct pci_dev *dev, bool level)
+{
+	bool old = __atomic_exchange_n(&dev->intx, level, __ATOMIC_SEQ_CST);
+
+	if (dev->bus && old != level)
+		update_intx(dev);
+}
+
+static void show_intx(struct pci_dev *dev)
+{
+	uint8_t *status = &dev->config[PCI_STATUS];
+
+	*status &= ~PCI_STATUS_INTERRUPT;
+	if (__atomic_load_n(&dev->intx, __ATOMIC_RELAXED))
+		*status |= PCI_STATUS_INTERRUPT;
 }
 
 /* Configuration space */
@@ -170,6 +215,7 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned int devfn,
 	pthread_mutex_lock(&bus->lock);
 	if (dev->ops->config_read)
 		dev->ops->config_read(dev, reg, size);
+	show_intx(dev);
 	memcpy(&value, dev->config + reg, size);
 	pthread_mutex_unlock(&bus->lock);
 	return value;
@@ -199,8 +245,11 @@ void pci_config_write(struct pci_bus *bus, unsigned int devfn,
 		*byte = (*byte & ~mask) | (value & mask);
 	}
 	if (touches(reg, size, PCI_COMMAND, 2) ||
-	    touches(reg, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS))
+	    touches(reg, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS) ||
+	    touches(reg, size, PCI_ROM_ADDRESS, 4))
 		update_bars(dev);
+	if (touches(reg, size, PCI_COMMAND, 2))
+		update_intx(dev);
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev, reg, size);
 	pthread_mutex_unlock(&bus->lock);
@@ -253,9 +302,20 @@ static uint64_t cf8_read(void *arg, uint64_t offset, unsigned int size)
 
 	if (offset == 0 && size == 4)
 		return __atomic_load_n(&bus->address, __ATOMIC_RELAXED);
+	if (offset == CF8_RESET && size == 1 && bus->m->q35)
+		return bus->reset_control;
 	if (!cf8_target(bus, offset, &devfn, &reg))
 		return ~0ull;
 	return pci_config_read(bus, devfn, reg, size);
+}
+
+static void reset_control_write(struct pci_bus *bus, uint8_t value)
+{
+	uint8_t old = bus->reset_control;
+
+	bus->reset_control = value & RESET_WRITABLE;
+	if (value & RESET_CPU && !(old & RESET_CPU))
+		machine_request_reset(bus->m);
 }
 
 static void cf8_write(void *arg, uint64_t offset, uint64_t value,
@@ -267,6 +327,8 @@ static void cf8_write(void *arg, uint64_t offset, uint64_t value,
 	if (offset == 0 && size == 4)
 		__atomic_store_n(&bus->address, (uint32_t)value,
 				 __ATOMIC_RELAXED);
+	else if (offset == CF8_RESET && size == 1 && bus->m->q35)
+		reset_control_write(bus, value);
 	else if (cf8_target(bus, offset, &devfn, &reg))
 		pci_config_write(bus, devfn, reg, value, size);
 }
@@ -338,6 +400,8 @@ static int assign_bars(struct pci_bus *bus, struct pci_dev *dev,
 {
 	uint64_t next = bus->next_bar;
 
+	if (bus->m->q35 && bus->m->spec->firmware_fd >= 0)
+		return 0; /* firmware assigns them */
 	for (unsigned int i = 0; i < PCI_BARS; i++) {
 		struct pci_bar *b = &dev->bar[i];
 
@@ -385,6 +449,18 @@ static void mark_multifunction(struct pci_bus *bus, unsigned int slot)
 	}
 }
 
+/* At a free address; the rest of pci_plug(). */
+static void put_dev(struct pci_bus *bus, struct pci_dev *dev,
+		    unsigned int slot, unsigned int function)
+{
+	dev->bus = bus;
+	dev->slot = slot;
+	dev->function = function;
+	memcpy(dev->reset_value, dev->config, sizeof(dev->config));
+	bus->devs[slot * PCI_FUNCTIONS + function] = dev;
+	mark_multifunction(bus, slot);
+}
+
 int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
 	     unsigned int function, struct error *err)
 {
@@ -404,12 +480,7 @@ int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
 	if (r < 0)
 		return r;
 
-	dev->bus = bus;
-	dev->slot = slot;
-	dev->function = function;
-	memcpy(dev->reset_value, dev->config, sizeof(dev->config));
-	bus->devs[slot * PCI_FUNCTIONS + function] = dev;
-	mark_multifunction(bus, slot);
+	put_dev(bus, dev, slot, function);
 	return 0;
 }
 
@@ -440,23 +511,55 @@ static void host_bridge_plug(struct pci_bus *bus)
 
 	pci_dev_init(dev, &host_ops, &host_id);
 	pci_set32(dev->config + PCIEXBAR, ECAM_BASE | PCIEXBAR_ENABLE);
-	memcpy(dev->reset_value, dev->config, sizeof(dev->config));
-	dev->bus = bus;
-	bus->devs[0] = dev;
+	put_dev(bus, dev, 0, 0);
+}
+
+void pci_plug_host(struct pci_bus *bus, struct pci_dev *dev)
+{
+	put_dev(bus, dev, 0, 0);
+}
+
+int pci_move_ecam(struct pci_bus *bus, uint64_t base, uint64_t size)
+{
+	int r = 0;
+
+	if (base == bus->ecam)
+		return 0;
+	if (bus->ecam)
+		bus_remove(bus->m->mmio, bus->ecam);
+	bus->ecam = 0;
+	if (base)
+		r = bus_add(bus->m->mmio, base, size, &ecam_ops, bus);
+	if (r == 0)
+		bus->ecam = base;
+	return r;
+}
+
+uint64_t pci_ecam(const struct pci_bus *bus)
+{
+	return bus->ecam;
+}
+
+void pci_route_intx(struct pci_bus *bus, pci_intx_fn *fn, void *arg)
+{
+	bus->intx = fn;
+	bus->intx_arg = arg;
 }
 
 int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
 		   struct error *err)
 {
 	struct pci_bus *bus = xcalloc(1, sizeof(*bus));
-	int r;
+	int r = 0;
 
 	bus->m = m;
 	bus->next_bar = MMIO32_BASE;
 	pthread_mutex_init(&bus->lock, NULL);
-	host_bridge_plug(bus);
-
-	r = bus_add(m->mmio, ECAM_BASE, ECAM_SIZE, &ecam_ops, bus);
+	pthread_mutex_init(&bus->intx_lock, NULL);
+	if (!m->q35) {
+		host_bridge_plug(bus);
+		r = pci_move_ecam(bus, ECAM_BASE, ECAM_SIZE);
+	}
 	if (r < 0) {
 		error_set(err, r, "cannot map PCI configuration space: %m");
 		goto fail;
@@ -470,7 +573,7 @@ int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
 	return 0;
 
 fail_ecam:
-	bus_remove(m->mmio, ECAM_BASE);
+	pci_move_ecam(bus, 0, 0);
 fail:
 	pthread_mutex_destroy(&bus->lock);
 	free(bus);
@@ -482,6 +585,8 @@ static void dev_reset(struct pci_dev *dev, void *arg)
 	if (dev->ops->reset)
 		dev->ops->reset(dev);
 	memcpy(dev->config, dev->reset_value, sizeof(dev->config));
+	dev->intx = false;
+	update_intx(dev);
 	update_bars(dev);
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev, 0, PCI_CONFIG_SIZE);
@@ -492,6 +597,7 @@ void pci_bus_reset(struct pci_bus *bus)
 	pthread_mutex_lock(&bus->lock);
 	pci_for_each(bus, dev_reset, NULL);
 	bus->address = 0;
+	bus->reset_control = 0;
 	pthread_mutex_unlock(&bus->lock);
 }
 
@@ -543,12 +649,19 @@ static const struct state_field dev_fields[] = {
 	  .offset = offsetof(struct pci_dev, saved),
 	  .size = PCI_CONFIG_SIZE,
 	  .count = 1 },
+	{ .name = "intx",
+	  .kind = STATE_INT,
+	  .since = 2,
+	  .offset = offsetof(struct pci_dev, intx),
+	  .size = sizeof(bool),
+	  .count = 1,
+	  .max = 1 },
 	STATE_END,
 };
 
 static const struct state_type dev_state = {
 	.name = "pci",
-	.version = 1,
+	.version = 2,
 	.fields = dev_fields,
 	.saving = dev_saving,
 	.loaded = dev_loaded,
@@ -556,12 +669,13 @@ static const struct state_type dev_state = {
 
 static const struct state_field bus_fields[] = {
 	STATE(struct pci_bus, address),
+	STATE_SINCE(2, struct pci_bus, reset_control),
 	STATE_END,
 };
 
 static const struct state_type bus_state = {
 	.name = "pci-bus",
-	.version = 1,
+	.version = 2,
 	.fields = bus_fields,
 };
 
@@ -587,6 +701,7 @@ static void dev_destroy(struct pci_dev *dev, void *arg)
 {
 	for (unsigned int i = 0; i < PCI_BARS; i++)
 		bar_unmap(dev, i);
+	pci_rom_destroy(dev);
 	if (dev->ops->destroy)
 		dev->ops->destroy(dev);
 }
@@ -596,7 +711,7 @@ void pci_bus_destroy(struct pci_bus *bus)
 	if (!bus)
 		return;
 	pci_for_each(bus, dev_destroy, NULL);
-	bus_remove(bus->m->mmio, ECAM_BASE);
+	pci_move_ecam(bus, 0, 0);
 	bus_remove(bus->m->ports, CF8_BASE);
 	pthread_mutex_destroy(&bus->lock);
 	free(bus);

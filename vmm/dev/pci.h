@@ -78,6 +78,9 @@ struct pci_dev {
 	unsigned int cap_end; /* first free byte for capabilities */
 	unsigned int last_cap;
 	struct pci_bar bar[PCI_BARS];
+	struct pci_bar rom; /* the expansion ROM; its size 0: none */
+	uint8_t *rom_data;
+	bool intx; /* the wire, as the device drives it */
 };
 
 struct pci_id {
@@ -112,6 +115,29 @@ void pci_set_bar(struct pci_dev *dev, unsigned int bar, uint64_t size,
 /* slot 0: the next free one.  The device stays the caller's on failure. */
 int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
 	     unsigned int function, struct error *err);
+
+/*
+ * q35's host bridge, in slot 0; and where its PCIEXBAR says that the ECAM is
+ * (0: nowhere).  Both with the bus locked or before the guest runs.
+ */
+void pci_plug_host(struct pci_bus *bus, struct pci_dev *dev);
+int pci_move_ecam(struct pci_bus *bus, uint64_t base, uint64_t size);
+uint64_t pci_ecam(const struct pci_bus *bus);
+
+/*
+ * The device's interrupt wire, for drivers without MSI; the device sets
+ * PCI_INTERRUPT_PIN (1: INTA#).  Any thread.  Leads somewhere on q35 only.
+ */
+void pci_set_intx(struct pci_dev *dev, bool level);
+typedef void pci_intx_fn(void *arg, const struct pci_dev *dev,
+			 unsigned int pin, bool level);
+void pci_route_intx(struct pci_bus *bus, pci_intx_fn *fn, void *arg);
+
+/*
+ * An expansion ROM from an image, made out to this function's vendor and
+ * device: pci_rom.c.  Between pci_dev_init() and pci_plug().
+ */
+int pci_load_rom(struct pci_dev *dev, int fd, struct error *err);
 
 /* Visits every device, in slot order. */
 void pci_for_each(struct pci_bus *bus,

@@ -4,7 +4,8 @@
  * Decode").
  *
  *	port 0x92	bit 0: reset when it rises; bit 1: address line 20
- *	port 0xb2	a byte of software's choice, and an SMI when written
+ *	port 0xb2	a byte of software's choice, and an SMI when written, if
+ *			the power management registers of q35 allow it
  *	port 0xb3	another byte
  */
 #include "vmm/dev/pcports.h"
@@ -23,6 +24,8 @@ enum { APM_CONTROL, APM_STATUS, APM_PORTS };
 
 struct pcports {
 	struct machine *m;
+	machine_fn *apm_written;
+	void *arg;
 	_Atomic uint8_t fast, apm[APM_PORTS];
 };
 
@@ -59,7 +62,12 @@ static void apm_write(void *dev, uint64_t offset, uint64_t value,
 
 	p->apm[offset] = value;
 	if (offset == APM_CONTROL)
-		machine_smi(p->m);
+		p->apm_written(p->arg);
+}
+
+static void always_smi(void *arg)
+{
+	machine_smi(arg);
 }
 
 static const struct bus_ops fast_ops = { fast_read, fast_write };
@@ -103,11 +111,13 @@ static const struct machine_dev_ops pcports_ops = {
 	.state = &pcports_state,
 };
 
-void pcports_create(struct machine *m)
+void pcports_create(struct machine *m, machine_fn *apm_written, void *arg)
 {
 	struct pcports *p = xcalloc(1, sizeof(*p));
 
 	p->m = m;
+	p->apm_written = apm_written ? apm_written : always_smi;
+	p->arg = apm_written ? arg : m;
 	pcports_reset(p);
 	bus_add(m->ports, PORT_FAST_INIT, 1, &fast_ops, p);
 	bus_add(m->ports, PORT_APM, APM_PORTS, &apm_ops, p);

@@ -4,8 +4,9 @@
 #ifndef VMM_DEV_PCPORTS_H
 #define VMM_DEV_PCPORTS_H
 
-struct machine;
+#include "vmm/machine.h"
 
-void pcports_create(struct machine *m);
+/* apm_written: after a write to port 0xb2, on the vCPU; NULL: an SMI. */
+void pcports_create(struct machine *m, machine_fn *apm_written, void *arg);
 
 #endif

@@ -392,7 +392,12 @@ static int64_t rtc_start_offset(const struct vmm_spec *spec)
 	return (clamp_time(guest) - now) * (int64_t)SECOND_NS;
 }
 
-void rtc_create(struct machine *m)
+void rtc_set_cmos(struct rtc *rtc, unsigned int reg, uint8_t value)
+{
+	rtc->cmos[reg] = value;
+}
+
+struct rtc *rtc_create(struct machine *m)
 {
 	struct rtc *rtc = xcalloc(1, sizeof(*rtc));
 
@@ -404,4 +409,5 @@ void rtc_create(struct machine *m)
 	timer_create_on(m->loop, rtc_fire, rtc, &rtc->timer);
 	bus_add(m->ports, RTC_PORT, 2, &rtc_ops, rtc);
 	machine_add_device(m, &rtc_dev_ops, rtc);
+	return rtc;
 }

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/iov.h"
+#include "vmm/boot/bootorder.h"
 #include "vmm/drive.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
@@ -396,6 +397,7 @@ int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 			    err);
 	if (r < 0)
 		goto fail;
+	bootorder_add(m, spec->boot_index, &blk->dev.pci, "scsi", "/disk@0,0");
 	machine_add_device(m, &blk_machine_ops, blk);
 	return 0;
 

@@ -4,6 +4,8 @@ vmm_libvmm_la_SOURCES += \
 	vmm/dev/msix.h \
 	vmm/dev/pci.c \
 	vmm/dev/pci.h \
+	vmm/dev/pci_rom.c \
+	vmm/dev/pci_rom.h \
 	%D%/balloon.c \
 	%D%/blk.c \
 	%D%/console.c \

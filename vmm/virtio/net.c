@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "network/port/tap.h"
+#include "vmm/boot/bootorder.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
@@ -572,6 +573,7 @@ int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 	if (r >= 0)
 		r = attach(net, spec->fd, err);
 	if (r >= 0) {
+		net->dev.rom_fd = spec->rom_fd;
 		net_config(net, spec);
 		r = virtio_pci_plug(&net->dev, spec->pci_slot,
 				    spec->pci_function, err);
@@ -580,6 +582,8 @@ int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 		net_destroy(&net->dev);
 		return r;
 	}
+	bootorder_add(m, spec->boot_index, &net->dev.pci, "ethernet",
+		      "/ethernet-phy@0");
 	machine_add_device(m, &net_machine_ops, net);
 	return 0;
 }

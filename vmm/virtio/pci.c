@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "vmm/bus.h"
 #include "vmm/dev/msix.h"
+#include "vmm/dev/pci_rom.h"
 #include "vmm/machine.h"
 #include "vmm/virtio/virtio.h"
 
@@ -486,15 +487,19 @@ int virtio_pci_plug(struct virtio_dev *dev, unsigned int slot,
 		.class_code = dev->type->class_code,
 		.revision = 1,
 	};
-	int r;
+	int r = 0;
 
 	pci_dev_init(&dev->pci, &virtio_pci_ops, &id);
 	/* One vector a queue and one for configuration changes. */
 	dev->msix = msix_create(&dev->pci, MSIX_BAR, dev->n_queues + 1);
 	add_structures(dev);
 	pci_set_bar(&dev->pci, REGS_BAR, REGS_SIZE, true, &regs_ops, dev);
-	r = pci_plug(dev->m->pci, &dev->pci, slot, function, err);
+	if (dev->rom_fd >= 0)
+		r = pci_load_rom(&dev->pci, dev->rom_fd, err);
+	if (r == 0)
+		r = pci_plug(dev->m->pci, &dev->pci, slot, function, err);
 	if (r < 0) {
+		pci_rom_destroy(&dev->pci);
 		msix_destroy(dev->msix);
 		dev->msix = NULL;
 		error_prefix(err, "device '%s'", dev->id);

@@ -77,6 +77,7 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 	dev->id = xstrdup(id);
 	dev->features = common_features | features;
 	dev->config_vector = VIRTIO_NO_VECTOR;
+	dev->rom_fd = -1;
 	pthread_mutex_init(&dev->lock, NULL);
 	pthread_cond_init(&dev->reset_done, NULL);
 	pthread_cond_init(&dev->idle, NULL);

@@ -135,6 +135,7 @@ struct virtio_dev {
 
 	/* The transport's (pci.c). */
 	struct pci_dev pci;
+	int rom_fd; /* its option ROM, until it is plugged; -1: none */
 	struct msix *msix;
 	uint32_t feature_select, driver_feature_select;
 	uint16_t queue_select;

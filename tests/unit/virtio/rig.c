@@ -29,6 +29,10 @@ void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
 {
 }
 
+void machine_request_reset(struct machine *m)
+{
+}
+
 void machine_tell_balloon(struct machine *m, uint64_t actual)
 {
 }
@@ -49,6 +53,7 @@ void rig_init(struct rig *rig)
 	assert(!ram_create(RIG_RAM, &rig->m.ram, NULL));
 	rig->m.ports = bus_create();
 	rig->m.mmio = bus_create();
+	rig->m.mmio32_base = MMIO32_BASE;
 	assert(!loop_create(&rig->m.loop, NULL));
 	assert(!pci_bus_create(&rig->m, &rig->m.pci, NULL));
 }

@@ -1,0 +1,60 @@
+/*
+ * vmm/boot/bootorder.c -- in which order firmware tries the devices, as
+ * OpenFirmware device paths (IEEE 1275, PCI binding), which is how SeaBIOS and
+ * OVMF want them named.
+ */
+#include "vmm/boot/bootorder.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "vmm/dev/pci.h"
+#include "vmm/machine.h"
+#include "vmm/machine_priv.h"
+
+struct bootorder {
+	struct bootorder *next;
+	unsigned int index;
+	char *path;
+};
+
+void bootorder_add(struct machine *m, unsigned int index,
+		   const struct pci_dev *dev, const char *what,
+		   const char *below)
+{
+	struct bootorder *e, **at = &m->priv->bootorder;
+	char function[16] = "";
+
+	if (!index)
+		return;
+	if (dev->function)
+		snprintf(function, sizeof(function), ",%x", dev->function);
+	e = xcalloc(1, sizeof(*e));
+	e->index = index;
+	e->path = xasprintf("/pci@i0cf8/%s@%x%s%s", what, dev->slot, function,
+			    below);
+	while (*at && (*at)->index <= index)
+		at = &(*at)->next;
+	e->next = *at;
+	*at = e;
+}
+
+char *bootorder_text(const struct machine *m)
+{
+	struct buf b = { 0 };
+
+	for (const struct bootorder *e = m->priv->bootorder; e; e = e->next)
+		buf_printf(&b, "%s\n", e->path);
+	return buf_steal(&b);
+}
+
+void bootorder_free(struct machine *m)
+{
+	struct bootorder *e;
+
+	while ((e = m->priv->bootorder)) {
+		m->priv->bootorder = e->next;
+		free(e->path);
+		free(e);
+	}
+}

@@ -1,0 +1,28 @@
+/*
+ * vmm/memmap.h -- which memory the engine shows the guest, and where.
+ *
+ * All of it goes through here, so that one place knows every slot: RAM in one
+ * or two pieces for the small machine, two dozen pieces that come and go for
+ * one with firmware (vmm/dev/mch.c).
+ */
+#ifndef VMM_MEMMAP_H
+#define VMM_MEMMAP_H
+
+#include "vmm/engine.h"
+
+struct error;
+
+enum { MEMMAP_SLOTS = 32 };
+
+struct memmap {
+	struct ram_slot slot[MEMMAP_SLOTS]; /* host NULL: not in use */
+};
+
+/*
+ * Makes slot want->slot what is wanted; nothing happens if it is that already.
+ * vCPUs are stopped, or have not run yet.
+ */
+int memmap_set(struct machine *m, const struct ram_slot *want,
+	       struct error *err);
+
+#endif
