@@ -47,6 +47,7 @@ enum {
 	JIT_CODE_SIZE = 32 << 20,
 	JIT_HOT_SIZE = 20 << 20, /* of it; the rest is for what is rare */
 	JIT_CROSSINGS = 64,
+	JIT_CROSSING_PAYS = 50000, /* cycles between two of a block's */
 	JIT_BLOCK_ROOM = 24 << 10, /* a block's code is never longer */
 };
 
@@ -110,6 +111,7 @@ struct jit_block {
 	bool dead;
 	bool vec, x87; /* units that are loaded from its beginning to its end */
 	uint8_t crossings;
+	uint64_t crossed; /* TSC at the first of them */
 	uint16_t len; /* guest bytes */
 	uint16_t n, n_exits, n_mems;
 	/*

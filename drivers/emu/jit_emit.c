@@ -24,10 +24,10 @@
 const int8_t jit_map[16] = {
 	[X86_RAX] = H_R9,   [X86_RCX] = H_R10,	[X86_RDX] = H_R11,
 	[X86_RBX] = H_RBX,  [X86_RSP] = H_R15,	[X86_RBP] = H_RBP,
-	[X86_RSI] = H_RSI,  [X86_RDI] = H_RDI,	[8] = H_R8,
-	[9] = H_R14,	    [10] = H_NONE,	[11] = H_NONE,
-	[12] = H_R12,	    [13] = H_R13,	[14] = H_NONE,
-	[15] = H_NONE,
+	[X86_RSI] = H_RSI,  [X86_RDI] = H_RDI,	[8] = H_NONE,
+	[9] = H_NONE,	    [10] = H_NONE,	[11] = H_NONE,
+	[12] = H_R12,	    [13] = H_R13,	[14] = H_R14,
+	[15] = H_R8,
 };
 
 enum { G_RAX = H_R9, G_RCX = H_R10, G_RDX = H_R11, G_RSP = H_R15 };

@@ -238,14 +238,22 @@ static bool comes_first(struct emu_cpu *cpu, const struct emu_insn *i,
 }
 
 /*
- * A range that several accesses share keeps crossing a page: translate the
- * block again without such ranges.
+ * A range that several accesses share crosses a page so often that it costs
+ * more than it saves: translate the block again without such ranges.
  */
 static void note_crossing(struct emu_cpu *cpu, struct jit_block *b,
 			  const struct jit_mem *m, uint64_t lin)
 {
-	if (((lin + m->lo) ^ (lin + m->hi - 1)) & EMU_PAGE_MASK &&
-	    ++b->crossings == JIT_CROSSINGS)
+	uint64_t now = __builtin_ia32_rdtsc();
+
+	if (!(((lin + m->lo) ^ (lin + m->hi - 1)) & EMU_PAGE_MASK))
+		return;
+	if (b->crossings++ == 0)
+		b->crossed = now;
+	if (b->crossings < JIT_CROSSINGS)
+		return;
+	b->crossings = 0;
+	if (now - b->crossed < JIT_CROSSINGS * (uint64_t)JIT_CROSSING_PAYS)
 		jit_translate_apart(cpu, b);
 }
 
