@@ -12,7 +12,7 @@
  * instructions use without naming them; RSP is the stack of return addresses
  * (jit_return.c), and in C code the host's.  The other
  * twelve hold guest registers (jit_map), four guest registers live in the
- * vCPU, which GS points to.  Guest XMM and YMM registers are the host's from
+ * vCPU, which GS points into.  Guest XMM and YMM registers are the host's from
  * the first block that uses them to the next call of C code, x87 registers
  * until somebody wants them in memory.
  *
@@ -53,6 +53,15 @@ enum {
 
 /* Where the arithmetic flags are. */
 enum jit_flags_at { JF_HOST, JF_AX, JF_DEAD, JF_BOTH };
+
+/*
+ * What GS is added to for a field of the vCPU.  It points to the TLB of the
+ * user's view, whose entries need short displacements or none.
+ */
+#define JIT_GS(field)                                    \
+	((int32_t)(offsetof(struct emu_cpu, field) - \
+		   offsetof(struct emu_cpu, tlbs)))
+static_assert(MMU_USER == 0, "JIT_GS()");
 
 /* Host register of a guest register, or H_NONE: in cpu->gpr[]. */
 extern const int8_t jit_map[16];

@@ -32,7 +32,7 @@ const int8_t jit_map[16] = {
 
 enum { G_RAX = H_R9, G_RCX = H_R10, G_RDX = H_R11, G_RSP = H_R15 };
 
-#define OFF(field) ((int32_t)offsetof(struct emu_cpu, field))
+#define OFF(field) JIT_GS(field)
 
 struct stub {
 	uint8_t *jump; /* rel32 to set */
@@ -52,10 +52,7 @@ struct emitter {
 	unsigned int view;
 	enum jit_flags_at fl;
 	int rdx; /* slot in RDX, or -1 */
-	int rcx; /* guest register in RCX when an instruction begins, or -1 */
-	int rcx_next; /* the same behind what was emitted up to stored */
-	const uint8_t *stored;
-	const uint8_t *fresh; /* where it began: nothing was emitted since */
+	int rcx; /* guest register in RCX, or -1 */
 	unsigned int n_stubs;
 	struct stub stubs[STUBS_MAX];
 };
@@ -141,11 +138,13 @@ static int load_spilled(struct emitter *e, int scratch, int reg)
 {
 	if (!spilled(reg))
 		return jit_map[reg];
-	if (scratch == H_RCX && e->rcx == reg && e->b.w == e->fresh)
+	if (scratch == H_RCX && e->rcx == reg)
 		return scratch;
 	asm_load(&e->b, W1, scratch, mem_gs(gpr_off(reg)));
 	if (scratch == H_RDX)
 		e->rdx = -1;
+	else
+		e->rcx = reg;
 	return scratch;
 }
 
@@ -164,12 +163,15 @@ static void emit_offset(struct emitter *e, int dst, const struct jit_mem *m,
 	if (m->base >= 0)
 		h.base = load_spilled(e, H_RCX, m->base);
 	if (m->index >= 0)
-		h.index = load_spilled(e, H_RDX, m->index);
+		h.index = load_spilled(e, h.base == H_RCX ? H_RDX : H_RCX,
+				       m->index);
 	if (h.base == H_NONE && h.index == H_NONE)
 		asm_mov_imm(&e->b, dst, m->addr32 ? (uint32_t)h.disp :
 						    (uint64_t)(int64_t)h.disp);
 	else
 		asm_lea(&e->b, m->addr32 ? W0 : W1, dst, h);
+	if (dst == H_RCX)
+		e->rcx = -1;
 }
 
 /* RCX := linear address of the range to check. */
@@ -183,6 +185,7 @@ static void emit_address(struct emitter *e, const struct jit_mem *m)
 		return;
 	}
 	if (m->base < 0 && m->index < 0 && !m->rip && !m->addr32) {
+		e->rcx = -1;
 		asm_load(&e->b, W1, H_RCX, mem_gs(base));
 		asm_lea(&e->b, W1, H_RCX, mem_at(H_RCX, m->disp + m->lo));
 		return;
@@ -297,7 +300,7 @@ static bool checks(const struct scan_insn *i)
 static struct host_mem collapse(struct emitter *e, struct host_mem h)
 {
 	asm_lea(&e->b, W1, H_RCX, h);
-	e->rdx = -1;
+	e->rdx = e->rcx = -1;
 	return mem_at(H_RCX, 0);
 }
 
@@ -325,23 +328,25 @@ static void operand_in(struct emitter *e, const struct scan_insn *i,
 	p->own = p->high || spilled(p->guest);
 	if (!p->own)
 		return;
-	if (scratch == H_RDX)
-		e->rdx = -1;
 	if (!whole && spilled(p->guest))
 		load_spilled(e, scratch, p->guest);
 	if (p->high)
 		asm_rorx(&e->b, W1, scratch,
 			 spilled(p->guest) ? scratch : p->host, 8);
+	if (scratch == H_RDX)
+		e->rdx = -1;
+	else if (whole || p->high)
+		e->rcx = -1;
 	p->host = scratch;
 }
 
 static void store_spilled(struct emitter *e, int host, int reg)
 {
 	asm_store(&e->b, W1, host, mem_gs(gpr_off(reg)));
-	if (host == H_RCX) {
-		e->rcx_next = reg;
-		e->stored = e->b.w;
-	}
+	if (host == H_RCX)
+		e->rcx = reg;
+	else if (e->rcx == reg)
+		e->rcx = -1;
 }
 
 static void operand_out(struct emitter *e, const struct operand *p)
@@ -352,6 +357,40 @@ static void operand_out(struct emitter *e, const struct operand *p)
 		asm_rorx(&e->b, W1, jit_map[p->guest], p->host, 56);
 	else
 		store_spilled(e, p->host, p->guest);
+}
+
+/* Memory instead of a register: operations whose two forms do the same. */
+static bool takes_memory(const struct scan_insn *i)
+{
+	switch (i->d.z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_MOVZX:
+	case ZYDIS_MNEMONIC_MOVSX:
+	case ZYDIS_MNEMONIC_MOVSXD:
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_ADC:
+	case ZYDIS_MNEMONIC_SUB:
+	case ZYDIS_MNEMONIC_SBB:
+	case ZYDIS_MNEMONIC_AND:
+	case ZYDIS_MNEMONIC_OR:
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_CMP:
+	case ZYDIS_MNEMONIC_TEST:
+	case ZYDIS_MNEMONIC_IMUL:
+		return i->d.z.encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY;
+	default:
+		return false;
+	}
+}
+
+/* A register that is only read, and lies in the vCPU: read there. */
+static bool read_in_place(const struct emitter *e, const struct scan_insn *i,
+			  const struct operand *p)
+{
+	return spilled(p->guest) && !p->high && !i->n_mem &&
+	       e->rcx != p->guest &&
+	       p->o->encoding == ZYDIS_OPERAND_ENCODING_MODRM_RM &&
+	       p->o->actions == ZYDIS_OPERAND_ACTION_READ && takes_memory(i);
 }
 
 static unsigned int list_operands(const struct scan_insn *i, struct operand *p)
@@ -404,6 +443,11 @@ static void body(struct emitter *e, const struct scan_insn *i,
 		bool same = k && p[k].guest == p[0].guest &&
 			    p[k].high == p[0].high && p[0].own;
 
+		if (!same && read_in_place(e, i, &p[k])) {
+			rw.in_place = true;
+			rw.mem = mem_gs(gpr_off(p[k].guest));
+			continue;
+		}
 		operand_in(e, i, &p[k], same ? p[0].host
 					: own ? second
 					      : first);
@@ -719,6 +763,7 @@ static void emit_push(struct emitter *e, unsigned int n)
 
 	if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		h = emit_mem(e, n, &i->mem[0]);
+		e->rcx = -1;
 		asm_load(&e->b, W1, H_RCX, h);
 		asm_store(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
 	}
@@ -755,6 +800,7 @@ static void emit_leave_frame(struct emitter *e, unsigned int n)
 {
 	struct host_mem h = emit_mem(e, n, &e->s->insn[n].mem[0]);
 
+	e->rcx = -1;
 	asm_load(&e->b, W1, H_RCX, h);
 	asm_lea(&e->b, W1, G_RSP, mem_at(H_RBP, 8));
 	asm_mov_rr(&e->b, W1, H_RBP, H_RCX);
@@ -1006,6 +1052,24 @@ static void emit_insn(struct emitter *e, unsigned int n)
 	}
 }
 
+/* Is e->rcx right behind such an instruction? */
+static bool keeps_rcx(enum jit_kind kind)
+{
+	switch (kind) {
+	case JK_PLAIN:
+	case JK_NOP:
+	case JK_JCC:
+	case JK_LEA:
+	case JK_PUSH:
+	case JK_POP:
+	case JK_ACC:
+	case JK_CONVERT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void one(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
@@ -1023,12 +1087,9 @@ static void one(struct emitter *e, unsigned int n)
 	if (checks(i))
 		flags_aside(e, i);
 	k->flags_inside = k->flags_body = e->fl;
-	e->fresh = e->b.w;
-	e->rcx_next = -1;
 	emit_insn(e, n);
-	e->rcx = e->b.w == e->stored ? e->rcx_next :
-		 e->b.w == e->fresh  ? e->rcx :
-				       -1;
+	if (!keeps_rcx(i->kind))
+		e->rcx = -1;
 }
 
 /* Loads the guest's vector or x87 registers if they are not there. */

@@ -12,9 +12,9 @@ static bool has_modrm(const ZydisDecodedInstruction *z)
 	return z->attributes & ZYDIS_ATTRIB_HAS_MODRM;
 }
 
-static bool is_mem(const ZydisDecodedInstruction *z)
+static bool is_mem(const ZydisDecodedInstruction *z, const struct rewrite *rw)
 {
-	return has_modrm(z) && z->raw.modrm.mod != 3;
+	return has_modrm(z) && (z->raw.modrm.mod != 3 || rw->in_place);
 }
 
 static unsigned int modrm_end(const ZydisDecodedInstruction *z)
@@ -29,7 +29,7 @@ static void put_modrm(struct jit_buf *b, const ZydisDecodedInstruction *z,
 	int reg = rw->reg == H_NONE ? z->raw.modrm.reg : rw->reg;
 	int rm = rw->rm == H_NONE ? z->raw.modrm.rm : rw->rm;
 
-	if (is_mem(z))
+	if (is_mem(z, rw))
 		put_modrm_mem(b, reg, &rw->mem);
 	else
 		put8(b, 0xc0 | (reg & 7) << 3 | (rm & 7));
@@ -41,7 +41,7 @@ static uint8_t rxb(bool r, bool b, const ZydisDecodedInstruction *z,
 {
 	uint8_t v = (rw->reg == H_NONE ? r : rw->reg >= 8) << 2;
 
-	if (is_mem(z))
+	if (is_mem(z, rw))
 		return v | (rw->mem.base >= 8 ? 1 : 0) |
 		       (rw->mem.index >= 8 ? 2 : 0);
 	if (rw->opcode != H_NONE)
@@ -94,7 +94,7 @@ static bool rewrite_legacy(struct jit_buf *b, const ZydisDecodedInstruction *z,
 	unsigned int n, end;
 	uint8_t rex;
 
-	if (is_mem(z) && rw->mem.gs)
+	if (is_mem(z, rw) && rw->mem.gs)
 		put8(b, 0x65);
 	n = put_prefixes(b, z, bytes);
 	rex = (has_rex && z->raw.rex.W) << 3 |
@@ -130,7 +130,7 @@ static bool rewrite_vex(struct jit_buf *b, const ZydisDecodedInstruction *z,
 
 	if (rw->vvvv != H_NONE)
 		last = (last & 0x87) | (~rw->vvvv & 15) << 3;
-	if (is_mem(z) && rw->mem.gs)
+	if (is_mem(z, rw) && rw->mem.gs)
 		put8(b, 0x65);
 	put8(b, 0xc4);
 	put8(b, (~rxb(r, base, z, rw) & 7) << 5 | map);

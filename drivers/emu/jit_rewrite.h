@@ -20,6 +20,7 @@ struct rewrite {
 	int8_t vvvv;   /* VEX.vvvv */
 	int8_t opcode; /* low bits of the opcode */
 	bool byte_regs; /* 8-bit registers: RSI's low byte is SIL */
+	bool in_place;	/* mem instead of the register in ModRM.rm */
 	struct host_mem mem;
 };
 

@@ -22,7 +22,7 @@ void jit_attach(struct emu_cpu *cpu)
 		return;
 	attached = cpu;
 	cpu->jit.tid = syscall(SYS_gettid);
-	syscall(SYS_arch_prctl, ARCH_SET_GS, cpu);
+	syscall(SYS_arch_prctl, ARCH_SET_GS, cpu->tlbs);
 	jit_signal_attach(cpu);
 }
 

@@ -10,7 +10,7 @@
 
 #include "drivers/emu/vec_int.h"
 
-#define OFF(field) ((int32_t)offsetof(struct emu_cpu, field))
+#define OFF(field) JIT_GS(field)
 
 static void spill(struct jit_buf *b)
 {
