@@ -182,12 +182,12 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
  * the change is stored and with no lock held; must not block.
  */
 enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
-       DOMAIN_NOTIFY_METADATA };
+       DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
 	int event, detail; /* lifecycle */
-	uint64_t value;	   /* balloon, KiB */
+	uint64_t value;	   /* balloon, KiB; watchdog: VIR_DOMAIN_EVENT_ */
 	int type;	   /* metadata */
 	const char *uri;
 };

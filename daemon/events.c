@@ -153,6 +153,20 @@ static void tell_balloon(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_dom_u64, &old);
 }
 
+static void tell_watchdog(struct session *s, const struct subscription *sub,
+			  const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_dom_int m = { sub->id, *dom, n->value };
+	wire_dom_int old = { *dom, n->value };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_WATCHDOG,
+		     (xdrproc_t)xdr_wire_cb_dom_int, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_WATCHDOG,
+		     (xdrproc_t)xdr_wire_dom_int, &old);
+}
+
 static void tell_metadata(struct session *s, const struct subscription *sub,
 			  const wire_dom *dom, const struct domain_notice *n)
 {
@@ -174,6 +188,8 @@ static const struct {
 	[DOMAIN_NOTIFY_REBOOT] = { VIR_DOMAIN_EVENT_ID_REBOOT, tell_reboot },
 	[DOMAIN_NOTIFY_BALLOON] = { VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE,
 				    tell_balloon },
+	[DOMAIN_NOTIFY_WATCHDOG] = { VIR_DOMAIN_EVENT_ID_WATCHDOG,
+				     tell_watchdog },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 };

@@ -101,6 +101,27 @@ static void guest_rebooted(struct dom_obj *obj)
 	notify(obj, &n);
 }
 
+/* What follows but a pause has events of its own. */
+static void guest_watchdog(struct dom_obj *obj, const char *action)
+{
+	static const char *const words[] = {
+		[VIR_DOMAIN_EVENT_WATCHDOG_NONE] = "none",
+		[VIR_DOMAIN_EVENT_WATCHDOG_PAUSE] = "pause",
+		[VIR_DOMAIN_EVENT_WATCHDOG_RESET] = "reset",
+		[VIR_DOMAIN_EVENT_WATCHDOG_POWEROFF] = "poweroff",
+		[VIR_DOMAIN_EVENT_WATCHDOG_SHUTDOWN] = "shutdown",
+		[VIR_DOMAIN_EVENT_WATCHDOG_INJECTNMI] = "inject-nmi",
+	};
+	struct domain_notice n = { .kind = DOMAIN_NOTIFY_WATCHDOG };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i] && str_eq(words[i], action))
+			n.value = i;
+	notify(obj, &n);
+	if (n.value == VIR_DOMAIN_EVENT_WATCHDOG_PAUSE)
+		guest_paused(obj, "watchdog");
+}
+
 static void set_balloon(struct dom_obj *obj, uint64_t bytes)
 {
 	struct domain_notice n = {
@@ -162,6 +183,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_BALLOON:
 		guest_refresh_balloon(obj);
+		break;
+	case DOMAIN_EVENT_WATCHDOG:
+		guest_watchdog(obj, ev->why);
 		break;
 	}
 }

@@ -178,6 +178,7 @@ enum domain_event {
 	DOMAIN_EVENT_STOPPED,  /* why: "poweroff", "reset", "quit" */
 	DOMAIN_EVENT_CRASHED,  /* the guest, or its VMM died: why says */
 	DOMAIN_EVENT_BALLOON,
+	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
 };
 void domain_event(struct domain *dom, enum domain_event ev, const char *why);
 

@@ -66,6 +66,9 @@ int launch_variant(const struct domain_def *def, char **ret_variant,
 /* Whether a character device is one, and not a serial line's other name. */
 bool launch_char_is_device(const struct dom_char *chr);
 
+/* enum spec_watchdog, or -1 for a word that is none. */
+int launch_watchdog_action(const char *word);
+
 void launch_set_id(char **id, const struct dom_info *info, const char *kind,
 		   unsigned int i);
 void launch_set_place(unsigned int *slot, unsigned int *function,

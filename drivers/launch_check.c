@@ -177,10 +177,31 @@ static int check_rng(const struct dom_rng *r, struct error *err)
 	return 0;
 }
 
+static int check_watchdog(const struct dom_watchdog *w, struct error *err)
+{
+	if (!str_eq(w->model, "i6300esb"))
+		return refuse(err, "<watchdog>: model '%s' is not supported, use 'i6300esb'",
+			      w->model);
+	if (launch_watchdog_action(w->action) < 0)
+		return refuse(err, "<watchdog>: action '%s' is not supported, use 'reset', 'shutdown', 'poweroff', 'pause', 'none' or 'inject-nmi'",
+			      w->action);
+	return 0;
+}
+
+static int check_panic(const struct dom_panic *p, struct error *err)
+{
+	if (str_eq(p->model, "isa") || str_eq(p->model, "pvpanic"))
+		return 0;
+	return refuse(err, "<panic>: model '%s' is not supported, use 'isa' or 'pvpanic'",
+		      p->model);
+}
+
 static int check_singles(const struct domain_def *def, struct error *err)
 {
 	if (def->n_rngs > 1)
 		return refuse(err, "<rng>: one is supported");
+	if (def->n_watchdogs > 1)
+		return refuse(err, "<watchdog>: one is supported");
 	if (def->memballoon.present && def->memballoon.model &&
 	    !str_startswith(def->memballoon.model, "virtio") &&
 	    !str_eq(def->memballoon.model, "none"))
@@ -214,5 +235,7 @@ int launch_check(const struct domain_def *def, struct error *err)
 	CHECK_EACH(def, n_chars, chars, check_char, err);
 	CHECK_EACH(def, n_controllers, controllers, check_controller, err);
 	CHECK_EACH(def, n_rngs, rngs, check_rng, err);
+	CHECK_EACH(def, n_watchdogs, watchdogs, check_watchdog, err);
+	CHECK_EACH(def, n_panics, panics, check_panic, err);
 	return 0;
 }

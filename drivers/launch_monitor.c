@@ -132,6 +132,13 @@ static void on_stopped(struct monitor *mon, struct json_object *json)
 		 is_preserved(mon, reason) ? "preserved" : reason);
 }
 
+/* The action is a word of the description, or the VMM is not to be trusted. */
+static void on_watchdog(struct monitor *mon, const char *action)
+{
+	if (launch_watchdog_action(action) >= 0)
+		domain_event(mon->dom, DOMAIN_EVENT_WATCHDOG, action);
+}
+
 static void on_event(struct monitor *mon, const char *event,
 		     struct json_object *json)
 {
@@ -148,6 +155,8 @@ static void on_event(struct monitor *mon, const char *event,
 		domain_event(mon->dom, DOMAIN_EVENT_REBOOTED, NULL);
 	else if (str_eq(event, "balloon"))
 		domain_event(mon->dom, DOMAIN_EVENT_BALLOON, NULL);
+	else if (str_eq(event, "watchdog"))
+		on_watchdog(mon, get_string(json, "action"));
 	else
 		log_info("domain '%s': %s", mon->dom->name, event);
 }

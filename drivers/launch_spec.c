@@ -256,10 +256,42 @@ static int build_chars(struct domain_def *def, struct vmm_spec *s,
 	return 0;
 }
 
+/* ---- watchdog and panic ---- */
+
+int launch_watchdog_action(const char *word)
+{
+	for (int i = WATCHDOG_NONE; i <= WATCHDOG_NMI; i++)
+		if (str_eq(vmm_spec_watchdog_name(i), word))
+			return i;
+	return -1;
+}
+
+static void build_guards(const struct domain_def *def, struct vmm_spec *s)
+{
+	for (unsigned int i = 0; i < def->n_watchdogs; i++) {
+		s->watchdog = true;
+		s->watchdog_action =
+			launch_watchdog_action(def->watchdogs[i].action);
+		launch_set_place(&s->watchdog_slot, &s->watchdog_function,
+				 &def->watchdogs[i].info);
+	}
+	for (unsigned int i = 0; i < def->n_panics; i++) {
+		if (!str_eq(def->panics[i].model, "pvpanic")) {
+			s->pvpanic = true;
+			continue;
+		}
+		s->pvpanic_pci = true;
+		launch_set_place(&s->pvpanic_slot, &s->pvpanic_function,
+				 &def->panics[i].info);
+	}
+}
+
 static int build_devices(struct domain_def *def, struct vmm_spec *s,
 			 struct error *err)
 {
 	int r = launch_build_disks(def, s, err);
+
+	build_guards(def, s);
 
 	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
 	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)

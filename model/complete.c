@@ -111,6 +111,10 @@ static void complete_devices(struct domain_def *def)
 		def->memballoon.present = true;
 		def->memballoon.model = xstrdup("virtio");
 	}
+	for (unsigned int i = 0; i < def->n_watchdogs; i++)
+		default_str(&def->watchdogs[i].action, "reset");
+	for (unsigned int i = 0; i < def->n_panics; i++)
+		default_str(&def->panics[i].model, "isa");
 	if (def->virt != DOM_VIRT_TEST)
 		default_str(&def->emulator, caps_emulator());
 }

@@ -113,6 +113,12 @@ static int place_rest(struct domain_def *def, struct error *err)
 		r = place(def, &def->memballoon.info, err);
 	for (unsigned int i = 0; r == 0 && i < def->n_rngs; i++)
 		r = place(def, &def->rngs[i].info, err);
+	for (unsigned int i = 0; r == 0 && i < def->n_watchdogs; i++)
+		if (str_eq(def->watchdogs[i].model, "i6300esb"))
+			r = place(def, &def->watchdogs[i].info, err);
+	for (unsigned int i = 0; r == 0 && i < def->n_panics; i++)
+		if (str_eq(def->panics[i].model, "pvpanic"))
+			r = place(def, &def->panics[i].info, err);
 	return r;
 }
 

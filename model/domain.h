@@ -207,6 +207,17 @@ struct dom_input {
 	char *type, *bus, *model; /* "tablet", "usb" */
 };
 
+struct dom_watchdog {
+	struct dom_info info;
+	char *model;  /* "i6300esb", "itco" */
+	char *action; /* "reset", "pause", ... */
+};
+
+struct dom_panic {
+	struct dom_info info;
+	char *model; /* "isa", "pvpanic"; NULL: isa */
+};
+
 struct dom_memballoon {
 	struct dom_info info;
 	bool present;
@@ -240,6 +251,7 @@ struct domain_def {
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
 	unsigned int n_inputs, n_graphics, n_videos;
+	unsigned int n_watchdogs, n_panics;
 	struct dom_disk *disks;
 	struct dom_iface *ifaces;
 	struct dom_char *chars; /* all kinds, in document order */
@@ -248,6 +260,8 @@ struct domain_def {
 	struct dom_input *inputs;
 	struct dom_graphics *graphics;
 	struct dom_video *videos;
+	struct dom_watchdog *watchdogs;
+	struct dom_panic *panics;
 	struct dom_memballoon memballoon;
 	char *devices_extra; /* devices not interpreted */
 	char *extra;	     /* top-level elements not interpreted */

@@ -17,6 +17,7 @@ static const struct device_kind {
 	KIND(disks, dom_disk),		   KIND(chars, dom_char),
 	KIND(rngs, dom_rng),		   KIND(inputs, dom_input),
 	KIND(videos, dom_video),
+	KIND(watchdogs, dom_watchdog),	   KIND(panics, dom_panic),
 };
 
 static const void *member(const struct domain_def *def, size_t off)
@@ -109,6 +110,10 @@ void domain_def_assign_aliases(struct domain_def *def)
 		name_it(&def->inputs[i].info, "input", i);
 	for (unsigned int i = 0; i < def->n_videos; i++)
 		name_it(&def->videos[i].info, "video", i);
+	for (unsigned int i = 0; i < def->n_watchdogs; i++)
+		name_it(&def->watchdogs[i].info, "watchdog", i);
+	for (unsigned int i = 0; i < def->n_panics; i++)
+		name_it(&def->panics[i].info, "panic", i);
 	if (def->memballoon.present)
 		name_it(&def->memballoon.info, "balloon", 0);
 }

@@ -193,6 +193,31 @@ const struct xml_type type_rng = {
 	.order = " rate backend driver * alias address ",
 };
 
+static const struct field watchdog_fields[] = {
+	{ "@model", FIELD_STR, offsetof(struct dom_watchdog, model),
+	  .flags = FIELD_REQUIRED,
+	  .missing = "watchdog must contain model name" },
+	{ "@action", FIELD_STR, offsetof(struct dom_watchdog, action) },
+	INFO_FIELDS(struct dom_watchdog),
+	{ 0 },
+};
+const struct xml_type type_watchdog = {
+	XML_TYPE_EXTRA(struct dom_watchdog, info.extra),
+	.fields = watchdog_fields,
+	.order = " * alias address ",
+};
+
+static const struct field panic_fields[] = {
+	{ "@model", FIELD_STR, offsetof(struct dom_panic, model) },
+	INFO_FIELDS(struct dom_panic),
+	{ 0 },
+};
+const struct xml_type type_panic = {
+	XML_TYPE_EXTRA(struct dom_panic, info.extra),
+	.fields = panic_fields,
+	.order = " * alias address ",
+};
+
 #define B(m) offsetof(struct dom_memballoon, m)
 static const struct field memballoon_fields[] = {
 	{ "@model", FIELD_STR, B(model), .flags = FIELD_REQUIRED,

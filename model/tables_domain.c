@@ -150,6 +150,10 @@ static const struct field devices_fields[] = {
 	{ "video", FIELD_LIST, D(videos), .type = &type_video,
 	  .n_off = D(n_videos) },
 	{ "rng", FIELD_LIST, D(rngs), .type = &type_rng, .n_off = D(n_rngs) },
+	{ "watchdog", FIELD_LIST, D(watchdogs), .type = &type_watchdog,
+	  .n_off = D(n_watchdogs) },
+	{ "panic", FIELD_LIST, D(panics), .type = &type_panic,
+	  .n_off = D(n_panics) },
 	{ 0 },
 };
 static const struct xml_type type_devices = {

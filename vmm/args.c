@@ -19,7 +19,7 @@
 enum option_id {
 	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
 	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
-	OPT_CONSOLE, OPT_INPUT, OPT_VIDEO, OPT_VNC, OPT_PVPANIC, OPT_DEBUG_EXIT,
+	OPT_CONSOLE, OPT_INPUT, OPT_VIDEO, OPT_VNC, OPT_PVPANIC, OPT_PVPANIC_PCI, OPT_WATCHDOG, OPT_DEBUG_EXIT,
 	OPT_TEST_DEVICE, OPT_SAVE, OPT_RESTORE, OPT_TIMEOUT,
 	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
 	OPT_PERF_MAP, OPT_MACHINE, OPT_FIRMWARE, OPT_NVRAM, OPT_SECURE_LOADER,
@@ -44,6 +44,8 @@ static const struct option options[] = {
 	{ "video", required_argument, NULL, OPT_VIDEO },
 	{ "vnc", required_argument, NULL, OPT_VNC },
 	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
+	{ "pvpanic-pci", no_argument, NULL, OPT_PVPANIC_PCI },
+	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
 	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
 	{ "test-device", no_argument, NULL, OPT_TEST_DEVICE },
 	{ "save", required_argument, NULL, OPT_SAVE },
@@ -101,7 +103,8 @@ static const char usage[] =
 "  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
 "  --video KIND     vga, bochs or virtio; needs --vnc to be seen\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
-"  --rng --balloon --pvpanic            further devices\n"
+"  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
+"  --watchdog ACTION  an i6300esb; none, reset, shutdown, poweroff, inject-nmi\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
 "  --test-device    --debug-exit and the registers kvm-unit-tests uses\n"
 "  --save FILE      SIGTERM saves the machine there and ends the run\n"
@@ -482,6 +485,20 @@ static int set_memory(struct vmm_spec *spec, const char *text,
 	return 0;
 }
 
+static int set_watchdog(struct vmm_spec *spec, const char *text,
+			struct error *err)
+{
+	spec->watchdog = true;
+	for (int i = WATCHDOG_NONE; i <= WATCHDOG_NMI; i++) {
+		spec->watchdog_action = i;
+		if (i != WATCHDOG_PAUSE &&
+		    str_eq(vmm_spec_watchdog_name(i), text))
+			return 0;
+	}
+	return error_set(err, -EINVAL, "--watchdog: unknown action '%s'",
+			 text);
+}
+
 static void set_string(char **field, const char *text)
 {
 	free(*field);
@@ -535,6 +552,11 @@ static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
 	case OPT_PVPANIC:
 		spec->pvpanic = true;
 		return 0;
+	case OPT_PVPANIC_PCI:
+		spec->pvpanic_pci = true;
+		return 0;
+	case OPT_WATCHDOG:
+		return set_watchdog(spec, optarg, err);
 	case OPT_DEBUG_EXIT:
 		spec->debug_exit = true;
 		return 0;

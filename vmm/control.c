@@ -232,12 +232,26 @@ static void control_on_vnc(void *arg, const struct vnc_event *e)
 	control_send(arg, o);
 }
 
+static void control_on_watchdog(void *arg, enum spec_watchdog action)
+{
+	struct control *c = arg;
+	struct json_object *o = control_event("watchdog");
+
+	if (action == WATCHDOG_PAUSE) {
+		machine_pause(c->m);
+		control_set_state(c, STATE_PAUSED, STOP_NONE);
+	}
+	add_str(o, "action", vmm_spec_watchdog_name(action));
+	control_send(c, o);
+}
+
 static const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
 	.shutdown = control_on_shutdown,
 	.balloon = control_on_balloon,
 	.panicked = control_on_panicked,
+	.watchdog = control_on_watchdog,
 	.vnc = control_on_vnc,
 };
 

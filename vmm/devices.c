@@ -9,6 +9,7 @@
 #include "vmm/dev/bochs.h"
 #include "vmm/dev/debugcon.h"
 #include "vmm/dev/debugexit.h"
+#include "vmm/dev/i6300esb.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/lpc.h"
 #include "vmm/dev/mch.h"
@@ -137,6 +138,12 @@ int machine_add_devices(struct machine *m, struct error *err)
 		return r;
 	if (m->spec->pvpanic)
 		pvpanic_create(m);
+	if (m->spec->pvpanic_pci)
+		r = pvpanic_pci_add(m, err);
+	if (r == 0 && m->spec->watchdog)
+		r = i6300esb_add(m, err);
+	if (r < 0)
+		return r;
 	if (m->spec->debug_exit)
 		debugexit_create(m);
 	if (m->spec->test_device) {

@@ -48,6 +48,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/debugexit.h \
 	%D%/dev/edid.c \
 	%D%/dev/edid.h \
+	%D%/dev/i6300esb.c \
+	%D%/dev/i6300esb.h \
 	%D%/dev/i8042.c \
 	%D%/dev/i8042.h \
 	%D%/dev/flash.c \

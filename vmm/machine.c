@@ -494,6 +494,32 @@ void machine_tell_balloon(struct machine *m, uint64_t actual)
 	loop_defer(m->loop, tell_balloon, m);
 }
 
+void machine_watchdog(struct machine *m)
+{
+	struct machine_priv *p = m->priv;
+	enum spec_watchdog action = m->spec->watchdog_action;
+
+	if (p->listener && p->listener->watchdog)
+		p->listener->watchdog(p->listener_arg, action);
+	switch (action) {
+	case WATCHDOG_RESET:
+		machine_request_reset(m);
+		break;
+	case WATCHDOG_SHUTDOWN:
+		machine_power_button(m, false);
+		break;
+	case WATCHDOG_POWEROFF:
+		machine_request_stop(m, STOP_POWEROFF, "watchdog");
+		break;
+	case WATCHDOG_NMI:
+		machine_nmi(m);
+		break;
+	case WATCHDOG_PAUSE:
+	case WATCHDOG_NONE:
+		break;
+	}
+}
+
 /* ---- interrupts ---- */
 
 void machine_irq(struct machine *m, unsigned int gsi, bool level)

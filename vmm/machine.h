@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "vmm/engine.h"
+#include "vmm/spec.h"
 
 struct bus;
 struct display;
@@ -166,6 +167,8 @@ struct machine_listener {
 	void (*shutdown)(void *arg);
 	void (*balloon)(void *arg, uint64_t actual);
 	void (*panicked)(void *arg);
+	/* Just before the machine acts; pausing it is the listener's. */
+	void (*watchdog)(void *arg, enum spec_watchdog action);
 	void (*vnc)(void *arg, const struct vnc_event *event);
 };
 void machine_listen(struct machine *m, const struct machine_listener *l,
@@ -177,6 +180,9 @@ void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
 void machine_tell_vnc(struct machine *m, const struct vnc_event *event);
 void machine_tell_shutdown(struct machine *m); /* acts on the button */
+
+/* Main loop: the watchdog expired; what follows is the spec's. */
+void machine_watchdog(struct machine *m);
 
 /* The test device: stops with STOP_QUIT; the value decides the exit status. */
 void machine_debug_exit(struct machine *m, uint32_t value);

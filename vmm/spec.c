@@ -71,6 +71,9 @@ static const char *const action_words[] = { "destroy", "restart", "preserve",
 					    NULL };
 static const char *const cache_words[] = { "writeback", "none", "writethrough",
 					   "directsync", "unsafe", NULL };
+static const char *const watchdog_words[] = {
+	"none", "reset", "shutdown", "poweroff", "pause", "inject-nmi", NULL
+};
 static const char *const bus_words[] = { "virtio", "sata", "scsi", "nvme",
 					 NULL };
 static const char *const kind_words[] = { "disk", "cdrom", "lun", NULL };
@@ -237,6 +240,13 @@ static const struct field top[] = {
 	BOOL(vmm_spec, balloon),
 	{ FIELD(vmm_spec, balloon_target, U64, false, INT64_MAX) },
 	BOOL(vmm_spec, pvpanic),
+	BOOL(vmm_spec, pvpanic_pci),
+	UINT(vmm_spec, pvpanic_slot, 31),
+	UINT(vmm_spec, pvpanic_function, 7),
+	BOOL(vmm_spec, watchdog),
+	ENUM(vmm_spec, watchdog_action, watchdog_words),
+	UINT(vmm_spec, watchdog_slot, 31),
+	UINT(vmm_spec, watchdog_function, 7),
 	BOOL(vmm_spec, debug_exit),
 	BOOL(vmm_spec, test_device),
 	FD(vmm_spec, jit_dump_fd),
@@ -291,6 +301,11 @@ static void object_finish(const struct shape *s, void *obj)
 	for (unsigned int i = 0; i < s->n; i++)
 		field_finish(&s->fields[i], obj);
 	object_init(s, obj);
+}
+
+const char *vmm_spec_watchdog_name(enum spec_watchdog action)
+{
+	return watchdog_words[action];
 }
 
 void vmm_spec_init(struct vmm_spec *spec)

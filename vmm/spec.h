@@ -120,6 +120,9 @@ struct spec_vnc {
 	enum spec_vnc_share share;
 };
 
+enum spec_watchdog { WATCHDOG_NONE, WATCHDOG_RESET, WATCHDOG_SHUTDOWN,
+		     WATCHDOG_POWEROFF, WATCHDOG_PAUSE, WATCHDOG_NMI };
+
 struct spec_cpu_feature {
 	char *name; /* as libvirt's cpu map spells it */
 	bool enable;
@@ -183,12 +186,19 @@ struct vmm_spec {
 	int rng_fd; /* -1: getrandom(2) */
 	bool balloon;
 	uint64_t balloon_target; /* bytes the guest keeps; 0: all */
-	bool pvpanic;
+	bool pvpanic; /* the ISA one */
+	bool pvpanic_pci;
+	unsigned int pvpanic_slot, pvpanic_function;
+	bool watchdog; /* an i6300esb */
+	enum spec_watchdog watchdog_action;
+	unsigned int watchdog_slot, watchdog_function;
 	bool debug_exit;  /* the exit register at port 0xf4 */
 	bool test_device; /* kvm-unit-tests' registers */
 	/* Files the emu engine's translator writes to; -1: no. */
 	int jit_dump_fd, perf_map_fd;
 };
+
+const char *vmm_spec_watchdog_name(enum spec_watchdog action);
 
 void vmm_spec_init(struct vmm_spec *spec);   /* every fd -1 */
 void vmm_spec_finish(struct vmm_spec *spec); /* closes what it holds */

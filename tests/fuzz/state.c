@@ -31,6 +31,36 @@ static struct spec_char *chars(const char *id, unsigned int n)
 	return c;
 }
 
+/* One on each kind of controller, and two CD-ROM drives. */
+static void add_disks(struct vmm_spec *spec)
+{
+	static const struct spec_disk kinds[] = {
+		{ .bus = SPEC_VIRTIO },
+		{ .bus = SPEC_SATA },
+		{ .bus = SPEC_SATA, .kind = SPEC_CDROM, .unit = 1 },
+		{ .bus = SPEC_SCSI },
+		{ .bus = SPEC_SCSI, .kind = SPEC_CDROM, .unit = 1 },
+		{ .bus = SPEC_NVME },
+	};
+
+	spec->n_disks = ARRAY_SIZE(kinds);
+	spec->disks = xcalloc(spec->n_disks, sizeof(*spec->disks));
+	for (unsigned int i = 0; i < spec->n_disks; i++) {
+		spec->disks[i] = kinds[i];
+		spec->disks[i].id = xstrdup("disk");
+		spec->disks[i].format = xstrdup("raw");
+		spec->disks[i].fd = memfd_create("disk", 0);
+		assert(ftruncate(spec->disks[i].fd, MIB) == 0);
+	}
+	spec->n_controllers = SPEC_NVME;
+	spec->controllers = xcalloc(SPEC_NVME, sizeof(*spec->controllers));
+	for (unsigned int i = 0; i < spec->n_controllers; i++)
+		spec->controllers[i] = (struct spec_controller){
+			.id = xstrdup("controller"),
+			.bus = SPEC_SATA + i,
+		};
+}
+
 static void machine_init(struct fake *f)
 {
 	fake_init(f);
@@ -39,12 +69,8 @@ static void machine_init(struct fake *f)
 	f->spec.consoles = chars("console", 2);
 	f->spec.n_consoles = 2;
 	f->spec.balloon = f->spec.rng = f->spec.test_device = true;
-	f->spec.disks = xcalloc(1, sizeof(*f->spec.disks));
-	f->spec.n_disks = 1;
-	f->spec.disks[0] = (struct spec_disk){ .id = xstrdup("disk"),
-					       .format = xstrdup("raw"),
-					       .fd = memfd_create("disk", 0) };
-	assert(ftruncate(f->spec.disks[0].fd, MIB) == 0);
+	f->spec.watchdog = f->spec.pvpanic_pci = true;
+	add_disks(&f->spec);
 	fake_start(f);
 }
 

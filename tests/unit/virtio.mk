@@ -35,6 +35,8 @@ tests_fuzz_virtio_SOURCES = \
 tests_fuzz_virtio_LDADD = $(virtio_unit_ldadd)
 
 dist_check_SCRIPTS += \
+	tests/guest/guards.init \
+	tests/guest/guards.sh \
 	tests/guest/mkinitrd \
 	tests/guest/cdtray.c \
 	tests/guest/storage.init \
