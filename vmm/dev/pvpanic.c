@@ -64,7 +64,10 @@ static void pvpanic_destroy(struct pci_dev *pci)
 	free(pci);
 }
 
-static const struct pci_ops pvpanic_pci_ops = { .destroy = pvpanic_destroy };
+static const struct pci_ops pvpanic_pci_ops = {
+	.stateless = true,
+	.destroy = pvpanic_destroy,
+};
 
 int pvpanic_pci_add(struct machine *m, struct error *err)
 {
