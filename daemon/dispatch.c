@@ -106,11 +106,16 @@ static struct packet *call_reply(struct call *call, const void *reply,
 {
 	const struct procedure *proc = call->proc;
 	wire_header h = call->frame->header;
+	int fd = call->reply_fd;
 	struct packet *p;
 
-	h.type = FRAME_REPLY;
+	h.type = call->reply_fd < 0 ? FRAME_REPLY : FRAME_REPLY_WITH_FDS;
 	h.status = FRAME_OK;
-	p = packet_create(&h, proc->reply, proc->reply_size ? reply : NULL);
+	reply = proc->reply_size ? reply : NULL;
+	if (call->reply_fd < 0)
+		p = packet_create(&h, proc->reply, reply);
+	else
+		p = packet_create_fds(&h, proc->reply, reply, &fd, 1);
 	if (!p) {
 		err->domain = VIR_FROM_RPC;
 		error_virt(err, VIR_ERR_RPC,
@@ -129,6 +134,7 @@ static void call_run(struct call *call)
 
 	if (call_handle(call, args, reply, &err) >= 0)
 		call->reply = call_reply(call, reply, &err);
+	call->reply_fd = -1; /* the packet's, or closed */
 	body_free(call->proc->reply, reply);
 	if (call->reply)
 		return;
@@ -194,7 +200,7 @@ static struct call *call_create(struct session *s, struct frame *f,
 	call->readonly = s->readonly;
 	call->uri = s->uri;
 	call->host = s->server->host;
-	call->stream_fd = -1;
+	call->stream_fd = call->reply_fd = -1;
 	return call;
 }
 

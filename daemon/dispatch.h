@@ -30,6 +30,7 @@ struct call {
 	/* The outcome. */
 	struct packet *reply;
 	int stream_fd; /* a stream procedure's; -1 */
+	int reply_fd;  /* goes with the reply; -1 */
 	bool stream_force; /* takes its terminal from another client */
 };
 

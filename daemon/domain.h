@@ -118,6 +118,25 @@ int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *alias, unsigned int flags, int *ret_fd,
 			struct error *err);
+/* daemon/graphics.c.  Keys of one of libvirt's sets. */
+int domain_send_keys(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     unsigned int set, unsigned int hold_ms,
+		     const unsigned int *codes, unsigned int n,
+		     unsigned int flags, struct error *err);
+/* A descriptor to read the picture from. */
+int domain_screenshot(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      unsigned int screen, unsigned int flags, int *ret_fd,
+		      char ret_mime[64], struct error *err);
+/* fd, a viewer's connection, stays the caller's; or one is made. */
+int domain_open_graphics(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 unsigned int index, int fd, unsigned int flags,
+			 struct error *err);
+int domain_open_graphics_fd(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			    unsigned int index, unsigned int flags,
+			    int *ret_fd, struct error *err);
+int domain_update_graphics(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			   const struct dom_graphics *want, unsigned int flags,
+			   struct error *err);
 /* A copy of the definition (live: of the running one, if it runs). */
 struct domain_def *domain_get_def(struct registry *reg,
 				  const uint8_t uuid[UUID_LEN], bool live,

@@ -28,6 +28,7 @@ int handle_auth_list(struct call *call, wire_auth_list *reply,
  * are all absent.
  */
 enum {
+	FEATURE_FD_PASSING = 8,
 	FEATURE_TYPED_PARAM_STRING = 9,
 	FEATURE_KEEPALIVE = 10,
 	FEATURE_EVENT_CALLBACKS = 14,
@@ -43,6 +44,7 @@ int handle_connect_supports_feature(struct call *call, const wire_int *args,
 		session_start_pings(call->session);
 		*reply = 1;
 		break;
+	case FEATURE_FD_PASSING: /* every transport is a Unix socket */
 	case FEATURE_TYPED_PARAM_STRING:
 	case FEATURE_EVENT_CALLBACKS:
 	case FEATURE_CLOSE_CALLBACK:

@@ -8,6 +8,7 @@
  */
 #include "daemon/host.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
@@ -225,6 +226,28 @@ int host_listen_unix(const char *path, struct error *err, int *ret_fd)
 int host_connect_unix(const char *path, struct error *err, int *ret_fd)
 {
 	return call_path(PRIV_CONNECT_UNIX, path, 0, err, ret_fd);
+}
+
+int host_listen_tcp(const char *address, unsigned int first,
+		    unsigned int last, struct error *err,
+		    unsigned int *ret_port, int *ret_fd)
+{
+	struct priv_request rq = {
+		.op = PRIV_LISTEN_TCP,
+		.tcp = { .first = first, .last = last },
+	};
+	struct priv_reply reply;
+	int r;
+
+	rq.tcp.is_v6 = strchr(address, ':') != NULL;
+	if (inet_pton(rq.tcp.is_v6 ? AF_INET6 : AF_INET, address,
+		      rq.tcp.address) != 1)
+		return error_set(err, -EINVAL, "'%s' is not an IP address",
+				 address);
+	r = call_fd(&rq, sizeof(rq.tcp), &reply, ret_fd, err);
+	if (r >= 0)
+		*ret_port = reply.pid;
+	return r;
 }
 
 int host_open_kvm(struct error *err, int *ret_fd)

@@ -50,6 +50,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/control.c \
 	%D%/definition.c \
 	%D%/definition.h \
+	%D%/graphics.c \
 	%D%/domain.h \
 	%D%/drivers.c \
 	%D%/guest.c \

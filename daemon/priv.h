@@ -34,6 +34,7 @@ enum priv_op {
 	PRIV_OPEN_TTY,
 	PRIV_LISTEN_UNIX,
 	PRIV_CONNECT_UNIX,
+	PRIV_LISTEN_TCP,
 	PRIV_PROBE_KVM,
 	PRIV_SPAWN_VMM,
 	PRIV_CONNECT_VMM,
@@ -70,6 +71,14 @@ struct priv_vmm {
 	char name[256];
 };
 
+/* An address of 4 or 16 bytes, and ports of which the first free one is it. */
+struct priv_tcp {
+	uint8_t address[16];
+	uint8_t is_v6;
+	uint8_t unused;
+	uint16_t first, last;
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -80,6 +89,7 @@ struct priv_request {
 		struct priv_path path;
 		struct priv_tap tap;
 		struct priv_ifname ifname;
+		struct priv_tcp tcp;
 		struct priv_vmm vmm;
 		struct priv_none none;
 	};
@@ -88,7 +98,7 @@ struct priv_request {
 struct priv_reply {
 	int32_t errnum; /* 0 or -errno */
 	int32_t code;	/* virErrorNumber or 0 */
-	int32_t pid;
+	int32_t pid; /* or a port */
 	char text[600]; /* the sentence, or what the op returns */
 };
 
@@ -131,7 +141,7 @@ priv_fn priv_file_begin, priv_file_end;
 /* priv_chr.c: what guests' character devices connect to */
 priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
 /* priv_net.c */
-priv_fn priv_open_tap, priv_remove_tap;
+priv_fn priv_open_tap, priv_remove_tap, priv_listen_tcp;
 /* priv_vmm.c: machines */
 priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 	priv_forget_vmm;

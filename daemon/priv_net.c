@@ -1,6 +1,6 @@
 /*
  * daemon/priv_net.c -- taps: what a guest's network card plugs into
- * (Documentation/networking/tuntap.rst).
+ * (Documentation/networking/tuntap.rst); and sockets that viewers connect to.
  *
  * A tap that we make lives as long as somebody holds it open, that is as long
  * as its VMM: nothing is left behind when a guest ends, however it ends.
@@ -13,6 +13,7 @@
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -170,5 +171,68 @@ int priv_remove_tap(struct priv *priv, const void *arg,
 	if (ioctl(fd, TUNSETPERSIST, 0) < 0)
 		return error_set(err, -errno, "cannot remove tap '%s': %m",
 				 a->ifname);
+	return 0;
+}
+
+/* ---- TCP ---- */
+
+static socklen_t tcp_address(const struct priv_tcp *a, uint16_t port,
+			     struct sockaddr_storage *ret_ss)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_ss;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_ss;
+
+	memset(ret_ss, 0, sizeof(*ret_ss));
+	if (!a->is_v6) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons(port);
+		memcpy(&v4->sin_addr, a->address, sizeof(v4->sin_addr));
+		return sizeof(*v4);
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons(port);
+	memcpy(&v6->sin6_addr, a->address, sizeof(v6->sin6_addr));
+	return sizeof(*v6);
+}
+
+static int tcp_socket(const struct priv_tcp *a)
+{
+	int one = 1;
+	int fd = socket(a->is_v6 ? AF_INET6 : AF_INET,
+			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	return fd;
+}
+
+/* A socket that failed to listen stays bound: each port gets a new one. */
+static int try_port(const struct priv_tcp *a, uint16_t port)
+{
+	_cleanup_close_ int fd = tcp_socket(a);
+	struct sockaddr_storage ss;
+	socklen_t len = tcp_address(a, port, &ss);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&ss, len) < 0 ||
+	    listen(fd, 16) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+int priv_listen_tcp(struct priv *priv, const void *arg,
+		    struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		    struct error *err)
+{
+	const struct priv_tcp *a = arg;
+	unsigned int port = a->first;
+	int fd = -EADDRINUSE;
+
+	for (; port <= a->last && fd == -EADDRINUSE; port++)
+		fd = try_port(a, port);
+	if (fd < 0)
+		return error_set(err, fd, "cannot listen on TCP port %u: %m",
+				 port - 1);
+	reply->pid = (int32_t)port - 1;
+	fds[0] = fd;
 	return 0;
 }

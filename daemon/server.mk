@@ -36,6 +36,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_domain.c \
 	%D%/handlers_domain_info.c \
 	%D%/handlers_event.c \
+	%D%/handlers_graphics.c \
 	%D%/handlers_interface.c \
 	%D%/handlers_network.c \
 	%D%/handlers_node.c \

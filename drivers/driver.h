@@ -151,6 +151,20 @@ struct driver {
 	int (*open_console)(struct domain *dom, const char *alias, bool force,
 			    int *ret_fd, struct error *err);
 
+	/* Linux key codes, all down for hold_ms. */
+	int (*send_keys)(struct domain *dom, const unsigned int *codes,
+			 unsigned int n, unsigned int hold_ms,
+			 struct error *err);
+	/* The picture is written to fd as it is read there; its MIME type. */
+	int (*screenshot)(struct domain *dom, int fd, char ret_mime[64],
+			  struct error *err);
+	/* fd: a client of the index-th <graphics>; stays the caller's. */
+	int (*open_graphics)(struct domain *dom, unsigned int index, int fd,
+			     bool trusted, struct error *err);
+	/* dom->live has the new password already. */
+	int (*set_graphics_password)(struct domain *dom, unsigned int index,
+				     struct error *err);
+
 	/*
 	 * After a daemon restart: find the running VMM again.  0: attached,
 	 * *ret_paused says in which state.  -ESRCH: it is gone, and *ret_why
@@ -217,6 +231,10 @@ int host_remove_tap(const char *ifname, struct error *err);
 int host_open_pty(char ret_slave[64], struct error *err, int *ret_master);
 int host_open_tty(const char *slave, struct error *err, int *ret_fd);
 int host_listen_unix(const char *path, struct error *err, int *ret_fd);
+/* The first free port of first to last, on a numeric address. */
+int host_listen_tcp(const char *address, unsigned int first,
+		    unsigned int last, struct error *err,
+		    unsigned int *ret_port, int *ret_fd);
 int host_connect_unix(const char *path, struct error *err, int *ret_fd);
 
 /*
@@ -266,6 +284,14 @@ int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);
 int launch_open_console(struct domain *dom, const char *alias, bool force,
 			int *ret_fd, struct error *err);
+int launch_send_keys(struct domain *dom, const unsigned int *codes,
+		     unsigned int n, unsigned int hold_ms, struct error *err);
+int launch_screenshot(struct domain *dom, int fd, char ret_mime[64],
+		      struct error *err);
+int launch_open_graphics(struct domain *dom, unsigned int index, int fd,
+			 bool trusted, struct error *err);
+int launch_set_graphics_password(struct domain *dom, unsigned int index,
+				 struct error *err);
 int launch_reconnect(struct domain *dom, bool *ret_paused,
 		     const char **ret_why, struct error *err);
 /* What any of our machines can run; each driver's check() starts with it. */

@@ -46,6 +46,10 @@ int monitor_call_long(struct monitor *mon, const char *request,
 		      struct json_object *args, int fd,
 		      struct json_object **ret_ok, struct error *err);
 
+int monitor_call_fd(struct monitor *mon, const char *request,
+		    struct json_object *args, int fd,
+		    struct json_object **ret_ok, struct error *err);
+
 /* Whether its process has ended; waits up to ms for it. */
 bool monitor_dead(struct monitor *mon, int ms);
 
@@ -57,6 +61,11 @@ bool monitor_dead(struct monitor *mon, int ms);
  */
 int launch_build(struct domain *dom, const char *engine,
 		 struct vmm_spec *ret_spec, struct error *err);
+
+/* ---- launch_graphics.c: graphics, cards, input devices ---- */
+int launch_check_graphics(const struct domain_def *def, struct error *err);
+int launch_build_graphics(struct domain_def *def, struct vmm_spec *s,
+			  struct error *err);
 
 /* "interp", ... that <metadata> asks for, or NULL (launch_variant.c). */
 #define LAUNCH_NAMESPACE "urn:vireo:domain"
@@ -90,6 +99,9 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 	.job_progress = launch_job_progress, \
 	.job_cancel = launch_job_cancel, .set_balloon = launch_set_balloon, \
 	.stats = launch_stats, .open_console = launch_open_console, \
+	.send_keys = launch_send_keys, .screenshot = launch_screenshot, \
+	.open_graphics = launch_open_graphics, \
+	.set_graphics_password = launch_set_graphics_password, \
 	.reconnect = launch_reconnect
 
 extern const char *const launch_machines[]; /* for host_caps */

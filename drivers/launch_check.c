@@ -234,6 +234,9 @@ int launch_check(const struct domain_def *def, struct error *err)
 	CHECK_EACH(def, n_ifaces, ifaces, check_iface, err);
 	CHECK_EACH(def, n_chars, chars, check_char, err);
 	CHECK_EACH(def, n_controllers, controllers, check_controller, err);
+	r = launch_check_graphics(def, err);
+	if (r < 0)
+		return r;
 	CHECK_EACH(def, n_rngs, rngs, check_rng, err);
 	CHECK_EACH(def, n_watchdogs, watchdogs, check_watchdog, err);
 	CHECK_EACH(def, n_panics, panics, check_panic, err);

@@ -398,6 +398,13 @@ int monitor_call(struct monitor *mon, const char *request,
 	return call_with(mon, request, args, -1, REPLY_S, ret_ok, err);
 }
 
+int monitor_call_fd(struct monitor *mon, const char *request,
+		    struct json_object *args, int fd,
+		    struct json_object **ret_ok, struct error *err)
+{
+	return call_with(mon, request, args, fd, REPLY_S, ret_ok, err);
+}
+
 int monitor_call_long(struct monitor *mon, const char *request,
 		      struct json_object *args, int fd,
 		      struct json_object **ret_ok, struct error *err)

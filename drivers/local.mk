@@ -11,6 +11,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch.h \
 	%D%/launch_check.c \
 	%D%/launch_disk.c \
+	%D%/launch_graphics.c \
 	%D%/launch_monitor.c \
 	%D%/launch_save.c \
 	%D%/launch_spec.c \

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "model/complete.h"
+#include "model/tables.h"
+#include "model/xml.h"
 
 static void set_str(char **member, const char *value)
 {
@@ -189,4 +191,38 @@ void graphics_prepare_view(struct domain_def *view, bool live, bool secure)
 		if (!live && str_eq(g->autoport, "yes"))
 			set_str(&g->port, "-1");
 	}
+}
+
+void graphics_def_free(struct dom_graphics *g)
+{
+	if (!g)
+		return;
+	bind_finish(&type_graphics, g);
+	free(g);
+}
+
+int graphics_def_parse(const char *xml, struct dom_graphics **ret_graphics,
+		       struct error *err)
+{
+	_cleanup_xml_ xmlDoc *doc = NULL;
+	struct dom_graphics *g;
+	xmlNode *root;
+	int r = xml_parse(xml, NULL, &doc, err);
+
+	if (r < 0)
+		return r;
+	root = xmlDocGetRootElement(doc);
+	if (!str_eq(xml_name(root), "graphics"))
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "live update of device '%.40s' is not "
+				  "supported", xml_name(root));
+	g = xcalloc(1, sizeof(*g));
+	r = bind_parse(&type_graphics, root, true, g, err);
+	if (r == 0 && g->type == GRAPHICS_VNC)
+		r = complete_listen(g, err);
+	if (r < 0)
+		graphics_def_free(g);
+	else
+		*ret_graphics = g;
+	return r;
 }

@@ -293,6 +293,11 @@ int cpu_def_parse(const char *xml, struct dom_cpu *ret_cpu,
 char *cpu_def_format(const struct dom_cpu *cpu);
 void cpu_def_finish(struct dom_cpu *cpu);
 
+/* A <graphics> without a domain: what a client wants changed. */
+int graphics_def_parse(const char *xml, struct dom_graphics **ret_graphics,
+		       struct error *err);
+void graphics_def_free(struct dom_graphics *graphics);
+
 /* Names each device that has no alias yet, as starting a domain does. */
 void domain_def_assign_aliases(struct domain_def *def);
 struct domain_def *domain_def_copy(const struct domain_def *def);

@@ -608,7 +608,9 @@ static int control_vnc_client(struct control *c, struct json_object *req,
 	if (c->n_fds != 1 || control_index(req, &index) < 0)
 		return error_set(err, -EINVAL,
 				 "\"index\" or the client's socket is missing");
-	r = machine_vnc_client(c->m, index, c->fds[--c->n_fds]);
+	r = machine_vnc_client(
+		c->m, index, c->fds[--c->n_fds],
+		json_object_get_boolean(json_object_object_get(req, "trusted")));
 	return r < 0 ? error_set(err, r, "no VNC server takes it: %m") : 0;
 }
 

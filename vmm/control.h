@@ -53,7 +53,8 @@
  *		   down in order, and up again after that time
  *	"screenshot" {} + a pipe or socket: {"mime"}; the picture is written to
  *		   it as it is read there, then it is closed
- *	"vnc-client" {"index": which VNC server} + a client's socket
+ *	"vnc-client" {"index": which VNC server, "trusted": bool, needs no
+ *		   password} + a client's socket
  *	"vnc-password" {"index", "password": text or null, "valid_to": seconds
  *		   since 1970, or 0}
  *

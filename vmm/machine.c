@@ -607,7 +607,8 @@ int machine_set_balloon(struct machine *m, uint64_t bytes)
 	return r;
 }
 
-int machine_vnc_client(struct machine *m, unsigned int index, int fd)
+int machine_vnc_client(struct machine *m, unsigned int index, int fd,
+		       bool trusted)
 {
 	struct machine_priv *p = m->priv;
 	int r = -ENOENT;
@@ -615,7 +616,7 @@ int machine_vnc_client(struct machine *m, unsigned int index, int fd)
 	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
 		if (p->device[i].ops->vnc_client)
 			r = p->device[i].ops->vnc_client(p->device[i].dev,
-							 index, fd);
+							 index, fd, trusted);
 	}
 	if (r == -ENOENT)
 		fd_close(fd);

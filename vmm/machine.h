@@ -108,7 +108,8 @@ struct machine_dev_ops {
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
 	/* index: which VNC server.  A client's socket is taken over. */
-	int (*vnc_client)(void *dev, unsigned int index, int fd);
+	int (*vnc_client)(void *dev, unsigned int index, int fd,
+			  bool trusted);
 	int (*vnc_password)(void *dev, unsigned int index,
 			    const char *password, int64_t valid_to);
 	/* What is saved (vmm/state.h): by one list of fields, or in parts; or
@@ -200,8 +201,10 @@ bool machine_in_smm(struct machine *m);
 void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_set_balloon(struct machine *m, uint64_t bytes);
-/* -ENOENT: there is no such server.  The password is valid up to valid_to. */
-int machine_vnc_client(struct machine *m, unsigned int index, int fd);
+/* -ENOENT: there is no such server.  trusted: without a password; that is
+ * valid up to valid_to. */
+int machine_vnc_client(struct machine *m, unsigned int index, int fd,
+		       bool trusted);
 int machine_vnc_password(struct machine *m, unsigned int index,
 			 const char *password, int64_t valid_to);
 uint64_t machine_balloon(struct machine *m);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -132,6 +133,15 @@ static int probe_kvm(const char *fd_option)
 	return 0;
 }
 
+/*
+ * One arena for all threads: before the C library shrinks another one it reads
+ * a file below /proc, which the sandbox refuses.
+ */
+static void tame_malloc(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+}
+
 int main(int argc, char **argv)
 {
 	struct run_options opt = { .started = process_start(),
@@ -143,6 +153,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && str_eq(argv[1], "--probe-kvm"))
 		return probe_kvm(argv[2]);
+	tame_malloc();
 	tzset(); /* reads files, which the sandbox will not have */
 	if (daemon_args(argc, argv, &daemon)) {
 		if (serve(&daemon, &err) == 0)

@@ -78,7 +78,7 @@ static int connect_client(void)
 	int sv[2];
 
 	assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) == 0);
-	assert(machine_vnc_client(f.m, 0, sv[1]) == 0);
+	assert(machine_vnc_client(f.m, 0, sv[1], chance(10)) == 0);
 	return sv[0];
 }
 

@@ -48,7 +48,7 @@ struct vnc_client {
 
 	unsigned int minor; /* of the protocol's version, 3.3 to 3.8 */
 	uint8_t challenge[16];
-	bool authenticated;
+	bool trusted, authenticated;
 
 	struct vnc_format format;
 	enum vnc_encoding encoding;
@@ -163,7 +163,7 @@ static ssize_t begin_security(struct vnc_client *c, unsigned int type)
 
 static unsigned int wanted_security(struct vnc_client *c)
 {
-	return vnc_needs_password(c->s) ? SEC_VNC : SEC_NONE;
+	return !c->trusted && vnc_needs_password(c->s) ? SEC_VNC : SEC_NONE;
 }
 
 static ssize_t take_security(struct vnc_client *c, const uint8_t *p,
@@ -737,12 +737,14 @@ bool vnc_client_waits(const struct vnc_client *c)
 	return c->wants;
 }
 
-struct vnc_client *vnc_client_create(struct vnc_server *s, int fd)
+struct vnc_client *vnc_client_create(struct vnc_server *s, int fd,
+				     bool trusted)
 {
 	struct vnc_client *c = xcalloc(1, sizeof(*c));
 
 	c->s = s;
 	c->fd = fd;
+	c->trusted = trusted;
 	c->next = take_version;
 	c->absolute = c->size_reply = -1;
 	vnc_format_default(&c->format);

@@ -55,7 +55,10 @@ struct vnc_server {
 
 	pthread_mutex_t lock; /* the rest */
 	unsigned int n_new;
-	int newcomers[CLIENTS_MAX]; /* not with the thread yet */
+	struct newcomer {
+		int fd;
+		bool trusted;
+	} newcomers[CLIENTS_MAX]; /* not with the thread yet */
 	char *password;	      /* NULL: none is needed */
 	int64_t valid_to;     /* seconds since 1970; 0: for ever */
 };
@@ -213,60 +216,60 @@ void vnc_exclusive(struct vnc_server *s, const struct vnc_client *c)
 			vnc_gone(s, s->clients[i].c);
 }
 
-static void add_client(struct vnc_server *s, int fd)
+static void add_client(struct vnc_server *s, int fd, bool trusted)
 {
 	if (s->n == CLIENTS_MAX) {
 		fd_close(fd);
 		return;
 	}
 	s->clients[s->n++] = (struct entry){
-		.c = vnc_client_create(s, fd),
+		.c = vnc_client_create(s, fd, trusted),
 		.deadline = now_ns() + HANDSHAKE_NS,
 	};
 	vnc_look_soon(s);
 }
 
-/* -1: nobody waits. */
-static int take_newcomer(struct vnc_server *s)
+/* fd -1: nobody waits. */
+static struct newcomer take_newcomer(struct vnc_server *s)
 {
-	int fd = -1;
+	struct newcomer n = { .fd = -1 };
 
 	pthread_mutex_lock(&s->lock);
 	if (s->n_new)
-		fd = s->newcomers[--s->n_new];
+		n = s->newcomers[--s->n_new];
 	pthread_mutex_unlock(&s->lock);
-	return fd;
+	return n;
 }
 
-static bool put_newcomer(struct vnc_server *s, int fd)
+static bool put_newcomer(struct vnc_server *s, int fd, bool trusted)
 {
 	bool room;
 
 	pthread_mutex_lock(&s->lock);
 	room = s->n_new < CLIENTS_MAX;
 	if (room)
-		s->newcomers[s->n_new++] = fd;
+		s->newcomers[s->n_new++] = (struct newcomer){ fd, trusted };
 	pthread_mutex_unlock(&s->lock);
 	return room;
 }
 
 static void on_newcomer(void *arg)
 {
-	int fd;
+	struct newcomer n;
 
-	while ((fd = take_newcomer(arg)) >= 0)
-		add_client(arg, fd);
+	while ((n = take_newcomer(arg)).fd >= 0)
+		add_client(arg, n.fd, n.trusted);
 }
 
 /* On the main thread: the server's own may not be there yet. */
-static int hand_over(struct vnc_server *s, int fd)
+static int hand_over(struct vnc_server *s, int fd, bool trusted)
 {
 	int flags = fcntl(fd, F_GETFL);
 	int r = flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
 			-errno :
 			iothread_start(s->thread);
 
-	if (r == 0 && !put_newcomer(s, fd))
+	if (r == 0 && !put_newcomer(s, fd, trusted))
 		r = -EBUSY;
 	if (r < 0)
 		fd_close(fd);
@@ -281,7 +284,7 @@ static void on_connection(void *arg, uint32_t events)
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd >= 0)
-		hand_over(s, fd);
+		hand_over(s, fd, false);
 }
 
 /* ---- events ---- */
@@ -306,11 +309,11 @@ void vnc_tell(struct vnc_server *s, const struct vnc_client *c,
 
 /* ---- the machine's side ---- */
 
-static int vnc_op_client(void *dev, unsigned int index, int fd)
+static int vnc_op_client(void *dev, unsigned int index, int fd, bool trusted)
 {
 	struct vnc_server *s = dev;
 
-	return index == s->index ? hand_over(s, fd) : -ENOENT;
+	return index == s->index ? hand_over(s, fd, trusted) : -ENOENT;
 }
 
 static int vnc_op_password(void *dev, unsigned int index, const char *password,
@@ -338,7 +341,7 @@ static void vnc_destroy(void *dev)
 	while (s->n)
 		vnc_gone(s, s->clients[0].c);
 	while (s->n_new)
-		fd_close(s->newcomers[--s->n_new]);
+		fd_close(s->newcomers[--s->n_new].fd);
 	timer_destroy(s->timer);
 	iothread_destroy(s->thread);
 	pthread_mutex_destroy(&s->lock);

@@ -68,8 +68,9 @@ void vnc_tell(struct vnc_server *s, const struct vnc_client *c,
 
 /* ---- client.c ---- */
 
-/* Takes over fd. */
-struct vnc_client *vnc_client_create(struct vnc_server *s, int fd);
+/* Takes over fd.  trusted: needs no password. */
+struct vnc_client *vnc_client_create(struct vnc_server *s, int fd,
+				     bool trusted);
 void vnc_client_destroy(struct vnc_client *c);
 bool vnc_client_authenticated(const struct vnc_client *c);
 int vnc_client_fd(const struct vnc_client *c);

@@ -1,5 +1,6 @@
 # tests/api/guest/functions.py -- a real daemon, and a real guest: a stock
 # Debian kernel on the emu engine.
+import glob
 import os
 import pty
 import re
@@ -81,7 +82,7 @@ class Events:
 class Daemon:
     """What scripts/up starts, in a folder of its own."""
 
-    def __init__(self):
+    def __init__(self, modules=()):
         self.dir = tempfile.mkdtemp(prefix="vireo-guest-")
         os.chmod(self.dir, 0o755)
         kernels = os.listdir(KERNEL_ROOT + "/boot")
@@ -89,7 +90,7 @@ class Daemon:
             k for k in kernels if k.startswith("vmlinuz-"))
         self.initrd = self.dir + "/initrd"
         subprocess.run([TOP + "/tests/guest/mkinitrd", self.initrd,
-                        KERNEL_ROOT, HERE + "/init", "button", "evdev"],
+                        KERNEL_ROOT, HERE + "/init", "button", "evdev", *modules],
                        check=True)
         self.up()
 
@@ -132,7 +133,9 @@ class Daemon:
 
     def __exit__(self, kind, *rest):
         if kind:
-            for name in ("vireod.log", "console.log"):
+            vmm = glob.glob(self.dir + "/run/vmm/*/log")
+            for name in ["vireod.log", "console.log",
+                         *(os.path.relpath(v, self.dir) for v in vmm)]:
                 if os.path.exists(f"{self.dir}/{name}"):
                     print(f"---- {name}")
                     with open(f"{self.dir}/{name}", errors="replace") as f:
