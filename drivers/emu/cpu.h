@@ -310,6 +310,7 @@ struct emu_jit {
 	uint8_t ret_view;
 	uint8_t *ret_memory;
 	uint64_t rdx, rcx; /* to have on the way in */
+	int64_t sp;	   /* RSP is less by that there, struct jit_insn */
 	uint64_t resume;
 	uint32_t host_mxcsr;
 	uint16_t host_flags; /* LAHF, SETO on the way out */

@@ -88,6 +88,7 @@ struct jit_insn {
 	uint8_t rdx;	      /* slot that RDX has at its beginning, or 0xff */
 	uint8_t rcx;	      /* guest register that RCX has, or 0xff */
 	uint8_t until;	      /* if its check fails: interpret up to this */
+	int16_t sp;	      /* the guest's RSP less the host's register */
 	struct emu_insn insn;
 };
 

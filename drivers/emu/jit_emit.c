@@ -42,6 +42,8 @@ struct stub {
 
 enum { STUBS_MAX = 4 * JIT_INSNS_MAX };
 
+enum { SP_MAX = 1024 };
+
 struct emitter {
 	struct emu_cpu *cpu;
 	struct jit *jit;
@@ -53,6 +55,7 @@ struct emitter {
 	enum jit_flags_at fl;
 	int rdx; /* slot in RDX, or -1 */
 	int rcx; /* guest register in RCX, or -1 */
+	int32_t sp; /* what pushes and pops have not added to RSP yet */
 	unsigned int n_stubs;
 	struct stub stubs[STUBS_MAX];
 };
@@ -148,12 +151,19 @@ static int load_spilled(struct emitter *e, int scratch, int reg)
 	return scratch;
 }
 
+/* Constant part of an address, given what the base has in its register. */
+static int32_t disp_of(const struct emitter *e, const struct jit_mem *m)
+{
+	return m->disp + (m->base == X86_RSP ? e->sp : 0);
+}
+
 /* dst := offset of the operand plus add, without the segment's base. */
 static void emit_offset(struct emitter *e, int dst, const struct jit_mem *m,
 			int32_t add)
 {
 	struct host_mem h = { .base = H_NONE, .index = H_NONE,
-			      .scale = m->scale, .disp = m->disp + add };
+			      .scale = m->scale,
+			      .disp = disp_of(e, m) + add };
 
 	if (m->rip) {
 		h.disp += e->start;
@@ -248,7 +258,7 @@ static struct host_mem member_operand(struct emitter *e,
 			 mem_gs(OFF(jit.slot) + 8 * m->group));
 	e->rdx = m->group;
 	if (g->simple)
-		return mem_at2(jit_map[m->m.base], H_RDX, m->m.disp);
+		return mem_at2(jit_map[m->m.base], H_RDX, disp_of(e, &m->m));
 	return mem_at(H_RDX, m->off - g->lo);
 }
 
@@ -276,7 +286,7 @@ static struct host_mem emit_mem(struct emitter *e, unsigned int n,
 		asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
 		if (m->group >= 0)
 			to_slot(e, m->group);
-		return mem_at2(jit_map[m->m.base], H_RDX, m->m.disp);
+		return mem_at2(jit_map[m->m.base], H_RDX, disp_of(e, &m->m));
 	}
 	if (!keep)
 		asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
@@ -603,9 +613,11 @@ static void emit_jcc(struct emitter *e, unsigned int n)
 	asm_fix(skip, e->b.w);
 }
 
-static void emit_sp_add(struct emitter *e, int32_t add)
+static void flush_sp(struct emitter *e)
 {
-	asm_lea(&e->b, W1, G_RSP, mem_at(G_RSP, add));
+	if (e->sp)
+		asm_lea(&e->b, W1, G_RSP, mem_at(G_RSP, e->sp));
+	e->sp = 0;
 }
 
 static int32_t behind(const struct emitter *e, unsigned int n)
@@ -622,7 +634,8 @@ static void push_return(struct emitter *e, unsigned int n,
 	assert(!uses(&h, H_RCX));
 	emit_rip(e, H_RCX, behind(e, n));
 	asm_store(&e->b, W1, H_RCX, h);
-	emit_sp_add(e, -8);
+	e->sp -= 8;
+	flush_sp(e);
 }
 
 static void put_push(struct jit_buf *b, int reg)
@@ -701,7 +714,8 @@ static void emit_ret(struct emitter *e, unsigned int n)
 		extra = i->d.op[0].imm.value.u;
 	ax_flags(e);
 	asm_load(&e->b, W1, H_RCX, h);
-	emit_sp_add(e, 8 + extra);
+	e->sp += 8 + extra;
+	flush_sp(e);
 	asm_rm(&e->b, W1, 0x3b, H_RCX, mem_at(H_RSP, 8)); /* cmp */
 	asm_fix(asm_jcc(&e->b, 5), written(&e->b, e->jit->mismatch[e->view]));
 	put8(&e->b, 0xc3);
@@ -778,7 +792,7 @@ static void emit_push(struct emitter *e, unsigned int n)
 		src = load_spilled(e, H_RCX, jit_gpr_id(o->reg.value));
 		asm_store(&e->b, W1, src, h);
 	}
-	emit_sp_add(e, -8);
+	e->sp -= 8;
 }
 
 static void emit_pop(struct emitter *e, unsigned int n)
@@ -793,7 +807,7 @@ static void emit_pop(struct emitter *e, unsigned int n)
 	} else {
 		asm_load(&e->b, W1, jit_map[reg], h);
 	}
-	emit_sp_add(e, 8);
+	e->sp += 8;
 }
 
 static void emit_leave_frame(struct emitter *e, unsigned int n)
@@ -1070,11 +1084,37 @@ static bool keeps_rcx(enum jit_kind kind)
 	}
 }
 
+/* Has the instruction to find RSP itself in its register? */
+static bool wants_sp(const struct emitter *e, const struct scan_insn *i)
+{
+	struct operand p[4];
+	unsigned int n;
+
+	switch (i->kind) {
+	case JK_PLAIN:
+	case JK_LEA:
+	case JK_PUSH:
+	case JK_POP:
+		break;
+	default:
+		return i->kind != JK_NOP && i->kind != JK_CALL &&
+		       i->kind != JK_RET;
+	}
+	n = list_operands(i, p);
+	while (n-- > 0)
+		if (p[n].guest == X86_RSP)
+			return true;
+	return e->sp < -SP_MAX || e->sp > SP_MAX;
+}
+
 static void one(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	struct jit_insn *k = kept(e, n);
 
+	/* What the host fuses with a branch stays next to it. */
+	if (wants_sp(e, i) || (n + 1 < e->s->n && i[1].kind == JK_JCC))
+		flush_sp(e);
 	*k = (struct jit_insn){
 		.guest = i->guest,
 		.host = e->b.w + e->b.to_exec - e->blk->code,
@@ -1082,6 +1122,7 @@ static void one(struct emitter *e, unsigned int n)
 		.rdx = e->rdx < 0 ? 0xff : e->rdx,
 		.rcx = e->rcx < 0 ? 0xff : e->rcx,
 		.until = i->until,
+		.sp = e->sp,
 		.insn = i->i,
 	};
 	if (checks(i))
@@ -1206,6 +1247,7 @@ static void emit_block(struct emitter *e)
 	emit_entry(e);
 	for (unsigned int n = 0; n < s->n; n++)
 		one(e, n);
+	flush_sp(e);
 	if (!jit_ends_block(last->kind))
 		emit_on(e, e->start + last->next, s->crosses);
 	emit_stubs(e);

@@ -108,6 +108,7 @@ static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 {
 	cpu->jit.page = cpu->rip & EMU_PAGE_MASK;
 	cpu->jit.vec_loaded = false;
+	cpu->jit.sp = 0;
 	return b->code;
 }
 
@@ -155,6 +156,7 @@ static const void *resume(struct emu_cpu *cpu, const struct jit_block *b,
 		cpu->jit.rdx = cpu->jit.slot[i->rdx];
 	if (i->rcx != 0xff)
 		cpu->jit.rcx = cpu->gpr[i->rcx];
+	cpu->jit.sp = i->sp;
 	cpu->rip = block_rip(cpu, b) + i->guest; /* if it is not entered */
 	cpu->jit.want_x87 = b->x87 && !cpu->jit.x87_loaded;
 	if (unlikely(cpu->jit.lock))
@@ -191,9 +193,16 @@ static const void *interpret(struct emu_cpu *cpu, const struct jit_block *b,
 	return resume(cpu, b, n);
 }
 
+/* Out of the code at this instruction: RSP, as the guest has it. */
+static void find_sp(struct emu_cpu *cpu, const struct jit_insn *i)
+{
+	cpu->gpr[X86_RSP] += i->sp;
+}
+
 const void *jit_call_helper(struct emu_cpu *cpu, const struct jit_meta *m)
 {
 	cpu->jit.n_helper++;
+	find_sp(cpu, &m->block->insn[m->n]);
 	return interpret(cpu, m->block, m->n, m->n);
 }
 
@@ -265,6 +274,7 @@ const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
 	uint64_t lin;
 
 	cpu->jit.n_slow++;
+	find_sp(cpu, i);
 	if (i->flags_inside == JF_AX)
 		cpu->aflags = cpu->jit.rax;
 	lin = range_address(cpu, b, m);
@@ -332,6 +342,7 @@ void jit_call_fault(struct emu_cpu *cpu)
 	const struct jit_insn *i;
 
 	i = &b->insn[jit_insn_at(b, pc)];
+	find_sp(cpu, i);
 	flags_from(cpu, kick ? i->flags_entry : i->flags_body);
 	cpu->rip = block_rip(cpu, b) + i->guest;
 	if (kick) {

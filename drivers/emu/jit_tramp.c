@@ -201,6 +201,7 @@ static void go_on(struct jit *j, struct jit_buf *b)
 	r->start = here(b);
 	asm_load(b, W1, H_RSP, mem_gs(OFF(jit.ret_sp)));
 	fill(b);
+	asm_rm(b, W1, 0x2b, jit_map[X86_RSP], mem_gs(OFF(jit.sp))); /* sub */
 	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
 	ASM(b, 0x04, 0x7f, 0x9e); /* add al, 0x7f; sahf */
 	asm_rm(b, W0, 0x0fb7, H_RAX, mem_gs(OFF(aflags)));
