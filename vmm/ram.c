@@ -28,8 +28,7 @@ struct ram_file {
 struct ram {
 	uint64_t size;
 	unsigned int n;
-	bool hides;
-	struct ram_region hidden[RAM_HIDDEN_MAX];
+	struct ram_region hidden; /* from devices */
 	struct ram_region region[RAM_REGIONS_MAX];
 	unsigned int n_blocks;
 	struct ram_block block[RAM_BLOCKS_MAX];
@@ -203,22 +202,17 @@ unsigned int ram_regions(const struct ram *ram,
 	return ram->n;
 }
 
-void ram_hide(struct ram *ram, unsigned int n, uint64_t gpa, uint64_t size)
+void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size)
 {
-	ram->hidden[n] = (struct ram_region){ .gpa = gpa, .size = size };
-	ram->hides = ram->hidden[0].size || ram->hidden[1].size;
+	ram->hidden = (struct ram_region){ .gpa = gpa, .size = size };
 }
 
 static bool ram_hidden(const struct ram *ram, uint64_t gpa, uint64_t len)
 {
-	for (unsigned int i = 0; i < RAM_HIDDEN_MAX; i++) {
-		const struct ram_region *h = &ram->hidden[i];
+	const struct ram_region *h = &ram->hidden;
 
-		if (gpa < h->gpa + h->size &&
-		    (gpa >= h->gpa || len > h->gpa - gpa))
-			return true;
-	}
-	return false;
+	return h->size && gpa < h->gpa + h->size &&
+	       (gpa >= h->gpa || len > h->gpa - gpa);
 }
 
 uint8_t *ram_host(const struct ram *ram, uint64_t gpa)
@@ -234,7 +228,7 @@ uint8_t *ram_host(const struct ram *ram, uint64_t gpa)
 
 void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len)
 {
-	if (ram->hides && ram_hidden(ram, gpa, len))
+	if (ram_hidden(ram, gpa, len))
 		return NULL;
 	for (unsigned int i = 0; i < ram->n; i++) {
 		const struct ram_region *r = &ram->region[i];

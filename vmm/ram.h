@@ -59,11 +59,10 @@ unsigned int ram_regions(const struct ram *ram,
 			 const struct ram_region **ret_regions);
 
 /*
- * Up to RAM_HIDDEN_MAX ranges that devices do not reach (system management
- * RAM); size 0: none.  vCPUs are stopped.
+ * What devices do not reach (system management RAM); size 0: nothing.  vCPUs
+ * are stopped.
  */
-enum { RAM_HIDDEN_MAX = 2 };
-void ram_hide(struct ram *ram, unsigned int n, uint64_t gpa, uint64_t size);
+void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size);
 
 /* RAM at gpa for the machine's own use, hidden or not. */
 uint8_t *ram_host(const struct ram *ram, uint64_t gpa);

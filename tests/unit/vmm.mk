@@ -22,6 +22,7 @@ vmm_tests = \
 	tests/unit/vmm/input \
 	tests/unit/vmm/q35 \
 	tests/unit/vmm/state \
+	tests/fuzz/firmware \
 	tests/fuzz/state \
 	$(NULL)
 check_PROGRAMS += $(vmm_tests)
@@ -35,6 +36,8 @@ tests_unit_vmm_input_SOURCES = tests/unit/vmm/input.c $(vmm_test_fake)
 tests_unit_vmm_input_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_display_SOURCES = tests/unit/vmm/display.c $(vmm_test_fake)
 tests_unit_vmm_display_LDADD = $(vmm_test_ldadd)
+tests_fuzz_firmware_SOURCES = tests/fuzz/firmware.c $(vmm_test_fake)
+tests_fuzz_firmware_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_q35_SOURCES = tests/unit/vmm/q35.c $(vmm_test_fake)
 tests_unit_vmm_q35_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_boot_SOURCES = tests/unit/vmm/boot.c $(vmm_test_fake)

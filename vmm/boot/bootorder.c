@@ -5,6 +5,7 @@
  */
 #include "vmm/boot/bootorder.h"
 
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -20,19 +21,23 @@ struct bootorder {
 
 void bootorder_add(struct machine *m, unsigned int index,
 		   const struct pci_dev *dev, const char *what,
-		   const char *below)
+		   const char *below, ...)
 {
 	struct bootorder *e, **at = &m->priv->bootorder;
-	char function[16] = "";
+	char function[16] = "", rest[64];
+	va_list args;
 
 	if (!index)
 		return;
 	if (dev->function)
 		snprintf(function, sizeof(function), ",%x", dev->function);
+	va_start(args, below);
+	vsnprintf(rest, sizeof(rest), below, args);
+	va_end(args);
 	e = xcalloc(1, sizeof(*e));
 	e->index = index;
 	e->path = xasprintf("/pci@i0cf8/%s@%x%s%s", what, dev->slot, function,
-			    below);
+			    rest);
 	while (*at && (*at)->index <= index)
 		at = &(*at)->next;
 	e->next = *at;

@@ -27,6 +27,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "vmm/boot/bootorder.h"
 #include "vmm/bus.h"
 #include "vmm/dev/ata.h"
 #include "vmm/dev/msi.h"
@@ -1070,6 +1071,10 @@ int ahci_add(struct machine *m, const struct spec_controller *spec,
 		ahci_destroy(&hba->pci);
 		return error_prefix(err, "controller '%s'", spec->id), r;
 	}
+	for (unsigned int i = 0; i < n; i++)
+		bootorder_add(m, disks[i]->boot_index, &hba->pci,
+			      "pci8086,2922", "/drive@%x/disk@0",
+			      disks[i]->unit);
 	machine_add_device(m, &ahci_machine_ops, hba);
 	return 0;
 }

@@ -13,7 +13,9 @@
  * Also TSEG's size in MiB at 0x50, where OVMF asks for it (QEMU,
  * docs/specs/... "extended TSEG"; edk2, OvmfPkg/Include/IndustryStandard/
  * Q35MchIch9.h).  Left out: a segment that is written in RAM but read from
- * ROM, which reads and writes ROM here; and high SMRAM.
+ * ROM, which reads and writes ROM here; and high SMRAM.  Devices do not reach
+ * TSEG, but do reach RAM behind the VGA window: drivers describe such buffers
+ * when a command has no data.
  */
 #include "vmm/dev/mch.h"
 
@@ -38,7 +40,8 @@ enum { PCIEXBAR_EN = 1, PCIEXBAR_LENGTH = 6 };
 enum { PAM_READ = 1, PAM_WRITE = 2 };
 enum { SMRAM_ON = BIT(3), SMRAM_LOCK = BIT(4), SMRAM_CLOSED = BIT(5),
        SMRAM_OPEN = BIT(6), SMRAM_BASE = 2 };
-enum { TSEG_ON = BIT(0), TSEG_SIZE_SHIFT = 1 };
+/* "ESMRAMC": that SMRAM is cached reads as one, by which OVMF knows it. */
+enum { TSEG_ON = BIT(0), TSEG_SIZE_SHIFT = 1, ESMRAMC_CACHED = 0x38 };
 enum { EXT_TSEG_MIB = 16, EXT_TSEG_QUERY = 0xffff };
 
 /* The segments: twelve of 16 KiB, and the last 64 KiB. */
@@ -140,8 +143,7 @@ static void put_smram(struct mch *mch)
 	put_ram(mch, MCH_SLOT_TSEG, top, ram[0].size, tseg, true);
 	put_ram(mch, MCH_SLOT_MAIN, MIB, top, true, false);
 	put_ram(mch, MCH_SLOT_VGA, VGA_AT, VGA_END, on || open, !open);
-	ram_hide(mch->m->ram, 0, top, tseg ? ram[0].size - top : 0);
-	ram_hide(mch->m->ram, 1, VGA_AT, open ? 0 : VGA_END - VGA_AT);
+	ram_hide(mch->m->ram, top, tseg ? ram[0].size - top : 0);
 }
 
 /* vCPUs are stopped. */
@@ -275,6 +277,7 @@ static void mch_registers(struct mch *mch)
 	if (direct)
 		memcpy(c + PAM0, w + PAM0, PAMS);
 	c[SMRAM] = SMRAM_BASE;
+	c[ESMRAMC] = ESMRAMC_CACHED;
 	unlock_smram(mch);
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "vmm/boot/bootorder.h"
 #include "vmm/bus.h"
 #include "vmm/dev/msix.h"
 #include "vmm/dev/nvme_priv.h"
@@ -622,6 +623,9 @@ int nvme_add(struct machine *m, const struct spec_controller *spec,
 		error_prefix(err, "controller '%s'", spec->id);
 		return r;
 	}
+	if (disk)
+		bootorder_add(m, disk->boot_index, &n->pci, "pci8086,5845",
+			      "/namespace@1,0");
 	machine_add_device(m, &nvme_machine_ops, n);
 	return 0;
 }

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/iov.h"
+#include "vmm/boot/bootorder.h"
 #include "vmm/machine.h"
 #include "vmm/scsi/scsi.h"
 #include "vmm/spec.h"
@@ -687,6 +688,10 @@ int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
 		scsi_destroy(&hba->dev);
 		return r;
 	}
+	for (unsigned int i = 0; i < n; i++)
+		bootorder_add(m, disks[i]->boot_index, &hba->dev.pci, "scsi",
+			      "/channel@0/disk@%x,%x", disks[i]->target,
+			      disks[i]->unit);
 	machine_add_device(m, &scsi_machine_ops, hba);
 	return 0;
 }
