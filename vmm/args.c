@@ -68,6 +68,8 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
+#define VGA_BIOS "/usr/share/seabios/vgabios-stdvga.bin"
+
 static const char usage[] =
 "Usage: vireo-vmm --kernel FILE [OPTION...]\n"
 "       vireo-vmm --firmware FILE [OPTION...]\n"
@@ -101,7 +103,7 @@ static const char usage[] =
 "  --tap NAME[,boot=N][,rom=FILE]  network card on an existing tap;\n"
 "                   repeatable; rom: an option ROM to boot from it\n"
 "  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
-"  --video KIND     vga, bochs or virtio; needs --vnc to be seen\n"
+"  --video KIND     vga, bochs; needs --vnc to be seen\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
 "  --watchdog ACTION  an i6300esb; none, reset, shutdown, poweroff, inject-nmi\n"
@@ -429,7 +431,7 @@ static int add_input(struct vmm_spec *spec, const char *name,
 static int add_video(struct vmm_spec *spec, const char *name,
 		     struct error *err)
 {
-	static const char *const names[] = { "vga", "bochs", "virtio" };
+	static const char *const names[] = { "vga", "bochs" };
 	size_t i = 0;
 
 	while (i < ARRAY_SIZE(names) && !str_eq(names[i], name))
@@ -447,6 +449,10 @@ static int add_video(struct vmm_spec *spec, const char *name,
 		.height = 800,
 		.rom_fd = -1,
 	};
+	/* Without its BIOS a VGA shows only what an OS makes of it. */
+	if (i == VIDEO_VGA)
+		spec->videos[spec->n_videos].rom_fd =
+			open(VGA_BIOS, O_RDONLY | O_CLOEXEC);
 	spec->n_videos++;
 	return 0;
 }

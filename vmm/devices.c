@@ -94,7 +94,7 @@ static int add_videos(struct machine *m, struct error *err)
 	int r = 0;
 
 	for (unsigned int i = 0; i < m->spec->n_videos && r == 0; i++)
-		r = bochs_create(m, &m->spec->videos[i], err);
+		r = bochs_create(m, &m->spec->videos[i], i, err);
 	return r;
 }
 

@@ -366,6 +366,10 @@ void machine_remap(struct machine *m, machine_fn *fn, void *arg)
 	unsigned int i = 0;
 
 	pthread_mutex_lock(&p->lock);
+	if (p->exit) { /* devices go, and what they map with them */
+		pthread_mutex_unlock(&p->lock);
+		return;
+	}
 	while (i < p->n_remaps && (p->remap[i].fn != fn || p->remap[i].arg != arg))
 		i++;
 	assert(i < MACHINE_REMAPS);

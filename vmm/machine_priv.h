@@ -29,7 +29,7 @@ struct machine_device {
 };
 
 /* What must happen with all vCPUs stopped: machine_remap(). */
-enum { MACHINE_REMAPS = 4 };
+enum { MACHINE_REMAPS = 8 };
 struct machine_remap {
 	machine_fn *fn;
 	void *arg;

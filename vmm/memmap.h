@@ -12,7 +12,8 @@
 
 struct error;
 
-enum { MEMMAP_SLOTS = 32 };
+/* The last ones are graphics cards' frame buffers. */
+enum { MEMMAP_SLOTS = 32, MEMMAP_VIDEOS = 4 };
 
 struct memmap {
 	struct ram_slot slot[MEMMAP_SLOTS]; /* host NULL: not in use */

@@ -10,6 +10,7 @@
  * As a VGA it also has the ports and the window of one, and DISPI at ports
  * 0x1ce to 0x1d0.
  */
+#define LOG_MODULE "bochs"
 #include "vmm/dev/bochs.h"
 
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "vmm/bus.h"
 #include "vmm/dev/edid.h"
@@ -24,6 +26,7 @@
 #include "vmm/dev/vga.h"
 #include "vmm/display.h"
 #include "vmm/machine.h"
+#include "vmm/memmap.h"
 #include "vmm/spec.h"
 
 enum { BAR_FB = 0, BAR_REGS = 2, REGS_SIZE = 4096 };
@@ -38,9 +41,39 @@ struct bochs {
 	struct pci_dev pci;
 	struct vga vga;
 	uint8_t edid[EDID_SIZE];
+	unsigned int index; /* among the cards */
 };
 
-/* ---- the frame buffer, where no engine maps it ---- */
+/* ---- the frame buffer ---- */
+
+/*
+ * The guest's own memory, once no vCPU runs; until then, and for more cards
+ * than there are slots, each access comes to fb_ops.
+ */
+static void map_fb(void *arg)
+{
+	struct bochs *b = arg;
+	const struct pci_bar *bar = &b->pci.bar[BAR_FB];
+	const struct ram_slot slot = {
+		.slot = MEMMAP_SLOTS - 1 - b->index,
+		.gpa = bar->addr,
+		.size = b->vga.vram_size,
+		.host = bar->mapped ? b->vga.vram : NULL,
+	};
+	struct error err;
+
+	if (memmap_set(b->vga.m, &slot, &err) < 0)
+		log_warn("%s", err.message);
+}
+
+static void bochs_bar_mapped(struct pci_dev *pci, unsigned int bar,
+			     uint64_t addr, bool mapped)
+{
+	struct bochs *b = container_of(pci, struct bochs, pci);
+
+	if (bar == BAR_FB && b->index < MEMMAP_VIDEOS)
+		machine_remap(b->vga.m, map_fb, b);
+}
 
 static uint64_t fb_read(void *dev, uint64_t offset, unsigned int size)
 {
@@ -209,6 +242,7 @@ static void bochs_states(struct pci_dev *pci, const char *id,
 }
 
 static const struct pci_ops bochs_pci_ops = {
+	.bar_mapped = bochs_bar_mapped,
 	.states = bochs_states,
 	.reset = bochs_reset,
 	.destroy = bochs_destroy,
@@ -275,16 +309,20 @@ static int add_legacy(struct bochs *b, struct error *err)
 }
 
 int bochs_create(struct machine *m, const struct spec_video *spec,
-		 struct error *err)
+		 unsigned int index, struct error *err)
 {
 	struct bochs *b = xcalloc(1, sizeof(*b));
 	bool legacy = spec->kind == VIDEO_VGA;
-	int r;
+	int r = 0;
 
+	b->index = index;
 	vga_init(&b->vga, m, spec->vram);
 	edid_make(b->edid, spec->width, spec->height);
 	bochs_pci_init(b, legacy);
-	r = pci_plug(m->pci, &b->pci, spec->pci_slot, spec->pci_function, err);
+	if (spec->rom_fd >= 0)
+		r = pci_load_rom(&b->pci, spec->rom_fd, err);
+	if (r == 0)
+		r = pci_plug(m->pci, &b->pci, spec->pci_slot, spec->pci_function, err);
 	if (r < 0) {
 		bochs_destroy(&b->pci);
 		return r;

@@ -10,6 +10,6 @@ struct error;
 
 /* With the VGA's ports and window ("vga") or without ("bochs"). */
 int bochs_create(struct machine *m, const struct spec_video *spec,
-		 struct error *err);
+		 unsigned int index, struct error *err);
 
 #endif
