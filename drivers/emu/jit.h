@@ -215,7 +215,7 @@ uint32_t jit_jump_index(uint64_t rip);
 int jit_returns_create(struct emu_cpu *cpu);
 void jit_returns_destroy(struct emu_cpu *cpu);
 void jit_returns_start(struct emu_cpu *cpu); /* trampolines are there */
-void jit_returns_view(struct emu_cpu *cpu, unsigned int view);
+uint64_t jit_returns_base(const struct emu_cpu *cpu, unsigned int view);
 /* A fault at this address: the stack's end?  Then RSP is set. */
 bool jit_returns_overflow(const struct emu_cpu *cpu, uint64_t addr,
 			  uint64_t *rsp);

@@ -26,6 +26,7 @@ uint8_t jit_key(const struct emu_cpu *cpu)
 {
 	/* Checked alignment (RFLAGS.AC) is nothing a TLB entry tells. */
 	if (cpu->mode != MODE_64 || emu_needs_interp(cpu) ||
+	    cpu->cpl == 1 || cpu->cpl == 2 ||
 	    cpu->tlb == &cpu->tlbs[MMU_ALIGN * EMU_TLB_SIZE])
 		return JIT_KEY_OFF;
 	return emu_view(cpu) | (fpu_on(cpu) ? JIT_KEY_FPU : 0);

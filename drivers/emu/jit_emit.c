@@ -17,7 +17,7 @@
  * Nothing of the guest's state changes before the instruction itself, so it
  * can be begun again whatever happens before.
  */
-#include "drivers/emu/jit_scan.h"
+#include "drivers/emu/jit_emit.h"
 
 #include "drivers/emu/jit_rewrite.h"
 
@@ -30,35 +30,7 @@ const int8_t jit_map[16] = {
 	[15] = H_R8,
 };
 
-enum { G_RAX = H_R9, G_RCX = H_R10, G_RDX = H_R11, G_RSP = H_R15 };
-
-#define OFF(field) JIT_GS(field)
-
-struct stub {
-	uint8_t *jump; /* rel32 to set */
-	uint16_t n, mem;
-	bool exit;
-};
-
-enum { STUBS_MAX = 4 * JIT_INSNS_MAX };
-
 enum { SP_MAX = 1024 };
-
-struct emitter {
-	struct emu_cpu *cpu;
-	struct jit *jit;
-	struct jit_scan *s;
-	struct jit_buf b;
-	struct jit_block *blk;
-	unsigned int start; /* of the block in its page */
-	unsigned int view;
-	enum jit_flags_at fl;
-	int rdx; /* slot in RDX, or -1 */
-	int rcx; /* guest register in RCX, or -1 */
-	int32_t sp; /* what pushes and pops have not added to RSP yet */
-	unsigned int n_stubs;
-	struct stub stubs[STUBS_MAX];
-};
 
 static int32_t gpr_off(int reg)
 {
@@ -82,7 +54,7 @@ static void flags_from_ax(struct jit_buf *b)
 	ASM(b, 0x3c, 0x81, 0x9e); /* cmp al, -127; sahf */
 }
 
-static void host_flags(struct emitter *e)
+void host_flags(struct emitter *e)
 {
 	if (e->fl == JF_AX) {
 		flags_from_ax(&e->b);
@@ -92,23 +64,21 @@ static void host_flags(struct emitter *e)
 	}
 }
 
-static void ax_flags(struct emitter *e)
+void ax_flags(struct emitter *e)
 {
 	if (e->fl == JF_HOST)
 		save_flags(e);
 	e->fl = JF_AX;
 }
 
-/* Flags wanted from before the instruction, by it or behind it. */
-static uint16_t wanted(const struct emitter *e, const struct scan_insn *i)
+uint16_t wanted(const struct emitter *e, const struct scan_insn *i)
 {
 	if (e->jit->strict && i->may_fault)
 		return FLAGS_ARITH;
 	return (i->live & ~i->kills) | i->reads;
 }
 
-/* Before code that destroys the host's flags. */
-static void flags_aside(struct emitter *e, const struct scan_insn *i)
+void flags_aside(struct emitter *e, const struct scan_insn *i)
 {
 	if (!wanted(e, i))
 		e->fl = JF_DEAD;
@@ -130,14 +100,13 @@ static void flags_after(struct emitter *e, const struct scan_insn *i)
 }
 
 static void add_stub(struct emitter *e, uint8_t *jump, unsigned int n,
-		     unsigned int mem, bool exit)
+		     unsigned int mem, enum stub_kind kind)
 {
 	assert(e->n_stubs < STUBS_MAX);
-	e->stubs[e->n_stubs++] = (struct stub){ jump, n, mem, exit };
+	e->stubs[e->n_stubs++] = (struct stub){ jump, n, mem, kind };
 }
 
-/* RCX or RDX := a guest register that is not in the host's. */
-static int load_spilled(struct emitter *e, int scratch, int reg)
+int load_spilled(struct emitter *e, int scratch, int reg)
 {
 	if (!spilled(reg))
 		return jit_map[reg];
@@ -184,8 +153,7 @@ static void emit_offset(struct emitter *e, int dst, const struct jit_mem *m,
 		e->rcx = -1;
 }
 
-/* RCX := linear address of the range to check. */
-static void emit_address(struct emitter *e, const struct jit_mem *m)
+void emit_address(struct emitter *e, const struct jit_mem *m)
 {
 	int32_t base = OFF(seg) + (int32_t)sizeof(struct x86_segment) * m->seg +
 		       (int32_t)offsetof(struct x86_segment, base);
@@ -205,7 +173,7 @@ static void emit_address(struct emitter *e, const struct jit_mem *m)
 	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RDX, 0));
 }
 
-static int32_t tlb_off(const struct emitter *e, size_t field)
+int32_t tlb_off(const struct emitter *e, size_t field)
 {
 	return OFF(tlbs) +
 	       (int32_t)(e->view * EMU_TLB_SIZE * sizeof(struct emu_tlb) +
@@ -215,6 +183,18 @@ static int32_t tlb_off(const struct emitter *e, size_t field)
 static_assert(sizeof(struct emu_tlb) == 32, "index is shifted by 5");
 enum { TLB_SHIFT = EMU_PAGE_SHIFT - 5 };
 
+uint8_t *emit_tlb(struct emitter *e, unsigned int size, int32_t tag, int reg)
+{
+	asm_rorx(&e->b, W1, H_RDX, H_RCX, TLB_SHIFT);
+	asm_ri(&e->b, W0, 4, H_RDX, (EMU_TLB_SIZE - 1) << 5);
+	if (reg != H_RCX)
+		asm_mov_rr(&e->b, W1, reg, H_RCX);
+	asm_rm(&e->b, W1, 0x33, reg, mem_gs_at(H_RDX, tag));
+	asm_ri(&e->b, W1, 7, reg, EMU_PAGE - size);
+	e->rdx = -1;
+	return asm_jcc(&e->b, 7);
+}
+
 /*
  * Leaves the entry's offset in RDX, the offset in the page in RCX or, to keep
  * the address there, in RAX.
@@ -222,17 +202,9 @@ enum { TLB_SHIFT = EMU_PAGE_SHIFT - 5 };
 static void emit_check(struct emitter *e, unsigned int n, unsigned int mem,
 		       const struct jit_mem *m, int32_t tag, bool keep)
 {
-	int reg = keep ? H_RAX : H_RCX;
-
 	emit_address(e, m);
-	asm_rorx(&e->b, W1, H_RDX, H_RCX, TLB_SHIFT);
-	asm_ri(&e->b, W0, 4, H_RDX, (EMU_TLB_SIZE - 1) << 5);
-	if (keep)
-		asm_mov_rr(&e->b, W1, H_RAX, H_RCX);
-	asm_rm(&e->b, W1, 0x33, reg, mem_gs_at(H_RDX, tag));
-	asm_ri(&e->b, W1, 7, reg, EMU_PAGE - (m->hi - m->lo));
-	add_stub(e, asm_jcc(&e->b, 7), n, mem, false);
-	e->rdx = -1;
+	add_stub(e, emit_tlb(e, m->hi - m->lo, tag, keep ? H_RAX : H_RCX), n,
+		 mem, STUB_SLOW);
 }
 
 static bool is_simple(const struct jit_mem *m)
@@ -268,8 +240,7 @@ static unsigned int keep_mem(struct emitter *e, const struct jit_mem *m)
 	return e->blk->n_mems++;
 }
 
-/* Checks the access; returns the operand, made of RCX, RDX and the base. */
-static struct host_mem emit_mem(struct emitter *e, unsigned int n,
+struct host_mem emit_mem(struct emitter *e, unsigned int n,
 				const struct scan_mem *m)
 {
 	int32_t addend = tlb_off(e, offsetof(struct emu_tlb, addend));
@@ -350,7 +321,7 @@ static void operand_in(struct emitter *e, const struct scan_insn *i,
 	p->host = scratch;
 }
 
-static void store_spilled(struct emitter *e, int host, int reg)
+void store_spilled(struct emitter *e, int host, int reg)
 {
 	asm_store(&e->b, W1, host, mem_gs(gpr_off(reg)));
 	if (host == H_RCX)
@@ -529,7 +500,7 @@ static void put_meta_jump(struct jit_buf *b, const uint8_t *tramp,
 	asm_bytes(b, &m, sizeof(m));
 }
 
-static void emit_helper(struct emitter *e, unsigned int n)
+void emit_helper(struct emitter *e, unsigned int n)
 {
 	put_meta_jump(&e->b,
 		      e->fl == JF_AX ? e->jit->helper_ax : e->jit->helper,
@@ -538,8 +509,13 @@ static void emit_helper(struct emitter *e, unsigned int n)
 	e->fl = JF_BOTH;
 }
 
-/* reg := linear address at this offset of the page. */
-static void emit_rip(struct emitter *e, int reg, int32_t offset)
+void emit_helper_if(struct emitter *e, unsigned int n, uint8_t *jump)
+{
+	add_stub(e, jump, n, 0,
+		 e->fl == JF_AX ? STUB_HELPER_AX : STUB_HELPER);
+}
+
+void emit_rip(struct emitter *e, int reg, int32_t offset)
 {
 	asm_load(&e->b, W1, reg, mem_gs(OFF(jit.page)));
 	asm_lea(&e->b, W1, reg, mem_at(reg, offset));
@@ -551,8 +527,7 @@ static uint8_t *written(const struct jit_buf *b, const uint8_t *exec)
 	return (uint8_t *)exec - b->to_exec;
 }
 
-/* To the code at RCX, which the table knows or jit_call_lookup() finds. */
-static void emit_lookup(struct emitter *e)
+void emit_lookup(struct emitter *e)
 {
 	uint8_t *miss;
 	int32_t code;
@@ -575,11 +550,10 @@ static void add_exit(struct emitter *e, uint8_t *jump, int32_t target)
 	blk->exits[blk->n_exits] = (struct jit_exit){
 		.from = blk, .jump = jump, .target = target, .flags = e->fl
 	};
-	add_stub(e, jump, blk->n_exits++, 0, true);
+	add_stub(e, jump, blk->n_exits++, 0, STUB_EXIT);
 }
 
-/* On to target, an offset in the page. */
-static void emit_goto(struct emitter *e, int32_t target)
+void emit_goto(struct emitter *e, int32_t target)
 {
 	if (same_page(target)) {
 		add_exit(e, asm_jmp32(&e->b), target);
@@ -807,7 +781,8 @@ static void emit_pop(struct emitter *e, unsigned int n)
 	} else {
 		asm_load(&e->b, W1, jit_map[reg], h);
 	}
-	e->sp += 8;
+	if (reg != X86_RSP)
+		e->sp += 8;
 }
 
 static void emit_leave_frame(struct emitter *e, unsigned int n)
@@ -1063,6 +1038,10 @@ static void emit_insn(struct emitter *e, unsigned int n)
 	case JK_PCMPISTRI:
 		emit_pcmpistri(e, n);
 		break;
+	case JK_SYS:
+	case JK_SYS_END:
+		emit_sys(e, n);
+		break;
 	}
 }
 
@@ -1206,26 +1185,29 @@ static void emit_entry(struct emitter *e)
 	emit_host_entry(e, e->b.w + e->b.to_exec);
 }
 
+static void put_stub(struct emitter *e, const struct stub *s)
+{
+	const struct jit *j = e->jit;
+	struct jit_buf *cold = &e->jit->cold;
+	const uint8_t *to = j->slow;
+
+	if (s->kind == STUB_EXIT) {
+		struct jit_exit *x = &e->blk->exits[s->n];
+
+		x->stub = cold->w + cold->to_exec;
+		to = x->flags == JF_AX ? j->link_ax : j->link;
+	} else if (s->kind != STUB_SLOW) {
+		to = s->kind == STUB_HELPER_AX ? j->helper_ax : j->helper;
+	}
+	asm_fix(s->jump, cold->w);
+	put_meta_jump(cold, to, e->blk, s->n, s->mem);
+}
+
 /* Away from the rest, so that what runs lies close together. */
 static void emit_stubs(struct emitter *e)
 {
-	struct jit_buf *cold = &e->jit->cold;
-
-	for (unsigned int k = 0; k < e->n_stubs; k++) {
-		const struct stub *s = &e->stubs[k];
-		struct jit_exit *x;
-
-		asm_fix(s->jump, cold->w);
-		if (!s->exit) {
-			put_meta_jump(cold, e->jit->slow, e->blk, s->n, s->mem);
-			continue;
-		}
-		x = &e->blk->exits[s->n];
-		x->stub = cold->w + cold->to_exec;
-		put_meta_jump(cold,
-			      x->flags == JF_AX ? e->jit->link_ax : e->jit->link,
-			      e->blk, s->n, 0);
-	}
+	for (unsigned int k = 0; k < e->n_stubs; k++)
+		put_stub(e, &e->stubs[k]);
 }
 
 /* On to what follows; an instruction in two pages is looked up each time. */

@@ -29,6 +29,11 @@ struct saved {
 	uint64_t gpr[16], rip, cr2;
 	uint16_t aflags;
 	uint8_t xsave[XSAVE_COMPARED];
+	/* What system instructions change. */
+	uint64_t rflags, kernel_gs_base;
+	uint8_t cpl;
+	struct emu_tlb *tlb;
+	struct x86_segment seg[X86_SEGS];
 };
 
 struct page {
@@ -122,6 +127,11 @@ static void save(const struct emu_cpu *cpu, struct saved *s)
 	s->rip = cpu->rip;
 	s->cr2 = cpu->cr2;
 	s->aflags = cpu->aflags;
+	s->rflags = cpu->rflags;
+	s->kernel_gs_base = cpu->msr.kernel_gs_base;
+	s->cpl = cpu->cpl;
+	s->tlb = cpu->tlb;
+	memcpy(s->seg, cpu->seg, sizeof(s->seg));
 }
 
 static void put_back(struct emu_cpu *cpu, const struct jit_lock *l)
@@ -131,6 +141,11 @@ static void put_back(struct emu_cpu *cpu, const struct jit_lock *l)
 	cpu->rip = l->before.rip;
 	cpu->cr2 = l->before.cr2;
 	cpu->aflags = l->before.aflags;
+	cpu->rflags = l->before.rflags;
+	cpu->msr.kernel_gs_base = l->before.kernel_gs_base;
+	cpu->cpl = l->before.cpl;
+	memcpy(cpu->seg, l->before.seg, sizeof(cpu->seg));
+	mmu_view(cpu);
 	for (unsigned int n = 0; n < l->n_pages; n++) {
 		const struct page *p = &l->pages[n];
 
@@ -301,6 +316,33 @@ static bool set(struct difference *d, const char *what, uint64_t translated,
 	return true;
 }
 
+static bool segment_differs(const struct x86_segment *a,
+			    const struct x86_segment *b)
+{
+	return a->base != b->base || a->limit != b->limit ||
+	       a->selector != b->selector || a->attr != b->attr ||
+	       a->unusable != b->unusable;
+}
+
+static bool system_differs(struct emu_cpu *cpu, struct difference *d)
+{
+	const struct saved *s = &cpu->jit.lock->after;
+
+	if (s->rflags != cpu->rflags)
+		return set(d, "rflags", s->rflags, cpu->rflags);
+	if (s->cpl != cpu->cpl)
+		return set(d, "cpl", s->cpl, cpu->cpl);
+	if (s->tlb != cpu->tlb)
+		return set(d, "view", s->tlb - cpu->tlbs, emu_view(cpu));
+	if (s->kernel_gs_base != cpu->msr.kernel_gs_base)
+		return set(d, "kernel_gs_base", s->kernel_gs_base,
+			   cpu->msr.kernel_gs_base);
+	for (unsigned int n = 0; n < X86_SEGS; n++)
+		if (segment_differs(&s->seg[n], &cpu->seg[n]))
+			return set(d, "segment", n, cpu->seg[n].selector);
+	return false;
+}
+
 static bool differs(struct emu_cpu *cpu, struct difference *d)
 {
 	const struct jit_lock *l = cpu->jit.lock;
@@ -317,6 +359,8 @@ static bool differs(struct emu_cpu *cpu, struct difference *d)
 		}
 	if (flags_differ(cpu))
 		return set(d, "flags", arith(s->aflags), arith(cpu->aflags));
+	if (system_differs(cpu, d))
+		return true;
 	n = first_xsave(cpu);
 	if (n >= 0) {
 		set(d, "", s->xsave[n], cpu->fpu.xsave[n]);

@@ -90,9 +90,14 @@ void jit_forget_returns(struct emu_cpu *cpu)
 		(uintptr_t)bottom(cpu, cpu->jit.ret_view);
 }
 
+uint64_t jit_returns_base(const struct emu_cpu *cpu, unsigned int view)
+{
+	return (uintptr_t)bottom(cpu, view);
+}
+
 void jit_returns_view(struct emu_cpu *cpu, unsigned int view)
 {
-	if (likely(view == cpu->jit.ret_view))
+	if (likely(view == cpu->jit.ret_view) || !cpu->jit.ret_memory)
 		return;
 	cpu->jit.ret_saved[cpu->jit.ret_view] = cpu->jit.ret_sp;
 	cpu->jit.ret_view = view;

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "drivers/emu/alu.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/vec_int.h"
 
@@ -238,6 +239,8 @@ static bool comes_first(struct emu_cpu *cpu, const struct emu_insn *i,
 {
 	uint16_t fsw = 0;
 
+	if (i->fn == op_cmpxchg16b)
+		return lin & 15;
 	if (i->fn != op_vec)
 		return false;
 	if (cpu->jit.x87_loaded)
@@ -303,6 +306,9 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 		jit_lockstep_stop(cpu, JIT_RAN_OUT, false);
 	cpu->rip = cpu->jit.page + x->target;
 	if (!may_stay(cpu) || one_block(cpu))
+		return NULL;
+	cpu->jit.key = jit_key(cpu); /* SYSCALL and STAC have changed it */
+	if (cpu->jit.key & JIT_KEY_OFF)
 		return NULL;
 	to = jit_find(cpu, cpu->rip);
 	if (!to)

@@ -1,7 +1,7 @@
 /*
  * drivers/emu/jit_scan.c -- from bytes to instructions, classified.
  */
-#include "drivers/emu/jit_scan.h"
+#include "drivers/emu/jit_emit.h"
 
 #include <errno.h>
 
@@ -198,8 +198,7 @@ static enum jit_kind push_kind(const struct scan_insn *s)
 static enum jit_kind pop_kind(const struct scan_insn *s)
 {
 	if (s->d.z.operand_width != 64 || !is_reg(s, 0) ||
-	    class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64 ||
-	    jit_gpr_id(s->d.op[0].reg.value) == X86_RSP)
+	    class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64)
 		return s->kind;
 	return JK_POP;
 }
@@ -363,12 +362,16 @@ static bool repeats(const struct scan_insn *s)
 static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
 			     enum decode_end end)
 {
-	if (s->i.fn == op_ud || end == DECODE_BREAK)
+	enum jit_kind kind = end == DECODE_GO ? JK_HELPER : JK_LEAVE;
+
+	if (s->i.fn == op_ud)
 		return JK_LEAVE;
 	if (repeats(s))
 		return JK_HELPER;
 	/* Otherwise, if int_kind() does not know better. */
-	s->kind = end == DECODE_GO ? JK_HELPER : JK_LEAVE;
+	s->kind = jit_sys_kind(cpu, s, kind);
+	if (s->kind != kind || end == DECODE_BREAK)
+		return s->kind;
 	if (s->i.fn == op_vec)
 		return vec_kind(cpu, s);
 	if (is_jcc(s))
@@ -415,6 +418,10 @@ static void set_flags(struct scan_insn *s)
 
 	if (s->kind == JK_HELPER || s->kind == JK_LEAVE) {
 		s->reads = s->writes = s->kills = FLAGS_ARITH;
+		return;
+	}
+	if (s->kind == JK_SYS || s->kind == JK_SYS_END) {
+		jit_sys_flags(s);
 		return;
 	}
 	if (!f || s->kind == JK_NOP)
@@ -482,12 +489,13 @@ static void set_stack(struct scan_insn *s, int base, int32_t disp, bool write)
 static void set_mems(struct scan_insn *s)
 {
 	if (s->kind == JK_HELPER || s->kind == JK_LEAVE || s->kind == JK_NOP ||
-	    s->kind == JK_LEA)
+	    s->kind == JK_LEA || jit_sys_own_mem(s))
 		return;
 	for (unsigned int n = 0; n < s->d.z.operand_count_visible; n++)
 		if (is_mem(s, n))
 			set_mem(s, &s->d.op[n]);
-	if (s->kind == JK_PUSH || s->kind == JK_CALL || s->kind == JK_CALL_IND)
+	if (s->kind == JK_PUSH || s->kind == JK_CALL ||
+	    s->kind == JK_CALL_IND || s->d.z.mnemonic == ZYDIS_MNEMONIC_PUSHFQ)
 		set_stack(s, X86_RSP, -8, true);
 	if (s->kind == JK_POP || s->kind == JK_RET)
 		set_stack(s, X86_RSP, 0, false);
@@ -556,6 +564,7 @@ static int scan_one(struct emu_cpu *cpu, struct scan_insn *s,
 	set_flags(s);
 	set_mems(s);
 	s->may_fault = s->n_mem || s->kind == JK_HELPER ||
+		       s->kind == JK_SYS || s->kind == JK_SYS_END ||
 		       s->kind == JK_LEAVE || s->kind == JK_MULDIV || s->vec ||
 		       s->x87;
 	return 0;
@@ -659,6 +668,8 @@ static void advance(struct versions *v, const struct scan_insn *s)
 		bump(v, X86_RBP);
 		return;
 	}
+	if (s->kind == JK_SYS)
+		v->barrier++;
 	for (unsigned int n = 0; n < s->d.z.operand_count; n++) {
 		const ZydisDecodedOperand *o = &s->d.op[n];
 
@@ -672,7 +683,9 @@ static void advance(struct versions *v, const struct scan_insn *s)
 	}
 	if (s->kind == JK_PUSH)
 		v->delta[X86_RSP] -= 8;
-	if (s->kind == JK_POP)
+	if (s->kind == JK_POP && jit_gpr_id(s->d.op[0].reg.value) == X86_RSP)
+		bump(v, X86_RSP);
+	else if (s->kind == JK_POP)
 		v->delta[X86_RSP] += 8;
 }
 

@@ -24,6 +24,8 @@ enum jit_kind {
 	JK_MULX,
 	JK_FNSTSW,
 	JK_PCMPISTRI,
+	JK_SYS,	    /* system instructions: jit_sys.c */
+	JK_SYS_END, /* the same, which go elsewhere */
 };
 
 struct scan_mem {
@@ -97,6 +99,7 @@ static inline bool jit_ends_block(enum jit_kind kind)
 {
 	switch (kind) {
 	case JK_LEAVE:
+	case JK_SYS_END:
 	case JK_JMP:
 	case JK_CALL:
 	case JK_RET:

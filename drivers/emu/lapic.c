@@ -162,6 +162,11 @@ bool lapic_pending(struct emu_cpu *cpu)
 	       atomic_load_explicit(&cpu->vm->extint, memory_order_relaxed);
 }
 
+const volatile void *lapic_irr_any(const struct emu_cpu *cpu)
+{
+	return &cpu->lapic->irr_any;
+}
+
 int lapic_accept(struct emu_cpu *cpu)
 {
 	struct lapic *apic = cpu->lapic;

@@ -26,6 +26,8 @@ int lapic_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v);
 
 /* Own thread: might there be something for lapic_accept()? */
 bool lapic_pending(struct emu_cpu *cpu);
+/* The byte that says so, but for ExtINT (vm->extint). */
+const volatile void *lapic_irr_any(const struct emu_cpu *cpu);
 /* The vector to deliver now, acknowledged; -1: none. */
 int lapic_accept(struct emu_cpu *cpu);
 

@@ -32,6 +32,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_block.c \
 	%D%/jit_dump.c \
 	%D%/jit_emit.c \
+	%D%/jit_emit.h \
 	%D%/jit_lockstep.c \
 	%D%/jit_mem.c \
 	%D%/jit_return.c \
@@ -41,6 +42,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_scan.c \
 	%D%/jit_scan.h \
 	%D%/jit_signal.c \
+	%D%/jit_sys.c \
 	%D%/jit_tramp.c \
 	%D%/kvmclock.c \
 	%D%/lapic.c \

@@ -187,6 +187,7 @@ void jit_forget_jumps(struct emu_cpu *cpu, bool global);
 void jit_forget_page(struct emu_cpu *cpu, uint64_t lin);
 /* jit_return.c: the same for what it remembers of calls. */
 void jit_forget_returns(struct emu_cpu *cpu);
+void jit_returns_view(struct emu_cpu *cpu, unsigned int view);
 /* mmu.c: ends the life of all that was decoded or translated of the page. */
 void mmu_code_changed(struct emu_cpu *cpu, struct emu_page *page);
 /* run.c: ends what a write to code began, once it is there. */

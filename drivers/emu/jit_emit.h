@@ -1,0 +1,84 @@
+/*
+ * drivers/emu/jit_emit.h -- what emits host code: shared by jit_emit.c and
+ * jit_sys.c.
+ */
+#ifndef EMU_JIT_EMIT_H
+#define EMU_JIT_EMIT_H
+
+#include "drivers/emu/jit_scan.h"
+
+enum { G_RAX = H_R9, G_RCX = H_R10, G_RDX = H_R11, G_RSP = H_R15 };
+
+#define OFF(field) JIT_GS(field)
+
+/* What is done when a branch is taken; apart from the rest (emit_stubs()). */
+enum stub_kind { STUB_SLOW, STUB_EXIT, STUB_HELPER, STUB_HELPER_AX };
+
+struct stub {
+	uint8_t *jump; /* rel32 to set */
+	uint16_t n, mem;
+	uint8_t kind;
+};
+
+enum { STUBS_MAX = 4 * JIT_INSNS_MAX };
+
+struct emitter {
+	struct emu_cpu *cpu;
+	struct jit *jit;
+	struct jit_scan *s;
+	struct jit_buf b;
+	struct jit_block *blk;
+	unsigned int start; /* of the block in its page */
+	unsigned int view;
+	enum jit_flags_at fl;
+	int rdx; /* slot in RDX, or -1 */
+	int rcx; /* guest register in RCX, or -1 */
+	int32_t sp; /* what pushes and pops have not added to RSP yet */
+	unsigned int n_stubs;
+	struct stub stubs[STUBS_MAX];
+};
+
+/* Flags wanted from before the instruction, by it or behind it. */
+uint16_t wanted(const struct emitter *e, const struct scan_insn *i);
+/* Before code that destroys the host's flags. */
+void flags_aside(struct emitter *e, const struct scan_insn *i);
+void host_flags(struct emitter *e);
+void ax_flags(struct emitter *e);
+/* Host register of a guest's, which is loaded into scratch if need be. */
+int load_spilled(struct emitter *e, int scratch, int reg);
+void store_spilled(struct emitter *e, int host, int reg);
+/* RCX := linear address of the range to check. */
+void emit_address(struct emitter *e, const struct jit_mem *m);
+/*
+ * Looks up RCX in the TLB: the branch returned is taken if size bytes there
+ * must not be accessed; otherwise RDX is the entry's offset.  What reg has
+ * then, RCX or RAX: emit_check().
+ */
+uint8_t *emit_tlb(struct emitter *e, unsigned int size, int32_t tag, int reg);
+int32_t tlb_off(const struct emitter *e, size_t field);
+/* Checks the access; returns the operand, made of RCX, RDX and the base. */
+struct host_mem emit_mem(struct emitter *e, unsigned int n,
+			 const struct scan_mem *m);
+/* The interpreter does the instruction: always, or where jump leads to. */
+void emit_helper(struct emitter *e, unsigned int n);
+void emit_helper_if(struct emitter *e, unsigned int n, uint8_t *jump);
+/* reg := linear address at this offset of the page. */
+void emit_rip(struct emitter *e, int reg, int32_t offset);
+/* To the code at RCX, which the table knows or jit_call_lookup() finds. */
+void emit_lookup(struct emitter *e);
+/* On to target, an offset in the page. */
+void emit_goto(struct emitter *e, int32_t target);
+
+/*
+ * jit_sys.c: what system instructions are to the translator, JK_SYS or
+ * JK_SYS_END; otherwise, kind.
+ */
+enum jit_kind jit_sys_kind(struct emu_cpu *cpu, const struct scan_insn *s,
+			   enum jit_kind kind);
+/* Sets reads, writes and kills. */
+void jit_sys_flags(struct scan_insn *s);
+/* Does the address of its operand depend on more than mem[] tells? */
+bool jit_sys_own_mem(const struct scan_insn *s);
+void emit_sys(struct emitter *e, unsigned int n);
+
+#endif
