@@ -27,6 +27,9 @@
  * same page are linked directly; others look up a table by linear address
  * (cpu->jumps_to), which a TLB flush empties.
  *
+ * The view tells the privilege level, 0 or 3.  SYSCALL, SYSRET, STAC and CLAC
+ * lead from one view to another without leaving translated code (jit_sys.c).
+ *
  * Whoever leaves translated code does so at an instruction's boundary: the
  * table of a block's instructions says where its host code begins, and where
  * the flags are then.  So nothing is written down while code runs, and
