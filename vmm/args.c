@@ -103,7 +103,7 @@ static const char usage[] =
 "  --tap NAME[,boot=N][,rom=FILE]  network card on an existing tap;\n"
 "                   repeatable; rom: an option ROM to boot from it\n"
 "  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
-"  --video KIND     vga, bochs; needs --vnc to be seen\n"
+"  --video KIND[,rom=FILE]  vga, bochs; needs --vnc to be seen; rom: its BIOS\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
 "  --watchdog ACTION  an i6300esb; none, reset, shutdown, poweroff, inject-nmi\n"
@@ -428,10 +428,11 @@ static int add_input(struct vmm_spec *spec, const char *name,
 	return 0;
 }
 
-static int add_video(struct vmm_spec *spec, const char *name,
-		     struct error *err)
+static int add_video(struct vmm_spec *spec, char *text, struct error *err)
 {
 	static const char *const names[] = { "vga", "bochs" };
+	const char *name = strsep(&text, ",");
+	int rom_fd = -1, r = 0;
 	size_t i = 0;
 
 	while (i < ARRAY_SIZE(names) && !str_eq(names[i], name))
@@ -439,6 +440,13 @@ static int add_video(struct vmm_spec *spec, const char *name,
 	if (i == ARRAY_SIZE(names))
 		return error_set(err, -EINVAL, "--video: unknown kind '%s'",
 				 name);
+	if (text && !str_startswith(text, "rom="))
+		return error_set(err, -EINVAL, "--video: unknown option '%s'",
+				 text);
+	if (text)
+		r = set_open(&rom_fd, text + 4, O_RDONLY, err);
+	if (r < 0)
+		return r;
 	spec->videos = xrealloc(spec->videos, spec->n_videos + 1,
 				sizeof(*spec->videos));
 	spec->videos[spec->n_videos] = (struct spec_video){
@@ -447,10 +455,10 @@ static int add_video(struct vmm_spec *spec, const char *name,
 		.vram = 16 * MIB,
 		.width = 1280,
 		.height = 800,
-		.rom_fd = -1,
+		.rom_fd = rom_fd,
 	};
 	/* Without its BIOS a VGA shows only what an OS makes of it. */
-	if (i == VIDEO_VGA)
+	if (i == VIDEO_VGA && rom_fd < 0)
 		spec->videos[spec->n_videos].rom_fd =
 			open(VGA_BIOS, O_RDONLY | O_CLOEXEC);
 	spec->n_videos++;

@@ -23,6 +23,7 @@
 #include "vmm/bus.h"
 #include "vmm/dev/edid.h"
 #include "vmm/dev/pci.h"
+#include "vmm/dev/pci_rom.h"
 #include "vmm/dev/vga.h"
 #include "vmm/display.h"
 #include "vmm/machine.h"
@@ -324,6 +325,7 @@ int bochs_create(struct machine *m, const struct spec_video *spec,
 	if (r == 0)
 		r = pci_plug(m->pci, &b->pci, spec->pci_slot, spec->pci_function, err);
 	if (r < 0) {
+		pci_rom_destroy(&b->pci);
 		bochs_destroy(&b->pci);
 		return r;
 	}

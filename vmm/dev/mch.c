@@ -34,8 +34,9 @@
 #include "vmm/spec.h"
 #include "vmm/state.h"
 
-enum { EXT_TSEG = 0x50, PCIEXBAR = 0x60, PAM0 = 0x90, PAMS = 7, SMRAM = 0x9d,
-       ESMRAMC = 0x9e };
+enum { EXT_TSEG = 0x50, GGC = 0x52, PCIEXBAR = 0x60, PAM0 = 0x90, PAMS = 7,
+       SMRAM = 0x9d, ESMRAMC = 0x9e, GBSM = 0xa4, BGSM = 0xa8, TSEGMB = 0xac,
+       TOLUD = 0xb0 };
 enum { PCIEXBAR_EN = 1, PCIEXBAR_LENGTH = 6 };
 enum { PAM_READ = 1, PAM_WRITE = 2 };
 enum { SMRAM_ON = BIT(3), SMRAM_LOCK = BIT(4), SMRAM_CLOSED = BIT(5),
@@ -178,6 +179,7 @@ static void lock_smram(struct mch *mch)
 	mch->pci.wmask[SMRAM] = 0;
 	mch->pci.wmask[ESMRAMC] = 0;
 	pci_set16(mch->pci.wmask + EXT_TSEG, 0);
+	pci_set32(mch->pci.wmask + TSEGMB, 0);
 }
 
 static void unlock_smram(struct mch *mch)
@@ -186,6 +188,7 @@ static void unlock_smram(struct mch *mch)
 		SMRAM_ON | SMRAM_LOCK | SMRAM_CLOSED | SMRAM_OPEN;
 	mch->pci.wmask[ESMRAMC] = TSEG_ON | 3 << TSEG_SIZE_SHIFT;
 	pci_set16(mch->pci.wmask + EXT_TSEG, 0xffff);
+	pci_set32(mch->pci.wmask + TSEGMB, 0xfff00000);
 }
 
 static bool overlaps(unsigned int reg, unsigned int size, unsigned int at,
@@ -272,6 +275,11 @@ static void mch_registers(struct mch *mch)
 	pci_set32(w + PCIEXBAR + 4, 0xf);
 	if (direct)
 		pci_set32(c + PCIEXBAR, ECAM_BASE | PCIEXBAR_EN);
+	/* Notes of firmware's, which reads TSEG's place back from there. */
+	pci_set16(w + GGC, 0x0072);
+	pci_set32(w + GBSM, 0xfff00000);
+	pci_set32(w + BGSM, 0xfff00000);
+	pci_set16(w + TOLUD, 0xfff0);
 	w[PAM0] = 0x30;
 	memset(w + PAM0 + 1, 0x33, PAMS - 1);
 	if (direct)

@@ -174,7 +174,10 @@ static void test_smram(void)
 	assert(!ram_ptr(f.m->ram, tseg, 1));
 	assert(!ram_ptr(f.m->ram, tseg - 1, 2));
 	assert(ram_ptr(f.m->ram, tseg - 1, 1));
+	config_out32(0, 0xac, 0x03800000); /* firmware's note of it */
 	config_out(0, 0x9d, 0x1a); /* locked */
+	config_out32(0, 0xac, 0);
+	assert(config_in(0, 0xac) == 0x03800000);
 	config_out(0, 0x9d, 0x4a);
 	config_out(0, 0x9e, 0x00);
 	assert(!seen(0xa0000) && !seen(tseg));

@@ -1,0 +1,20 @@
+#!/bin/bash
+# tests/lab/firmware.sh -- Debian's SeaBIOS and OVMF on (nested) KVM start
+# Debian from a disk, as tests/guest/firmware.sh does on the emulator.
+#
+# DISK: a disk made by tests/guest/mkdisk (default: made once, in the cache).
+. "$(dirname "$0")/functions.sh"
+DISK=${DISK:-${XDG_CACHE_HOME:-$HOME/.cache}/vireo/firmware-disk.img}
+dir=$BUILD/lab-firmware
+for f in /usr/share/seabios/bios-256k.bin /usr/share/OVMF/OVMF_CODE_4M.fd \
+	/usr/share/OVMF/OVMF_VARS_4M.fd; do
+	[ -e "$f" ] || skip "no $f"
+	mkdir -p "$dir"
+	cp "$f" "$dir" || exit 99
+done
+VMM=$BUILD/vireo-vmm "$top/tests/guest/mkdisk" "$DISK" || exit 99
+LAB_OPTIONS="--mem 2048 --share $(dirname "$DISK")" in_lab env \
+	VMM="$BUILD/vireo-vmm" DISK="$DISK" TIMEOUT=400 TMPDIR=/dev/shm \
+	SEABIOS="$dir/bios-256k.bin" OVMF="$dir/OVMF_CODE_4M.fd" \
+	OVMF_VARS="$dir/OVMF_VARS_4M.fd" WHAT="${WHAT:-seabios ovmf}" \
+	"$top/tests/guest/firmware.sh" kvm
