@@ -14,7 +14,8 @@
  * twelve hold guest registers (jit_map), four guest registers live in the
  * vCPU, which GS points into.  Guest XMM and YMM registers are the host's from
  * the first block that uses them to the next call of C code, x87 registers
- * until somebody wants them in memory.
+ * until somebody wants them in memory.  Of the four, RCX may hold one that was
+ * used last; behind pushes and pops RSP's register lags (struct jit_insn).
  *
  * Flags are the host's, or in AX, as LAHF and SETO AL left them.  From one page
  * to another, and behind a return, they are in AX; a block has ways in for

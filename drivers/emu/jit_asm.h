@@ -167,6 +167,10 @@ static inline void asm_store(struct jit_buf *b, int w, int src,
 
 static inline void asm_lea(struct jit_buf *b, int w, int dst, struct host_mem m)
 {
+	if (m.base != H_NONE && m.index == H_NONE && !m.disp) {
+		asm_mov_rr(b, w, dst, m.base);
+		return;
+	}
 	asm_rm(b, w, 0x8d, dst, m);
 }
 
