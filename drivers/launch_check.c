@@ -157,8 +157,11 @@ static int check_controller(const struct dom_controller *c, struct error *err)
 	if (launch_is_storage(c))
 		return launch_check_storage(c, err);
 	if (str_eq(c->type, "virtio-serial") ||
-	    (str_eq(c->type, "usb") && str_eq(c->model, "none")))
+	    (str_eq(c->type, "usb") && c->index == 0 &&
+	     (str_eq(c->model, "none") || str_eq(c->model, "qemu-xhci"))))
 		return 0;
+	if (str_eq(c->type, "usb"))
+		return refuse(err, "<controller type='usb'>: one is supported, use index='0' model='qemu-xhci'");
 	return refuse(err, "<controller>: machine 'microvm' has no controller of type '%s'%s%s; remove it",
 		      c->type, c->model ? " and model " : "",
 		      c->model ? c->model : "");

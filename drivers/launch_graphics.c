@@ -86,9 +86,12 @@ static int check_input(const struct dom_input *i, struct error *err)
 	    !str_eq(i->type, "tablet"))
 		return refuse(err, "<input>: type '%s' is not supported",
 			      i->type);
-	if (!str_eq(i->bus, "ps2"))
-		return refuse(err, "<input>: bus '%s' is not supported, use 'ps2'",
+	if (!str_eq(i->bus, "ps2") && !str_eq(i->bus, "usb") &&
+	    !str_eq(i->bus, "virtio"))
+		return refuse(err, "<input>: bus '%s' is not supported, use 'ps2', 'usb' or 'virtio'",
 			      i->bus);
+	if (str_eq(i->bus, "usb") && i->info.address.bus)
+		return refuse(err, "<input>: one USB controller is supported, index 0");
 	if (str_eq(i->bus, "ps2") && str_eq(i->type, "tablet"))
 		return refuse(err, "<input type='tablet'>: bus 'ps2' has none");
 	return 0;
@@ -146,6 +149,17 @@ static int build_video(const struct dom_video *v, struct spec_video *s,
 	return s->kind == VIDEO_VGA ?
 		       host_open_file(VGA_BIOS, err, &s->rom_fd) :
 		       0;
+}
+
+static void build_usb(const struct dom_controller *c, struct vmm_spec *s)
+{
+	struct spec_usb *u = &s->usbs[0];
+
+	if (!str_eq(c->type, "usb") || str_eq(c->model, "none"))
+		return;
+	u->id = xstrdup(c->info.alias ? c->info.alias : "usb");
+	place(&u->pci_slot, &u->pci_function, &c->info);
+	s->n_usbs = 1;
 }
 
 static void build_input(const struct dom_input *i, struct spec_input *s)
@@ -218,6 +232,9 @@ int launch_build_graphics(struct domain_def *def, struct vmm_spec *s,
 {
 	int r = 0;
 
+	s->usbs = xcalloc(1, sizeof(*s->usbs));
+	for (unsigned int i = 0; i < def->n_controllers && !s->n_usbs; i++)
+		build_usb(&def->controllers[i], s);
 	s->inputs = xcalloc(def->n_inputs, sizeof(*s->inputs));
 	for (unsigned int i = 0; i < def->n_inputs; i++)
 		build_input(&def->inputs[i], &s->inputs[s->n_inputs++]);

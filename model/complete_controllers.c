@@ -116,8 +116,11 @@ static void need_usb(struct domain_def *def)
 
 void domain_complete_controllers(struct domain_def *def)
 {
-	for (unsigned int i = 0; i < def->n_controllers; i++)
+	for (unsigned int i = 0; i < def->n_controllers; i++) {
 		complete_index(def, &def->controllers[i]);
+		if (str_eq(def->controllers[i].type, "usb"))
+			default_str(&def->controllers[i].model, "qemu-xhci");
+	}
 	need(def, "pci", 0, "pcie-root");
 	need_usb(def);
 	for (unsigned int i = 0; i < def->n_disks; i++)

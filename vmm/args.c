@@ -102,7 +102,8 @@ static const char usage[] =
 "                   serial=TEXT; boot=N, its place in firmware's order\n"
 "  --tap NAME[,boot=N][,rom=FILE]  network card on an existing tap;\n"
 "                   repeatable; rom: an option ROM to boot from it\n"
-"  --input BUS-KIND ps2-keyboard, ps2-mouse; repeatable\n"
+"  --input BUS-KIND ps2, usb or virtio; keyboard, mouse or (not ps2) tablet;\n"
+"                   repeatable\n"
 "  --video KIND[,rom=FILE]  vga, bochs; needs --vnc to be seen; rom: its BIOS\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
@@ -405,6 +406,12 @@ static const struct {
 } input_names[] = {
 	{ "ps2-keyboard", INPUT_BUS_PS2, INPUT_KIND_KEYBOARD },
 	{ "ps2-mouse", INPUT_BUS_PS2, INPUT_KIND_MOUSE },
+	{ "usb-keyboard", INPUT_BUS_USB, INPUT_KIND_KEYBOARD },
+	{ "usb-mouse", INPUT_BUS_USB, INPUT_KIND_MOUSE },
+	{ "usb-tablet", INPUT_BUS_USB, INPUT_KIND_TABLET },
+	{ "virtio-keyboard", INPUT_BUS_VIRTIO, INPUT_KIND_KEYBOARD },
+	{ "virtio-mouse", INPUT_BUS_VIRTIO, INPUT_KIND_MOUSE },
+	{ "virtio-tablet", INPUT_BUS_VIRTIO, INPUT_KIND_TABLET },
 };
 
 static int add_input(struct vmm_spec *spec, const char *name,
@@ -425,6 +432,11 @@ static int add_input(struct vmm_spec *spec, const char *name,
 		.bus = input_names[i].bus,
 	};
 	spec->n_inputs++;
+	if (input_names[i].bus == INPUT_BUS_USB && !spec->n_usbs) {
+		spec->usbs = xcalloc(1, sizeof(*spec->usbs));
+		spec->usbs[0].id = xstrdup("usb");
+		spec->n_usbs = 1;
+	}
 	return 0;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "vmm/machine.h"
 
+#include <errno.h>
+
 #include "base/error.h"
 #include "vmm/boot/firmware.h"
 #include "vmm/controllers.h"
@@ -21,6 +23,7 @@
 #include "vmm/dev/serial.h"
 #include "vmm/dev/testdev.h"
 #include "vmm/spec.h"
+#include "vmm/usb/usb.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/vnc/vnc.h"
 
@@ -98,6 +101,40 @@ static int add_videos(struct machine *m, struct error *err)
 	return r;
 }
 
+static bool is_usb(const struct spec_input *i)
+{
+	return i->bus == INPUT_BUS_USB;
+}
+
+static int add_usb_inputs(struct machine *m, struct xhci *hc,
+			  struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->spec->n_inputs && r == 0; i++)
+		if (is_usb(&m->spec->inputs[i]))
+			r = usb_hid_create(m, hc, &m->spec->inputs[i], err);
+	return r;
+}
+
+static int add_usb(struct machine *m, struct error *err)
+{
+	const struct vmm_spec *spec = m->spec;
+	struct xhci *hc;
+
+	if (!spec->n_usbs) {
+		for (unsigned int i = 0; i < spec->n_inputs; i++)
+			if (is_usb(&spec->inputs[i]))
+				return error_set(err, -EINVAL,
+						 "'%s': there is no USB controller",
+						 spec->inputs[i].id);
+		return 0;
+	}
+	hc = xhci_create(m, spec->usbs[0].pci_slot, spec->usbs[0].pci_function,
+			 err);
+	return hc ? add_usb_inputs(m, hc, err) : -ENOSPC;
+}
+
 static int add_pci(struct machine *m, struct error *err)
 {
 	int r = pci_bus_create(m, &m->pci, err);
@@ -109,6 +146,8 @@ static int add_pci(struct machine *m, struct error *err)
 		r = add_chipset(m, err);
 	if (r == 0)
 		r = add_videos(m, err);
+	if (r == 0)
+		r = add_usb(m, err);
 	if (r == 0)
 		r = controllers_add(m, m->spec, err);
 	return r < 0 ? r : virtio_add_devices(m, m->spec, err);

@@ -120,6 +120,9 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/spec.h \
 	%D%/state.c \
 	%D%/state.h \
+	%D%/usb/hid.c \
+	%D%/usb/usb.h \
+	%D%/usb/xhci.c \
 	%D%/vnc/client.c \
 	%D%/vnc/des.c \
 	%D%/vnc/des.h \

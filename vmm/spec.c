@@ -160,6 +160,13 @@ static const struct field input[] = {
 };
 SHAPE(spec_input, input);
 
+static const struct field usb[] = {
+	STR(spec_usb, id, true, NAME_LEN),
+	UINT(spec_usb, pci_slot, 31),
+	UINT(spec_usb, pci_function, 7),
+};
+SHAPE(spec_usb, usb);
+
 static const char *const video_words[] = { "vga", "bochs", "virtio", NULL };
 
 static const struct field video[] = {
@@ -232,6 +239,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, serials, chardev_shape, 4),
 	ARRAY(vmm_spec, consoles, chardev_shape, DEVICES),
 	ARRAY(vmm_spec, inputs, input_shape, DEVICES),
+	ARRAY(vmm_spec, usbs, usb_shape, 1),
 	ARRAY(vmm_spec, videos, video_shape, DEVICES),
 	ARRAY(vmm_spec, vncs, vnc_shape, 4),
 	ARRAY(vmm_spec, debugcons, chardev_shape, 1),

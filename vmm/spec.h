@@ -110,6 +110,12 @@ struct spec_video {
 	unsigned int pci_slot, pci_function;
 };
 
+/* An xHCI; devices on USB are on it. */
+struct spec_usb {
+	char *id; /* "usb" */
+	unsigned int pci_slot, pci_function;
+};
+
 /* What becomes of others when a client asks to be alone. */
 enum spec_vnc_share { VNC_ALLOW_EXCLUSIVE, VNC_FORCE_SHARED, VNC_IGNORE };
 
@@ -172,13 +178,14 @@ struct vmm_spec {
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
-		n_inputs, n_videos, n_vncs, n_debugcons;
+		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons;
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
 	struct spec_nic *nics;
 	struct spec_char *serials;  /* 16550s */
 	struct spec_char *consoles; /* virtio console ports and channels */
 	struct spec_input *inputs;
+	struct spec_usb *usbs;
 	struct spec_video *videos;
 	struct spec_vnc *vncs;
 	struct spec_char *debugcons; /* where firmware says what it does */

@@ -20,6 +20,8 @@ root = os.environ.get("GENERIC_ROOT", "")
 MODULES = {
     "bochs": "drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper bochs",
     "ps2": "psmouse",
+    "usb": "usb-common usbcore xhci-hcd xhci-pci hid hid-generic usbhid",
+    "virtio": "virtio_input",
 }
 
 
@@ -111,6 +113,24 @@ def check_vnc_pointer(vmm, path, name):
     print("ok: VNC's pointer is", name)
 
 
+def check_tablet(vmm, path, name):
+    c = vnc.Client(connect(path), vnc.ZRLE,
+                   (vnc.DESKTOP_SIZE, vnc.POINTER_MODE))
+    c.whole()
+    assert c.absolute == 1
+    c.pointer(c.width - 1, 0)
+    expect_event(vmm, name, EV_ABS, 0, 32767)
+    c.pointer(100, 200, 4)
+    expect_event(vmm, name, EV_ABS, 0, 100 * 32767 // (c.width - 1))
+    expect_event(vmm, name, EV_ABS, 1, 200 * 32767 // (c.height - 1))
+    expect_event(vmm, name, EV_KEY, 0x111, 1)
+    c.pointer(100, 200, 16)
+    expect_event(vmm, name, EV_KEY, 0x111, 0)
+    expect_event(vmm, name, EV_REL, 8, -1)
+    c.sock.close()
+    print("ok: VNC's pointer is", name)
+
+
 def check_vnc_keys(vmm, path, name):
     c = vnc.Client(connect(path))
     c.key(ord("?"), 1)              # shift comes with it
@@ -172,7 +192,7 @@ def main():
         print("needs root and GENERIC_ROOT")
         return 77
     with tempfile.TemporaryDirectory() as directory:
-        kernel, initrd = prepare(directory, [video, "ps2"])
+        kernel, initrd = prepare(directory, [video, "ps2", *inputs.split(",")])
         serial = os.path.join(directory, "serial")
         path = os.path.join(directory, "vnc")
         listener = socket.socket(socket.AF_UNIX)
@@ -194,12 +214,31 @@ def main():
             "vncs": lambda base: [{"fd": base}, {"fd": base + 1}],
             "inputs": [{"id": "input0", "kind": "keyboard", "bus": "ps2"}],
         }
+        if "virtio" in inputs:
+            spec["inputs"] += [{"id": "input1", "kind": "tablet",
+                                "bus": "virtio"},
+                               {"id": "input2", "kind": "keyboard",
+                                "bus": "virtio"}]
+        if "usb" in inputs:
+            spec["usbs"] = [{"id": "usb"}]
+            spec["inputs"] += [{"id": "input1", "kind": "tablet",
+                                "bus": "usb"},
+                               {"id": "input2", "kind": "keyboard",
+                                "bus": "usb"}]
         try:
             vmm.start(engine, kernel, initrd, spec,
                       [tcp.fileno(), listener.fileno()])
             vmm.said("ready: ")
             print("inputs:", vmm.said("inputs: "))
             check_picture(vmm, (1024, 768))
+            if "virtio" in inputs:
+                check_keys(vmm, "Vireo Virtio Keyboard")
+                check_tablet(vmm, path, "Vireo Virtio Tablet")
+                return 0
+            if "usb" in inputs:
+                check_keys(vmm, "Vireo Vireo USB Keyboard")
+                check_tablet(vmm, path, "Vireo Vireo USB Tablet")
+                return 0
             check_keys(vmm, "AT Translated Set 2 keyboard")
             check_vnc(vmm, path)
             check_vnc_pointer(vmm, path, "ImExPS/2 Generic Explorer Mouse")

@@ -52,6 +52,11 @@ tests_unit_vmm_control_SOURCES = tests/unit/vmm/control.c $(vmm_test_fake)
 tests_unit_vmm_control_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 tests_unit_vmm_control_LDADD = $(vmm_test_ldadd) $(JSON_LIBS)
 
+check_PROGRAMS += tests/fuzz/xhci
+TESTS += tests/fuzz/xhci
+tests_fuzz_xhci_SOURCES = tests/fuzz/xhci.c $(vmm_test_fake)
+tests_fuzz_xhci_LDADD = $(vmm_test_ldadd)
+
 check_PROGRAMS += tests/fuzz/vnc
 TESTS += tests/fuzz/vnc
 tests_fuzz_vnc_SOURCES = tests/fuzz/vnc.c $(vmm_test_fake)

@@ -46,5 +46,8 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		r = virtio_balloon_add(m, spec->balloon_target, err);
 	if (r >= 0 && spec->rng)
 		r = virtio_rng_add(m, spec->rng_fd, err);
+	for (unsigned int i = 0; i < spec->n_inputs && r >= 0; i++)
+		if (spec->inputs[i].bus == INPUT_BUS_VIRTIO)
+			r = virtio_input_add(m, &spec->inputs[i], err);
 	return r;
 }

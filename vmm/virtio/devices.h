@@ -11,6 +11,7 @@ struct machine;
 struct spec_char;
 struct spec_controller;
 struct spec_disk;
+struct spec_input;
 struct spec_nic;
 struct vmm_spec;
 struct error;
@@ -27,6 +28,8 @@ unsigned int virtio_queue_count(const struct vmm_spec *spec,
 				unsigned int queues);
 
 /* One kind of device each; used by virtio_add_devices() and by tests. */
+int virtio_input_add(struct machine *m, const struct spec_input *spec,
+		     struct error *err);
 int virtio_rng_add(struct machine *m, int fd, struct error *err);
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		   unsigned int queues, struct error *err);

@@ -11,6 +11,7 @@ vmm_libvmm_la_SOURCES += \
 	%D%/console.c \
 	%D%/devices.c \
 	%D%/devices.h \
+	%D%/input.c \
 	%D%/iothread.c \
 	%D%/iothread.h \
 	%D%/net.c \
