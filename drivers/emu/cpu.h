@@ -288,7 +288,7 @@ struct emu_msrs {
  * hash of RIP.
  */
 enum { JIT_JUMP_BITS = 14, JIT_SLOTS = 24,
-       JIT_JUMPS = 32768, JIT_FILTER = 4096 };
+       JIT_JUMPS = 32768, JIT_FILTER = 32768 };
 struct emu_jumps { /* one for each view */
 	struct jit_to {
 		uint64_t tag; /* RIP */
@@ -309,6 +309,12 @@ struct emu_jit {
 	uint64_t ret_saved[MMU_VIEWS]; /* ret_sp of the other views */
 	uint8_t ret_view;
 	uint8_t *ret_memory;
+	/*
+	 * Branches from page to page are linked as long as these stay the
+	 * same: the second if both pages are global (jit_block.c).
+	 */
+	uint32_t space[2];
+	uint32_t stale; /* of those that are not, look at one of so many */
 	uint64_t rdx, rcx; /* to have on the way in */
 	int64_t sp;	   /* RSP is less by that there, struct jit_insn */
 	uint64_t resume;
@@ -329,6 +335,7 @@ struct emu_jit {
 		unsigned int n;
 		uint64_t pages[JIT_FILTER / 64]; /* hashes of their pages */
 		uint32_t at[JIT_JUMPS]; /* view << JIT_JUMP_BITS | index */
+		uint32_t flushes;
 	} jumps_used[2]; /* of others, of global pages */
 	uint64_t n_blocks, n_slow, n_helper, n_link, n_lookup, n_fault,
 		n_kick, n_drop, n_flush;

@@ -105,6 +105,8 @@ struct jit_exit {
 	struct jit_exit *to_next;
 	uint8_t *jump; /* the rel32, as written */
 	uint8_t *stub; /* as executed */
+	uint8_t *check; /* to another page: what is compared; else NULL */
+	uint8_t *page, *own_page; /* 64-bit constants behind that; or NULL */
 	int32_t target; /* offset in the page, may lie outside */
 	uint8_t flags;	/* enum jit_flags_at */
 	bool returns;	/* what a call comes back to */
@@ -161,6 +163,11 @@ enum {
 struct jit_page {
 	struct emu_page *page;
 	struct jit_block *blocks; /* by page_next */
+	/* Where it was seen; good while the jump table was not emptied. */
+	uint64_t linear;
+	uint32_t flushes;
+	bool global;
+	bool twice; /* at two addresses at one time */
 };
 
 struct jit_range {
@@ -244,7 +251,9 @@ struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip);
 struct jit_block *jit_block_of_code(struct jit *jit, const uint8_t *pc);
 /* The last instruction of the block whose code does not begin behind pc. */
 unsigned int jit_insn_at(const struct jit_block *b, const uint8_t *pc);
-void jit_link(struct jit *jit, struct jit_exit *exit, struct jit_block *to);
+/* To a block that jit_find() has just found. */
+void jit_link(struct emu_cpu *cpu, struct jit_exit *exit,
+	      struct jit_block *to);
 void jit_drop_stale(struct emu_cpu *cpu);
 uint8_t jit_key(const struct emu_cpu *cpu);
 /* Is there code for this address, as the vCPU is now? */

@@ -294,6 +294,6 @@ static inline void asm_bytes(struct jit_buf *b, const void *bytes, size_t n)
 	asm_bytes(b, (const uint8_t[]){ __VA_ARGS__ }, \
 		  sizeof((const uint8_t[]){ __VA_ARGS__ }))
 
-enum { OP_JRCXZ = 0xe3, OP_JMP8 = 0xeb };
+enum { OP_JRCXZ = 0xe3, OP_JMP8 = 0xeb, OP_CALL = 0xe8, OP_JMP = 0xe9 };
 
 #endif

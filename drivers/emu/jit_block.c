@@ -188,9 +188,74 @@ static const uint8_t *way_in(const struct jit_block *to,
 	return loaded ? to->host_body : to->host_code;
 }
 
-void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
+/* struct emu_jit.space is never this. */
+enum { NO_SPACE = 0 };
+
+/* The branch is good in this space: its CMP's displacement and immediate. */
+static void set_check(struct jit_exit *x, bool global, uint32_t space)
 {
-	if (x->to || x->from->dead || to->dead)
+	uint32_t words[2] = {
+		JIT_GS(jit.space) + 4 * global, space
+	};
+
+	memcpy(x->check, words, sizeof(words));
+}
+
+static void unlink_exit(struct jit *j, struct jit_exit *x)
+{
+	struct jit_exit **p = &x->to->incoming;
+
+	while (*p != x)
+		p = &(*p)->to_next;
+	*p = x->to_next;
+	x->to = NULL;
+	if (x->check)
+		set_check(x, false, NO_SPACE);
+	else
+		set_jump(j, x, x->stub);
+}
+
+/* The page's place is known, and there is no other. */
+static const struct jit_page *seen_once(struct emu_cpu *cpu,
+					struct emu_page *page)
+{
+	const struct jit_page *p = page_of(jit_of(cpu), page);
+
+	return p->page && !p->twice &&
+			       p->flushes ==
+				       cpu->jit.jumps_used[p->global].flushes
+		       ? p
+		       : NULL;
+}
+
+/* To a block at RIP. */
+static bool link_far(struct emu_cpu *cpu, struct jit_exit *x,
+		     const struct jit_block *to)
+{
+	uint64_t page = cpu->rip & EMU_PAGE_MASK;
+	const struct jit_page *a = seen_once(cpu, x->from->page);
+	const struct jit_page *b = seen_once(cpu, to->page);
+	bool global;
+
+	if (!a || !b || a->linear != cpu->jit.page)
+		return false;
+	global = a->global && b->global;
+	set_check(x, global, cpu->jit.space[global]);
+	memcpy(x->page, &page, 8);
+	if (x->own_page)
+		memcpy(x->own_page, &cpu->jit.page, 8);
+	return true;
+}
+
+void jit_link(struct emu_cpu *cpu, struct jit_exit *x, struct jit_block *to)
+{
+	struct jit *j = jit_of(cpu);
+
+	if (x->from->dead || to->dead || x->from->page2 || to->page2)
+		return;
+	if (x->to)
+		unlink_exit(j, x);
+	if (x->check ? !link_far(cpu, x, to) : to->page != x->from->page)
 		return;
 	x->to = to;
 	x->to_next = to->incoming;
@@ -200,31 +265,16 @@ void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
 
 static void unlink_incoming(struct jit *j, struct jit_block *b)
 {
-	for (struct jit_exit *x = b->incoming; x; x = x->to_next) {
-		set_jump(j, x, x->stub);
-		x->to = NULL;
-	}
-	b->incoming = NULL;
+	while (b->incoming)
+		unlink_exit(j, b->incoming);
 }
 
-/*
- * Its own links stay where they are, for nobody enters it any more; but some
- * may still return to it.
- */
+/* Some may still return to it. */
 static void unlink_outgoing(struct jit *j, struct jit_block *b)
 {
-	for (unsigned int n = 0; n < b->n_exits; n++) {
-		struct jit_exit *x = &b->exits[n], **p;
-
-		if (!x->to)
-			continue;
-		if (x->returns)
-			set_jump(j, x, x->stub);
-		for (p = &x->to->incoming; *p != x; p = &(*p)->to_next)
-			continue;
-		*p = x->to_next;
-		x->to = NULL;
-	}
+	for (unsigned int n = 0; n < b->n_exits; n++)
+		if (b->exits[n].to)
+			unlink_exit(j, &b->exits[n]);
 }
 
 static void unhash(struct jit *j, struct jit_block *b)
@@ -268,6 +318,35 @@ static bool second_same(struct emu_cpu *cpu, const struct jit_block *b,
 	       atomic_load(&t->page->gen) == b->gen2;
 }
 
+/* Branches that were linked are looked up again. */
+static void new_space(struct emu_cpu *cpu, bool global)
+{
+	for (unsigned int g = 0; g <= global; g++)
+		if (++cpu->jit.space[g] == NO_SPACE)
+			cpu->jit.space[g]++;
+}
+
+/*
+ * Code branches to other pages relative to its own.  If that is to be linked,
+ * it must be at one place; a page that is at two is so until all is flushed.
+ */
+static void note_place(struct emu_cpu *cpu, uint64_t rip, struct jit_page *p,
+		       const struct emu_itlb *t)
+{
+	uint64_t linear = rip & EMU_PAGE_MASK;
+
+	if (p->flushes != cpu->jit.jumps_used[p->global].flushes) {
+		p->linear = linear;
+		p->global = t->global;
+		p->twice = false;
+	} else if (!p->twice &&
+		   (p->linear != linear || p->global != t->global)) {
+		p->twice = p->global = true;
+		new_space(cpu, true);
+	}
+	p->flushes = cpu->jit.jumps_used[p->global].flushes;
+}
+
 struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 {
 	struct jit *j = jit_of(cpu);
@@ -288,8 +367,10 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 		if (b)
 			add_block(cpu, b);
 	}
-	if (b && likely(!cpu->jit.lock))
+	if (b && likely(!cpu->jit.lock)) {
+		note_place(cpu, rip, page_of(j, b->page), t);
 		jit_remember_jump(cpu, rip, b, t);
+	}
 	return b;
 }
 
@@ -390,9 +471,9 @@ static unsigned int filter_bit(uint64_t lin, bool large)
 {
 	uint64_t n = large ? ~(lin >> 30) : lin >> EMU_PAGE_SHIFT;
 
-	return n * 0x9e3779b97f4a7c15ull >> 52;
+	return n * 0x9e3779b97f4a7c15ull >> 49;
 }
-static_assert(JIT_FILTER == 1 << 12, "filter_bit()");
+static_assert(JIT_FILTER == 1 << 15, "filter_bit()");
 
 static void filter_add(struct emu_jumps_used *u, uint64_t lin, bool large)
 {
@@ -458,6 +539,10 @@ void jit_jumps_start(struct emu_cpu *cpu)
 {
 	for (unsigned int v = 0; v < MMU_VIEWS; v++)
 		jump_clear(&cpu->jumps_to[v].to[0].tag, 0);
+	for (unsigned int g = 0; g < 2; g++) {
+		cpu->jit.jumps_used[g].flushes = 1;
+		cpu->jit.space[g] = 1;
+	}
 }
 
 void jit_forget_jumps(struct emu_cpu *cpu, bool global)
@@ -470,10 +555,12 @@ void jit_forget_jumps(struct emu_cpu *cpu, bool global)
 		for (unsigned int n = 0; n < u->n; n++)
 			jump_clear(jump_tag(cpu, u->at[n]), u->at[n]);
 		u->n = 0;
+		u->flushes++;
+		/* The page that is being executed is not entered again. */
+		filter_add(u, cpu->rip, false);
+		filter_add(u, cpu->rip, true);
 	}
-	/* The page that is being executed is not entered again. */
-	filter_add(&cpu->jit.jumps_used[0], cpu->rip, false);
-	filter_add(&cpu->jit.jumps_used[0], cpu->rip, true);
+	new_space(cpu, global);
 }
 
 /* Any part of a large page stands for all of it, and it may be 1 GiB. */
@@ -491,6 +578,7 @@ static void forget_page(struct emu_cpu *cpu, struct emu_jumps_used *u,
 	    !cpu->jit.lock)
 		return;
 	jit_forget_returns(cpu);
+	new_space(cpu, u == &cpu->jit.jumps_used[1]);
 	for (unsigned int n = 0; n < u->n; n++) {
 		uint32_t used = u->at[n];
 		uint64_t *tag = jump_tag(cpu, used);

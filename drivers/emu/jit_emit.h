@@ -18,6 +18,10 @@ struct stub {
 	uint8_t *jump; /* rel32 to set */
 	uint16_t n, mem;
 	uint8_t kind;
+	/* Of a branch to another page: */
+	uint8_t view;
+	uint8_t *back; /* if it is a call: what is done behind it ... */
+	int32_t next;  /* ... for this place in the page */
 };
 
 enum { STUBS_MAX = 4 * JIT_INSNS_MAX };

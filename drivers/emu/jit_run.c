@@ -296,12 +296,16 @@ const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
 	return interpret(cpu, b, meta->n, i->until);
 }
 
+/* How many stale links use the jump table until one of them is renewed. */
+enum { STALE_PASSED = 16 };
+
 const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 {
 	struct jit_exit *x = &meta->block->exits[meta->n];
 	struct jit_block *to;
 
 	cpu->jit.n_link++;
+	cpu->jit.stale = STALE_PASSED;
 	if (unlikely(cpu->jit.lock))
 		jit_lockstep_stop(cpu, JIT_RAN_OUT, false);
 	cpu->rip = cpu->jit.page + x->target;
@@ -315,8 +319,7 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 		return go_to_rip(cpu);
 	if (!may_stay(cpu))
 		return NULL;
-	if (to->page == x->from->page && !to->page2 && !x->from->page2)
-		jit_link(jit_of(cpu), x, to);
+	jit_link(cpu, x, to);
 	return enter_block(cpu, to);
 }
 

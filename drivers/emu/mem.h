@@ -207,6 +207,8 @@ void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3);
 
 /* Finds the page to fetch from; raises #PF. */
 struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin);
+/* The same if that needs no look at page tables, else NULL. */
+const struct emu_itlb *mmu_fetched(const struct emu_cpu *cpu, uint64_t lin);
 /*
  * Before code of the page is read: from now on nobody writes to it unnoticed.
  * Returns the page's generation.  May wait for other vCPUs.

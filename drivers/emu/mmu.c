@@ -833,13 +833,26 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 	e->tag = (lin & EMU_PAGE_MASK) | (cpu->cpl == 3);
 }
 
-struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin)
+static unsigned int itlb_index(uint64_t lin)
 {
-	struct emu_itlb *e =
-		&cpu->itlb[(lin >> EMU_PAGE_SHIFT) & (EMU_ITLB_SIZE - 1)];
+	return (lin >> EMU_PAGE_SHIFT) & (EMU_ITLB_SIZE - 1);
+}
+
+const struct emu_itlb *mmu_fetched(const struct emu_cpu *cpu, uint64_t lin)
+{
+	const struct emu_itlb *e = &cpu->itlb[itlb_index(lin)];
 
 	if (unlikely(e->tag != ((lin & EMU_PAGE_MASK) | (cpu->cpl == 3))) ||
-	    (unlikely(e->flushes != cpu->itlb_flushes) && !e->global)) {
+	    (unlikely(e->flushes != cpu->itlb_flushes) && !e->global))
+		return NULL;
+	return e;
+}
+
+struct emu_itlb *mmu_fetch(struct emu_cpu *cpu, uint64_t lin)
+{
+	struct emu_itlb *e = &cpu->itlb[itlb_index(lin)];
+
+	if (unlikely(!mmu_fetched(cpu, lin))) {
 		e->tag = TLB_INVALID;
 		itlb_fill(cpu, e, lin);
 	}
