@@ -1,11 +1,13 @@
 #!/bin/sh
 # firmware.sh [ENGINE...] -- Debian's unmodified SeaBIOS and OVMF on q35: each
 # starts GRUB from the disk that mkdisk makes, GRUB starts Debian, and Debian
-# shows a login prompt on the serial port.
+# shows a login prompt on the serial port.  So does OVMF's secure boot build,
+# which sets up system management mode, on the emulator; with Microsoft's keys
+# enrolled it refuses the unsigned GRUB.  SeaBIOS also boots Debian's
+# grub-rescue from a CD-ROM, and runs iPXE from a network card's option ROM.
 #
 # The disk is made once (DISK: where it is kept), and the guest writes to a
-# copy.  OVMF keeps what it learned: its second start must find the variables
-# of the first.  WHAT: "seabios", "ovmf" or both.
+# copy.  What OVMF learned must be in the file of its variables.  WHAT: some of "seabios ovmf secboot keys cdrom pxe".
 vmm=$(realpath "${VMM:-${builddir:-.}/vireo-vmm}")
 here=$(cd "$(dirname "$0")" && pwd)
 engines=${*:-${GUEST_ENGINE:-emu}}
@@ -13,7 +15,11 @@ disk=${DISK:-${XDG_CACHE_HOME:-$HOME/.cache}/vireo/firmware-disk.img}
 seabios=${SEABIOS:-/usr/share/seabios/bios-256k.bin}
 ovmf=${OVMF:-/usr/share/OVMF/OVMF_CODE_4M.fd}
 vars=${OVMF_VARS:-/usr/share/OVMF/OVMF_VARS_4M.fd}
-what=${WHAT:-seabios ovmf}
+secboot=${OVMF_SECBOOT:-/usr/share/OVMF/OVMF_CODE_4M.secboot.fd}
+keys=${OVMF_KEYS:-/usr/share/OVMF/OVMF_VARS_4M.ms.fd}
+cdrom=${GRUB_RESCUE:-/usr/lib/grub-rescue/grub-rescue-cdrom.iso}
+ipxe=${IPXE:-/usr/lib/ipxe/qemu/pxe-virtio.rom}
+what=${WHAT:-seabios ovmf secboot keys cdrom pxe}
 [ -x "$vmm" ] || { echo "needs VMM"; exit 77; }
 for f in "$seabios" "$ovmf" "$vars"; do
 	[ -e "$f" ] || { echo "needs $f"; exit 77; }
@@ -25,23 +31,24 @@ if [ ! -e "$disk" ]; then
 fi
 tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/firmware.XXXXXX") || exit 99
 pid=
-trap '[ -z "$pid" ] || kill $pid 2>/dev/null; rm -rf "$tmp"' EXIT
+trap '[ -z "$pid" ] || kill $pid 2>/dev/null; ip link del vfw0 2>/dev/null
+	rm -rf "$tmp"' EXIT
 fail() {
 	echo "FAIL: $*"
 	tail -c 2000 "$tmp/out"
 	exit 1
 }
 
-# until_prompt NAME OPTION...: runs a machine until it asks who is there.
-until_prompt() {
-	name=$1
-	shift
+# until_says TEXT NAME OPTION...: runs a machine until its serial port says so.
+until_says() {
+	text=$1 name=$2
+	shift 2
 	: >"$tmp/out"
 	start=$(date +%s)
 	"$vmm" --memory 512 --timeout "${TIMEOUT:-900}" --no-reboot \
 		--serial "file:$tmp/out" "$@" </dev/null 2>"$tmp/err" &
 	pid=$!
-	while ! grep -aq 'vireo-guest login:' "$tmp/out"; do
+	while ! grep -aq "$text" "$tmp/out"; do
 		kill -0 $pid 2>/dev/null ||
 			{ wait $pid; fail "$name: ended with $?: $(cat "$tmp/err")"; }
 		sleep 1
@@ -49,8 +56,22 @@ until_prompt() {
 	kill $pid
 	wait $pid
 	pid=
-	grep -aq 'Loading vmlinuz' "$tmp/out" || fail "$name: not by GRUB"
 	echo "ok: $name ($(($(date +%s) - start)) s)"
+}
+
+# The same until it asks who is there.
+until_prompt() {
+	until_says 'vireo-guest login:' "$@"
+	grep -aq 'Loading vmlinuz' "$tmp/out" || fail "$1: not by GRUB"
+}
+
+wanted() { # WORD FILE...: is it to be tested, and can it be?
+	case " $what " in *" $1 "*) ;; *) return 1 ;; esac
+	word=$1
+	shift
+	for f; do
+		[ -e "$f" ] || { echo "skipped: $word, no $f"; return 1; }
+	done
 }
 
 fresh_disk() {
@@ -58,14 +79,13 @@ fresh_disk() {
 }
 
 for engine in $engines; do
-	case $what in *seabios*)
+	if wanted seabios; then
 		fresh_disk
 		until_prompt "SeaBIOS, $engine" --engine "$engine" \
 			--firmware "$seabios" --disk "$tmp/disk"
 		grep -aq SeaBIOS "$tmp/out" || fail "SeaBIOS does not show"
-		;;
-	esac
-	case $what in *ovmf*)
+	fi
+	if wanted ovmf; then
 		fresh_disk
 		cp "$vars" "$tmp/vars" || exit 99
 		until_prompt "OVMF, $engine" --engine "$engine" \
@@ -75,6 +95,33 @@ for engine in $engines; do
 		# A boot entry of its own, by its name in UCS-2.
 		tr -d '\0' <"$tmp/vars" | grep -aq 'UEFI Misc Device' ||
 			fail "no boot entry for the disk"
-		;;
-	esac
+	fi
+	if [ "${engine%%:*}" = emu ] && wanted secboot "$secboot"; then
+		fresh_disk
+		cp "$vars" "$tmp/vars" || exit 99
+		until_prompt "OVMF with system management mode, $engine" \
+			--engine "$engine" --cpus 2 --firmware "$secboot" \
+			--nvram "$tmp/vars" --secure-loader --disk "$tmp/disk"
+	fi
+	if [ "${engine%%:*}" = emu ] && wanted keys "$secboot" "$keys"; then
+		cp "$keys" "$tmp/vars" || exit 99
+		until_says 'Security Violation' "secure boot, $engine" \
+			--engine "$engine" --firmware "$secboot" \
+			--nvram "$tmp/vars" --secure-loader \
+			--disk "$tmp/disk,ro"
+		! grep -aq 'Loading vmlinuz' "$tmp/out" ||
+			fail "an unsigned loader ran"
+	fi
+	if wanted cdrom "$cdrom"; then
+		until_says 'GNU GRUB' "SeaBIOS, a CD-ROM, $engine" \
+			--engine "$engine" --firmware "$seabios" \
+			--disk "$cdrom,sata,cdrom"
+	fi
+	if wanted pxe "$ipxe" /dev/net/tun && ip tuntap add dev vfw0 mode tap; then
+		ip link set vfw0 up
+		until_says 'Configuring (net0' "SeaBIOS, iPXE, $engine" \
+			--engine "$engine" --firmware "$seabios" \
+			--tap "vfw0,boot=1,rom=$ipxe"
+		ip link del vfw0
+	fi
 done

@@ -13,8 +13,8 @@ for f in /usr/share/seabios/bios-256k.bin /usr/share/OVMF/OVMF_CODE_4M.fd \
 	cp "$f" "$dir" || exit 99
 done
 VMM=$BUILD/vireo-vmm "$top/tests/guest/mkdisk" "$DISK" || exit 99
-LAB_OPTIONS="--mem 2048 --share $(dirname "$DISK")" in_lab env \
-	VMM="$BUILD/vireo-vmm" DISK="$DISK" TIMEOUT=400 TMPDIR=/dev/shm \
+LAB_OPTIONS="--mem 2048 --timeout 1500 --share $(dirname "$DISK")" in_lab env \
+	VMM="$BUILD/vireo-vmm" DISK="$DISK" TIMEOUT=700 TMPDIR=/dev/shm \
 	SEABIOS="$dir/bios-256k.bin" OVMF="$dir/OVMF_CODE_4M.fd" \
 	OVMF_VARS="$dir/OVMF_VARS_4M.fd" WHAT="${WHAT:-seabios ovmf}" \
 	"$top/tests/guest/firmware.sh" kvm

@@ -145,6 +145,9 @@ static int tell_kernel(struct machine *m, struct fwcfg *fw, struct error *err)
 
 	if (spec->kernel_fd < 0)
 		return 0;
+	if (spec->nvram_fd < 0) /* SeaBIOS would want an option ROM for it */
+		return error_set(err, -ENOTSUP,
+				 "firmware without variables starts no kernel: leave the firmware out");
 	r = image_open(spec->kernel_fd, &kernel, err);
 	if (r < 0)
 		return r;
