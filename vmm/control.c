@@ -25,6 +25,7 @@
 #include "vmm/job.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/migrate.h"
 #include "vmm/outflow.h"
 #include "vmm/run.h"
 #include "vmm/sandbox.h"
@@ -62,6 +63,10 @@ struct control {
 	int job_fd;
 	uint64_t job_offset;
 	enum image_format job_format;
+	const char *job_name;
+	struct migrate_options migrate;
+	struct migrate_limits limits;
+	bool job_paused; /* the migration paused it */
 	struct buf job_state;
 
 	/* The request at hand. */
@@ -497,6 +502,22 @@ static void save_done(void *arg, int result, const struct error *err)
 		      json_object_new_object(), err);
 }
 
+static int control_start_job(struct control *c, struct json_object *req,
+			     const char *name, job_work_fn *work,
+			     job_done_fn *done, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "id");
+	int r;
+
+	memset(&c->progress, 0, sizeof(c->progress));
+	c->job_id = json_object_get_int64(id);
+	c->job_name = name;
+	r = job_start(c->loop, name, work, done, c, &c->progress, &c->job, err);
+	if (r < 0)
+		control_forget_job(c);
+	return r < 0 ? r : REPLY_LATER;
+}
+
 static int control_save_args(struct control *c, struct json_object *req,
 			     struct error *err)
 {
@@ -518,7 +539,6 @@ static int control_save_args(struct control *c, struct json_object *req,
 static int control_save(struct control *c, struct json_object *req,
 			struct json_object *ok, struct error *err)
 {
-	struct json_object *id = json_object_object_get(req, "id");
 	int r = control_save_args(c, req, err);
 
 	if (r < 0)
@@ -531,13 +551,108 @@ static int control_save(struct control *c, struct json_object *req,
 		return r;
 	}
 	c->job_fd = c->fds[--c->n_fds];
-	c->job_id = json_object_get_int64(id);
-	memset(&c->progress, 0, sizeof(c->progress));
-	r = job_start(c->loop, "save the machine", save_work, save_done, c,
-		      &c->progress, &c->job, err);
+	return control_start_job(c, req, "save", save_work, save_done, err);
+}
+
+/* ---- migration ---- */
+
+static int migrate_work(void *arg, struct progress *p, struct error *err)
+{
+	struct control *c = arg;
+
+	return migrate_send(c->m, c->job_fd, &c->migrate, &c->limits, p,
+			    &c->job_paused, err);
+}
+
+/* A guest that was not handed over goes on here. */
+static void migrate_done(void *arg, int result, const struct error *err)
+{
+	struct control *c = arg;
+
+	if (c->job_paused && result < 0)
+		machine_run(c->m);
+	else if (c->job_paused)
+		control_set_state(c, STATE_PAUSED, STOP_NONE);
+	save_done(c, result, err);
+}
+
+static int receive_work(void *arg, struct progress *p, struct error *err)
+{
+	struct control *c = arg;
+
+	return migrate_receive(c->m, c->job_fd, p, err);
+}
+
+static uint64_t member_u64(struct json_object *o, const char *key,
+			   uint64_t otherwise)
+{
+	struct json_object *v = json_object_object_get(o, key);
+
+	return json_object_is_type(v, json_type_int) ?
+		       json_object_get_uint64(v) :
+		       otherwise;
+}
+
+static bool member_bool(struct json_object *o, const char *key)
+{
+	return json_object_get_boolean(json_object_object_get(o, key));
+}
+
+static void set_limits(struct control *c, struct json_object *req)
+{
+	struct migrate_limits *l = &c->limits;
+
+	atomic_store(&l->bandwidth,
+		     member_u64(req, "bandwidth", atomic_load(&l->bandwidth)));
+	atomic_store(&l->downtime,
+		     member_u64(req, "downtime_ns", atomic_load(&l->downtime)));
+	atomic_store(&l->now, member_bool(req, "now"));
+}
+
+static int take_stream(struct control *c, struct error *err)
+{
+	if (c->n_fds != 1)
+		return error_set(err, -EINVAL, "one socket is wanted");
+	c->job_fd = c->fds[--c->n_fds];
+	return 0;
+}
+
+static int control_migrate(struct control *c, struct json_object *req,
+			   struct json_object *ok, struct error *err)
+{
+	int r = take_stream(c, err);
+
 	if (r < 0)
-		control_forget_job(c);
-	return r < 0 ? r : REPLY_LATER;
+		return r;
+	c->job_paused = false;
+	c->migrate = (struct migrate_options){
+		.zstd = member_bool(req, "zstd"),
+		.auto_converge = member_bool(req, "auto_converge"),
+	};
+	atomic_store(&c->limits.bandwidth, 0);
+	atomic_store(&c->limits.downtime, MIGRATE_DOWNTIME);
+	set_limits(c, req);
+	return control_start_job(c, req, "migrate", migrate_work, migrate_done,
+				 err);
+}
+
+static int control_limits(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	set_limits(c, req);
+	return 0;
+}
+
+static int control_receive(struct control *c, struct json_object *req,
+			   struct json_object *ok, struct error *err)
+{
+	int r = c->spec.incoming ? take_stream(c, err) :
+				   error_set(err, -EINVAL,
+					     "the machine has a guest");
+
+	return r < 0 ? r :
+		       control_start_job(c, req, "receive", receive_work,
+					 save_done, err);
 }
 
 static int control_job(struct control *c, struct json_object *req,
@@ -546,12 +661,18 @@ static int control_job(struct control *c, struct json_object *req,
 	const struct progress *p = &c->progress;
 	uint64_t end = atomic_load(&p->finished);
 
-	add_str(ok, "job", c->job ? "save" : NULL);
+	add_str(ok, "job", c->job ? c->job_name : NULL);
 	add_u64(ok, "total", atomic_load(&p->total));
 	add_u64(ok, "done", atomic_load(&p->done));
 	add_u64(ok, "written", atomic_load(&p->written));
 	add_u64(ok, "zero", atomic_load(&p->zero));
 	add_u64(ok, "normal", atomic_load(&p->normal));
+	add_u64(ok, "remaining", atomic_load(&p->remaining));
+	add_u64(ok, "iterations", atomic_load(&p->iterations));
+	add_u64(ok, "dirty_rate", atomic_load(&p->dirty_rate));
+	add_u64(ok, "bps", atomic_load(&p->bps));
+	add_u64(ok, "downtime_ns", atomic_load(&p->downtime));
+	add_u64(ok, "throttle", atomic_load(&p->throttle));
 	if (atomic_load(&p->started))
 		add_u64(ok, "elapsed_ns",
 			(end ? end : now_ns()) - atomic_load(&p->started));
@@ -652,6 +773,9 @@ static const struct request {
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "link", STATES_BUILT, control_link },
 	{ "save", STATES_BUILT, control_save },
+	{ "migrate", STATES_BUILT, control_migrate },
+	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },
+	{ "receive", STATE_PAUSED, control_receive },
 	{ "job", STATES_ALL | WHILE_BUSY, control_job },
 	{ "cancel", STATES_ALL | WHILE_BUSY, control_cancel },
 	{ "keys", STATES_BUILT, control_keys },
@@ -690,9 +814,9 @@ static int control_dispatch(struct control *c, struct json_object *req,
 				 name, control_state(c));
 	if (c->job && !(r->states & WHILE_BUSY))
 		return error_set(err, -EBUSY,
-				 "'%s' has to wait: the machine is being "
-				 "saved",
-				 name);
+				 "'%s' has to wait: the machine is busy with "
+				 "'%s'",
+				 name, c->job_name);
 	ret = r->fn(c, req, ok, err);
 	if (ret < 0 && !err->message[0])
 		error_set(err, ret, "'%s' failed: %m", name);

@@ -45,6 +45,17 @@
  *		   when that is done; until then other requests but "job",
  *		   "cancel", "status" and "quit" are refused.  The machine stays
  *		   paused, also when it could not be saved.
+ *	"migrate"  {"bandwidth": bytes/s, "downtime_ns", "zstd": bool,
+ *		   "auto_converge": bool, all optional} + a connected stream
+ *		   socket: sends the guest there (vmm/migrate.h).  The reply
+ *		   comes when the other side has all of it; the machine is paused
+ *		   then, "run" would make a second copy.  When it fails the
+ *		   machine goes on as it was.
+ *	"migrate-limits" {"bandwidth", "downtime_ns", "now": bool, all
+ *		   optional}: changes them while it goes on
+ *	"receive"  {} + a connected stream socket: the other side of "migrate",
+ *		   for a machine whose spec said "incoming".  The reply comes
+ *		   when the guest is complete; "run" starts it
  *	"job"      {"job": "save" or null, "total", "done", "written", "zero",
  *		   "normal", "elapsed_ns", ...}: how far it is, or how far the
  *		   last one came (vmm/progress.h)

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/iov.h"
 #include "vmm/loop.h"
+#include "vmm/ram.h"
 #include "vmm/spec.h"
 
 /* #syscalls:vmm fcntl */
@@ -37,6 +38,7 @@ struct drive {
 	struct block *block; /* NULL: no medium */
 	struct block_queue *queue;
 	unsigned int in_flight;
+	struct ram *ram; /* NULL: nobody wants to know */
 	struct counter counter[COUNTERS];
 	drive_changed_fn *changed;
 	void *changed_arg;
@@ -220,6 +222,19 @@ static int flush_after(struct drive_req *req)
 	return block_submit(req->drive->queue, &req->block);
 }
 
+void drive_set_ram(struct drive *d, struct ram *ram)
+{
+	d->ram = ram;
+}
+
+/* Buffers were handed out long ago: for migration they are written now. */
+static void mark_read(const struct drive_req *req)
+{
+	for (unsigned int i = 0; i < req->block.n_iov; i++)
+		ram_mark(req->drive->ram, req->block.iov[i].iov_base,
+			 req->block.iov[i].iov_len);
+}
+
 /*
  * The request may be freed in its callback.  A medium is exchanged from the
  * loop, not in the middle of the old one's queue.
@@ -237,6 +252,8 @@ static void request_done(struct block_req *block, int result)
 	if (result == 0)
 		count(d, req);
 	d->in_flight--;
+	if (req->op == BLOCK_READ && req->drive->ram)
+		mark_read(req);
 	req->done(req, result);
 	if (d->next_waits && !d->in_flight)
 		loop_defer(d->loop, exchange_soon, d);

@@ -21,6 +21,8 @@ struct error;
 
 enum { DRIVE_SERIAL_MAX = 64 };
 
+struct ram;
+
 struct drive_req {
 	struct block_req block; /* op, offset, length, iov, n_iov, unmap */
 	bool fua; /* a write: on stable storage before it is done */
@@ -40,6 +42,8 @@ typedef void drive_changed_fn(void *arg);
 int drive_create(const struct spec_disk *spec, struct loop *loop,
 		 pthread_mutex_t *lock, struct drive **ret_drive,
 		 struct error *err);
+/* Once: guest memory, which is told what requests wrote to it. */
+void drive_set_ram(struct drive *d, struct ram *ram);
 /* The loop's thread has ended.  Waits for what is out; lock is free. */
 void drive_destroy(struct drive *d);
 

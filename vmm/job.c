@@ -8,11 +8,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "vmm/loop.h"
 
 /* #syscalls:vmm clone3 clone set_robust_list rseq mmap mprotect munmap */
 /* #syscalls:vmm madvise rt_sigprocmask prctl exit futex eventfd2 close */
+/* #syscalls:vmm nanosleep clock_nanosleep */
 
 struct job {
 	struct loop *loop;
@@ -25,6 +27,38 @@ struct job {
 	int result;
 	struct error err;
 };
+
+struct errand {
+	void (*fn)(void *arg);
+	void *arg;
+	atomic_bool done;
+};
+
+static void run_call(void *arg)
+{
+	struct errand *c = arg;
+
+	c->fn(c->arg);
+	atomic_store(&c->done, true);
+}
+
+/* Seldom, so polling does.  A call that nobody will run is left to its fate,
+ * for the loop still has it. */
+bool job_on_loop(struct loop *loop, struct progress *p, void (*fn)(void *arg),
+		 void *arg)
+{
+	struct errand *c = xcalloc(1, sizeof(*c));
+
+	*c = (struct errand){ .fn = fn, .arg = arg };
+	loop_defer(loop, run_call, c);
+	while (!atomic_load(&c->done)) {
+		if (atomic_load(&p->alone))
+			return false;
+		usleep(500);
+	}
+	free(c);
+	return true;
+}
 
 static void job_free(struct job *job)
 {
@@ -107,6 +141,7 @@ void job_destroy(struct job *job)
 	if (!job)
 		return;
 	job_cancel(job);
+	atomic_store(&job->p->alone, true);
 	pthread_join(job->thread, NULL);
 	job_free(job);
 }

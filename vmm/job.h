@@ -16,6 +16,11 @@ struct loop;
 
 /* On the job's thread; looks at p->cancel now and then. */
 typedef int job_work_fn(void *arg, struct progress *p, struct error *err);
+/* In work: runs fn(arg) on the main loop's thread and waits for it; false: it
+ * never will, the loop has ended.  fn may then still look at arg. */
+bool job_on_loop(struct loop *loop, struct progress *p, void (*fn)(void *arg),
+		 void *arg);
+
 /* On the main loop's, when the work has returned; then the job is gone. */
 typedef void job_done_fn(void *arg, int result, const struct error *err);
 

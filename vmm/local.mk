@@ -108,8 +108,13 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/loop.h \
 	%D%/machine.c \
 	%D%/machine.h \
+	%D%/machine_dirty.c \
 	%D%/machine_priv.h \
 	%D%/machine_state.c \
+	%D%/migrate.h \
+	%D%/migrate_in.c \
+	%D%/migrate_out.c \
+	%D%/migrate_wire.h \
 	%D%/progress.h \
 	%D%/memmap.c \
 	%D%/memmap.h \
@@ -123,6 +128,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/usb/hid.c \
 	%D%/usb/usb.h \
 	%D%/usb/xhci.c \
+	%D%/stream.c \
+	%D%/stream.h \
 	%D%/vnc/client.c \
 	%D%/vnc/des.c \
 	%D%/vnc/des.h \

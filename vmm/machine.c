@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "vmm/boot/boot.h"
@@ -36,7 +37,7 @@
 #include "vmm/x86.h"
 
 /* #syscalls:vmm futex tgkill rt_sigprocmask rt_sigreturn sched_yield */
-/* #syscalls:vmm exit madvise munmap prctl */
+/* #syscalls:vmm exit madvise munmap prctl nanosleep clock_nanosleep */
 
 /* ---- vCPU threads ---- */
 
@@ -110,6 +111,48 @@ static void vcpu_run_once(struct machine_vcpu *v)
 	pthread_cond_broadcast(&p->stopped);
 }
 
+/*
+ * A throttled vCPU is taken out of the guest every so often and sleeps as long
+ * as makes the share.
+ */
+enum { THROTTLE_RUN_NS = 10000000 };
+
+static void throttle_tick(void *arg)
+{
+	struct machine *m = arg;
+	struct machine_priv *p = m->priv;
+	unsigned int percent = atomic_load(&p->throttle);
+
+	if (!percent)
+		return;
+	for (unsigned int i = 0; i < p->n_vcpus; i++)
+		m->engine->kick(p->vcpu[i].cpu);
+	timer_arm(p->throttle_timer,
+		  now_ns() + THROTTLE_RUN_NS * 100ull / (100 - percent));
+}
+
+void machine_throttle(struct machine *m, unsigned int percent)
+{
+	struct machine_priv *p = m->priv;
+
+	if (atomic_exchange(&p->throttle, MIN(percent, 99u)) || !percent)
+		return;
+	timer_arm(p->throttle_timer, now_ns());
+}
+
+/* Locked on both sides, and free in between. */
+static void vcpu_rest(struct machine_vcpu *v)
+{
+	struct machine_priv *p = v->m->priv;
+	uint64_t percent = atomic_load(&p->throttle);
+
+	if (!percent)
+		return;
+	pthread_mutex_unlock(&p->lock);
+	usleep(THROTTLE_RUN_NS * percent / (100 - percent) / 1000);
+	pthread_mutex_lock(&p->lock);
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct machine_vcpu *v = arg;
@@ -120,6 +163,7 @@ static void *vcpu_main(void *arg)
 	prctl(PR_SET_NAME, name);
 	pthread_mutex_lock(&p->lock);
 	while (!p->exit) {
+		vcpu_rest(v);
 		if (p->run)
 			vcpu_run_once(v);
 		else
@@ -129,7 +173,7 @@ static void *vcpu_main(void *arg)
 	return NULL;
 }
 
-static void machine_halt(struct machine *m)
+void machine_halt(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
 
@@ -140,7 +184,7 @@ static void machine_halt(struct machine *m)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static void machine_go(struct machine *m)
+void machine_go(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
 
@@ -909,6 +953,7 @@ int machine_create(const struct vmm_spec *spec, const struct engine *engine,
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->go, NULL);
 	pthread_cond_init(&p->stopped, NULL);
+	timer_create_on(loop, throttle_tick, m, &p->throttle_timer);
 	r = machine_build(m, variant, err);
 	if (r < 0) {
 		machine_destroy(m);
@@ -943,6 +988,7 @@ void machine_destroy(struct machine *m)
 		return;
 	p = m->priv;
 	machine_join(m);
+	timer_destroy(p->throttle_timer);
 	while (p->n_devices--) {
 		struct machine_device *d = &p->device[p->n_devices];
 

@@ -152,6 +152,17 @@ int machine_get_state(struct machine *m, struct buf *ret_state,
 int machine_set_state(struct machine *m, const void *state, size_t len,
 		      struct error *err);
 
+/*
+ * vmm/machine_dirty.c: which pages were written, for migration.  log: main
+ * thread.  take: any thread, adds to a bitmap of the block's pages (with a
+ * word to spare) what was written since it was last asked.
+ */
+int machine_log_dirty(struct machine *m, bool on);
+/* Any thread: takes this share of their time from the vCPUs; 0: none. */
+void machine_throttle(struct machine *m, unsigned int percent);
+int machine_take_dirty(struct machine *m, unsigned int block,
+		       uint64_t *bitmap);
+
 /* Any thread, devices included: take effect on the main loop. */
 void machine_request_reset(struct machine *m);
 void machine_request_stop(struct machine *m, enum machine_stop why,

@@ -63,6 +63,8 @@ struct machine_priv {
 
 	_Atomic uint64_t balloon;
 	_Atomic int debug_status;
+	_Atomic unsigned int throttle; /* percent */
+	struct loop_timer *throttle_timer;
 
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t go;	/* run or exit was set */
@@ -80,6 +82,9 @@ struct machine_priv {
 };
 
 void machine_act(void *machine);
+/* Main thread: no vCPU runs when it returns; and on they go. */
+void machine_halt(struct machine *m);
+void machine_go(struct machine *m);
 /* Pauses and resumes devices and the guest's clock. */
 void machine_quiet(struct machine *m, bool quiet);
 

@@ -265,6 +265,8 @@ int machine_set_state(struct machine *m, const void *state, size_t len,
 
 int machine_prepare(struct machine *m, struct error *err)
 {
+	if (m->spec->incoming)
+		return 0; /* until it has come, there is nothing to run */
 	if (m->spec->restore_fd < 0)
 		return machine_load(m, err);
 	return image_restore(m, m->spec->restore_fd, m->spec->restore_offset,

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "vmm/machine.h"
 #include "vmm/machine_priv.h"
+#include "vmm/ram.h"
 
 static bool same(const struct ram_slot *a, const struct ram_slot *b)
 {
@@ -18,16 +19,52 @@ static bool same(const struct ram_slot *a, const struct ram_slot *b)
 	       a->log_dirty == b->log_dirty;
 }
 
-/* An engine need not move a slot: it is taken away first. */
-int memmap_set(struct machine *m, const struct ram_slot *want,
-	       struct error *err)
+/* A slot that goes takes its log along: what is in it is noted elsewhere. */
+static void keep_log(struct machine *m, const struct ram_slot *slot)
 {
-	struct ram_slot *now = &m->priv->memmap.slot[want->slot];
+	uint64_t pages = slot->size / 4096;
+	_cleanup_free_ uint64_t *bits = NULL;
+
+	if (!slot->log_dirty)
+		return;
+	bits = xcalloc(pages / 64 + 1, sizeof(*bits));
+	if (m->engine->dirty_pages(m->vm, slot, bits) < 0)
+		memset(bits, 0xff, (pages / 64 + 1) * sizeof(*bits));
+	for (uint64_t n = 0; n < pages; n++) {
+		if (bits[n / 64] & BIT64(n % 64))
+			ram_mark(m->ram, (uint8_t *)slot->host + n * 4096, 1);
+	}
+}
+
+int memmap_log(struct machine *m, bool on)
+{
 	int r = 0;
 
+	m->priv->memmap.log = on;
+	for (unsigned int i = 0; i < MEMMAP_SLOTS && r == 0; i++) {
+		struct ram_slot *slot = &m->priv->memmap.slot[i];
+
+		if (!slot->host || slot->readonly)
+			continue;
+		slot->log_dirty = on;
+		r = m->engine->set_ram(m->vm, slot);
+	}
+	return r;
+}
+
+/* An engine need not move a slot: it is taken away first. */
+int memmap_set(struct machine *m, const struct ram_slot *slot,
+	       struct error *err)
+{
+	struct ram_slot *now = &m->priv->memmap.slot[slot->slot];
+	struct ram_slot wanted = *slot, *want = &wanted;
+	int r = 0;
+
+	want->log_dirty = m->priv->memmap.log && slot->host && !slot->readonly;
 	if (same(now, want))
 		return 0;
 	if (now->host) {
+		keep_log(m, now);
 		now->host = NULL;
 		r = m->engine->set_ram(m->vm, now);
 	}

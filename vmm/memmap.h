@@ -17,6 +17,7 @@ enum { MEMMAP_SLOTS = 32, MEMMAP_VIDEOS = 4 };
 
 struct memmap {
 	struct ram_slot slot[MEMMAP_SLOTS]; /* host NULL: not in use */
+	bool log; /* what the guest writes is logged */
 };
 
 /*
@@ -25,5 +26,8 @@ struct memmap {
  */
 int memmap_set(struct machine *m, const struct ram_slot *want,
 	       struct error *err);
+
+/* Whether writes are logged, of all slots that can be written. */
+int memmap_log(struct machine *m, bool on);
 
 #endif

@@ -9,6 +9,7 @@
 
 struct progress {
 	atomic_bool cancel;
+	atomic_bool alone; /* the main loop has ended: do not wait for it */
 	_Atomic uint64_t total;	   /* bytes of guest memory */
 	_Atomic uint64_t done;	   /* bytes that were dealt with */
 	_Atomic uint64_t written;  /* bytes that were sent */

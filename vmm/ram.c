@@ -25,6 +25,11 @@ struct ram_file {
 	uint64_t len;
 };
 
+struct ram_log_map {
+	_Atomic uint64_t *now; /* since the last look */
+	uint64_t *before;      /* in the round before that */
+};
+
 struct ram {
 	uint64_t size;
 	unsigned int n;
@@ -32,6 +37,9 @@ struct ram {
 	struct ram_region region[RAM_REGIONS_MAX];
 	unsigned int n_blocks;
 	struct ram_block block[RAM_BLOCKS_MAX];
+
+	atomic_bool logging;
+	struct ram_log_map log[RAM_BLOCKS_MAX];
 
 	/* What is mapped from a file. */
 	unsigned int n_files;
@@ -116,6 +124,10 @@ void ram_destroy(struct ram *ram)
 	if (ram->owning)
 		pthread_join(ram->owner, NULL);
 	free(ram->file);
+	for (unsigned int i = 0; i < ram->n_blocks; i++) {
+		free((void *)ram->log[i].now);
+		free(ram->log[i].before);
+	}
 	for (unsigned int i = 0; i < ram->n; i++)
 		munmap(ram->region[i].host, ram->region[i].size);
 	free(ram);
@@ -190,6 +202,67 @@ void ram_own_begin(struct ram *ram)
 					     ram) == 0;
 }
 
+/* ---- what devices wrote ---- */
+
+enum { PAGE = 4096 };
+
+static size_t bitmap_words(const struct ram *ram, unsigned int block)
+{
+	return (ram->block[block].size / PAGE + 63) / 64;
+}
+
+/* Bitmaps, once made, stay: somebody may be about to set a bit. */
+void ram_log(struct ram *ram, bool on)
+{
+	for (unsigned int i = 0; i < ram->n_blocks && on; i++) {
+		size_t size = bitmap_words(ram, i) * sizeof(uint64_t);
+
+		if (!ram->log[i].now) {
+			ram->log[i].now = xcalloc(1, size);
+			ram->log[i].before = xcalloc(1, size);
+		}
+		memset(ram->log[i].now, 0, size);
+		memset(ram->log[i].before, 0, size);
+	}
+	atomic_store(&ram->logging, on);
+}
+
+bool ram_logs(const struct ram *ram)
+{
+	return atomic_load_explicit(&ram->logging, memory_order_relaxed);
+}
+
+void ram_mark(struct ram *ram, const void *host, uint64_t len)
+{
+	if (!ram_logs(ram) || !len)
+		return;
+	for (unsigned int i = 0; i < ram->n_blocks; i++) {
+		uint64_t at = (const uint8_t *)host - ram->block[i].host;
+
+		if ((const uint8_t *)host < ram->block[i].host ||
+		    at >= ram->block[i].size)
+			continue;
+		len = MIN(len, ram->block[i].size - at);
+		for (uint64_t n = at / PAGE; n <= (at + len - 1) / PAGE; n++)
+			atomic_fetch_or(&ram->log[i].now[n / 64],
+					BIT64(n % 64));
+		return;
+	}
+}
+
+void ram_take_dirty(struct ram *ram, unsigned int block, uint64_t *bitmap)
+{
+	struct ram_log_map *log = &ram->log[block];
+
+	for (size_t n = 0; n < bitmap_words(ram, block); n++) {
+		uint64_t now = log->now[n] ? atomic_exchange(&log->now[n], 0) :
+					     0;
+
+		bitmap[n] |= now | log->before[n];
+		log->before[n] = now;
+	}
+}
+
 uint64_t ram_size(const struct ram *ram)
 {
 	return ram->size;
@@ -226,7 +299,7 @@ uint8_t *ram_host(const struct ram *ram, uint64_t gpa)
 	return NULL;
 }
 
-void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len)
+static uint8_t *find(const struct ram *ram, uint64_t gpa, uint64_t len)
 {
 	if (ram_hidden(ram, gpa, len))
 		return NULL;
@@ -241,9 +314,23 @@ void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len)
 	return NULL;
 }
 
+void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len)
+{
+	uint8_t *p = find(ram, gpa, len);
+
+	if (p && ram_logs(ram))
+		ram_mark((struct ram *)ram, p, len);
+	return p;
+}
+
+const void *ram_ptr_const(const struct ram *ram, uint64_t gpa, uint64_t len)
+{
+	return find(ram, gpa, len);
+}
+
 int ram_read(const struct ram *ram, uint64_t gpa, void *buf, uint64_t len)
 {
-	const void *p = ram_ptr(ram, gpa, len);
+	const void *p = find(ram, gpa, len);
 
 	if (!p)
 		return -EFAULT;
@@ -253,10 +340,11 @@ int ram_read(const struct ram *ram, uint64_t gpa, void *buf, uint64_t len)
 
 int ram_write(struct ram *ram, uint64_t gpa, const void *buf, uint64_t len)
 {
-	void *p = ram_ptr(ram, gpa, len);
+	void *p = find(ram, gpa, len);
 
 	if (!p)
 		return -EFAULT;
 	memcpy(p, buf, len);
+	ram_mark(ram, p, len);
 	return 0;
 }

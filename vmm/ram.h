@@ -68,10 +68,24 @@ void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size);
 uint8_t *ram_host(const struct ram *ram, uint64_t gpa);
 
 /*
+ * What devices write, for migration; engines log what the guest does.  Memory
+ * that ram_ptr() gave out counts as written then and once more a round later;
+ * who holds it longer, or keeps a pointer, says ram_mark() after writing.
+ * ram_log(): vCPUs are stopped.  ram_take_dirty() adds to a bitmap of the
+ * block's pages and forgets.
+ */
+void ram_log(struct ram *ram, bool on);
+bool ram_logs(const struct ram *ram);
+void ram_mark(struct ram *ram, const void *host, uint64_t len);
+void ram_take_dirty(struct ram *ram, unsigned int block, uint64_t *bitmap);
+
+/*
  * Host address of len bytes at gpa, or NULL when any of them is not RAM.
  * The result never crosses a region.
  */
 void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len);
+/* The same, only to be read. */
+const void *ram_ptr_const(const struct ram *ram, uint64_t gpa, uint64_t len);
 
 /* 0 or -EFAULT; nothing is copied when the range is bad. */
 int ram_read(const struct ram *ram, uint64_t gpa, void *buf, uint64_t len);

@@ -228,6 +228,7 @@ static const struct field top[] = {
 	STR(vmm_spec, smbios_serial, false, NAME_LEN),
 	STR(vmm_spec, smbios_sku, false, NAME_LEN),
 	STR(vmm_spec, smbios_family, false, NAME_LEN),
+	BOOL(vmm_spec, incoming),
 	ENUM(vmm_spec, on_poweroff, action_words),
 	ENUM(vmm_spec, on_reboot, action_words),
 	ENUM(vmm_spec, on_crash, action_words),

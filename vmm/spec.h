@@ -163,6 +163,7 @@ struct vmm_spec {
 	 * it begins; -1: the guest is started anew. */
 	int restore_fd;
 	uint64_t restore_offset;
+	bool incoming; /* the guest comes by migration */
 	bool secure_loader; /* variables are for system management mode only */
 	bool boot_strict;   /* only what has a boot index */
 	bool boot_menu;

@@ -33,6 +33,7 @@ EXTRA_DIST += \
 	tests/guest/vnc.py \
 	tests/guest/mkguest \
 	tests/guest/mkroot \
+	tests/guest/migrate.py \
 	tests/guest/save.init \
 	tests/guest/save.sh \
 	tests/guest/stress.init \

@@ -1007,6 +1007,7 @@ static int attach(struct hba *hba, const struct spec_disk *disk,
 	if (r < 0)
 		return r;
 	ata_init(&p->ata, disk, p->drive);
+	drive_set_ram(p->drive, hba->m->ram);
 	drive_on_change(p->drive, medium_changed, p);
 	hba->pi |= BIT(disk->unit);
 	return 0;

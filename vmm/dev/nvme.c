@@ -573,9 +573,11 @@ static int set_up(struct nvme *n, const struct spec_controller *spec,
 	if (!disk)
 		return 0;
 	r = drive_create(disk, n->loop, &n->lock, &n->drive, err);
-	if (r >= 0)
-		drive_on_change(n->drive, namespace_changed, n);
-	return r;
+	if (r < 0)
+		return r;
+	drive_set_ram(n->drive, n->m->ram);
+	drive_on_change(n->drive, namespace_changed, n);
+	return 0;
 }
 
 static void set_up_pci(struct nvme *n)

@@ -644,6 +644,7 @@ static int add_unit(struct hba *hba, const struct spec_disk *d,
 	u->target = d->target;
 	u->lun = d->unit;
 	scsi_init(&u->scsi, d, u->drive);
+	drive_set_ram(u->drive, hba->dev.m->ram);
 	drive_on_change(u->drive, medium_changed, u);
 	hba->n_units++;
 	return 0;

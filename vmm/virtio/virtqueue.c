@@ -95,12 +95,19 @@ static bool vq_usable(const struct virtqueue *vq)
 	       !(vq->dev->status & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
+/* For migration: the rings are written through pointers that are kept. */
+static void mark(struct virtqueue *vq, const void *at, size_t len)
+{
+	ram_mark(vq->dev->m->ram, at, len);
+}
+
 /* 2.7.10: the driver's next entry that is to ring the doorbell. */
 static void ask_for_kick(struct virtqueue *vq)
 {
 	if (!virtio_has(vq->dev, VIRTIO_RING_F_EVENT_IDX))
 		return;
 	STORE((uint16_t *)&vq->used->ring[vq->size], vq->last_avail);
+	mark(vq, &vq->used->ring[vq->size], sizeof(uint16_t));
 	FENCE();
 }
 
@@ -135,13 +142,16 @@ static bool add_segment(struct virtqueue *vq, struct vq_buf *buf,
 			const struct vring_desc *d)
 {
 	unsigned int n = buf->n_out + buf->n_in;
-	void *p;
+	void *p = NULL;
 
 	if (n == vq->size)
 		return bad_chain(vq, "descriptor chain is too long");
 	if (!(d->flags & VRING_DESC_F_WRITE) && buf->n_in)
 		return bad_chain(vq, "readable part after a writable one");
-	p = d->len ? ram_ptr(vq->dev->m->ram, d->addr, d->len) : NULL;
+	if (d->len && (d->flags & VRING_DESC_F_WRITE))
+		p = ram_ptr(vq->dev->m->ram, d->addr, d->len);
+	else if (d->len)
+		p = (void *)ram_ptr_const(vq->dev->m->ram, d->addr, d->len);
 	if (d->len && !p)
 		return bad_chain(vq, "buffer is not in memory");
 
@@ -203,7 +213,7 @@ static bool walk_indirect(struct virtqueue *vq, const struct vring_desc *d,
 	    (d->flags & VRING_DESC_F_NEXT) || !d->len ||
 	    d->len % sizeof(*table))
 		return bad_chain(vq, "bad indirect descriptor");
-	table = ram_ptr(vq->dev->m->ram, d->addr, d->len);
+	table = ram_ptr_const(vq->dev->m->ram, d->addr, d->len);
 	if (!table)
 		return bad_chain(vq, "indirect table is not in memory");
 	if (!walk(vq, table, d->len / sizeof(*table), 0, buf, &last))
@@ -236,6 +246,21 @@ void vq_unpop(struct virtqueue *vq, unsigned int n)
 	vq->last_avail -= n;
 }
 
+/*
+ * A chain may have been with the device for long, and is written by now: its
+ * descriptors are followed once more, which marks its writable part.
+ */
+static void mark_chain(struct virtqueue *vq, uint16_t head)
+{
+	struct vq_buf buf = { 0 };
+	struct vring_desc last;
+
+	if (ram_logs(vq->dev->m->ram) &&
+	    walk(vq, vq->desc, vq->size, head, &buf, &last) &&
+	    (last.flags & VRING_DESC_F_INDIRECT))
+		walk_indirect(vq, &last, &buf);
+}
+
 void vq_fill(struct virtqueue *vq, uint16_t head, uint32_t len,
 	     unsigned int ahead)
 {
@@ -243,8 +268,10 @@ void vq_fill(struct virtqueue *vq, uint16_t head, uint32_t len,
 
 	if (!vq_usable(vq))
 		return;
+	mark_chain(vq, head);
 	STORE(&vq->used->ring[i].id, head);
 	STORE(&vq->used->ring[i].len, len);
+	mark(vq, &vq->used->ring[i], sizeof(vq->used->ring[i]));
 }
 
 void vq_publish(struct virtqueue *vq, unsigned int n)
@@ -253,6 +280,7 @@ void vq_publish(struct virtqueue *vq, unsigned int n)
 		return;
 	vq->used_idx += n;
 	STORE_REL(&vq->used->idx, vq->used_idx);
+	mark(vq, &vq->used->idx, sizeof(vq->used->idx));
 }
 
 void vq_push(struct virtqueue *vq, uint16_t head, uint32_t len)

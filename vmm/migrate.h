@@ -1,0 +1,52 @@
+/*
+ * vmm/migrate.h -- a running machine goes from one VMM to another over a
+ * stream (a connected socket).
+ *
+ * The source sends memory while the guest runs, then what was written
+ * meanwhile, and so on; when what is left can be sent within the allowed
+ * downtime it pauses the guest, sends the rest and the state of devices and
+ * vCPUs, and waits until the destination says that it has all of it.  The
+ * destination never runs the guest by itself: whoever manages both does that
+ * when the source's part has succeeded.  So a stream that breaks, at any
+ * moment, leaves one machine that can run: the source until it was answered,
+ * and then whichever the manager chooses, with both paused.
+ */
+#ifndef VMM_MIGRATE_H
+#define VMM_MIGRATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/progress.h"
+
+struct machine;
+struct error;
+
+/* May be changed while it goes on. */
+struct migrate_limits {
+	_Atomic uint64_t bandwidth; /* bytes a second; 0: as fast as it goes */
+	_Atomic uint64_t downtime;  /* nanoseconds */
+	atomic_bool now;	    /* do not wait any longer: pause and finish */
+};
+
+struct migrate_options {
+	bool zstd;
+	bool auto_converge; /* slow the guest down rather than never end */
+};
+
+#define MIGRATE_DOWNTIME 300000000ull /* default */
+
+/*
+ * On a job's thread (vmm/job.h).  The machine is left paused when it succeeds;
+ * when it fails as it was, if that can be: ret_paused says whether it has to
+ * be set running again.
+ */
+int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
+		 struct migrate_limits *limits, struct progress *p,
+		 bool *ret_paused, struct error *err);
+
+/* Into a machine just built; it is paused then. */
+int migrate_receive(struct machine *m, int fd, struct progress *p,
+		    struct error *err);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * vmm/migrate_wire.h -- what is on the stream of a migration: a header with
+ * the names and sizes of all memory, records, and one answer.  Numbers are
+ * little-endian.
+ */
+#ifndef VMM_MIGRATE_WIRE_H
+#define VMM_MIGRATE_WIRE_H
+
+#include <stdint.h>
+
+enum {
+	MIGRATE_VERSION = 1,
+	MIGRATE_PAGE = 4096,
+	MIGRATE_PAGES_MAX = 64, /* of one record */
+	MIGRATE_BLOCKS_MAX = 16,
+	MIGRATE_STATE_MAX = 64 << 20,
+	MIGRATE_NAME_LEN = 32,
+};
+#define MIGRATE_MAGIC "VireoGo"
+
+struct migrate_block {
+	char name[MIGRATE_NAME_LEN];
+	uint64_t size;
+};
+
+struct migrate_header {
+	char magic[8];
+	uint32_t version, n_blocks;
+	struct migrate_block block[MIGRATE_BLOCKS_MAX];
+};
+
+enum migrate_type {
+	MIGRATE_RAW = 1, /* pages as they are */
+	MIGRATE_ZSTD,	 /* pages, compressed to len bytes */
+	MIGRATE_ZERO,	 /* pages of zeros: nothing follows */
+	MIGRATE_STATE,	 /* len bytes of vmm/state.h's; the last record */
+};
+
+struct migrate_record {
+	uint32_t type, block;
+	uint64_t at; /* in the block, bytes */
+	uint32_t pages, len;
+};
+
+struct migrate_answer {
+	char magic[8];
+	uint32_t ok, unused;
+	char text[240]; /* why not */
+};
+
+#endif
