@@ -12,6 +12,7 @@
 #include "daemon/guestcpu.h"
 #include "daemon/hostcaps.h"
 #include "model/domcaps.h"
+#include "model/firmware.h"
 #include "model/names.h"
 
 enum { MACHINES_MAX = 8, DRIVERS_SHOWN = 32 };
@@ -222,9 +223,15 @@ static char *format_with_cpu(const struct loaded_driver *l,
 static char *format(const struct loaded_driver *l, enum dom_virt virt,
 		    const char *machine)
 {
+	bool pc = str_eq(machine, "q35");
+	const char **loaders = pc ? firmware_loaders("efi") : NULL;
+	const char *const kinds[] = { "bios", loaders ? "efi" : NULL, NULL };
 	struct domcaps caps = { 0 };
+	char *xml;
 
 	domcaps_defaults(&caps);
+	caps.firmware = pc ? kinds : NULL;
+	caps.loaders = loaders;
 	caps.path = emulator_of(l);
 	caps.virt = virt;
 	caps.machine = machine;
@@ -232,8 +239,10 @@ static char *format(const struct loaded_driver *l, enum dom_virt virt,
 	caps.max_vcpus = l->caps.max_vcpus;
 	caps.host_passthrough = true;
 	caps.maximum = true;
-	return l->caps.cpuid.n ? format_with_cpu(l, &caps) :
-				 domcaps_format(&caps);
+	xml = l->caps.cpuid.n ? format_with_cpu(l, &caps) :
+				domcaps_format(&caps);
+	free(loaders);
+	return xml;
 }
 
 const struct loaded_driver *domain_capabilities_driver(

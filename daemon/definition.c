@@ -12,7 +12,9 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "daemon/nvram.h"
 #include "daemon/registry.h"
+#include "model/firmware.h"
 #include "model/names.h"
 
 #define LOG_MODULE "domain"
@@ -83,7 +85,10 @@ int config_parse(struct registry *reg, const char *xml, bool validate,
 
 	if (r < 0)
 		return r;
-	r = config_check(reg, def, err);
+	r = firmware_complete(def, reg->files ? reg->files->nvram_dir : NULL,
+			      err);
+	if (r >= 0)
+		r = config_check(reg, def, err);
 	if (r < 0) {
 		domain_def_free(def);
 		return r;
@@ -173,7 +178,9 @@ static int undefine(struct dom_obj *obj, unsigned int flags,
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "Refusing to undefine while domain managed "
 				  "save image exists");
-	r = save_forget(obj, err);
+	r = nvram_forget(obj, flags, err);
+	if (r >= 0)
+		r = save_forget(obj, err);
 	if (r < 0)
 		return r;
 	r = store_domain_undefine(reg->store, obj->d.uuid, err);

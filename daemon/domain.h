@@ -179,7 +179,9 @@ struct save_files {
 		    int *ret_fd);
 	int (*begin)(const char *path, struct error *err, int *ret_fd);
 	int (*end)(const char *path, bool keep, struct error *err);
+	int (*remove)(const char *path, struct error *err);
 	const char *dir;
+	const char *nvram_dir; /* of firmware's variables, as priv knows it */
 };
 void registry_set_files(struct registry *reg, const struct save_files *files);
 

@@ -150,6 +150,7 @@ static int call_fd(struct priv_request *rq, size_t size,
 	return 0;
 }
 
+/* ret_fd: NULL for an operation that gives none. */
 static int call_path(enum priv_op op, const char *path, uint32_t flags,
 		     struct error *err, int *ret_fd)
 {
@@ -163,7 +164,9 @@ static int call_path(enum priv_op op, const char *path, uint32_t flags,
 		r = error_set(err, -ENAMETOOLONG, "a path is too long");
 	} else {
 		strcpy(rq->path.path, path);
-		r = call_fd(rq, sizeof(rq->path), &reply, ret_fd, err);
+		r = ret_fd ? call_fd(rq, sizeof(rq->path), &reply, ret_fd,
+				     err) :
+			     call(rq, sizeof(rq->path), &reply, NULL, err);
 	}
 	free(rq);
 	return r;
@@ -190,20 +193,13 @@ int host_file_begin(const char *path, struct error *err, int *ret_fd)
 
 int host_file_end(const char *path, bool keep, struct error *err)
 {
-	struct priv_request *rq = xcalloc(1, sizeof(*rq));
-	struct priv_reply reply;
-	int r;
+	return call_path(PRIV_FILE_END, path, keep ? PRIV_KEEP : 0, err,
+			 NULL);
+}
 
-	rq->op = PRIV_FILE_END;
-	rq->path.flags = keep ? PRIV_KEEP : 0;
-	if (strlen(path) >= sizeof(rq->path.path)) {
-		r = error_set(err, -ENAMETOOLONG, "a path is too long");
-	} else {
-		strcpy(rq->path.path, path);
-		r = call(rq, sizeof(rq->path), &reply, NULL, err);
-	}
-	free(rq);
-	return r;
+int host_file_remove(const char *path, struct error *err)
+{
+	return call_path(PRIV_FILE_REMOVE, path, 0, err, NULL);
 }
 
 int host_open_log(const char *path, bool append, struct error *err,

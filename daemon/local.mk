@@ -49,6 +49,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/capabilities.c \
 	%D%/control.c \
 	%D%/definition.c \
+	%D%/nvram.c \
+	%D%/nvram.h \
 	%D%/definition.h \
 	%D%/graphics.c \
 	%D%/domain.h \

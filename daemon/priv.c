@@ -59,6 +59,7 @@ static const struct {
 	[PRIV_OPEN_LOG] = OP_STR(priv_open_log, priv_path, path),
 	[PRIV_FILE_BEGIN] = OP_STR(priv_file_begin, priv_path, path),
 	[PRIV_FILE_END] = OP_STR(priv_file_end, priv_path, path),
+	[PRIV_FILE_REMOVE] = OP_STR(priv_file_remove, priv_path, path),
 	[PRIV_OPEN_KVM] = OP(priv_open_kvm, priv_none),
 	[PRIV_OPEN_TAP] = OP_STR(priv_open_tap, priv_tap, ifname),
 	[PRIV_REMOVE_TAP] = OP_STR(priv_remove_tap, priv_ifname, ifname),

@@ -27,6 +27,7 @@ enum priv_op {
 	PRIV_OPEN_LOG,
 	PRIV_FILE_BEGIN,
 	PRIV_FILE_END,
+	PRIV_FILE_REMOVE,
 	PRIV_OPEN_KVM,
 	PRIV_OPEN_TAP,
 	PRIV_REMOVE_TAP,
@@ -137,7 +138,7 @@ typedef int priv_fn(struct priv *priv, const void *arg,
 /* priv_open.c: what lies in the file system */
 priv_fn priv_open_disk, priv_open_file, priv_open_log, priv_open_kvm;
 /* priv_file.c: files that take their name when they are complete */
-priv_fn priv_file_begin, priv_file_end;
+priv_fn priv_file_begin, priv_file_end, priv_file_remove;
 /* priv_chr.c: what guests' character devices connect to */
 priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
 /* priv_net.c */

@@ -99,3 +99,23 @@ int priv_file_end(struct priv *priv, const void *arg, struct priv_reply *reply,
 	return r < 0 ? error_set(err, r, "cannot complete '%s': %m", a->path) :
 		       0;
 }
+
+/* A regular file that goes away with its guest. */
+int priv_file_remove(struct priv *priv, const void *arg,
+		     struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		     struct error *err)
+{
+	const struct priv_path *a = arg;
+	_cleanup_close_ int dir = -1;
+	const char *name;
+	int r = priv_resolve_parent(a->path, &dir, &name, err);
+
+	if (r == 0)
+		r = check_replaced(dir, name, a->path, err);
+	if (r < 0)
+		return r;
+	return unlinkat(dir, name, 0) < 0 ?
+		       error_set(err, -errno, "cannot remove '%s': %m",
+				 a->path) :
+		       0;
+}

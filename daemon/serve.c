@@ -25,6 +25,7 @@
 #include "daemon/server.h"
 #include "daemon/store.h"
 #include "model/capabilities.h"
+#include "model/firmware.h"
 #include "model/schemas.h"
 
 struct main_half {
@@ -35,6 +36,7 @@ struct main_half {
 	struct store *store;
 	struct registry *system, *test;
 	struct save_files files;
+	char *nvram_dir;
 };
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
@@ -74,6 +76,7 @@ static int open_before(struct main_half *m, const int *channels,
 	host_init(channels);
 	tzset(); /* reads /etc/localtime */
 	load_schemas(m);
+	firmware_look();
 	registry_prepare();
 	caps_set_emulator(m->opt->vmm);
 	if (r >= 0)
@@ -111,12 +114,15 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 		r = registry_open(m->opt->session ? "/session" : "/system",
 				  m->store, &m->system, err);
 	if (r >= 0) {
+		m->nvram_dir = xasprintf("%s/nvram", m->opt->state_dir);
 		m->files = (struct save_files){
 			.open = open_saved,
 			.begin = host_file_begin,
 			.end = host_file_end,
+			.remove = host_file_remove,
 			.dir = confined ? CONFINED_STATE_DIR :
 					  m->opt->state_dir,
+			.nvram_dir = m->nvram_dir,
 		};
 		registry_set_files(m->system, &m->files);
 		r = registry_open("/test", NULL, &m->test, err);
@@ -181,6 +187,7 @@ static void finish(struct main_half *m)
 	registry_close(m->system);
 	if (m->store)
 		store_close(m->store);
+	free(m->nvram_dir);
 	sd_event_unref(m->loop);
 	model_schemas_unload();
 }

@@ -62,6 +62,10 @@ static int make_state_dir(const char *path, uid_t uid, struct error *err)
 		return error_set(err, -errno,
 				 "cannot give folder '%s' to uid %u: %m", path,
 				 uid);
+	/* Priv's: the variables of guests' firmware. */
+	if (mkdirat(fd, "nvram", 0700) < 0 && errno != EEXIST)
+		return error_set(err, -errno,
+				 "cannot create folder '%s/nvram': %m", path);
 	return 0;
 }
 

@@ -217,6 +217,7 @@ int host_open_file(const char *path, struct error *err, int *ret_fd);
  */
 int host_file_begin(const char *path, struct error *err, int *ret_fd);
 int host_file_end(const char *path, bool keep, struct error *err);
+int host_file_remove(const char *path, struct error *err);
 int host_open_log(const char *path, bool append, struct error *err,
 		  int *ret_fd); /* created 0600 when missing */
 int host_open_kvm(struct error *err, int *ret_fd);

@@ -83,6 +83,14 @@ void launch_set_id(char **id, const struct dom_info *info, const char *kind,
 void launch_set_place(unsigned int *slot, unsigned int *function,
 		      const struct dom_info *info);
 
+/* ---- launch_firmware.c: what starts the guest ---- */
+
+int launch_check_firmware(const struct dom_os *os, struct error *err);
+int launch_build_firmware(const struct domain_def *def, struct vmm_spec *s,
+			  struct error *err);
+/* <boot dev=...>, once the devices are in the description. */
+void launch_boot_order(const struct dom_os *os, struct vmm_spec *s);
+
 /* ---- launch_disk.c: disks and the controllers they are on ---- */
 
 bool launch_is_storage(const struct dom_controller *c);

@@ -12,7 +12,7 @@
 #include "base/util.h"
 #include "drivers/launch.h"
 
-const char *const launch_machines[] = { "microvm", NULL };
+const char *const launch_machines[] = { "q35", "microvm", NULL };
 
 #define refuse(err, ...) \
 	error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED, __VA_ARGS__)
@@ -27,14 +27,7 @@ static int check_os(const struct domain_def *def, struct error *err)
 	if (os->arch && !str_eq(os->arch, "x86_64"))
 		return refuse(err, "<os><type arch>: '%s' is not supported, guests are x86_64",
 			      os->arch);
-	if (os->machine && !str_eq(os->machine, "microvm"))
-		return refuse(err, "<os><type machine>: this version has no machine '%s'; use machine='microvm' with <kernel> and <initrd>",
-			      os->machine);
-	if (os->loader || os->firmware || os->nvram)
-		return refuse(err, "<os>: machine 'microvm' has no firmware; remove <loader>, <nvram> and the firmware attribute");
-	if (!os->kernel)
-		return refuse(err, "<os>: machine 'microvm' boots a kernel directly; add <kernel>");
-	return 0;
+	return launch_check_firmware(os, err);
 }
 
 static bool is_coredump(enum dom_action a)

@@ -130,8 +130,10 @@ static void build_machine(const struct domain_def *def, const char *engine,
 static int open_boot(const struct domain_def *def, struct vmm_spec *s,
 		     struct error *err)
 {
-	int r = host_open_file(def->os.kernel, err, &s->kernel_fd);
+	int r = launch_build_firmware(def, s, err);
 
+	if (r >= 0 && def->os.kernel)
+		r = host_open_file(def->os.kernel, err, &s->kernel_fd);
 	if (r >= 0 && def->os.initrd)
 		r = host_open_file(def->os.initrd, err, &s->initrd_fd);
 	if (r >= 0 && str_startswith(s->engine, "kvm"))
@@ -313,5 +315,7 @@ int launch_build(struct domain *dom, const char *engine,
 		r = launch_build_graphics(dom->live, ret_spec, err);
 	if (r < 0)
 		vmm_spec_finish(ret_spec);
+	else
+		launch_boot_order(&dom->live->os, ret_spec);
 	return r;
 }

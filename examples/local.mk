@@ -3,4 +3,5 @@ EXTRA_DIST += \
 	%D%/devices.xml \
 	%D%/disk-tap.xml \
 	%D%/first.xml \
+	%D%/uefi.xml \
 	$(NULL)

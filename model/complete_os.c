@@ -2,6 +2,7 @@
  * model/complete_os.c -- <os>: architecture, machine, boot order.
  */
 #include <libvirt/virterror.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/complete.h"
@@ -63,6 +64,27 @@ static int complete_boot(struct domain_def *def, struct error *err)
 	return 0;
 }
 
+static int check_ms(const char *text, long min, const char *what,
+		    struct error *err)
+{
+	char *end;
+	long ms = text ? strtol(text, &end, 10) : 0;
+
+	if (!text || (*text && !*end && ms >= min && ms <= 65535))
+		return 0;
+	return error_virt(err, VIR_ERR_XML_ERROR,
+			  "invalid value for %s, must be in range [%ld,65535]",
+			  what, min);
+}
+
+static int check_bios(const struct dom_os *os, struct error *err)
+{
+	int r = check_ms(os->bootmenu_timeout, 0, "boot menu timeout", err);
+
+	return r < 0 ? r : check_ms(os->reboot_timeout, -1, "rebootTimeout",
+				    err);
+}
+
 int domain_complete_os(struct domain_def *def, struct error *err)
 {
 	struct dom_os *os = &def->os;
@@ -78,5 +100,7 @@ int domain_complete_os(struct domain_def *def, struct error *err)
 				  "No emulator found for arch '%.40s'; there "
 				  "is x86_64", os->arch);
 	r = complete_machine(def, err);
+	if (r >= 0)
+		r = check_bios(os, err);
 	return r < 0 ? r : complete_boot(def, err);
 }

@@ -99,6 +99,11 @@ struct dom_cpu {
 	char *extra;
 };
 
+struct dom_os_feature { /* <firmware><feature> */
+	char *name;	/* "secure-boot", "enrolled-keys" */
+	char *enabled;	/* "yes", "no" */
+};
+
 struct dom_os {
 	char *type; /* "hvm" */
 	char *arch, *machine; /* "x86_64", "q35" or "microvm" */
@@ -108,6 +113,23 @@ struct dom_os {
 	char *kernel, *initrd, *cmdline;
 	unsigned int n_boot;
 	char *boot[4]; /* "hd", "cdrom", "network", "fd" */
+	unsigned int n_features;
+	struct dom_os_feature *features;
+	enum dom_tristate bootmenu;
+	char *bootmenu_timeout; /* ms */
+	char *reboot_timeout;	/* ms; "-1": never */
+	char *smbios;		/* "emulate", "host", "sysinfo" */
+	char *extra;
+};
+
+struct dom_sysinfo_entry {
+	char *name, *value;
+};
+
+struct dom_sysinfo {
+	char *type; /* "smbios", ... */
+	unsigned int n_entries; /* of <system> */
+	struct dom_sysinfo_entry *entries;
 	char *extra;
 };
 
@@ -239,6 +261,8 @@ struct domain_def {
 	unsigned int max_vcpus;
 	char *vcpu_placement, *vcpu_cpuset;
 	unsigned int iothreads;
+	unsigned int n_sysinfos;
+	struct dom_sysinfo *sysinfos;
 	struct dom_os os;
 	bool acpi, apic, pae;
 	char *features_extra;

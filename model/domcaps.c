@@ -11,8 +11,9 @@
 
 void domcaps_defaults(struct domcaps *caps)
 {
-	static const char *const devices[] = { "disk", NULL };
-	static const char *const buses[] = { "virtio", NULL };
+	static const char *const devices[] = { "disk", "cdrom", NULL };
+	static const char *const buses[] = { "virtio", "sata", "scsi", "nvme",
+					     NULL };
 	static const char *const rngs[] = { "random", NULL };
 	static const char *const channels[] = { "pty", "unix", NULL };
 	static const char *const memory[] = { "memfd", NULL };
@@ -59,8 +60,8 @@ static void add_os(xmlNode *root, const struct domcaps *caps)
 		return;
 	add_values(loader, caps->loaders);
 	add_enum(loader, "type", LIST("rom", "pflash"));
-	add_enum(loader, "readonly", LIST("yes", "no"));
-	add_enum(loader, "secure", LIST("no"));
+	add_enum(loader, "readonly", LIST("yes"));
+	add_enum(loader, "secure", LIST("yes", "no"));
 }
 
 static xmlNode *add_mode(xmlNode *cpu, const char *name, bool supported)

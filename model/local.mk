@@ -24,6 +24,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/domain.h \
 	%D%/domcaps.c \
 	%D%/domcaps.h \
+	%D%/firmware.c \
+	%D%/firmware.h \
 	%D%/info.c \
 	%D%/names.c \
 	%D%/names.h \

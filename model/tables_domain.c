@@ -65,7 +65,32 @@ static const char *const firmware_list[] = { "bios", "efi" };
 static const struct words words_firmware = { firmware_list,
 					     ARRAY_SIZE(firmware_list) };
 
+#define F(m) offsetof(struct dom_os_feature, m)
+static const struct field os_feature_fields[] = {
+	{ "@enabled", FIELD_STR, F(enabled), &words_yesno },
+	{ "@name", FIELD_STR, F(name), .flags = FIELD_REQUIRED },
+	{ 0 },
+};
+#undef F
+static const struct xml_type type_os_feature = {
+	.size = sizeof(struct dom_os_feature),
+	.fields = os_feature_fields,
+};
+
 #define O(m) offsetof(struct dom_os, m)
+static const struct field os_firmware_fields[] = {
+	{ "feature", FIELD_LIST, O(features), .type = &type_os_feature,
+	  .n_off = O(n_features) },
+	{ 0 },
+};
+static const struct xml_type type_os_firmware = {
+	.fields = os_firmware_fields,
+};
+
+static const char *const smbios_list[] = { "emulate", "host", "sysinfo" };
+static const struct words words_smbios = { smbios_list,
+					   ARRAY_SIZE(smbios_list) };
+
 static const struct field os_fields[] = {
 	{ "@firmware", FIELD_STR, O(firmware), &words_firmware },
 	{ "type@arch", FIELD_STR, O(arch) },
@@ -83,6 +108,11 @@ static const struct field os_fields[] = {
 	{ "cmdline", FIELD_STR, O(cmdline) },
 	{ "boot@dev", FIELD_STRS, O(boot), &words_boot, .n_off = O(n_boot),
 	  .max = ARRAY_SIZE(((struct dom_os *)0)->boot) },
+	{ "firmware", FIELD_STRUCT, 0, .type = &type_os_firmware },
+	{ "bootmenu@enable", FIELD_ENUM, O(bootmenu), &words_yesno },
+	{ "bootmenu@timeout", FIELD_STR, O(bootmenu_timeout) },
+	{ "bios@rebootTimeout", FIELD_STR, O(reboot_timeout) },
+	{ "smbios@mode", FIELD_STR, O(smbios), &words_smbios },
 	{ 0 },
 };
 #undef O
@@ -92,6 +122,39 @@ const struct xml_type type_os = {
 	.order = " type firmware init initarg initenv initdir inituser "
 		 "initgroup loader nvram kernel initrd cmdline dtb root acpi "
 		 "boot bootmenu bios smbios * ",
+};
+
+#define E(m) offsetof(struct dom_sysinfo_entry, m)
+static const struct field sysinfo_entry_fields[] = {
+	{ "@name", FIELD_STR, E(name), .flags = FIELD_REQUIRED },
+	{ "", FIELD_STR, E(value), .flags = FIELD_EMPTY },
+	{ 0 },
+};
+#undef E
+static const struct xml_type type_sysinfo_entry = {
+	.size = sizeof(struct dom_sysinfo_entry),
+	.fields = sysinfo_entry_fields,
+};
+
+#define I(m) offsetof(struct dom_sysinfo, m)
+static const struct field sysinfo_system_fields[] = {
+	{ "entry", FIELD_LIST, I(entries), .type = &type_sysinfo_entry,
+	  .n_off = I(n_entries) },
+	{ 0 },
+};
+static const struct xml_type type_sysinfo_system = {
+	.fields = sysinfo_system_fields,
+};
+static const struct field sysinfo_fields[] = {
+	{ "@type", FIELD_STR, I(type) },
+	{ "system", FIELD_STRUCT, 0, .type = &type_sysinfo_system },
+	{ 0 },
+};
+#undef I
+static const struct xml_type type_sysinfo = {
+	XML_TYPE_EXTRA(struct dom_sysinfo, extra),
+	.fields = sysinfo_fields,
+	.order = " bios system * ",
 };
 
 #define M(m) offsetof(struct dom_timer, m)
@@ -184,6 +247,8 @@ static const struct field domain_fields[] = {
 	{ "vcpu@current", FIELD_UINT, D(vcpus) },
 	{ "vcpu", FIELD_UINT, D(max_vcpus), .max = 65536 },
 	{ "iothreads", FIELD_UINT, D(iothreads) },
+	{ "sysinfo", FIELD_LIST, D(sysinfos), .type = &type_sysinfo,
+	  .n_off = D(n_sysinfos) },
 	{ "os", FIELD_STRUCT, D(os), .type = &type_os,
 	  .flags = FIELD_REQUIRED,
 	  .missing = "an os <type> must be specified" },

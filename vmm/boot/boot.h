@@ -23,7 +23,9 @@ struct x86_state;
 #define BOOT_CMDLINE_MAX 0x10000 /* and a little more */
 #define BOOT_LOW_END	0x9fc00	 /* conventional memory ends */
 #define BOOT_ACPI_BASE	0xe0000	 /* tables; RSDP first */
-#define BOOT_ACPI_MAX	0x1fff0
+#define BOOT_ACPI_MAX	0x10000
+#define BOOT_SMBIOS_BASE 0xf0000
+#define BOOT_SMBIOS_END 0xffff0
 #define BOOT_RESET_VECTOR 0xffff0 /* real mode f000:fff0 */
 #define BOOT_KERNEL_MIN 0x100000 /* nothing of a kernel may be below */
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "vmm/boot/acpi.h"
+#include "vmm/boot/smbios.h"
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
@@ -166,6 +167,8 @@ int boot_load(struct machine *m, struct x86_state *bsp, struct error *err)
 		r = boot_cmdline(m, err);
 	if (r == 0)
 		r = acpi_write(m, err);
+	if (r == 0)
+		r = smbios_write(m, err);
 	if (r == 0)
 		r = boot_reset_vector(m);
 	if (r == 0)

@@ -5,9 +5,12 @@
  */
 #include "vmm/boot/smbios.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/error.h"
+#include "vmm/boot/boot.h"
 #include "vmm/dev/fwcfg.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
@@ -76,11 +79,17 @@ static const char *or_else(const char *text, const char *other)
 	return text ? text : other;
 }
 
+static const char *product(const struct vmm_spec *spec)
+{
+	return str_eq(spec->machine, "q35") ? "Virtual machine (Q35)" :
+					      "Virtual machine (microvm)";
+}
+
 static void system_info(struct smbios *s, const struct vmm_spec *spec)
 {
 	begin(s, SYSTEM, 0);
 	put_string(s, or_else(spec->smbios_manufacturer, "Vireo"));
-	put_string(s, or_else(spec->smbios_product, "Virtual machine (Q35)"));
+	put_string(s, or_else(spec->smbios_product, product(spec)));
 	put_string(s, spec->smbios_version);
 	put_string(s, spec->smbios_serial);
 	put_uuid(s, spec->uuid);
@@ -220,8 +229,9 @@ static uint8_t checksum(const uint8_t *p, size_t len)
 	return sum;
 }
 
-/* 5.2.1: the entry point; firmware fills in the address. */
-static void entry_point(const struct smbios *s, uint8_t e[ENTRY_SIZE])
+/* 5.2.1: the entry point; addr: of the tables, 0: firmware fills it in. */
+static void entry_point(const struct smbios *s, uint32_t addr,
+			uint8_t e[ENTRY_SIZE])
 {
 	memset(e, 0, ENTRY_SIZE);
 	memcpy(e, "_SM_", 4);
@@ -233,6 +243,7 @@ static void entry_point(const struct smbios *s, uint8_t e[ENTRY_SIZE])
 	memcpy(e + 16, "_DMI_", 5);
 	e[22] = s->b.len;
 	e[23] = s->b.len >> 8;
+	memcpy(e + 24, &addr, sizeof(addr));
 	e[28] = s->count;
 	e[29] = s->count >> 8;
 	e[30] = 0x28;
@@ -240,24 +251,53 @@ static void entry_point(const struct smbios *s, uint8_t e[ENTRY_SIZE])
 	e[4] = checksum(e, ENTRY_SIZE);
 }
 
+static void build(struct smbios *s, const struct machine *m)
+{
+	system_info(s, m->spec);
+	chassis(s);
+	processors(s, m->spec);
+	memory(s, ram_size(m->ram));
+	mapped(s, m->ram);
+	begin(s, BOOT_INFO, 0);
+	put(s, 0, 7); /* reserved, and: no errors */
+	end(s);
+	begin(s, END, 0);
+	end(s);
+}
+
+static void finish(struct smbios *s)
+{
+	buf_free(&s->b);
+	buf_free(&s->strings);
+}
+
 void smbios_offer(struct machine *m, struct fwcfg *fw)
 {
 	struct smbios s = { 0 };
 	uint8_t entry[ENTRY_SIZE];
 
-	system_info(&s, m->spec);
-	chassis(&s);
-	processors(&s, m->spec);
-	memory(&s, ram_size(m->ram));
-	mapped(&s, m->ram);
-	begin(&s, BOOT_INFO, 0);
-	put(&s, 0, 7); /* reserved, and: no errors */
-	end(&s);
-	begin(&s, END, 0);
-	end(&s);
-	entry_point(&s, entry);
+	build(&s, m);
+	entry_point(&s, 0, entry);
 	fwcfg_add_file(fw, "etc/smbios/smbios-tables", s.b.data, s.b.len);
 	fwcfg_add_file(fw, "etc/smbios/smbios-anchor", entry, sizeof(entry));
-	buf_free(&s.b);
-	buf_free(&s.strings);
+	finish(&s);
+}
+
+int smbios_write(struct machine *m, struct error *err)
+{
+	uint32_t tables = ALIGN_UP(BOOT_SMBIOS_BASE + ENTRY_SIZE, 16);
+	struct smbios s = { 0 };
+	uint8_t entry[ENTRY_SIZE];
+	int r;
+
+	build(&s, m);
+	entry_point(&s, tables, entry);
+	if (s.b.len > BOOT_SMBIOS_END - tables)
+		r = error_set(err, -E2BIG, "the SMBIOS tables are too large");
+	else
+		r = ram_write(m->ram, tables, s.b.data, s.b.len);
+	if (r == 0)
+		r = ram_write(m->ram, BOOT_SMBIOS_BASE, entry, sizeof(entry));
+	finish(&s);
+	return r;
 }

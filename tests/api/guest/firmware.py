@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+# q35 with Debian's SeaBIOS and OVMF: what a definition that asks for firmware
+# becomes, what the guest sees, and what becomes of its variables.
+import xml.etree.ElementTree as ET
+
+from functions import *
+
+V = libvirt
+EFI = "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd" \
+      "</loader>"
+NAMES = """<sysinfo type='smbios'><system>
+    <entry name='manufacturer'>Vireo's maker</entry>
+    <entry name='product'>Guest of a test</entry>
+    <entry name='serial'>12-34</entry></system></sysinfo>"""
+
+if not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd") or \
+        not os.path.exists("/usr/share/seabios/bios-256k.bin"):
+    print("skip: needs the packages seabios and ovmf")
+    sys.exit(77)
+
+
+def pc(d, name, os_attr="", os_more="", kernel=True, more="", machine="q35"):
+    """A definition with firmware's machine."""
+    text = d.xml(name, more=more).replace(">128<", ">256<")
+    text = text.replace("machine='microvm'", f"machine='{machine}'")
+    text = text.replace("<os>", f"<os{os_attr}>")
+    if not kernel:
+        text = re.sub(r"(?s)<kernel>.*</cmdline>", "", text)
+    return text.replace("</os>", os_more + "</os>")
+
+
+def shown(dom):
+    return ET.fromstring(dom.XMLDesc()).find("os")
+
+
+def boots(d, c, dom):
+    """The kernel starts and knows its names; the button works."""
+    dom.create()
+    con = StreamConsole(c, dom)
+    con.wake()
+    dmi = con.run("cd /sys/class/dmi/id; cat sys_vendor product_name "
+                  "product_serial product_uuid").split("\n")
+    assert dmi == ["Vireo's maker", "Guest of a test", "12-34",
+                   dom.UUIDString()], dmi
+    assert con.run("test -d /sys/firmware/efi && echo efi; true") == \
+        ("efi" if shown(dom).find("nvram") is not None else "")
+    con.close()
+    dom.shutdown()
+    until("the guest is off", lambda: not dom.isActive())
+
+
+def names(d, c):
+    for machine in "pc", "pc-q35-7.2", "pc-i440fx-7.2":
+        dom = c.defineXML(pc(d, "bios", machine=machine))
+        assert shown(dom).find("type").get("machine") == "q35"
+        dom.undefine()
+
+
+def direct(d, c):
+    """A kernel and a BIOS: it is entered at once, and finds the tables."""
+    dom = c.defineXML(pc(d, "bios", " firmware='bios'",
+                         "<smbios mode='sysinfo'/>", more=NAMES))
+    assert shown(dom).get("firmware") == "bios"
+    assert shown(dom).find("loader") is None
+    boots(d, c, dom)
+    dom.undefine()
+
+
+def seabios(d, c):
+    dom = c.defineXML(pc(d, "bios", "", "<bootmenu enable='no'/>"
+                         "<bios rebootTimeout='5000'/>", kernel=False))
+    dom.create()
+    con = StreamConsole(c, dom)
+    con.expect(r"SeaBIOS \(version")
+    con.expect("No bootable device")
+    con.expect("Retrying in 5 seconds")
+    con.close()
+    dom.destroy()
+    dom.undefine()
+
+
+def ovmf(d, c):
+    dom = c.defineXML(pc(d, "efi", " firmware='efi'",
+                         "<smbios mode='sysinfo'/>", more=NAMES))
+    loader, nvram = shown(dom).find("loader"), shown(dom).find("nvram")
+    assert loader.text == "/usr/share/OVMF/OVMF_CODE_4M.fd"
+    assert loader.get("type") == "pflash" and loader.get("readonly") == "yes"
+    assert nvram.get("template") == "/usr/share/OVMF/OVMF_VARS_4M.fd"
+    assert nvram.text.endswith("/nvram/efi_VARS.fd"), nvram.text
+    dom.undefine()  # there are no variables yet
+
+    dom = c.defineXML(pc(d, "efi", " firmware='efi'",
+                         "<smbios mode='sysinfo'/>", more=NAMES))
+    assert not os.path.exists(nvram.text)
+    boots(d, c, dom)
+    with open(nvram.text, "rb") as a, open(nvram.get("template"), "rb") as b:
+        kept, new = a.read(), b.read()
+    assert len(kept) == len(new) and kept != new
+    fails(V.VIR_ERR_OPERATION_INVALID, dom.undefine)
+    fails(V.VIR_ERR_OPERATION_INVALID, dom.undefineFlags,
+          V.VIR_DOMAIN_UNDEFINE_NVRAM | V.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM)
+    dom.undefineFlags(V.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM)
+    assert os.path.exists(nvram.text)
+    dom = c.defineXML(pc(d, "efi", "", EFI))
+    assert shown(dom).find("nvram").text == nvram.text
+    dom.undefineFlags(V.VIR_DOMAIN_UNDEFINE_NVRAM)
+    assert not os.path.exists(nvram.text)
+
+
+def own_place(d, c):
+    """A store of a client's own, from a template of its own."""
+    mine, template = d.dir + "/mine.fd", d.dir + "/template.fd"
+    shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", template)
+    nvram = f"<nvram template='{template}'>{mine}</nvram>"
+    dom = c.defineXML(pc(d, "own", "", EFI + nvram))
+    dom.createWithFlags(V.VIR_DOMAIN_START_PAUSED)
+    assert os.path.getsize(mine) == os.path.getsize(template)
+    dom.destroy()
+    os.unlink(mine)
+    os.unlink(template)
+    text = fails(V.VIR_ERR_SYSTEM_ERROR, dom.create)
+    assert template in text, text
+    assert not os.path.exists(mine) and not dom.isActive()
+    dom.undefine()
+
+
+def secure(d, c):
+    want = "<firmware><feature enabled='yes' name='secure-boot'/>" \
+           "<feature enabled='yes' name='enrolled-keys'/></firmware>"
+    dom = c.defineXML(pc(d, "sb", " firmware='efi'", want))
+    loader = shown(dom).find("loader")
+    assert loader.get("secure") == "yes" and ".ms." in loader.text
+    features = [(f.get("name"), f.get("enabled"))
+                for f in shown(dom).findall("firmware/feature")]
+    assert features == [("secure-boot", "yes"), ("enrolled-keys", "yes")]
+    dom.undefine()
+
+
+def refusals(d, c):
+    bad = V.VIR_ERR_CONFIG_UNSUPPORTED
+    fails(bad, c.defineXML, pc(d, "no", machine="isapc"))
+    fails(bad, c.defineXML, pc(d, "no", "", EFI, machine="microvm"))
+    fails(bad, c.defineXML,
+          pc(d, "no", machine="microvm", kernel=False))
+    fails(bad, c.defineXML, pc(d, "no", "", "<nvram>/x</nvram>"))
+    fails(V.VIR_ERR_XML_ERROR, c.defineXML,
+          pc(d, "no", "", "<bios rebootTimeout='-2'/>"))
+    fails(V.VIR_ERR_OPERATION_FAILED, c.defineXML,
+          pc(d, "no", "", EFI.replace("4M", "9M")))
+    fails(V.VIR_ERR_OPERATION_FAILED, c.defineXML,
+          pc(d, "no", " firmware='efi'",
+             "<firmware><feature enabled='no' name='secure-boot'/>"
+             "<feature enabled='yes' name='enrolled-keys'/></firmware>"))
+    assert not c.listAllDomains()
+
+
+def capabilities(d, c):
+    caps = ET.fromstring(c.getDomainCapabilities(machine="pc"))
+    assert caps.findtext("machine") == "q35"
+    kinds = [v.text for v in caps.findall("os/enum[@name='firmware']/value")]
+    assert kinds == ["bios", "efi"], kinds
+    loaders = [v.text for v in caps.findall("os/loader/value")]
+    assert "/usr/share/OVMF/OVMF_CODE_4M.fd" in loaders, loaders
+    small = ET.fromstring(c.getDomainCapabilities(machine="microvm"))
+    assert small.find("os/loader").get("supported") == "no"
+
+
+def main(d):
+    c = d.open()
+    for part in (capabilities, refusals, names, direct, seabios, ovmf,
+                 own_place, secure):
+        part(d, c)
+        print("ok:", part.__name__)
+
+
+with Daemon() as daemon:
+    main(daemon)
