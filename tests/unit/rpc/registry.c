@@ -208,6 +208,16 @@ NOT_HERE_INT(domain_reboot, UUID, unsigned int flags)
 NOT_HERE_INT(domain_reset, UUID, unsigned int flags)
 NOT_HERE_INT(domain_resume, UUID)
 NOT_HERE_INT(domain_inject_nmi, UUID, unsigned int flags)
+NOT_HERE_INT(domain_send_keys, UUID, unsigned int set, unsigned int hold_ms,
+	     const unsigned int *codes, unsigned int n, unsigned int flags)
+NOT_HERE_INT(domain_screenshot, UUID, unsigned int screen,
+	     unsigned int flags, int *ret_fd, char ret_mime[64])
+NOT_HERE_INT(domain_open_graphics, UUID, unsigned int index, int fd,
+	     unsigned int flags)
+NOT_HERE_INT(domain_open_graphics_fd, UUID, unsigned int index,
+	     unsigned int flags, int *ret_fd)
+NOT_HERE_INT(domain_update_graphics, UUID, const struct dom_graphics *want,
+	     unsigned int flags)
 NOT_HERE_INT(domain_save, UUID, const char *path, const char *dxml,
 	     unsigned int flags)
 NOT_HERE_INT(domain_restore, const char *path, const char *dxml,
