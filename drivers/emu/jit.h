@@ -24,9 +24,11 @@
  * Blocks.  One translates code of one page, in 64-bit mode, for one view of
  * the address space; it goes on behind a conditional branch, so it has one
  * entry and several exits.  Code addresses in it are relative to the page
- * (cpu->jit.page), so that all mappings of a page share it.  Exits to the
- * same page are linked directly; others look up a table by linear address
- * (cpu->jumps_to), which a TLB flush empties.
+ * (cpu->jit.page), so that all mappings of a page share it.  Direct exits are
+ * linked; those to other pages as long as a number is what it was then
+ * (cpu->jit.space), which changes with every flush that may concern code.
+ * Indirect ones, and those whose link is stale, look up a table by linear
+ * address (cpu->jumps_to), which a TLB flush empties.
  *
  * The view tells the privilege level, 0 or 3.  SYSCALL, SYSRET, STAC and CLAC
  * lead from one view to another without leaving translated code (jit_sys.c).
