@@ -79,6 +79,8 @@ void emit_goto(struct emitter *e, int32_t target);
  */
 enum jit_kind jit_sys_kind(struct emu_cpu *cpu, const struct scan_insn *s,
 			   enum jit_kind kind);
+/* A repetition of STOS or MOVS that is JK_SYS? */
+bool jit_sys_string(const struct scan_insn *s);
 /* Sets reads, writes and kills. */
 void jit_sys_flags(struct scan_insn *s);
 /* Does the address of its operand depend on more than mem[] tells? */

@@ -367,7 +367,7 @@ static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
 	if (s->i.fn == op_ud)
 		return JK_LEAVE;
 	if (repeats(s))
-		return JK_HELPER;
+		return jit_sys_string(s) ? JK_SYS : JK_HELPER;
 	/* Otherwise, if int_kind() does not know better. */
 	s->kind = jit_sys_kind(cpu, s, kind);
 	if (s->kind != kind || end == DECODE_BREAK)
@@ -670,6 +670,11 @@ static void advance(struct versions *v, const struct scan_insn *s)
 	}
 	if (s->kind == JK_SYS)
 		v->barrier++;
+	if (repeats(s)) {
+		bump(v, X86_RCX);
+		bump(v, X86_RSI);
+		bump(v, X86_RDI);
+	}
 	for (unsigned int n = 0; n < s->d.z.operand_count; n++) {
 		const ZydisDecodedOperand *o = &s->d.op[n];
 

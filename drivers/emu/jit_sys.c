@@ -508,6 +508,90 @@ static void emit_sysret(struct emitter *e, unsigned int n)
 	transfer(e, 3);
 }
 
+/*
+ * Short repetitions of STOS and MOVS within pages that the TLB knows.  A kick
+ * goes through each round by a single step: hence the limit.
+ */
+enum { ROUNDS_MAX = 64 };
+
+/* RDX := what leads from the elements at reg to the host's; AX is kept. */
+static void emit_elements(struct emitter *e, unsigned int n, int reg,
+			  size_t tag)
+{
+	struct jit_buf *b = &e->b;
+	unsigned int shift = __builtin_ctz(e->s->insn[n].i.aux);
+
+	asm_mov_rr(b, W1, H_RCX, reg);
+	emit_helper_if(e, n, emit_tlb(e, 1, tlb_off(e, tag), H_RCX));
+	asm_lea(b, W1, H_RCX,
+		(struct host_mem){
+			.base = H_RCX, .index = G_RCX, .scale = shift });
+	asm_ri(b, W1, CMP, H_RCX, EMU_PAGE);
+	emit_helper_if(e, n, asm_jcc(b, IF_ABOVE));
+	asm_load(b, W1, H_RDX,
+		 mem_gs_at(H_RDX,
+			   tlb_off(e, offsetof(struct emu_tlb, addend))));
+}
+
+/* The element's size is in prefixes and the last bit. */
+static void put_rep(struct jit_buf *b, uint8_t op, unsigned int size)
+{
+	if (size == 2)
+		put8(b, 0x66);
+	put8(b, 0xf3);
+	if (size == 8)
+		put8(b, 0x48);
+	put8(b, op | (size != 1));
+}
+
+/* reg -= by, which is lost; flags stay. */
+static void put_back(struct jit_buf *b, int reg, int by)
+{
+	ASM(b, 0x48, 0xf7, 0xd0 | by); /* not */
+	asm_rm(b, W1, 0x8d, reg, mem_at2(reg, by, 1));
+}
+
+static void emit_string(struct emitter *e, unsigned int n, bool movs)
+{
+	const struct scan_insn *i = &e->s->insn[n];
+	struct jit_buf *b = &e->b;
+	enum jit_flags_at fl;
+	uint8_t *none;
+
+	flags_aside(e, i);
+	fl = e->fl;
+	asm_rm(b, W0, 0xf6, 0, mem_gs(OFF(rflags) + 1)); /* test */
+	put8(b, FLAG_DF >> 8);
+	emit_helper_if(e, n, asm_jcc(b, IF_SET));
+	asm_ri(b, W1, CMP, G_RCX, ROUNDS_MAX);
+	emit_helper_if(e, n, asm_jcc(b, IF_ABOVE));
+	asm_rr(b, W1, 0x85, G_RCX, G_RCX); /* test */
+	none = asm_jcc(b, IF_CLEAR);
+	if (movs) {
+		emit_elements(e, n, H_RSI, offsetof(struct emu_tlb, rtag));
+		asm_store(b, W1, H_RDX, mem_gs(OFF(jit.tmp)));
+	}
+	emit_elements(e, n, H_RDI, offsetof(struct emu_tlb, wtag));
+	asm_store(b, W1, H_RAX, mem_gs(OFF(jit.rax)));
+	asm_mov_rr(b, W1, H_RCX, G_RCX);
+	asm_lea(b, W1, H_RDI, mem_at2(H_RDI, H_RDX, 0));
+	if (movs) {
+		asm_load(b, W1, H_RAX, mem_gs(OFF(jit.tmp)));
+		asm_lea(b, W1, H_RSI, mem_at2(H_RSI, H_RAX, 0));
+		put_rep(b, 0xa4, i->i.aux);
+		put_back(b, H_RSI, H_RAX);
+	} else {
+		asm_mov_rr(b, W1, H_RAX, G_RAX);
+		put_rep(b, 0xaa, i->i.aux);
+	}
+	put_back(b, H_RDI, H_RDX);
+	asm_mov_rr(b, W1, G_RCX, H_RCX);
+	asm_load(b, W1, H_RAX, mem_gs(OFF(jit.rax)));
+	asm_fix(none, b->w);
+	e->fl = fl;
+	e->rdx = e->rcx = -1;
+}
+
 void emit_sys(struct emitter *e, unsigned int n)
 {
 	const struct scan_insn *i = &e->s->insn[n];
@@ -552,6 +636,18 @@ void emit_sys(struct emitter *e, unsigned int n)
 		break;
 	case ZYDIS_MNEMONIC_CMPXCHG16B:
 		emit_cmpxchg16b(e, n);
+		break;
+	case ZYDIS_MNEMONIC_STOSB:
+	case ZYDIS_MNEMONIC_STOSW:
+	case ZYDIS_MNEMONIC_STOSD:
+	case ZYDIS_MNEMONIC_STOSQ:
+		emit_string(e, n, false);
+		break;
+	case ZYDIS_MNEMONIC_MOVSB:
+	case ZYDIS_MNEMONIC_MOVSW:
+	case ZYDIS_MNEMONIC_MOVSD:
+	case ZYDIS_MNEMONIC_MOVSQ:
+		emit_string(e, n, true);
 		break;
 	case ZYDIS_MNEMONIC_SYSCALL:
 		emit_syscall(e, n);
@@ -633,6 +729,29 @@ static enum jit_kind supervisor_kind(struct emu_cpu *cpu,
 	}
 }
 
+bool jit_sys_string(const struct scan_insn *s)
+{
+	const uint64_t other = ZYDIS_ATTRIB_HAS_SEGMENT_FS |
+			       ZYDIS_ATTRIB_HAS_SEGMENT_GS;
+
+	switch (s->d.z.mnemonic) {
+	case ZYDIS_MNEMONIC_STOSB:
+	case ZYDIS_MNEMONIC_STOSW:
+	case ZYDIS_MNEMONIC_STOSD:
+	case ZYDIS_MNEMONIC_STOSQ:
+	case ZYDIS_MNEMONIC_MOVSB:
+	case ZYDIS_MNEMONIC_MOVSW:
+	case ZYDIS_MNEMONIC_MOVSD: /* or SSE2's, which is no string */
+	case ZYDIS_MNEMONIC_MOVSQ:
+		return s->d.z.meta.category == ZYDIS_CATEGORY_STRINGOP &&
+		       s->d.z.attributes & ZYDIS_ATTRIB_HAS_REP &&
+		       !(s->d.z.attributes & other) &&
+		       s->d.z.address_width == 64;
+	default:
+		return false;
+	}
+}
+
 enum jit_kind jit_sys_kind(struct emu_cpu *cpu, const struct scan_insn *s,
 			   enum jit_kind kind)
 {
@@ -674,6 +793,8 @@ enum jit_kind jit_sys_kind(struct emu_cpu *cpu, const struct scan_insn *s,
 
 bool jit_sys_own_mem(const struct scan_insn *s)
 {
+	if (s->kind == JK_SYS && jit_sys_string(s))
+		return true;
 	switch (s->d.z.mnemonic) {
 	case ZYDIS_MNEMONIC_BT:
 	case ZYDIS_MNEMONIC_BTS:
