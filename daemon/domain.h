@@ -203,7 +203,8 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
  * the change is stored and with no lock held; must not block.
  */
 enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
-       DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG };
+       DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG,
+       DOMAIN_NOTIFY_GRAPHICS };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
@@ -211,6 +212,7 @@ struct domain_notice {
 	uint64_t value;	   /* balloon, KiB; watchdog: VIR_DOMAIN_EVENT_ */
 	int type;	   /* metadata */
 	const char *uri;
+	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */
 };
 void registry_subscribe(struct registry *reg,
 			void (*fn)(void *arg, const struct domain_notice *n),

@@ -178,6 +178,54 @@ static void tell_metadata(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_cb_metadata, &m);
 }
 
+/* ---- graphics ---- */
+
+enum { VIEWER_WORDS = 8 };
+
+static void set_address(wire_graphics_address *a, char **word)
+{
+	a->family = str_eq(word[0], "ipv4") ?
+			    VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_IPV4 :
+		    str_eq(word[0], "ipv6") ?
+			    VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_IPV6 :
+			    VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_UNIX;
+	a->node = str_eq(word[1], "-") ? "" : word[1];
+	a->service = str_eq(word[2], "-") ? "" : word[2];
+}
+
+static int viewer_phase(const char *word)
+{
+	if (str_eq(word, "connected"))
+		return VIR_DOMAIN_EVENT_GRAPHICS_CONNECT;
+	if (str_eq(word, "initialized"))
+		return VIR_DOMAIN_EVENT_GRAPHICS_INITIALIZE;
+	return VIR_DOMAIN_EVENT_GRAPHICS_DISCONNECT;
+}
+
+static void tell_graphics(struct session *s, const struct subscription *sub,
+			  const wire_dom *dom, const struct domain_notice *n)
+{
+	_cleanup_free_ char *text = xstrdup(n->viewer);
+	wire_cb_graphics m = { sub->id, { .dom = *dom } };
+	char *rest = text, *word[VIEWER_WORDS];
+
+	for (unsigned int i = 0; i < VIEWER_WORDS; i++) {
+		word[i] = strsep(&rest, " ");
+		if (!word[i])
+			return;
+	}
+	m.msg.phase = viewer_phase(word[0]);
+	m.msg.auth = word[1];
+	set_address(&m.msg.local, word + 2);
+	set_address(&m.msg.remote, word + 5);
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_GRAPHICS,
+		     (xdrproc_t)xdr_wire_cb_graphics, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_GRAPHICS,
+		     (xdrproc_t)xdr_wire_ev_graphics, &m.msg);
+}
+
 static const struct {
 	int event;
 	void (*tell)(struct session *s, const struct subscription *sub,
@@ -190,6 +238,8 @@ static const struct {
 				    tell_balloon },
 	[DOMAIN_NOTIFY_WATCHDOG] = { VIR_DOMAIN_EVENT_ID_WATCHDOG,
 				     tell_watchdog },
+	[DOMAIN_NOTIFY_GRAPHICS] = { VIR_DOMAIN_EVENT_ID_GRAPHICS,
+				     tell_graphics },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 };

@@ -122,6 +122,16 @@ static void guest_watchdog(struct dom_obj *obj, const char *action)
 		guest_paused(obj, "watchdog");
 }
 
+static void guest_graphics(struct dom_obj *obj, const char *viewer)
+{
+	struct domain_notice n = {
+		.kind = DOMAIN_NOTIFY_GRAPHICS,
+		.viewer = viewer,
+	};
+
+	notify(obj, &n);
+}
+
 static void set_balloon(struct dom_obj *obj, uint64_t bytes)
 {
 	struct domain_notice n = {
@@ -183,6 +193,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_BALLOON:
 		guest_refresh_balloon(obj);
+		break;
+	case DOMAIN_EVENT_GRAPHICS:
+		guest_graphics(obj, ev->why);
 		break;
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);

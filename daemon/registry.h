@@ -36,7 +36,7 @@ struct pending_event {
 	struct pending_event *next;
 	enum domain_event event;
 	int id; /* the run it is about */
-	char why[64];
+	char why[DOMAIN_WHY_MAX];
 };
 
 struct job_waiter {

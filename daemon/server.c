@@ -150,7 +150,7 @@ struct notice_work {
 	struct work work;
 	const struct watched *from;
 	struct domain_notice notice;
-	char *uri;
+	char *uri, *viewer;
 };
 
 static void notice_done(struct work *work)
@@ -164,6 +164,7 @@ static void notice_done(struct work *work)
 			events_tell(s, &w->notice);
 	}
 	free(w->uri);
+	free(w->viewer);
 	free(w);
 }
 
@@ -177,6 +178,7 @@ static void on_notice(void *arg, const struct domain_notice *n)
 	w->from = from;
 	w->notice = *n;
 	w->notice.uri = w->uri = xstrdup(n->uri);
+	w->notice.viewer = w->viewer = xstrdup(n->viewer);
 	workers_post(from->server->workers, &w->work);
 }
 

@@ -192,8 +192,12 @@ enum domain_event {
 	DOMAIN_EVENT_STOPPED,  /* why: "poweroff", "reset", "quit" */
 	DOMAIN_EVENT_CRASHED,  /* the guest, or its VMM died: why says */
 	DOMAIN_EVENT_BALLOON,
+	/* A viewer: why is "PHASE AUTH FAMILY NODE PORT FAMILY NODE PORT",
+	 * the machine's address first; "-" for what a family has not. */
+	DOMAIN_EVENT_GRAPHICS,
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
 };
+enum { DOMAIN_WHY_MAX = 192 };
 void domain_event(struct domain *dom, enum domain_event ev, const char *why);
 
 /*

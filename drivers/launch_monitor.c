@@ -139,6 +139,29 @@ static void on_watchdog(struct monitor *mon, const char *action)
 		domain_event(mon->dom, DOMAIN_EVENT_WATCHDOG, action);
 }
 
+/* Words of a machine's, which is not trusted: one each, or "-". */
+static const char *word(struct json_object *json, const char *key)
+{
+	const char *s = json ? get_string(json, key) : NULL;
+
+	return s && *s && strlen(s) < 46 && !strpbrk(s, " \t\n") ? s : "-";
+}
+
+static void on_vnc(struct monitor *mon, struct json_object *json)
+{
+	struct json_object *local = NULL, *remote = NULL;
+	_cleanup_free_ char *why = NULL;
+
+	json_object_object_get_ex(json, "local", &local);
+	json_object_object_get_ex(json, "remote", &remote);
+	why = xasprintf("%s %s %s %s %s %s %s %s", word(json, "phase"),
+			word(json, "auth"), word(local, "family"),
+			word(local, "node"), word(local, "service"),
+			word(remote, "family"), word(remote, "node"),
+			word(remote, "service"));
+	domain_event(mon->dom, DOMAIN_EVENT_GRAPHICS, why);
+}
+
 static void on_event(struct monitor *mon, const char *event,
 		     struct json_object *json)
 {
@@ -155,6 +178,8 @@ static void on_event(struct monitor *mon, const char *event,
 		domain_event(mon->dom, DOMAIN_EVENT_REBOOTED, NULL);
 	else if (str_eq(event, "balloon"))
 		domain_event(mon->dom, DOMAIN_EVENT_BALLOON, NULL);
+	else if (str_eq(event, "vnc"))
+		on_vnc(mon, json);
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else

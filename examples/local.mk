@@ -4,4 +4,5 @@ EXTRA_DIST += \
 	%D%/disk-tap.xml \
 	%D%/first.xml \
 	%D%/uefi.xml \
+	%D%/graphics.xml \
 	$(NULL)

@@ -149,10 +149,21 @@ static void add_memory_backing(xmlNode *root, const struct domcaps *caps)
 /* Devices that are not there are named too: clients expect all of them. */
 static void add_missing(xmlNode *devices)
 {
-	static const char *const names[] = { "graphics", "video", "hostdev" };
+	static const char *const names[] = { "hostdev" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		add_supported(devices, names[i], false);
+}
+
+/* The small machine has none of a VGA's ports. */
+static void add_graphics(xmlNode *devices, const struct domcaps *caps)
+{
+	bool small = str_eq(caps->machine, "microvm");
+
+	add_enum(add_supported(devices, "graphics", true), "type",
+		 LIST("vnc"));
+	add_enum(add_supported(devices, "video", true), "modelType",
+		 small ? LIST("bochs", "none") : LIST("vga", "bochs", "none"));
 }
 
 static void add_devices(xmlNode *root, const struct domcaps *caps)
@@ -167,6 +178,7 @@ static void add_devices(xmlNode *root, const struct domcaps *caps)
 		add_enum(node, "model", LIST("virtio",
 					     "virtio-non-transitional"));
 	}
+	add_graphics(devices, caps);
 	add_missing(devices);
 	node = add_supported(devices, "rng", caps->rng_backends != NULL);
 	if (caps->rng_backends) {

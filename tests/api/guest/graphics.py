@@ -107,6 +107,16 @@ def passwords(d, g, port):
             "<video/>", live)
 
 
+def viewers(c):
+    """Who comes and goes is told."""
+    got = []
+    c.domainEventRegisterAny(
+        None, V.VIR_DOMAIN_EVENT_ID_GRAPHICS,
+        lambda conn, dom, phase, local, remote, auth, subject, opaque:
+        got.append((phase, local["family"], local["node"], auth)), None)
+    return got
+
+
 def clients(d, g):
     """On the Unix socket, and handed in."""
     c = vnc.Client(connect(d.dir + "/run/g.vnc", socket.AF_UNIX))
@@ -174,7 +184,14 @@ with Daemon(BOCHS if generic else ()) as d:
     con.wait_prompt()
     port = display(d, g)
     passwords(d, g, port)
+    told = viewers(c)
     clients(d, g)
+    until("nine events",
+          lambda: len([e for e in told if e[2] == ""]) >= 9)
+    unix = V.VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_UNIX
+    for phase in range(3):
+        assert told.count((phase, unix, "", "none")) == 2, told
+        assert told.count((phase, unix, "", "vnc")) == 1, told
     keys(g, con)
     screenshot(c, g)
     d.virsh("send-key", "g", "--codeset", "win32", "VK_RETURN")
