@@ -239,16 +239,6 @@ NOT_HERE(char *, domain_save_image_xml,
 NOT_HERE(char *, domain_managed_save_xml,
 	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
 	 NULL)
-NOT_HERE_INT(domain_send_keys, UUID, unsigned int set, unsigned int hold_ms,
-	     const unsigned int *codes, unsigned int n, unsigned int flags)
-NOT_HERE_INT(domain_screenshot, UUID, unsigned int screen, unsigned int flags,
-	     int *ret_fd, char ret_mime[64])
-NOT_HERE_INT(domain_open_graphics, UUID, unsigned int index, int fd,
-	     unsigned int flags)
-NOT_HERE_INT(domain_open_graphics_fd, UUID, unsigned int index,
-	     unsigned int flags, int *ret_fd)
-NOT_HERE_INT(domain_update_graphics, UUID, const struct dom_graphics *want,
-	     unsigned int flags)
 NOT_HERE_INT(domain_set_autostart, UUID, bool autostart)
 NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
 NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)
