@@ -97,6 +97,10 @@ int domain_set_autostart(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 bool autostart, struct error *err);
 int domain_set_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      uint64_t bytes, unsigned int flags, struct error *err);
+/* Of what can change in a disk: the medium of a CD-ROM drive. */
+int domain_update_disk(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		       const char *xml, unsigned int flags,
+		       struct error *err);
 int domain_rename(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		  const char *name, unsigned int flags, struct error *err);
 /* Metadata: type VIR_DOMAIN_METADATA_*; flags live/config/current. */
@@ -204,14 +208,14 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
  */
 enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG,
-       DOMAIN_NOTIFY_GRAPHICS };
+       DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
 	int event, detail; /* lifecycle */
 	uint64_t value;	   /* balloon, KiB; watchdog: VIR_DOMAIN_EVENT_ */
 	int type;	   /* metadata */
-	const char *uri;
+	const char *uri;   /* tray: the drive's alias */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */
 };
 void registry_subscribe(struct registry *reg,

@@ -153,6 +153,19 @@ static void tell_balloon(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_dom_u64, &old);
 }
 
+static void tell_tray(struct session *s, const struct subscription *sub,
+		      const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_tray m = { sub->id, { *dom, (char *)n->uri, n->value } };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_TRAY_CHANGE,
+		     (xdrproc_t)xdr_wire_cb_tray, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_TRAY_CHANGE,
+		     (xdrproc_t)xdr_wire_ev_tray, &m.msg);
+}
+
 static void tell_watchdog(struct session *s, const struct subscription *sub,
 			  const wire_dom *dom, const struct domain_notice *n)
 {
@@ -236,6 +249,7 @@ static const struct {
 	[DOMAIN_NOTIFY_REBOOT] = { VIR_DOMAIN_EVENT_ID_REBOOT, tell_reboot },
 	[DOMAIN_NOTIFY_BALLOON] = { VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE,
 				    tell_balloon },
+	[DOMAIN_NOTIFY_TRAY] = { VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, tell_tray },
 	[DOMAIN_NOTIFY_WATCHDOG] = { VIR_DOMAIN_EVENT_ID_WATCHDOG,
 				     tell_watchdog },
 	[DOMAIN_NOTIFY_GRAPHICS] = { VIR_DOMAIN_EVENT_ID_GRAPHICS,

@@ -3,6 +3,7 @@
  * the domain's job held.
  */
 #include <libvirt/libvirt.h>
+#include <string.h>
 
 #include "daemon/registry.h"
 
@@ -101,6 +102,38 @@ static void guest_rebooted(struct dom_obj *obj)
 	notify(obj, &n);
 }
 
+static void show_tray(struct dom_disk *disk, bool open)
+{
+	free(disk->tray);
+	disk->tray = open ? xstrdup("open") : NULL;
+}
+
+/* why: "open sata0-0-1" */
+static void guest_tray(struct dom_obj *obj, const char *why)
+{
+	bool open = str_startswith(why, "open ");
+	const char *alias = strchr(why, ' ');
+	struct domain_notice n = {
+		.kind = DOMAIN_NOTIFY_TRAY,
+		.value = open ? VIR_DOMAIN_EVENT_TRAY_CHANGE_OPEN :
+				VIR_DOMAIN_EVENT_TRAY_CHANGE_CLOSE,
+	};
+
+	for (unsigned int i = 0; alias && i < obj->d.live->n_disks; i++) {
+		struct dom_disk *disk = &obj->d.live->disks[i];
+
+		if (!str_eq(disk->info.alias, alias + 1))
+			continue;
+		pthread_mutex_lock(&obj->reg->lock);
+		show_tray(disk, open);
+		pthread_mutex_unlock(&obj->reg->lock);
+		run_force_state(obj, obj->state, obj->reason);
+		n.uri = disk->info.alias;
+		notify(obj, &n);
+		return;
+	}
+}
+
 /* What follows but a pause has events of its own. */
 static void guest_watchdog(struct dom_obj *obj, const char *action)
 {
@@ -196,6 +229,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_GRAPHICS:
 		guest_graphics(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_TRAY:
+		guest_tray(obj, ev->why);
 		break;
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);

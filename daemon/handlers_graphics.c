@@ -54,18 +54,3 @@ int handle_domain_open_graphics_fd(struct call *call,
 				       args->value, args->flags,
 				       &call->reply_fd, err);
 }
-
-int handle_domain_update_device_flags(struct call *call,
-				      const wire_dom_str_flags *args,
-				      struct error *err)
-{
-	struct dom_graphics *graphics;
-	int r = graphics_def_parse(args->str, &graphics, err);
-
-	if (r < 0)
-		return r;
-	r = domain_update_graphics(call->reg, wire_uuid_of(&args->dom),
-				   graphics, args->flags, err);
-	graphics_def_free(graphics);
-	return r;
-}

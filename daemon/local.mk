@@ -51,6 +51,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/definition.c \
 	%D%/nvram.c \
 	%D%/nvram.h \
+	%D%/disk.c \
 	%D%/definition.h \
 	%D%/graphics.c \
 	%D%/domain.h \

@@ -33,6 +33,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/events.h \
 	%D%/handlers_connect.c \
 	%D%/handlers_cpu.c \
+	%D%/handlers_device.c \
 	%D%/handlers_domain.c \
 	%D%/handlers_domain_info.c \
 	%D%/handlers_event.c \

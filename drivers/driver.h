@@ -143,6 +143,9 @@ struct driver {
 		      struct error *err);
 	int (*detach)(struct domain *dom, const struct device_def *dev,
 		      struct error *err);
+	/* Another medium in a CD-ROM drive: disk has its alias and source. */
+	int (*change_medium)(struct domain *dom, const struct dom_disk *disk,
+			     bool force, struct error *err);
 	int (*set_balloon)(struct domain *dom, uint64_t bytes,
 			   struct error *err);
 	int (*stats)(struct domain *dom, struct domain_stats *ret_stats,
@@ -195,6 +198,7 @@ enum domain_event {
 	/* A viewer: why is "PHASE AUTH FAMILY NODE PORT FAMILY NODE PORT",
 	 * the machine's address first; "-" for what a family has not. */
 	DOMAIN_EVENT_GRAPHICS,
+	DOMAIN_EVENT_TRAY, /* why: "open" or "close", a space, the alias */
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
 };
 enum { DOMAIN_WHY_MAX = 192 };
@@ -284,6 +288,8 @@ int launch_job_progress(struct domain *dom,
 			struct domain_progress *ret_progress,
 			struct error *err);
 int launch_job_cancel(struct domain *dom, struct error *err);
+int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
+			 bool force, struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);

@@ -106,6 +106,7 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 	.interrupt = launch_interrupt, .save = launch_save, \
 	.job_progress = launch_job_progress, \
 	.job_cancel = launch_job_cancel, .set_balloon = launch_set_balloon, \
+	.change_medium = launch_change_medium, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.send_keys = launch_send_keys, .screenshot = launch_screenshot, \
 	.open_graphics = launch_open_graphics, \

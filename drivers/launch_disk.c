@@ -2,6 +2,8 @@
  * drivers/launch_disk.c -- disks and the controllers they are on: what our
  * machines have, and a definition's into a machine's description.
  */
+#include <errno.h>
+#include <json-c/json.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
@@ -218,4 +220,26 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 		r = build_disk(&def->disks[i], i, &s->disks[s->n_disks++],
 			       err);
 	return r;
+}
+
+/* ---- live ---- */
+
+int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
+			 bool force, struct error *err)
+{
+	struct json_object *args;
+	_cleanup_close_ int fd = -1;
+	int r = launch_check_disk(disk, err);
+
+	if (r >= 0 && disk->source)
+		r = host_open_disk(disk->source, true,
+				   disk->type == DISK_BLOCK, err, &fd);
+	if (r < 0)
+		return r;
+	args = json_object_new_object();
+	json_object_object_add(args, "drive",
+			       json_object_new_string(disk->info.alias));
+	json_object_object_add(args, "format", json_object_new_string("raw"));
+	json_object_object_add(args, "force", json_object_new_boolean(force));
+	return monitor_call_long(dom->priv, "insert", args, fd, NULL, err);
 }

@@ -162,6 +162,15 @@ static void on_vnc(struct monitor *mon, struct json_object *json)
 	domain_event(mon->dom, DOMAIN_EVENT_GRAPHICS, why);
 }
 
+static void on_tray(struct monitor *mon, const char *id, bool open)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "%s %s", open ? "open" : "close",
+		 id ? id : "");
+	domain_event(mon->dom, DOMAIN_EVENT_TRAY, why);
+}
+
 static void on_event(struct monitor *mon, const char *event,
 		     struct json_object *json)
 {
@@ -180,6 +189,10 @@ static void on_event(struct monitor *mon, const char *event,
 		domain_event(mon->dom, DOMAIN_EVENT_BALLOON, NULL);
 	else if (str_eq(event, "vnc"))
 		on_vnc(mon, json);
+	else if (str_eq(event, "tray"))
+		on_tray(mon, get_string(json, "drive"),
+			json_object_get_boolean(
+				json_object_object_get(json, "open")));
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else

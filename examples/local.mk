@@ -5,4 +5,5 @@ EXTRA_DIST += \
 	%D%/first.xml \
 	%D%/uefi.xml \
 	%D%/graphics.xml \
+	%D%/storage.xml \
 	$(NULL)

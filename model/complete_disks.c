@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "model/complete.h"
+#include "model/tables.h"
+#include "model/xml.h"
 
 /* A target's first letters say its bus. */
 static const char *bus_of_target(const char *dev)
@@ -126,4 +128,31 @@ int domain_complete_disks(struct domain_def *def, struct error *err)
 			return r;
 	}
 	return 0;
+}
+
+int disk_def_parse(const char *text, struct dom_disk *ret_disk,
+		   struct error *err)
+{
+	_cleanup_xml_ xmlDoc *doc = NULL;
+	int r = xml_parse(text, "disk", &doc, err);
+
+	*ret_disk = (struct dom_disk){ 0 };
+	if (r == 0)
+		r = bind_parse(&type_disk, xmlDocGetRootElement(doc), false,
+			       ret_disk, err);
+	return r;
+}
+
+void disk_def_finish(struct dom_disk *disk)
+{
+	bind_finish(&type_disk, disk);
+}
+
+char *device_def_kind(const char *text, struct error *err)
+{
+	_cleanup_xml_ xmlDoc *doc = NULL;
+
+	if (xml_parse(text, NULL, &doc, err) < 0)
+		return NULL;
+	return xstrdup(xml_name(xmlDocGetRootElement(doc)));
 }

@@ -322,6 +322,15 @@ int graphics_def_parse(const char *xml, struct dom_graphics **ret_graphics,
 		       struct error *err);
 void graphics_def_free(struct dom_graphics *graphics);
 
+/* "disk", "graphics": what the document is about; NULL with err. */
+char *device_def_kind(const char *xml, struct error *err);
+
+/* A <disk> without a domain: what clients change one to.  Only what is said
+ * is there; finish it as well after a failure. */
+int disk_def_parse(const char *xml, struct dom_disk *ret_disk,
+		   struct error *err);
+void disk_def_finish(struct dom_disk *disk);
+
 /* Names each device that has no alias yet, as starting a domain does. */
 void domain_def_assign_aliases(struct domain_def *def);
 struct domain_def *domain_def_copy(const struct domain_def *def);

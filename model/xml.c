@@ -163,7 +163,7 @@ int xml_parse(const char *text, const char *root, xmlDoc **ret_doc,
 	xmlFreeParserCtxt(ctxt);
 	if (r < 0)
 		return r;
-	r = check_root(doc, root, err);
+	r = root ? check_root(doc, root, err) : 0;
 	if (r < 0)
 		return r;
 	*ret_doc = steal_ptr(&doc);

@@ -16,7 +16,7 @@ enum {
 
 /*
  * No network, no DTD, no entities but XML's own five, bounded size and
- * depth.  The root must be <root>.
+ * depth.  The root must be <root>; NULL: any.
  */
 int xml_parse(const char *text, const char *root, xmlDoc **ret_doc,
 	      struct error *err);

@@ -250,6 +250,15 @@ static void control_on_watchdog(void *arg, enum spec_watchdog action)
 	control_send(c, o);
 }
 
+static void control_on_tray(void *arg, const char *id, bool open)
+{
+	struct json_object *o = control_event("tray");
+
+	add_str(o, "drive", id);
+	json_object_object_add(o, "open", json_object_new_boolean(open));
+	control_send(arg, o);
+}
+
 static const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
@@ -257,6 +266,7 @@ static const struct machine_listener control_listener = {
 	.balloon = control_on_balloon,
 	.panicked = control_on_panicked,
 	.watchdog = control_on_watchdog,
+	.tray = control_on_tray,
 	.vnc = control_on_vnc,
 };
 
@@ -755,6 +765,28 @@ static int control_vnc_password(struct control *c, struct json_object *req,
 		       0;
 }
 
+/* Without a descriptor the drive is empty then. */
+static int control_insert(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "drive");
+	struct json_object *format = json_object_object_get(req, "format");
+	bool force = json_object_get_boolean(
+		json_object_object_get(req, "force"));
+	int r;
+
+	if (c->n_fds > 1 || !json_object_is_type(id, json_type_string) ||
+	    !json_object_is_type(format, json_type_string))
+		return error_set(err, -EINVAL,
+				 "\"drive\" or \"format\" is not right");
+	r = machine_insert(c->m, json_object_get_string(id),
+			   json_object_get_string(format),
+			   c->n_fds ? c->fds[0] : -1, force, err);
+	if (r == 0)
+		c->n_fds = 0; /* the drive's */
+	return r;
+}
+
 static const struct request {
 	const char *name;
 	unsigned int states; /* where it makes sense */
@@ -772,6 +804,7 @@ static const struct request {
 	{ "stats", STATES_BUILT | STATE_STOPPED, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "link", STATES_BUILT, control_link },
+	{ "insert", STATES_BUILT, control_insert },
 	{ "save", STATES_BUILT, control_save },
 	{ "migrate", STATES_BUILT, control_migrate },
 	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },

@@ -39,6 +39,8 @@
  *		   "balloon": {"actual", ...}, "engine": {name: count}}
  *	"balloon"  {"target": bytes}
  *	"link"     {"nic": id, "up": bool}
+ *	"insert"   {"drive": id, "format", "force": bool} and a descriptor, or
+ *		   none: the CD-ROM drive is empty then
  *	"save"     {"offset": bytes, "format": "raw" or "zstd"} + one descriptor
  *		   of a regular file, open for reading and writing: pauses the
  *		   machine and writes it there (vmm/image.h).  The reply comes
@@ -75,6 +77,8 @@
  *		   then the VMM exits, unless the action was "preserve"
  *	{"event": "shutdown"}                  guest began to act on the button
  *	{"event": "balloon", "actual": bytes}
+ *	{"event": "watchdog", "action": word}
+ *	{"event": "tray", "drive": id, "open": bool}
  *	{"event": "panicked"}
  *	{"event": "vnc", "phase": "connected", "initialized" or "disconnected",
  *	 "auth": "none" or "vnc", "index", "local": ADDRESS, "remote": ADDRESS}

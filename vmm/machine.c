@@ -542,6 +542,32 @@ void machine_tell_balloon(struct machine *m, uint64_t actual)
 	loop_defer(m->loop, tell_balloon, m);
 }
 
+struct tray_event {
+	struct machine *m;
+	bool open;
+	char id[];
+};
+
+static void tell_tray(void *arg)
+{
+	struct tray_event *ev = arg;
+	struct machine_priv *p = ev->m->priv;
+
+	if (p->listener && p->listener->tray)
+		p->listener->tray(p->listener_arg, ev->id, ev->open);
+	free(ev);
+}
+
+void machine_tell_tray(struct machine *m, const char *id, bool open)
+{
+	struct tray_event *ev = xcalloc(1, sizeof(*ev) + strlen(id) + 1);
+
+	ev->m = m;
+	ev->open = open;
+	strcpy(ev->id, id);
+	loop_defer(m->loop, tell_tray, ev);
+}
+
 void machine_watchdog(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
@@ -639,6 +665,21 @@ int machine_set_link(struct machine *m, const char *id, bool up)
 			r = p->device[i].ops->set_link(p->device[i].dev, id,
 						       up);
 	}
+	return r;
+}
+
+int machine_insert(struct machine *m, const char *id, const char *format,
+		   int fd, bool force, struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
+		if (p->device[i].ops->insert)
+			r = p->device[i].ops->insert(p->device[i].dev, id,
+						     format, fd, force, err);
+	if (r == -ENOENT)
+		error_set(err, r, "there is no CD-ROM drive '%s'", id);
 	return r;
 }
 

@@ -105,6 +105,10 @@ struct machine_dev_ops {
 	void (*stats)(void *dev, machine_stat_fn *emit, void *arg);
 	/* -ENOENT: not mine, ask the next device. */
 	int (*set_link)(void *dev, const char *id, bool up);
+	/* Another medium for CD-ROM drive id: fd, taken over on success, or
+	 * none (-1).  -EBUSY: the guest has locked it. */
+	int (*insert)(void *dev, const char *id, const char *format, int fd,
+		      bool force, struct error *err);
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
 	/* index: which VNC server.  A client's socket is taken over. */
@@ -181,6 +185,8 @@ struct machine_listener {
 	void (*panicked)(void *arg);
 	/* Just before the machine acts; pausing it is the listener's. */
 	void (*watchdog)(void *arg, enum spec_watchdog action);
+	/* A CD-ROM drive's tray was moved, by guest or host. */
+	void (*tray)(void *arg, const char *id, bool open);
 	void (*vnc)(void *arg, const struct vnc_event *event);
 };
 void machine_listen(struct machine *m, const struct machine_listener *l,
@@ -192,6 +198,9 @@ void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
 void machine_tell_vnc(struct machine *m, const struct vnc_event *event);
 void machine_tell_shutdown(struct machine *m); /* acts on the button */
+
+/* Any thread. */
+void machine_tell_tray(struct machine *m, const char *id, bool open);
 
 /* Main loop: the watchdog expired; what follows is the spec's. */
 void machine_watchdog(struct machine *m);
@@ -211,6 +220,8 @@ void machine_smi_all(struct machine *m); /* any thread */
 bool machine_in_smm(struct machine *m);
 void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
+int machine_insert(struct machine *m, const char *id, const char *format,
+		   int fd, bool force, struct error *err);
 int machine_set_balloon(struct machine *m, uint64_t bytes);
 /* -ENOENT: there is no such server.  trusted: without a password; that is
  * valid up to valid_to. */

@@ -977,8 +977,24 @@ static void ahci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 			drive_stats(hba->port[i].drive, emit, emit_arg);
 }
 
+static int ahci_insert(void *arg, const char *id, const char *format, int fd,
+		       bool force, struct error *err)
+{
+	struct hba *hba = arg;
+
+	for (unsigned int i = 0; i < AHCI_PORTS_MAX; i++) {
+		struct port *p = &hba->port[i];
+
+		if (p->drive && p->ata.packet && str_eq(drive_id(p->drive), id))
+			return scsi_insert(&p->ata.scsi, &hba->lock, format,
+					   fd, force, err);
+	}
+	return -ENOENT;
+}
+
 static const struct machine_dev_ops ahci_machine_ops = {
 	.name = "ahci",
+	.insert = ahci_insert,
 	.stateless = true, /* its PCI function saves it */
 	.stats = ahci_stats,
 };
@@ -990,6 +1006,13 @@ static void medium_changed(void *arg)
 	struct port *p = arg;
 
 	scsi_medium_changed(&p->ata.scsi);
+}
+
+static void tray_moved(struct scsi_dev *dev)
+{
+	struct port *p = dev->arg;
+
+	machine_tell_tray(p->hba->m, drive_id(p->drive), dev->tray_open);
 }
 
 static int attach(struct hba *hba, const struct spec_disk *disk,
@@ -1008,6 +1031,8 @@ static int attach(struct hba *hba, const struct spec_disk *disk,
 		return r;
 	ata_init(&p->ata, disk, p->drive);
 	drive_set_ram(p->drive, hba->m->ram);
+	p->ata.scsi.tray_moved = tray_moved;
+	p->ata.scsi.arg = p;
 	drive_on_change(p->drive, medium_changed, p);
 	hba->pi |= BIT(disk->unit);
 	return 0;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/iov.h"
 #include "base/util.h"
 #include "vmm/spec.h"
@@ -133,13 +134,34 @@ void scsi_medium_changed(struct scsi_dev *dev)
 	}
 	dev->tray_open = !drive_loaded(dev->drive);
 	dev->event = dev->tray_open ? MEDIA_REMOVAL : MEDIA_NEW;
+	if (dev->tray_moved)
+		dev->tray_moved(dev);
 	if (!dev->tray_open)
 		scsi_attention(dev, SCSI_UA_MEDIUM);
 }
 
-void scsi_eject_request(struct scsi_dev *dev)
+int scsi_release(struct scsi_dev *dev, bool force)
 {
-	dev->event = MEDIA_EJECT_REQUEST;
+	if (dev->locked && !force) {
+		dev->event = MEDIA_EJECT_REQUEST;
+		return -EBUSY;
+	}
+	dev->locked = false;
+	return 0;
+}
+
+int scsi_insert(struct scsi_dev *dev, pthread_mutex_t *lock,
+		const char *format, int fd, bool force, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(lock);
+	r = scsi_release(dev, force);
+	pthread_mutex_unlock(lock);
+	if (r < 0)
+		return error_set(err, r, "the tray of device '%s' is locked",
+				 drive_id(dev->drive));
+	return drive_insert(dev->drive, format, fd, err);
 }
 
 /* ---- commands about the unit ---- */

@@ -105,9 +105,18 @@ extern const struct state_field scsi_fields[];
 /* done() is called once, maybe before this returns. */
 void scsi_run(struct scsi_cmd *cmd);
 
-/* The host's: another medium is in (drive_on_change()); ask for it back. */
+/* The host's: another medium is in (drive_on_change()); tell the guest. */
 void scsi_medium_changed(struct scsi_dev *dev);
-void scsi_eject_request(struct scsi_dev *dev);
+
+/*
+ * The host wants to change the medium.  -EBUSY: the guest has locked the drive
+ * and is asked for the medium; force: it is not asked.
+ */
+int scsi_release(struct scsi_dev *dev, bool force);
+
+/* Main thread: both, for a controller's machine_dev_ops. */
+int scsi_insert(struct scsi_dev *dev, pthread_mutex_t *lock,
+		const char *format, int fd, bool force, struct error *err);
 
 /* For carriers that answer a command themselves. */
 void scsi_reply(struct scsi_cmd *cmd, const void *data, size_t len,

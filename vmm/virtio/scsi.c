@@ -620,11 +620,34 @@ static void scsi_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 		drive_stats(hba->units[i].drive, emit, emit_arg);
 }
 
+static int scsi_insert_medium(void *arg, const char *id, const char *format,
+			      int fd, bool force, struct error *err)
+{
+	struct hba *hba = arg;
+
+	for (unsigned int i = 0; i < hba->n_units; i++) {
+		struct unit *u = &hba->units[i];
+
+		if (u->scsi.cdrom && str_eq(drive_id(u->drive), id))
+			return scsi_insert(&u->scsi, &hba->dev.lock, format,
+					   fd, force, err);
+	}
+	return -ENOENT;
+}
+
 static const struct machine_dev_ops scsi_machine_ops = {
 	.name = "virtio-scsi",
+	.insert = scsi_insert_medium,
 	.stateless = true, /* its PCI function saves it */
 	.stats = scsi_stats,
 };
+
+static void tray_moved(struct scsi_dev *dev)
+{
+	struct unit *u = dev->arg;
+
+	machine_tell_tray(u->hba->dev.m, drive_id(u->drive), dev->tray_open);
+}
 
 static int add_unit(struct hba *hba, const struct spec_disk *d,
 		    struct error *err)
@@ -645,6 +668,8 @@ static int add_unit(struct hba *hba, const struct spec_disk *d,
 	u->lun = d->unit;
 	scsi_init(&u->scsi, d, u->drive);
 	drive_set_ram(u->drive, hba->dev.m->ram);
+	u->scsi.tray_moved = tray_moved;
+	u->scsi.arg = u;
 	drive_on_change(u->drive, medium_changed, u);
 	hba->n_units++;
 	return 0;

@@ -80,7 +80,8 @@ class Events:
 
 
 class Daemon:
-    """What scripts/up starts, in a folder of its own."""
+    """What scripts/up starts, in a folder of its own.  modules: what the
+    guest's kernel is to load besides the usual."""
 
     def __init__(self, modules=()):
         self.dir = tempfile.mkdtemp(prefix="vireo-guest-")

@@ -1,0 +1,39 @@
+/*
+ * daemon/handlers_device.c -- changing a device of a domain, whatever it is.
+ */
+#include <errno.h>
+
+#include <libvirt/virterror.h>
+
+#include "daemon/reply.h"
+
+static int update_graphics(struct call *call, const wire_dom_str_flags *args,
+			   struct error *err)
+{
+	struct dom_graphics *graphics;
+	int r = graphics_def_parse(args->str, &graphics, err);
+
+	if (r < 0)
+		return r;
+	r = domain_update_graphics(call->reg, wire_uuid_of(&args->dom),
+				   graphics, args->flags, err);
+	graphics_def_free(graphics);
+	return r;
+}
+
+int handle_domain_update_device_flags(struct call *call,
+				      const wire_dom_str_flags *args,
+				      struct error *err)
+{
+	_cleanup_free_ char *kind = device_def_kind(args->str, err);
+
+	if (!kind)
+		return -EINVAL;
+	if (str_eq(kind, "graphics"))
+		return update_graphics(call, args, err);
+	if (str_eq(kind, "disk"))
+		return domain_update_disk(call->reg, wire_uuid_of(&args->dom),
+					  args->str, args->flags, err);
+	return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+			  "a device '%s' cannot be changed", kind);
+}

@@ -1,0 +1,152 @@
+#!/usr/bin/python3
+# Disks and CD-ROM drives on SATA, SCSI and NVMe controllers, a medium that is
+# changed, and a watchdog: from the domain's XML, through stock clients.
+import os
+import sys
+
+# The cloud kernel has no driver for SATA and for the watchdog.
+if not os.environ.get("GENERIC_ROOT"):
+    print("skip: needs GENERIC_ROOT, Debian's generic kernel unpacked")
+    sys.exit(77)
+os.environ["GUEST_ROOT"] = os.environ["GENERIC_ROOT"]
+
+import hashlib
+
+from functions import *
+
+V = libvirt
+MIB = 1024 * 1024
+MODULES = """scsi_common scsi_mod crct10dif_common crct10dif_generic crc-t10dif
+    crc64 crc64-rocksoft t10-pi cdrom libata libahci ahci virtio_scsi
+    nvme-core nvme sd_mod sr_mod watchdog i6300esb""".split()
+
+
+def image(d, name, mib):
+    data = os.urandom(mib * MIB)
+    with open(f"{d.dir}/{name}", "wb") as f:
+        f.write(data)
+    return hashlib.md5(data).hexdigest()
+
+
+def disk(d, name, target, bus, more=""):
+    return f"""
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw' discard='unmap'/>
+      <source file='{d.dir}/{name}'/><target dev='{target}' bus='{bus}'/>
+      {more}
+    </disk>"""
+
+
+def drive(path, target="sdb"):
+    source = f"<source file='{path}'/>" if path else ""
+    return f"""
+    <disk type='file' device='cdrom'>
+      <driver name='qemu' type='raw'/>
+      {source}<target dev='{target}' bus='sata'/><readonly/>
+    </disk>"""
+
+
+def definition(d):
+    return d.xml("g", disk(d, "a", "sda", "sata",
+                           "<serial>SATA-1</serial>") +
+                 drive(d.dir + "/cd1") + disk(d, "b", "sdc", "scsi") +
+                 disk(d, "c", "nvme0n1", "nvme", "<serial>NV-1</serial>") + """
+    <watchdog model='i6300esb' action='pause'/>
+    <panic model='pvpanic'/>""").replace(
+        "<memory unit='MiB'>128", "<memory unit='MiB'>512")
+
+
+def addresses(g):
+    """What is shown: where everything is, and that it stays there."""
+    live, later = g.XMLDesc(), g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
+    for kind in "sata", "scsi", "nvme":
+        assert re.search(f"<controller type='{kind}' index='0'", live), kind
+    for alias in "sata0-0-0", "sata0-0-1", "scsi0-0-0-2", "nvme0-0-0":
+        assert f"<alias name='{alias}'/>" in live, alias
+    pci = r"<address type='pci'[^>]*>"
+    assert re.findall(pci, live) == re.findall(pci, later)
+    assert len(set(re.findall(pci, live))) == len(re.findall(pci, live))
+
+
+def sizes(con):
+    return dict(reversed(line.split()) for line in con.run(
+        "for d in /sys/block/*; do echo $(basename $d) $(cat $d/size); "
+        "done").splitlines())
+
+
+def contents(con, sums):
+    until("all disks", lambda: {"8192", "10240", "12288"} <= set(sizes(con)))
+    by_size = sizes(con)
+    for size, sum in zip(("8192", "10240", "12288"), sums):
+        assert con.run(f"md5sum </dev/{by_size[size]}").split()[0] == sum
+    assert con.run("cat /sys/class/nvme/nvme0/serial").strip() == "NV-1"
+
+
+def medium(d, g, con, events, sums):
+    assert con.run("md5sum </dev/sr0").split()[0] == sums[0]
+    g.updateDeviceFlags(drive(d.dir + "/cd2"))
+    until("the new medium",
+          lambda: con.run("md5sum </dev/sr0 2>&1; true").split()[0] == sums[1])
+    assert "/cd2" in g.XMLDesc() and "/cd1" not in g.XMLDesc()
+    d.virsh("change-media", "g", "sdb", "--eject")
+    until("the tray's event", lambda: ("sata0-0-1", 0) in events)
+    assert "tray='open'" in g.XMLDesc()
+    # Opening it makes the guest close the tray: there is nothing in it.
+    assert con.run("dd if=/dev/sr0 of=/dev/null count=1 2>/dev/null; "
+                   "echo $?") == "1"
+    d.virsh("change-media", "g", "sdb", d.dir + "/cd1", "--insert")
+    until("the first medium",
+          lambda: con.run("md5sum </dev/sr0 2>&1; true").split()[0] == sums[0])
+    # An open device is a locked drive.
+    con.run("exec 6</dev/sr0")
+    fails(V.VIR_ERR_OPERATION_FAILED, g.updateDeviceFlags,
+          drive(d.dir + "/cd2"))
+    con.run("exec 6<&-")
+    g.updateDeviceFlags(drive(d.dir + "/cd2"),
+                        V.VIR_DOMAIN_DEVICE_MODIFY_FORCE)
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.updateDeviceFlags,
+          disk(d, "a", "sda", "sata"))
+    fails(V.VIR_ERR_INVALID_ARG, g.updateDeviceFlags,
+          drive(d.dir + "/cd1", "sdx"))
+
+
+def refusals(c, d):
+    for xml in (
+            drive(d.dir + "/cd1", "vdb").replace("'sata'", "'virtio'"),
+            disk(d, "a", "hda", "ide"), disk(d, "a", "sda", "usb"),
+            "<watchdog model='ib700'/>",
+            "<watchdog model='i6300esb' action='dump'/>",
+            "<controller type='scsi' model='lsilogic'/>"):
+        fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.defineXML,
+              d.xml("no", xml))
+
+
+with Daemon(MODULES) as d:
+    sums = image(d, "a", 4), image(d, "b", 5), image(d, "c", 6)
+    cds = image(d, "cd1", 2), image(d, "cd2", 1)
+    c = d.open()
+    refusals(c, d)
+    trays, barks = [], []
+    c.domainEventRegisterAny(
+        None, V.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE,
+        lambda conn, dom, alias, reason, _: trays.append((alias, reason)),
+        None)
+    c.domainEventRegisterAny(
+        None, V.VIR_DOMAIN_EVENT_ID_WATCHDOG,
+        lambda conn, dom, action, _: barks.append(action), None)
+    g = c.defineXML(definition(d))
+    g.create()
+    con = StreamConsole(c, g)
+    con.wait_prompt()
+    addresses(g)
+    contents(con, sums)
+    medium(d, g, con, trays, cds)
+    stats = c.domainListGetStats([g])[0][1]
+    assert stats["block.count"] == 4 and stats["block.0.rd.bytes"] >= 4 * MIB
+    # Opened and never fed again: 30 seconds.
+    con.run("exec 7>/dev/watchdog; echo fed >&7")
+    until("the watchdog", lambda: barks == [V.VIR_DOMAIN_EVENT_WATCHDOG_PAUSE])
+    until("the pause", lambda: g.state() ==
+          [V.VIR_DOMAIN_PAUSED, V.VIR_DOMAIN_PAUSED_WATCHDOG])
+    g.destroy()
+print("storage: all right")
