@@ -7,7 +7,9 @@
 # grub-rescue from a CD-ROM, and runs iPXE from a network card's option ROM.
 #
 # The disk is made once (DISK: where it is kept), and the guest writes to a
-# copy.  What OVMF learned must be in the file of its variables.  WHAT: some of "seabios ovmf secboot keys cdrom pxe".
+# copy.  What OVMF learned must be in the file of its variables.  WHAT: some of
+# "seabios ovmf secboot keys cdrom pxe".  UNTIL: the words to wait for instead of
+# the login prompt.
 vmm=$(realpath "${VMM:-${builddir:-.}/vireo-vmm}")
 here=$(cd "$(dirname "$0")" && pwd)
 engines=${*:-${GUEST_ENGINE:-emu}}
@@ -61,7 +63,7 @@ until_says() {
 
 # The same until it asks who is there.
 until_prompt() {
-	until_says 'vireo-guest login:' "$@"
+	until_says "${UNTIL:-vireo-guest login:}" "$@"
 	grep -aq 'Loading vmlinuz' "$tmp/out" || fail "$1: not by GRUB"
 }
 
