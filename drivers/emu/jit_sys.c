@@ -136,9 +136,14 @@ static void emit_ac(struct emitter *e, unsigned int n)
 	emit_goto(e, (int32_t)e->start + i->next);
 }
 
-/* RAX := the guest's TSC, leaving flags alone. */
-static void put_tsc(struct jit_buf *b)
+/*
+ * RAX := the guest's TSC, leaving flags alone.  RDTSCP waits for what is before
+ * it (SDM vol. 2B, RDTSCP): another vCPU's TSC must not be seen to be ahead.
+ */
+static void put_tsc(struct jit_buf *b, bool wait)
 {
+	if (wait)
+		ASM(b, 0x0f, 0xae, 0xe8); /* lfence */
 	ASM(b, 0x0f, 0x31); /* rdtsc */
 	asm_rorx(b, W1, H_RDX, H_RDX, 32);
 	asm_lea(b, W1, H_RAX, mem_at2(H_RAX, H_RDX, 0));
@@ -150,6 +155,7 @@ static void emit_rdtsc(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	struct jit_buf *b = &e->b;
+	bool with_aux = i->d.z.mnemonic == ZYDIS_MNEMONIC_RDTSCP;
 
 	if (e->view == MMU_USER) {
 		flags_aside(e, i);
@@ -158,11 +164,11 @@ static void emit_rdtsc(struct emitter *e, unsigned int n)
 	if (wanted(e, i))
 		host_flags(e);
 	e->fl = wanted(e, i) ? JF_HOST : JF_DEAD;
-	put_tsc(b);
+	put_tsc(b, with_aux);
 	asm_mov_rr(b, W0, G_RAX, H_RAX);
 	asm_rorx(b, W1, G_RDX, H_RAX, 32);
 	asm_mov_rr(b, W0, G_RDX, G_RDX);
-	if (i->d.z.mnemonic == ZYDIS_MNEMONIC_RDTSCP)
+	if (with_aux)
 		asm_load(b, W0, G_RCX, mem_gs(OFF(msr.tsc_aux)));
 	e->rdx = e->rcx = -1;
 }

@@ -170,6 +170,7 @@ void op_rdtscp(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	if (!emu_has(cpu, 0x80000001, 0, 3, 27))
 		emu_ud(cpu);
+	__builtin_ia32_lfence(); /* as RDTSCP orders itself */
 	op_rdtsc(cpu, i);
 	SETREG32(8 * X86_RCX, cpu->msr.tsc_aux);
 }
