@@ -4,6 +4,7 @@
 #
 # GUEST_ROOT: where a Debian kernel package is unpacked (boot/, lib/modules/).
 # VMM: the program, default vireo-vmm of the build folder.  CPUS: default 2.
+# APPEND: more for the kernel's command line.
 set -eu
 runs=5
 if [ "${1-}" = --runs ]; then
@@ -43,7 +44,7 @@ wait_rounds() {
 start() {
 	"$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* \
 		--initrd "$dir/initrd" --memory 256 --cpus "${CPUS:-2}" \
-		--append "console=ttyS0 quiet panic=-1" \
+		--append "console=ttyS0 quiet panic=-1 ${APPEND-}" \
 		--serial "file:$dir/serial.new" --disk "$dir/disk" --rng \
 		--balloon --timeout 900 "$@" 2>>"$dir/vmm.log" &
 	pid=$!
