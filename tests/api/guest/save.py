@@ -176,7 +176,8 @@ def main(d):
         saver.start()
         while saver.is_alive():
             info = ignore(g.jobInfo)
-            if info and info[0] == V.VIR_DOMAIN_JOB_UNBOUNDED:
+            # It may still be waiting for the devices.
+            if info and info[0] == V.VIR_DOMAIN_JOB_UNBOUNDED and info[3]:
                 seen.append(info)
                 ignore(g.abortJob)
         saver.join()
@@ -190,7 +191,7 @@ def main(d):
             assert codes[-1] == V.VIR_ERR_OPERATION_ABORTED
             assert g.state() == [RUNS, V.VIR_DOMAIN_RUNNING_SAVE_CANCELED]
             break
-    assert seen and seen[-1][3] > 0, seen
+    assert seen
     con = console(c, g)
     works(con)
 
