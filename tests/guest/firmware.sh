@@ -31,6 +31,9 @@ if [ ! -e "$disk" ]; then
 		{ echo "needs mmdebstrap and root, or DISK"; exit 77; }
 	VMM=$vmm "$here/mkdisk" "$disk" || exit 99
 fi
+# The tap is made where nobody else's are.
+[ -n "${IN_NETNS-}" ] || [ "$(id -u)" != 0 ] ||
+	IN_NETNS=1 exec unshare -n sh "$0" "$@"
 tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/firmware.XXXXXX") || exit 99
 pid=
 trap '[ -z "$pid" ] || kill $pid 2>/dev/null; ip link del vfw0 2>/dev/null
