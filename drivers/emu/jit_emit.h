@@ -1,6 +1,6 @@
 /*
- * drivers/emu/jit_emit.h -- what emits host code: shared by jit_emit.c and
- * jit_sys.c.
+ * drivers/emu/jit_emit.h -- what emits host code: shared by jit_emit.c,
+ * jit_branch.c and jit_sys.c.
  */
 #ifndef EMU_JIT_EMIT_H
 #define EMU_JIT_EMIT_H
@@ -68,10 +68,23 @@ void emit_helper(struct emitter *e, unsigned int n);
 void emit_helper_if(struct emitter *e, unsigned int n, uint8_t *jump);
 /* reg := linear address at this offset of the page. */
 void emit_rip(struct emitter *e, int reg, int32_t offset);
+/* Where jump leads to: n and mem are what it is about (struct jit_meta). */
+void add_stub(struct emitter *e, uint8_t *jump, unsigned int n,
+	      unsigned int mem, enum stub_kind kind);
+/* RSP := what pushes and pops have made of it. */
+void flush_sp(struct emitter *e);
+bool uses(const struct host_mem *h, int reg);
+
+/* jit_branch.c: an instruction that ends the block, or JCC. */
+void emit_branch(struct emitter *e, unsigned int n);
 /* To the code at RCX, which the table knows or jit_call_lookup() finds. */
 void emit_lookup(struct emitter *e);
 /* On to target, an offset in the page. */
 void emit_goto(struct emitter *e, int32_t target);
+/* jit.page := the page that RCX, at this offset of it, is in. */
+void put_page(struct jit_buf *b, int32_t offset);
+/* For the stub of a branch to another page. */
+void emit_stale(struct emitter *e, const struct stub *s, int32_t target);
 
 /*
  * jit_sys.c: what system instructions are to the translator, JK_SYS or

@@ -30,6 +30,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit.h \
 	%D%/jit_asm.h \
 	%D%/jit_block.c \
+	%D%/jit_branch.c \
 	%D%/jit_dump.c \
 	%D%/jit_emit.c \
 	%D%/jit_emit.h \
