@@ -63,7 +63,7 @@ static uint8_t reg_offset(ZydisRegister r)
 	return SLOT_ZERO;
 }
 
-static unsigned int seg_index(ZydisRegister r)
+unsigned int seg_index(ZydisRegister r)
 {
 	switch (r) {
 	case ZYDIS_REGISTER_ES:

@@ -45,6 +45,9 @@ int insn_decode_full(struct emu_cpu *cpu, struct block_cache *cache,
 		     const uint8_t *bytes, size_t len, struct emu_insn *i,
 		     enum decode_end *ret_end, struct decoded *ret_d);
 
+/* X86_ES ...; DS if r is no segment register. */
+unsigned int seg_index(ZydisRegister r);
+
 /* Room that lives as long as the blocks; NULL: full. */
 void *cache_alloc(struct block_cache *cache, size_t size);
 

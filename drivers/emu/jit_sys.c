@@ -254,24 +254,6 @@ static int32_t control_off(ZydisRegister r)
 	}
 }
 
-static unsigned int segment_of(ZydisRegister r)
-{
-	switch (r) {
-	case ZYDIS_REGISTER_ES:
-		return X86_ES;
-	case ZYDIS_REGISTER_CS:
-		return X86_CS;
-	case ZYDIS_REGISTER_SS:
-		return X86_SS;
-	case ZYDIS_REGISTER_DS:
-		return X86_DS;
-	case ZYDIS_REGISTER_FS:
-		return X86_FS;
-	default:
-		return X86_GS;
-	}
-}
-
 /* From a control or segment register. */
 static void emit_mov(struct emitter *e, const struct scan_insn *i)
 {
@@ -281,7 +263,7 @@ static void emit_mov(struct emitter *e, const struct scan_insn *i)
 		emit_to_reg(e, i, W1, 0x8b, control_off(from));
 	else
 		emit_to_reg(e, i, W0, 0x0fb7,
-			    seg_off(segment_of(from),
+			    seg_off(seg_index(from),
 				    offsetof(struct x86_segment, selector)));
 }
 
