@@ -128,6 +128,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/usb/hid.c \
 	%D%/usb/usb.h \
 	%D%/usb/xhci.c \
+	%D%/usb/xhci_priv.h \
+	%D%/usb/xhci_regs.c \
 	%D%/stream.c \
 	%D%/stream.h \
 	%D%/vnc/client.c \

@@ -9,40 +9,25 @@
  * looked at, a pass over a ring has an end, and what a driver does wrong gets
  * a completion code or is ignored.
  *
+ * What runs rings and commands is here, the registers are in xhci_regs.c.
+ *
  * Eight ports of USB 2, which devices are on, and as many of USB 3, which
  * nothing is on.  Left out: streams, isochronous transfers, hubs, bandwidth,
  * suspended ports, more than one interrupter or event ring segment.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/util.h"
-#include "vmm/bus.h"
 #include "vmm/dev/msix.h"
-#include "vmm/dev/pci.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/state.h"
-#include "vmm/usb/usb.h"
+#include "vmm/usb/xhci_priv.h"
 
-enum { PORTS_2 = 8, PORTS = 16, SLOTS = 32, EPS = 32 };
 enum { BAR_REGS = 0, BAR_MSIX = 2, REGS_SIZE = 0x4000 };
-enum { OPER = 0x40, RUNTIME = 0x1000, DOORBELLS = 0x2000, EXT_CAPS = 0x3000 };
-/* 5.4, 5.4.8 and 5.5.2, from the beginning of each part. */
-enum { USBCMD = 0x00, USBSTS = 0x04, PAGESIZE = 0x08, DNCTRL = 0x14,
-       CRCR = 0x18, DCBAAP = 0x30, CONFIG = 0x38, PORTSC = 0x400 };
-enum { IMAN = 0x20, IMOD = 0x24, ERSTSZ = 0x28, ERSTBA = 0x30, ERDP = 0x38 };
-enum { CMD_RUN = 1, CMD_RESET = 2, CMD_INTE = 4 };
-enum { STS_HALTED = 1, STS_EINT = 8, STS_PCD = 0x10 };
-enum { PORT_CCS = 1, PORT_PED = 2, PORT_PR = 0x10, PORT_PLS = 0x1e0,
-       PORT_PLS_POLLING = 7 << 5, PORT_PLS_RXDETECT = 5 << 5, PORT_PP = 0x200,
-       PORT_SPEED_HIGH = 3 << 10, PORT_CSC = 1 << 17, PORT_PRC = 1 << 21,
-       PORT_CHANGES = 0xfe0000, PORT_WAKES = 0xe000000,
-       PORT_LWS = 1 << 16 };
-enum { IMAN_IP = 1, IMAN_IE = 2, ERDP_BUSY = 8 };
 
 /* 6.4.6 */
 enum trb_type {
@@ -69,45 +54,6 @@ struct trb {
 	uint32_t status, control;
 };
 
-struct ring {
-	uint64_t dequeue;
-	bool cycle;
-};
-
-struct ep {
-	uint8_t state, type;
-	struct ring ring;
-	/* A control transfer under way. */
-	struct usb_setup setup;
-	int answer; /* bytes in data; negative: not asked yet */
-	uint32_t done;
-	uint8_t *data;
-};
-
-struct slot {
-	bool enabled;
-	uint64_t context; /* the device context; 0: not addressed */
-	unsigned int port;
-	struct ep ep[EPS];
-};
-
-struct xhci {
-	struct pci_dev pci;
-	struct machine *m;
-	struct msix *msix;
-	struct usb_dev *devs[PORTS_2 + 1];
-
-	pthread_mutex_t lock; /* the rest, and the devices' state */
-	uint32_t usbcmd, usbsts, dnctrl, config, iman, imod, erstsz;
-	uint64_t crcr, dcbaap, erstba, erdp;
-	uint32_t portsc[PORTS + 1];
-	struct ring command;
-	bool erst_valid, event_cycle;
-	uint64_t event_base;
-	uint32_t event_size, event_next;
-	struct slot slot[SLOTS + 1];
-};
-
 static unsigned int trb_type(const struct trb *t)
 {
 	return t->control >> 10 & 0x3f;
@@ -127,7 +73,7 @@ static bool write_mem(struct xhci *x, uint64_t gpa, const void *from,
 /* ---- events (4.9.4, 4.17) ---- */
 
 /* The interrupt is pending and wanted. */
-static void update_intx(struct xhci *x)
+void xhci_update_intx(struct xhci *x)
 {
 	pci_set_intx(&x->pci, !msix_enabled(x->msix) &&
 				      (x->iman & IMAN_IP) &&
@@ -146,7 +92,7 @@ static void interrupt(struct xhci *x)
 		x->iman &= ~IMAN_IP; /* 4.17.5: a message clears it */
 		msix_notify(x->msix, 0);
 	}
-	update_intx(x);
+	xhci_update_intx(x);
 }
 
 /* 6.5: the table's one entry. */
@@ -219,7 +165,7 @@ static void post_command(struct xhci *x, uint64_t trb, unsigned int slot,
 	post(x, &t);
 }
 
-static void post_port(struct xhci *x, unsigned int port)
+void xhci_post_port(struct xhci *x, unsigned int port)
 {
 	struct trb t = {
 		.param = (uint64_t)port << 24,
@@ -280,7 +226,7 @@ static void drop_ep(struct ep *ep)
 	*ep = (struct ep){ .answer = -1 };
 }
 
-static void drop_slot(struct slot *s)
+void xhci_drop_slot(struct slot *s)
 {
 	for (unsigned int i = 0; i < EPS; i++)
 		drop_ep(&s->ep[i]);
@@ -687,7 +633,7 @@ static enum code slot_command(struct xhci *x, struct slot *s,
 {
 	switch (trb_type(t)) {
 	case TRB_DISABLE_SLOT:
-		drop_slot(s);
+		xhci_drop_slot(s);
 		return CC_SUCCESS;
 	case TRB_ADDRESS:
 		return cmd_address(x, s, t);
@@ -735,7 +681,7 @@ static void run_commands(struct xhci *x)
 	}
 }
 
-static void ring_doorbell(struct xhci *x, unsigned int slot, uint32_t value)
+void xhci_doorbell(struct xhci *x, unsigned int slot, uint32_t value)
 {
 	unsigned int ep = value & 0xff;
 
@@ -746,297 +692,6 @@ static void ring_doorbell(struct xhci *x, unsigned int slot, uint32_t value)
 	else if (x->slot[slot].enabled && ep && ep < EPS)
 		run_ep(x, &x->slot[slot], ep);
 }
-
-/* ---- ports (5.4.8) ---- */
-
-static void port_init(struct xhci *x, unsigned int port)
-{
-	uint32_t v = PORT_PP | PORT_PLS_RXDETECT;
-
-	if (port <= PORTS_2 && x->devs[port])
-		v = PORT_PP | PORT_CCS | PORT_CSC | PORT_PLS_POLLING |
-		    PORT_SPEED_HIGH;
-	x->portsc[port] = v;
-}
-
-static void port_reset(struct xhci *x, unsigned int port)
-{
-	uint32_t *v = &x->portsc[port];
-
-	if (!(*v & PORT_CCS))
-		return;
-	x->devs[port]->ops->reset(x->devs[port]);
-	*v = (*v & ~PORT_PLS) | PORT_PED | PORT_PRC;
-	post_port(x, port);
-}
-
-static void port_write(struct xhci *x, unsigned int port, uint32_t value)
-{
-	uint32_t *v = &x->portsc[port];
-
-	*v &= ~(value & PORT_CHANGES);
-	if (value & PORT_PED)
-		*v &= ~PORT_PED;
-	*v = (*v & ~(PORT_WAKES | PORT_PP)) | (value & (PORT_WAKES | PORT_PP));
-	if (value & PORT_LWS && (*v & PORT_PED))
-		*v = (*v & ~PORT_PLS) | (value & PORT_PLS);
-	if (value & PORT_PR)
-		port_reset(x, port);
-}
-
-/* ---- registers (5.3 to 5.6) ---- */
-
-static void reset_regs(struct xhci *x)
-{
-	for (unsigned int i = 1; i <= SLOTS; i++)
-		drop_slot(&x->slot[i]);
-	x->usbcmd = x->dnctrl = x->config = x->iman = x->erstsz = 0;
-	x->usbsts = STS_HALTED;
-	x->imod = 4000;
-	x->crcr = x->dcbaap = x->erstba = x->erdp = 0;
-	x->erst_valid = false;
-	for (unsigned int i = 1; i <= PORTS; i++)
-		port_init(x, i);
-	update_intx(x);
-}
-
-static void usbcmd_write(struct xhci *x, uint32_t value)
-{
-	bool was = x->usbcmd & CMD_RUN;
-
-	if (value & CMD_RESET) {
-		reset_regs(x);
-		return;
-	}
-	x->usbcmd = value & (CMD_RUN | CMD_INTE | 8);
-	if (value & CMD_RUN)
-		x->usbsts &= ~STS_HALTED;
-	else
-		x->usbsts |= STS_HALTED;
-	for (unsigned int i = 1; i <= PORTS_2 && !was; i++)
-		if ((value & CMD_RUN) && (x->portsc[i] & PORT_CSC))
-			post_port(x, i);
-	update_intx(x);
-}
-
-/* A capability of 7.2: which ports have which version. */
-static uint32_t ext_read(unsigned int reg)
-{
-	static const uint32_t caps[] = {
-		2 | 4 << 8 | 0x02000000, 0x20425355, /* "USB " 2.0 */
-		1 | PORTS_2 << 8, 0,
-		2 | 0x03000000, 0x20425355, /* 3.0, the last */
-		(PORTS_2 + 1) | PORTS_2 << 8, 0,
-	};
-
-	return reg / 4 < ARRAY_SIZE(caps) ? caps[reg / 4] : 0;
-}
-
-static uint32_t cap_read(unsigned int reg)
-{
-	switch (reg) {
-	case 0x00:
-		return OPER | 0x0100 << 16;
-	case 0x04: /* HCSPARAMS1: slots, interrupters, ports */
-		return SLOTS | 1 << 8 | PORTS << 24;
-	case 0x08:
-		return 0xf; /* HCSPARAMS2: schedule ahead by 15 */
-	case 0x10: /* HCCPARAMS1: 64 bits, where the capabilities are */
-		return 1 | (EXT_CAPS / 4) << 16;
-	case 0x14:
-		return DOORBELLS;
-	case 0x18:
-		return RUNTIME;
-	}
-	return 0;
-}
-
-static uint32_t half(uint64_t value, unsigned int reg)
-{
-	return reg & 4 ? value >> 32 : value;
-}
-
-static void set_half(uint64_t *value, unsigned int reg, uint32_t v)
-{
-	if (reg & 4)
-		*value = (uint32_t)*value | (uint64_t)v << 32;
-	else
-		*value = (*value & ~0xffffffffull) | v;
-}
-
-static uint32_t oper_read(struct xhci *x, unsigned int reg)
-{
-	unsigned int port = (reg - PORTSC) / 16 + 1;
-
-	if (reg >= PORTSC && port <= PORTS)
-		return reg % 16 == 0 ? x->portsc[port] : 0;
-	switch (reg) {
-	case USBCMD:
-		return x->usbcmd;
-	case USBSTS:
-		return x->usbsts;
-	case PAGESIZE:
-		return 1; /* 4 KiB */
-	case DNCTRL:
-		return x->dnctrl;
-	case CRCR:
-	case CRCR + 4:
-		return 0; /* reads as zero */
-	case DCBAAP:
-	case DCBAAP + 4:
-		return half(x->dcbaap, reg);
-	case CONFIG:
-		return x->config;
-	}
-	return 0;
-}
-
-static void oper_write(struct xhci *x, unsigned int reg, uint32_t v)
-{
-	unsigned int port = (reg - PORTSC) / 16 + 1;
-
-	if (reg >= PORTSC && port <= PORTS) {
-		if (reg % 16 == 0)
-			port_write(x, port, v);
-		return;
-	}
-	switch (reg) {
-	case USBCMD:
-		usbcmd_write(x, v);
-		break;
-	case USBSTS:
-		x->usbsts &= ~(v & (STS_EINT | STS_PCD));
-		break;
-	case DNCTRL:
-		x->dnctrl = v & 0xffff;
-		break;
-	case CRCR:
-	case CRCR + 4:
-		set_half(&x->crcr, reg, v);
-		x->command.dequeue = x->crcr & ~0x3full;
-		x->command.cycle = x->crcr & 1;
-		break;
-	case DCBAAP:
-	case DCBAAP + 4:
-		set_half(&x->dcbaap, reg, v);
-		x->dcbaap &= ~0x3full;
-		break;
-	case CONFIG:
-		x->config = v & 0x3ff;
-		break;
-	}
-}
-
-/* 5.5.1: microframes of 125 microseconds. */
-static uint32_t runtime_read(struct xhci *x, unsigned int reg)
-{
-	switch (reg) {
-	case 0:
-		return now_ns() / 125000 & 0x3fff;
-	case IMAN:
-		return x->iman;
-	case IMOD:
-		return x->imod;
-	case ERSTSZ:
-		return x->erstsz;
-	case ERSTBA:
-	case ERSTBA + 4:
-		return half(x->erstba, reg);
-	case ERDP:
-	case ERDP + 4:
-		return half(x->erdp, reg);
-	}
-	return 0;
-}
-
-static void erdp_write(struct xhci *x, unsigned int reg, uint32_t v)
-{
-	uint64_t busy = x->erdp & ERDP_BUSY;
-
-	if (reg == ERDP && (v & ERDP_BUSY))
-		busy = 0;
-	set_half(&x->erdp, reg, v);
-	x->erdp = (x->erdp & ~(uint64_t)ERDP_BUSY) | busy;
-}
-
-static void runtime_write(struct xhci *x, unsigned int reg, uint32_t v)
-{
-	switch (reg) {
-	case IMAN:
-		x->iman = (x->iman & ~(v & IMAN_IP) & ~IMAN_IE) | (v & IMAN_IE);
-		update_intx(x);
-		break;
-	case IMOD:
-		x->imod = v;
-		break;
-	case ERSTSZ:
-		x->erstsz = v & 0xffff;
-		x->erst_valid = false;
-		break;
-	case ERSTBA:
-	case ERSTBA + 4:
-		set_half(&x->erstba, reg, v);
-		x->erstba &= ~0x3full;
-		x->erst_valid = false;
-		break;
-	case ERDP:
-	case ERDP + 4:
-		erdp_write(x, reg, v);
-		break;
-	}
-}
-
-static uint32_t read_reg(struct xhci *x, unsigned int reg)
-{
-	if (reg < OPER)
-		return cap_read(reg);
-	if (reg < RUNTIME)
-		return oper_read(x, reg - OPER);
-	if (reg < DOORBELLS)
-		return runtime_read(x, reg - RUNTIME);
-	return reg >= EXT_CAPS ? ext_read(reg - EXT_CAPS) : 0;
-}
-
-static void write_reg(struct xhci *x, unsigned int reg, uint32_t v)
-{
-	if (reg >= DOORBELLS && reg < EXT_CAPS)
-		ring_doorbell(x, (reg - DOORBELLS) / 4, v);
-	else if (reg >= RUNTIME && reg < DOORBELLS)
-		runtime_write(x, reg - RUNTIME, v);
-	else if (reg >= OPER && reg < RUNTIME)
-		oper_write(x, reg - OPER, v);
-}
-
-static uint64_t regs_read(void *dev, uint64_t offset, unsigned int size)
-{
-	struct xhci *x = dev;
-	unsigned int reg = offset & ~3u;
-	uint64_t value;
-
-	pthread_mutex_lock(&x->lock);
-	value = read_reg(x, reg);
-	if (size == 8)
-		value |= (uint64_t)read_reg(x, reg + 4) << 32;
-	pthread_mutex_unlock(&x->lock);
-	return value >> 8 * (offset & 3);
-}
-
-/* Double words, or two of them; nothing smaller is written (5.1). */
-static void regs_write(void *dev, uint64_t offset, uint64_t value,
-		       unsigned int size)
-{
-	struct xhci *x = dev;
-
-	if (size < 4 || (offset & 3))
-		return;
-	pthread_mutex_lock(&x->lock);
-	write_reg(x, offset, value);
-	if (size == 8)
-		write_reg(x, offset + 4, value >> 32);
-	pthread_mutex_unlock(&x->lock);
-}
-
-static const struct bus_ops regs_ops = { regs_read, regs_write };
 
 /* ---- devices' side ---- */
 
@@ -1074,7 +729,7 @@ int xhci_attach(struct xhci *x, struct usb_dev *dev, unsigned int port,
 	dev->hc = x;
 	dev->port = port;
 	x->devs[port] = dev;
-	port_init(x, port);
+	xhci_port_init(x, port);
 	return 0;
 }
 
@@ -1090,7 +745,7 @@ static void xhci_reset(struct pci_dev *pci)
 	struct xhci *x = from_pci(pci);
 
 	pthread_mutex_lock(&x->lock);
-	reset_regs(x);
+	xhci_reset_regs(x);
 	for (unsigned int i = 1; i <= PORTS_2; i++)
 		if (x->devs[i])
 			x->devs[i]->ops->reset(x->devs[i]);
@@ -1203,7 +858,7 @@ static void xhci_destroy(struct pci_dev *pci)
 	struct xhci *x = from_pci(pci);
 
 	for (unsigned int i = 1; i <= SLOTS; i++)
-		drop_slot(&x->slot[i]);
+		xhci_drop_slot(&x->slot[i]);
 	for (unsigned int i = 1; i <= PORTS_2; i++)
 		if (x->devs[i])
 			x->devs[i]->ops->destroy(x->devs[i]);
@@ -1239,9 +894,9 @@ struct xhci *xhci_create(struct machine *m, unsigned int slot,
 	x->pci.config[PCI_INTERRUPT_PIN] = 1;
 	x->pci.config[SBRN] = 0x30; /* 5.2.3 */
 	x->pci.cap_end = 0x70;	    /* behind the registers of 5.2 */
-	pci_set_bar(&x->pci, BAR_REGS, REGS_SIZE, true, &regs_ops, x);
+	pci_set_bar(&x->pci, BAR_REGS, REGS_SIZE, true, &xhci_regs_ops, x);
 	x->msix = msix_create(&x->pci, BAR_MSIX, 1);
-	reset_regs(x);
+	xhci_reset_regs(x);
 	if (pci_plug(m->pci, &x->pci, slot, function, err) < 0) {
 		xhci_destroy(&x->pci);
 		return NULL;
