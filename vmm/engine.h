@@ -45,6 +45,9 @@ struct engine {
 	bool any_vendor; /* guests may be told of another maker's CPU */
 	bool cheap_exits; /* a device's register costs hardly more than RAM */
 
+	/* Does RAM that other processes can map serve it?  NULL: no. */
+	bool (*shares_ram)(const char *variant);
+
 	/*
 	 * fd: /dev/kvm for the KVM engine, -1 otherwise.  variant: what
 	 * follows the colon in "emu:interp", or NULL.  m->spec may be NULL.  Everything an engine

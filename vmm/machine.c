@@ -930,10 +930,12 @@ static int machine_add_cpus(struct machine *m, struct error *err)
  * Q35's low memory leaves room for PCI below 4 GiB where SeaBIOS and OVMF
  * want it: all of it up to 2.75 GiB, else 2 GiB.
  */
-static int machine_create_ram(struct machine *m, struct error *err)
+static int machine_create_ram(struct machine *m, const char *variant,
+			      struct error *err)
 {
 	uint64_t bytes = m->spec->memory;
 	uint64_t low = RAM_LOW_MAX;
+	bool shared = m->engine->shares_ram && m->engine->shares_ram(variant);
 
 	m->q35 = str_eq(m->spec->machine, "q35");
 	if (!m->q35 && !str_eq(m->spec->machine, "microvm"))
@@ -945,14 +947,14 @@ static int machine_create_ram(struct machine *m, struct error *err)
 	if (m->q35)
 		low = bytes < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
 	m->mmio32_base = m->q35 ? MIN(bytes, low) : MMIO32_BASE;
-	return ram_create_split(bytes, low, &m->ram, err);
+	return ram_create_split(bytes, low, shared, &m->ram, err);
 }
 
 static int machine_build(struct machine *m, const char *variant,
 			 struct error *err)
 {
 	struct machine_priv *p = m->priv;
-	int r = machine_create_ram(m, err);
+	int r = machine_create_ram(m, variant, err);
 
 	m->ports = bus_create();
 	m->mmio = bus_create();

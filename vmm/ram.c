@@ -2,7 +2,8 @@
  * vmm/ram.c -- guest memory.
  *
  * Anonymous and private, because that is what the host's kernel makes huge
- * pages of without being configured to (docs/decisions/0011).
+ * pages of without being configured to; in memfds where others map it, too
+ * (docs/decisions/0011).
  */
 #include "vmm/ram.h"
 
@@ -11,10 +12,12 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/error.h"
 
-/* #syscalls:vmm mmap munmap madvise clone clone3 */
+/* #syscalls:vmm mmap munmap madvise clone clone3 close */
+/* #syscalls:vmm-init memfd_create ftruncate */
 
 #define RAM_REGIONS_MAX 2
 
@@ -51,10 +54,12 @@ struct ram {
 
 enum { HUGE_PAGE = 2 << 20 };
 
-/* size bytes that begin where a huge page may. */
-static void *map_aligned(uint64_t size)
+/* size bytes that begin where a huge page may; fd -1: anonymous. */
+static void *map_aligned(uint64_t size, int fd)
 {
-	uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+	int flags = MAP_NORESERVE |
+		    (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
+	uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before;
 
@@ -63,36 +68,57 @@ static void *map_aligned(uint64_t size)
 	before = -(uintptr_t)p & (HUGE_PAGE - 1);
 	if (before)
 		munmap(p, before);
-	munmap(p + before + size, HUGE_PAGE - before);
-	return p + before;
+	p += before;
+	munmap(p + size, HUGE_PAGE - before);
+	if (mmap(p, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED) {
+		munmap(p, size);
+		return NULL;
+	}
+	return p;
+}
+
+static int make_memfd(uint64_t size)
+{
+	int fd = memfd_create("guest-ram", MFD_CLOEXEC);
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 /* MAP_NORESERVE: a guest costs what it touches. */
-static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
+static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size, bool shared,
 		   struct error *err)
 {
-	void *p = map_aligned(size);
+	int fd = shared ? make_memfd(size) : -1;
+	void *p = shared && fd < 0 ? NULL : map_aligned(size, fd);
 
-	if (!p)
+	if (!p) {
+		if (fd >= 0)
+			close(fd);
 		return error_set(err, -ENOMEM,
 				 "cannot map %llu MiB of guest memory: %m",
 				 (unsigned long long)(size / MIB));
+	}
 	madvise(p, size, MADV_DONTDUMP);
 	madvise(p, size, MADV_HUGEPAGE);
 	ram_add_block(ram, ram->n ? "ram-high" : "ram-low", p, size);
 	ram->block[ram->n_blocks - 1].anonymous = true;
 	ram->region[ram->n++] =
-		(struct ram_region){ .gpa = gpa, .size = size, .host = p };
+		(struct ram_region){ gpa, size, p, fd };
 	return 0;
 }
 
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err)
 {
-	return ram_create_split(bytes, RAM_LOW_MAX, ret_ram, err);
+	return ram_create_split(bytes, RAM_LOW_MAX, false, ret_ram, err);
 }
 
-int ram_create_split(uint64_t bytes, uint64_t low_max, struct ram **ret_ram,
-		     struct error *err)
+int ram_create_split(uint64_t bytes, uint64_t low_max, bool shared,
+		     struct ram **ret_ram, struct error *err)
 {
 	uint64_t low = MIN(bytes, low_max);
 	struct ram *ram;
@@ -105,9 +131,9 @@ int ram_create_split(uint64_t bytes, uint64_t low_max, struct ram **ret_ram,
 				 (unsigned long long)bytes);
 	ram = xcalloc(1, sizeof(*ram));
 	ram->size = bytes;
-	r = ram_map(ram, 0, low, err);
+	r = ram_map(ram, 0, low, shared, err);
 	if (r == 0 && bytes > low)
-		r = ram_map(ram, RAM_HIGH_BASE, bytes - low, err);
+		r = ram_map(ram, RAM_HIGH_BASE, bytes - low, shared, err);
 	if (r < 0) {
 		ram_destroy(ram);
 		return r;
@@ -128,8 +154,11 @@ void ram_destroy(struct ram *ram)
 		free((void *)ram->log[i].now);
 		free(ram->log[i].before);
 	}
-	for (unsigned int i = 0; i < ram->n; i++)
+	for (unsigned int i = 0; i < ram->n; i++) {
 		munmap(ram->region[i].host, ram->region[i].size);
+		if (ram->region[i].fd >= 0)
+			close(ram->region[i].fd);
+	}
 	free(ram);
 }
 
@@ -273,6 +302,26 @@ unsigned int ram_regions(const struct ram *ram,
 {
 	*ret_regions = ram->region;
 	return ram->n;
+}
+
+int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset)
+{
+	for (unsigned int i = 0; i < ram->n && !ram->n_files; i++) {
+		const struct ram_region *r = &ram->region[i];
+
+		*ret_offset = (uintptr_t)host - (uintptr_t)r->host;
+		if (*ret_offset < r->size)
+			return r->fd;
+	}
+	return -1;
+}
+
+void ram_discard(const struct ram *ram, void *host, uint64_t len)
+{
+	uint64_t offset;
+
+	madvise(host, len,
+		ram_fd(ram, host, &offset) < 0 ? MADV_DONTNEED : MADV_REMOVE);
 }
 
 void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size)

@@ -20,13 +20,14 @@ struct ram_region {
 	uint64_t gpa;
 	uint64_t size;
 	uint8_t *host;
+	int fd; /* a memfd of its size that others may map; -1: private */
 };
 
 /* bytes: total, a multiple of 4 KiB.  Sparse: costs nothing until touched. */
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err);
-/* The same with low memory ending at low_max. */
-int ram_create_split(uint64_t bytes, uint64_t low_max, struct ram **ret_ram,
-		     struct error *err);
+/* The same with low memory ending at low_max; shared: in memfds. */
+int ram_create_split(uint64_t bytes, uint64_t low_max, bool shared,
+		     struct ram **ret_ram, struct error *err);
 void ram_destroy(struct ram *ram);
 
 uint64_t ram_size(const struct ram *ram);
@@ -57,6 +58,15 @@ void ram_own_begin(struct ram *ram);
 
 unsigned int ram_regions(const struct ram *ram,
 			 const struct ram_region **ret_regions);
+
+/*
+ * The memfd whose page at *ret_offset is the one at host, or -1: it is
+ * private, or a file was mapped over some of it.
+ */
+int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset);
+
+/* These pages are not needed: they read as zeros when touched again. */
+void ram_discard(const struct ram *ram, void *host, uint64_t len);
 
 /*
  * What devices do not reach (system management RAM); size 0: nothing.  vCPUs

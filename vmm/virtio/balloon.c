@@ -2,7 +2,7 @@
  * vmm/virtio/balloon.c -- virtio memory balloon (virtio 1.2, section 5.5).
  *
  * Pages in the balloon, and pages that the driver reports as free, are
- * punched out of the memfd.  Deflating needs nothing: touching a page brings
+ * given back to the host.  Deflating needs nothing: touching a page brings
  * a fresh one.  Statistics are asked for when somebody reads the last ones.
  * Left out: free page hinting, page poison.
  */
@@ -10,7 +10,6 @@
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "base/error.h"
@@ -20,8 +19,6 @@
 #include "vmm/state.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
-
-/* #syscalls:vmm madvise */
 
 /*
  * 5.5.2 numbers the reporting queue 4 even where there is no hinting queue,
@@ -67,15 +64,15 @@ struct run {
 	size_t len;
 };
 
-static void release(struct run *run)
+/* What cannot be released stays, which is only a waste. */
+static void release(const struct balloon *b, struct run *run)
 {
-	/* What cannot be released stays, which is only a waste. */
 	if (run->len)
-		madvise(run->start, run->len, MADV_DONTNEED);
+		ram_discard(b->dev.m->ram, run->start, run->len);
 	run->len = 0;
 }
 
-static void add_page(struct run *run, uint8_t *page)
+static void add_page(const struct balloon *b, struct run *run, uint8_t *page)
 {
 	if (run->len && page == run->start + run->len) {
 		run->len += PAGE;
@@ -83,7 +80,7 @@ static void add_page(struct run *run, uint8_t *page)
 		run->start = page;
 		run->len += PAGE;
 	} else {
-		release(run);
+		release(b, run);
 		*run = (struct run){ page, PAGE };
 	}
 }
@@ -97,7 +94,7 @@ static bool inflate(struct balloon *b, const uint32_t *pfns, unsigned int n,
 
 		if (!page)
 			return false;
-		add_page(run, page);
+		add_page(b, run, page);
 	}
 	return true;
 }
@@ -120,7 +117,7 @@ static void inflate_all(struct balloon *b, struct virtqueue *vq)
 				return;
 			}
 		}
-		release(&run); /* before the acknowledgement (5.5.6.2) */
+		release(b, &run); /* before the acknowledgement (5.5.6.2) */
 		vq_push(vq, b->buf.head, 0);
 	}
 	vq_signal(vq);
@@ -146,8 +143,8 @@ static void report_all(struct balloon *b, struct virtqueue *vq)
 
 			start = ALIGN_UP(start, (uintptr_t)PAGE);
 			if (start < end)
-				release(&(struct run){ (void *)start,
-						       end - start });
+				ram_discard(b->dev.m->ram, (void *)start,
+					    end - start);
 		}
 		vq_push(vq, b->buf.head, 0);
 	}
