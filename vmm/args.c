@@ -16,58 +16,6 @@
 #include "base/error.h"
 #include "vmm/spec.h"
 
-enum option_id {
-	OPT_ENGINE = 256, OPT_KERNEL, OPT_INITRD, OPT_APPEND, OPT_MEMORY,
-	OPT_CPUS, OPT_CPU, OPT_SERIAL, OPT_DISK, OPT_TAP, OPT_RNG, OPT_BALLOON,
-	OPT_CONSOLE, OPT_INPUT, OPT_VIDEO, OPT_VNC, OPT_PVPANIC, OPT_PVPANIC_PCI, OPT_WATCHDOG, OPT_DEBUG_EXIT,
-	OPT_TEST_DEVICE, OPT_SAVE, OPT_RESTORE, OPT_TIMEOUT,
-	OPT_NO_REBOOT, OPT_VERBOSE, OPT_SECCOMP_LOG, OPT_NO_SANDBOX, OPT_JIT_DUMP,
-	OPT_PERF_MAP, OPT_MACHINE, OPT_FIRMWARE, OPT_NVRAM, OPT_SECURE_LOADER,
-	OPT_DEBUGCON, OPT_BOOT_MENU, OPT_BOOT_STRICT, OPT_HELP,
-};
-
-static const struct option options[] = {
-	{ "engine", required_argument, NULL, OPT_ENGINE },
-	{ "kernel", required_argument, NULL, OPT_KERNEL },
-	{ "initrd", required_argument, NULL, OPT_INITRD },
-	{ "append", required_argument, NULL, OPT_APPEND },
-	{ "memory", required_argument, NULL, OPT_MEMORY },
-	{ "cpus", required_argument, NULL, OPT_CPUS },
-	{ "cpu", required_argument, NULL, OPT_CPU },
-	{ "serial", required_argument, NULL, OPT_SERIAL },
-	{ "disk", required_argument, NULL, OPT_DISK },
-	{ "tap", required_argument, NULL, OPT_TAP },
-	{ "rng", no_argument, NULL, OPT_RNG },
-	{ "balloon", no_argument, NULL, OPT_BALLOON },
-	{ "console", required_argument, NULL, OPT_CONSOLE },
-	{ "input", required_argument, NULL, OPT_INPUT },
-	{ "video", required_argument, NULL, OPT_VIDEO },
-	{ "vnc", required_argument, NULL, OPT_VNC },
-	{ "pvpanic", no_argument, NULL, OPT_PVPANIC },
-	{ "pvpanic-pci", no_argument, NULL, OPT_PVPANIC_PCI },
-	{ "watchdog", required_argument, NULL, OPT_WATCHDOG },
-	{ "debug-exit", no_argument, NULL, OPT_DEBUG_EXIT },
-	{ "test-device", no_argument, NULL, OPT_TEST_DEVICE },
-	{ "save", required_argument, NULL, OPT_SAVE },
-	{ "restore", required_argument, NULL, OPT_RESTORE },
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
-	{ "verbose", no_argument, NULL, OPT_VERBOSE },
-	{ "seccomp-log", no_argument, NULL, OPT_SECCOMP_LOG },
-	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
-	{ "jit-dump", required_argument, NULL, OPT_JIT_DUMP },
-	{ "perf-map", no_argument, NULL, OPT_PERF_MAP },
-	{ "machine", required_argument, NULL, OPT_MACHINE },
-	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
-	{ "nvram", required_argument, NULL, OPT_NVRAM },
-	{ "secure-loader", no_argument, NULL, OPT_SECURE_LOADER },
-	{ "debugcon", required_argument, NULL, OPT_DEBUGCON },
-	{ "boot-menu", required_argument, NULL, OPT_BOOT_MENU },
-	{ "boot-strict", no_argument, NULL, OPT_BOOT_STRICT },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ NULL, 0, NULL, 0 },
-};
-
 #define VGA_BIOS "/usr/share/seabios/vgabios-stdvga.bin"
 
 static const char usage[] =
@@ -123,6 +71,12 @@ static const char usage[] =
 "On a terminal, Ctrl-A x ends the run.  Exit status: 0 the guest switched\n"
 "off, 1 error, 2 the guest crashed, 3 it reset with --no-reboot, 4 timeout.\n";
 
+/* What the options set. */
+struct args {
+	struct vmm_spec *spec;
+	struct run_options *opt;
+};
+
 static int open_arg(const char *path, int flags, struct error *err)
 {
 	int fd = open(path, flags | O_CLOEXEC, 0600);
@@ -154,8 +108,9 @@ static int set_uint(unsigned int *ret, const char *what, const char *text,
 	return 0;
 }
 
-static int set_cpus(struct vmm_spec *spec, char *text, struct error *err)
+static int set_cpus(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	unsigned int *field[] = { &spec->sockets, &spec->cores,
 				  &spec->threads };
 	int r = 0;
@@ -172,8 +127,9 @@ static int set_cpus(struct vmm_spec *spec, char *text, struct error *err)
 	return r;
 }
 
-static int set_cpu(struct vmm_spec *spec, char *text, struct error *err)
+static int set_cpu(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	char *word = strsep(&text, ",");
 
 	free(spec->cpu_model);
@@ -325,8 +281,9 @@ static int disk_option(struct spec_disk *d, const char *word,
 	return 0;
 }
 
-static int add_disk(struct vmm_spec *spec, char *text, struct error *err)
+static int add_disk(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	struct spec_disk d = { .fd = -1, .discard = true };
 	char *path = strsep(&text, ","), *word;
 	int r = 0;
@@ -366,8 +323,9 @@ static int open_tap(const char *name, struct error *err)
 	return err->errnum;
 }
 
-static int add_nic(struct vmm_spec *spec, char *text, struct error *err)
+static int add_nic(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	struct spec_nic n = { .mac = { 0x52, 0x54, 0, 0x76, 0x72,
 				       spec->n_nics + 1 },
 			      .rom_fd = -1 };
@@ -414,9 +372,9 @@ static const struct {
 	{ "virtio-tablet", INPUT_BUS_VIRTIO, INPUT_KIND_TABLET },
 };
 
-static int add_input(struct vmm_spec *spec, const char *name,
-		     struct error *err)
+static int add_input(struct args *a, char *name, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	size_t i = 0;
 
 	while (i < ARRAY_SIZE(input_names) && !str_eq(input_names[i].name, name))
@@ -440,8 +398,9 @@ static int add_input(struct vmm_spec *spec, const char *name,
 	return 0;
 }
 
-static int add_video(struct vmm_spec *spec, char *text, struct error *err)
+static int add_video(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	static const char *const names[] = { "vga", "bochs" };
 	const char *name = strsep(&text, ",");
 	int rom_fd = -1, r = 0;
@@ -477,8 +436,9 @@ static int add_video(struct vmm_spec *spec, char *text, struct error *err)
 	return 0;
 }
 
-static int add_vnc(struct vmm_spec *spec, const char *path, struct error *err)
+static int add_vnc(struct args *a, char *path, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	int fd = listen_unix(path, err);
 
 	if (fd < 0)
@@ -489,8 +449,9 @@ static int add_vnc(struct vmm_spec *spec, const char *path, struct error *err)
 	return 0;
 }
 
-static int open_perf_map(struct vmm_spec *spec, struct error *err)
+static int open_perf_map(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	_cleanup_free_ char *path = xasprintf("/tmp/perf-%d.map", getpid());
 
 	/* Never through a link: anybody may write to /tmp. */
@@ -498,9 +459,9 @@ static int open_perf_map(struct vmm_spec *spec, struct error *err)
 			O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, err);
 }
 
-static int set_memory(struct vmm_spec *spec, const char *text,
-		      struct error *err)
+static int set_memory(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
 	uint64_t mib;
 
 	if (parse_u64(text, 10, 64 * 1024 * 1024, &mib) < 0 || !mib)
@@ -511,9 +472,10 @@ static int set_memory(struct vmm_spec *spec, const char *text,
 	return 0;
 }
 
-static int set_watchdog(struct vmm_spec *spec, const char *text,
-			struct error *err)
+static int set_watchdog(struct args *a, char *text, struct error *err)
 {
+	struct vmm_spec *spec = a->spec;
+
 	spec->watchdog = true;
 	for (int i = WATCHDOG_NONE; i <= WATCHDOG_NMI; i++) {
 		spec->watchdog_action = i;
@@ -531,115 +493,178 @@ static void set_string(char **field, const char *text)
 	*field = xstrdup(text);
 }
 
-static int args_one(int id, struct vmm_spec *spec, struct run_options *opt,
-		    struct error *err)
+static int add_serial(struct args *a, char *text, struct error *err)
+{
+	return add_char(&a->spec->serials, &a->spec->n_serials, "serial",
+			text, &a->opt->stdio, err);
+}
+
+static int add_console(struct args *a, char *text, struct error *err)
 {
 	bool ignored;
 
-	switch (id) {
-	case OPT_ENGINE:
-		set_string(&spec->engine, optarg);
+	return add_char(&a->spec->consoles, &a->spec->n_consoles, "console",
+			text, &ignored, err);
+}
+
+static int add_debugcon(struct args *a, char *text, struct error *err)
+{
+	bool ignored;
+
+	return add_char(&a->spec->debugcons, &a->spec->n_debugcons,
+			"debugcon", text, &ignored, err);
+}
+
+static int set_test_device(struct args *a, char *text, struct error *err)
+{
+	a->spec->debug_exit = a->spec->test_device = true;
+	return 0;
+}
+
+static int set_timeout(struct args *a, char *text, struct error *err)
+{
+	return set_uint(&a->opt->timeout, "timeout", text, 1000000, err);
+}
+
+static int set_no_reboot(struct args *a, char *text, struct error *err)
+{
+	a->spec->on_reboot = SPEC_DESTROY;
+	return 0;
+}
+
+static int set_boot_menu(struct args *a, char *text, struct error *err)
+{
+	a->spec->boot_menu = true;
+	return set_uint(&a->spec->boot_menu_timeout, "boot-menu", text,
+			UINT16_MAX, err);
+}
+
+static int help(struct args *a, char *text, struct error *err)
+{
+	fputs(usage, stdout);
+	exit(0);
+}
+
+/* An option: sets a field of one of the two, or calls a function. */
+struct option_type {
+	const char *name;
+	enum { FLAG, STRING, OPEN, CALL, CALL_ARG } kind;
+	enum { SPEC, RUN } where;
+	size_t field;
+	int flags; /* OPEN: open(2)'s */
+	int (*set)(struct args *a, char *text, struct error *err);
+};
+
+enum { CREATE = O_CREAT | O_TRUNC };
+
+/* Where f is, which is of type t. */
+#define FIELD(s, f, t) \
+	(offsetof(s, f) + 0 * sizeof((t *)NULL == &((s *)NULL)->f))
+#define SPEC_FLAG(f) FLAG, SPEC, FIELD(struct vmm_spec, f, bool)
+#define SPEC_STRING(f) STRING, SPEC, FIELD(struct vmm_spec, f, char *)
+#define SPEC_OPEN(f, flags) OPEN, SPEC, FIELD(struct vmm_spec, f, int), flags
+#define RUN_FLAG(f) FLAG, RUN, FIELD(struct run_options, f, bool)
+#define RUN_OPEN(f, flags) OPEN, RUN, FIELD(struct run_options, f, int), flags
+#define CALLS(f) CALL, SPEC, 0, 0, f
+#define CALLS_ARG(f) CALL_ARG, SPEC, 0, 0, f
+
+static const struct option_type option_types[] = {
+	{ "engine", SPEC_STRING(engine) },
+	{ "kernel", SPEC_OPEN(kernel_fd, O_RDONLY) },
+	{ "initrd", SPEC_OPEN(initrd_fd, O_RDONLY) },
+	{ "append", SPEC_STRING(cmdline) },
+	{ "memory", CALLS_ARG(set_memory) },
+	{ "cpus", CALLS_ARG(set_cpus) },
+	{ "cpu", CALLS_ARG(set_cpu) },
+	{ "serial", CALLS_ARG(add_serial) },
+	{ "console", CALLS_ARG(add_console) },
+	{ "disk", CALLS_ARG(add_disk) },
+	{ "tap", CALLS_ARG(add_nic) },
+	{ "rng", SPEC_FLAG(rng) },
+	{ "balloon", SPEC_FLAG(balloon) },
+	{ "input", CALLS_ARG(add_input) },
+	{ "video", CALLS_ARG(add_video) },
+	{ "vnc", CALLS_ARG(add_vnc) },
+	{ "pvpanic", SPEC_FLAG(pvpanic) },
+	{ "pvpanic-pci", SPEC_FLAG(pvpanic_pci) },
+	{ "watchdog", CALLS_ARG(set_watchdog) },
+	{ "debug-exit", SPEC_FLAG(debug_exit) },
+	{ "test-device", CALLS(set_test_device) },
+	{ "save", RUN_OPEN(save_fd, O_RDWR | CREATE) },
+	{ "restore", SPEC_OPEN(restore_fd, O_RDONLY) },
+	{ "timeout", CALLS_ARG(set_timeout) },
+	{ "no-reboot", CALLS(set_no_reboot) },
+	{ "verbose", RUN_FLAG(verbose) },
+	{ "seccomp-log", RUN_FLAG(seccomp_log) },
+	{ "no-sandbox", RUN_FLAG(no_sandbox) },
+	{ "jit-dump", SPEC_OPEN(jit_dump_fd, O_WRONLY | CREATE) },
+	{ "perf-map", CALLS(open_perf_map) },
+	{ "machine", SPEC_STRING(machine) },
+	{ "firmware", SPEC_OPEN(firmware_fd, O_RDONLY) },
+	{ "nvram", SPEC_OPEN(nvram_fd, O_RDWR) },
+	{ "secure-loader", SPEC_FLAG(secure_loader) },
+	{ "debugcon", CALLS_ARG(add_debugcon) },
+	{ "boot-menu", CALLS_ARG(set_boot_menu) },
+	{ "boot-strict", SPEC_FLAG(boot_strict) },
+	{ "help", CALLS(help) },
+};
+
+enum { N_OPTIONS = ARRAY_SIZE(option_types), FIRST_ID = 256 };
+
+static int args_one(struct args *a, const struct option_type *t,
+		    struct error *err)
+{
+	char *base = t->where == SPEC ? (char *)a->spec : (char *)a->opt;
+	void *field = base + t->field;
+
+	switch (t->kind) {
+	case FLAG:
+		*(bool *)field = true;
 		return 0;
-	case OPT_KERNEL:
-		return set_open(&spec->kernel_fd, optarg, O_RDONLY, err);
-	case OPT_INITRD:
-		return set_open(&spec->initrd_fd, optarg, O_RDONLY, err);
-	case OPT_APPEND:
-		set_string(&spec->cmdline, optarg);
+	case STRING:
+		set_string(field, optarg);
 		return 0;
-	case OPT_MEMORY:
-		return set_memory(spec, optarg, err);
-	case OPT_CPUS:
-		return set_cpus(spec, optarg, err);
-	case OPT_CPU:
-		return set_cpu(spec, optarg, err);
-	case OPT_SERIAL:
-		return add_char(&spec->serials, &spec->n_serials, "serial",
-				optarg, &opt->stdio, err);
-	case OPT_CONSOLE:
-		return add_char(&spec->consoles, &spec->n_consoles, "console",
-				optarg, &ignored, err);
-	case OPT_DISK:
-		return add_disk(spec, optarg, err);
-	case OPT_TAP:
-		return add_nic(spec, optarg, err);
-	case OPT_RNG:
-		spec->rng = true;
-		return 0;
-	case OPT_BALLOON:
-		spec->balloon = true;
-		return 0;
-	case OPT_INPUT:
-		return add_input(spec, optarg, err);
-	case OPT_VIDEO:
-		return add_video(spec, optarg, err);
-	case OPT_VNC:
-		return add_vnc(spec, optarg, err);
-	case OPT_PVPANIC:
-		spec->pvpanic = true;
-		return 0;
-	case OPT_PVPANIC_PCI:
-		spec->pvpanic_pci = true;
-		return 0;
-	case OPT_WATCHDOG:
-		return set_watchdog(spec, optarg, err);
-	case OPT_DEBUG_EXIT:
-		spec->debug_exit = true;
-		return 0;
-	case OPT_TEST_DEVICE:
-		spec->debug_exit = true;
-		spec->test_device = true;
-		return 0;
-	case OPT_SAVE:
-		return set_open(&opt->save_fd, optarg,
-				O_RDWR | O_CREAT | O_TRUNC, err);
-	case OPT_RESTORE:
-		return set_open(&spec->restore_fd, optarg, O_RDONLY, err);
-	case OPT_TIMEOUT:
-		return set_uint(&opt->timeout, "timeout", optarg, 1000000,
-				err);
-	case OPT_NO_REBOOT:
-		spec->on_reboot = SPEC_DESTROY;
-		return 0;
-	case OPT_VERBOSE:
-		opt->verbose = true;
-		return 0;
-	case OPT_SECCOMP_LOG:
-		opt->seccomp_log = true;
-		return 0;
-	case OPT_NO_SANDBOX:
-		opt->no_sandbox = true;
-		return 0;
-	case OPT_JIT_DUMP:
-		return set_open(&spec->jit_dump_fd, optarg,
-				O_WRONLY | O_CREAT | O_TRUNC, err);
-	case OPT_PERF_MAP:
-		return open_perf_map(spec, err);
-	case OPT_MACHINE:
-		set_string(&spec->machine, optarg);
-		return 0;
-	case OPT_FIRMWARE:
-		return set_open(&spec->firmware_fd, optarg, O_RDONLY, err);
-	case OPT_NVRAM:
-		return set_open(&spec->nvram_fd, optarg, O_RDWR, err);
-	case OPT_SECURE_LOADER:
-		spec->secure_loader = true;
-		return 0;
-	case OPT_DEBUGCON:
-		return add_char(&spec->debugcons, &spec->n_debugcons,
-				"debugcon", optarg, &ignored, err);
-	case OPT_BOOT_MENU:
-		spec->boot_menu = true;
-		return set_uint(&spec->boot_menu_timeout, "boot-menu", optarg,
-				UINT16_MAX, err);
-	case OPT_BOOT_STRICT:
-		spec->boot_strict = true;
-		return 0;
-	case OPT_HELP:
-		fputs(usage, stdout);
-		exit(0);
+	case OPEN:
+		return set_open(field, optarg, t->flags, err);
+	default:
+		return t->set(a, optarg, err);
 	}
-	return error_set(err, -EINVAL, "see vireo-vmm --help");
+}
+
+/* As getopt_long() wants them; ids are indices, and FIRST_ID. */
+static void list_options(struct option list[N_OPTIONS + 1])
+{
+	for (int i = 0; i < N_OPTIONS; i++) {
+		const struct option_type *t = &option_types[i];
+
+		list[i] = (struct option){
+			.name = t->name,
+			.has_arg = t->kind == FLAG || t->kind == CALL ?
+					   no_argument :
+					   required_argument,
+			.val = FIRST_ID + i,
+		};
+	}
+	list[N_OPTIONS] = (struct option){ 0 };
+}
+
+static int args_all(int argc, char **argv, struct args *a, struct error *err)
+{
+	struct option list[N_OPTIONS + 1];
+	int id, r = 0;
+
+	list_options(list);
+	while (r == 0 && (id = getopt_long(argc, argv, "h", list, NULL)) != -1)
+		if (id == 'h')
+			r = help(a, NULL, err);
+		else if (id < FIRST_ID)
+			r = error_set(err, -EINVAL, "see vireo-vmm --help");
+		else
+			r = args_one(a, &option_types[id - FIRST_ID], err);
+	if (r == 0 && optind < argc)
+		r = error_set(err, -EINVAL, "unexpected argument '%s'",
+			      argv[optind]);
+	return r;
 }
 
 /* What was not said. */
@@ -671,19 +696,14 @@ static int args_defaults(struct vmm_spec *spec, struct run_options *opt,
 int args_parse(int argc, char **argv, struct vmm_spec *spec,
 	       struct run_options *opt, struct error *err)
 {
-	int id, r = 0;
+	int r;
 
 	vmm_spec_init(spec);
 	spec->name = xstrdup("machine");
 	spec->memory = 256 * MIB;
 	spec->vcpus = 1;
 	spec->on_reboot = SPEC_RESTART;
-	while (r == 0 && (id = getopt_long(argc, argv, "h", options, NULL)) !=
-				 -1)
-		r = args_one(id == 'h' ? OPT_HELP : id, spec, opt, err);
-	if (r == 0 && optind < argc)
-		r = error_set(err, -EINVAL, "unexpected argument '%s'",
-			      argv[optind]);
+	r = args_all(argc, argv, &(struct args){ spec, opt }, err);
 	if (r == 0)
 		r = args_defaults(spec, opt, err);
 	spec->max_vcpus = spec->vcpus;
