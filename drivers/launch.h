@@ -11,6 +11,7 @@ struct json_object;
 struct monitor;
 struct vmm_spec;
 struct spec_disk;
+struct spec_place;
 
 /* ---- launch_monitor.c: the control socket, our side (vmm/control.h) ---- */
 
@@ -80,8 +81,7 @@ int launch_watchdog_action(const char *word);
 
 void launch_set_id(char **id, const struct dom_info *info, const char *kind,
 		   unsigned int i);
-void launch_set_place(unsigned int *slot, unsigned int *function,
-		      const struct dom_info *info);
+void launch_set_place(struct spec_place *place, const struct dom_info *info);
 
 /* ---- launch_firmware.c: what starts the guest ---- */
 

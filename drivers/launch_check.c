@@ -194,8 +194,6 @@ static int check_panic(const struct dom_panic *p, struct error *err)
 
 static int check_singles(const struct domain_def *def, struct error *err)
 {
-	if (def->n_rngs > 1)
-		return refuse(err, "<rng>: one is supported");
 	if (def->n_watchdogs > 1)
 		return refuse(err, "<watchdog>: one is supported");
 	if (def->memballoon.present && def->memballoon.model &&

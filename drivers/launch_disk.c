@@ -160,7 +160,7 @@ static char *wwn_digits(const char *wwn)
 
 static void set_place(const struct dom_disk *d, struct spec_disk *s)
 {
-	launch_set_place(&s->pci_slot, &s->pci_function, &d->info);
+	launch_set_place(&s->pci, &d->info);
 	s->controller = d->info.address.controller;
 	s->target = d->info.address.target;
 	s->unit = d->info.address.unit;
@@ -204,7 +204,7 @@ static void build_controllers(const struct domain_def *def, struct vmm_spec *s)
 		to->index = c->index;
 		to->queues = c->queues;
 		to->serial = xstrdup(c->serial);
-		launch_set_place(&to->pci_slot, &to->pci_function, &c->info);
+		launch_set_place(&to->pci, &c->info);
 		s->n_controllers++;
 	}
 }

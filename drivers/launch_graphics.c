@@ -117,15 +117,6 @@ int launch_check_graphics(const struct domain_def *def, struct error *err)
 
 /* ---- building ---- */
 
-static void place(unsigned int *slot, unsigned int *function,
-		  const struct dom_info *info)
-{
-	if (!str_eq(info->address.type, "pci") || info->address.bus)
-		return;
-	*slot = info->address.slot;
-	*function = info->address.function;
-}
-
 static uint64_t vram_bytes(const struct dom_video *v)
 {
 	uint64_t want = MAX(v->vram, (unsigned int)VRAM_MIN_KIB) * KIB;
@@ -145,7 +136,7 @@ static int build_video(const struct dom_video *v, struct spec_video *s,
 	s->width = v->width ? v->width : 1280;
 	s->height = v->height ? v->height : 800;
 	s->rom_fd = -1;
-	place(&s->pci_slot, &s->pci_function, &v->info);
+	launch_set_place(&s->pci, &v->info);
 	return s->kind == VIDEO_VGA ?
 		       host_open_file(VGA_BIOS, err, &s->rom_fd) :
 		       0;
@@ -158,7 +149,7 @@ static void build_usb(const struct dom_controller *c, struct vmm_spec *s)
 	if (!str_eq(c->type, "usb") || str_eq(c->model, "none"))
 		return;
 	u->id = xstrdup(c->info.alias ? c->info.alias : "usb");
-	place(&u->pci_slot, &u->pci_function, &c->info);
+	launch_set_place(&u->pci, &c->info);
 	s->n_usbs = 1;
 }
 
@@ -173,7 +164,7 @@ static void build_input(const struct dom_input *i, struct spec_input *s)
 					    INPUT_BUS_PS2;
 	if (str_eq(i->info.address.type, "usb"))
 		s->port = i->info.address.port;
-	place(&s->pci_slot, &s->pci_function, &i->info);
+	launch_set_place(&s->pci, &i->info);
 }
 
 /* "2026-11-21T18:00:00", in UTC; 0: for ever. */

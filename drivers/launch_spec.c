@@ -39,13 +39,13 @@ void launch_set_id(char **id, const struct dom_info *info, const char *kind,
 	*id = info->alias ? xstrdup(info->alias) : xasprintf("%s%u", kind, i);
 }
 
-void launch_set_place(unsigned int *slot, unsigned int *function,
-		      const struct dom_info *info)
+void launch_set_place(struct spec_place *place, const struct dom_info *info)
 {
-	if (!str_eq(info->address.type, "pci") || info->address.bus)
+	if (!str_eq(info->address.type, "pci"))
 		return;
-	*slot = info->address.slot;
-	*function = info->address.function;
+	place->bus = info->address.bus;
+	place->slot = info->address.slot;
+	place->function = info->address.function;
 }
 
 /* ---- the machine itself ---- */
@@ -119,11 +119,11 @@ static void build_machine(const struct domain_def *def, const char *engine,
 	s->on_reboot = action(def->on_reboot);
 	s->on_crash = action(def->on_crash);
 	s->clock_offset = clock_offset(def);
-	s->rng = def->n_rngs > 0;
 	s->balloon = def->memballoon.present &&
 		     !str_eq(def->memballoon.model, "none");
 	if (s->balloon && def->cur_memory < def->memory)
 		s->balloon_target = def->cur_memory;
+	launch_set_place(&s->balloon_pci, &def->memballoon.info);
 	build_cpu(def, s);
 }
 
@@ -172,7 +172,7 @@ static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 	memcpy(s->mac, d->mac, sizeof(s->mac));
 	s->link_down = str_eq(d->link_state, "down");
 	s->mtu = d->mtu;
-	launch_set_place(&s->pci_slot, &s->pci_function, &d->info);
+	launch_set_place(&s->pci, &d->info);
 	if (d->type == IFACE_NETWORK)
 		return error_virt(err, VIR_ERR_NO_NETWORK,
 				  "no network with matching name '%s'",
@@ -274,8 +274,7 @@ static void build_guards(const struct domain_def *def, struct vmm_spec *s)
 		s->watchdog = true;
 		s->watchdog_action =
 			launch_watchdog_action(def->watchdogs[i].action);
-		launch_set_place(&s->watchdog_slot, &s->watchdog_function,
-				 &def->watchdogs[i].info);
+		launch_set_place(&s->watchdog_pci, &def->watchdogs[i].info);
 	}
 	for (unsigned int i = 0; i < def->n_panics; i++) {
 		if (!str_eq(def->panics[i].model, "pvpanic")) {
@@ -283,9 +282,29 @@ static void build_guards(const struct domain_def *def, struct vmm_spec *s)
 			continue;
 		}
 		s->pvpanic_pci = true;
-		launch_set_place(&s->pvpanic_slot, &s->pvpanic_function,
-				 &def->panics[i].info);
+		launch_set_place(&s->pvpanic_at, &def->panics[i].info);
 	}
+}
+
+static void build_rngs(const struct domain_def *def, struct vmm_spec *s)
+{
+	s->rngs = xcalloc(def->n_rngs, sizeof(*s->rngs));
+	for (unsigned int i = 0; i < def->n_rngs; i++) {
+		struct spec_rng *rng = &s->rngs[s->n_rngs++];
+
+		launch_set_id(&rng->id, &def->rngs[i].info, "rng", i);
+		launch_set_place(&rng->pci, &def->rngs[i].info);
+		rng->fd = -1;
+	}
+}
+
+static void place_ports(const struct domain_def *def, struct vmm_spec *s)
+{
+	for (unsigned int i = 0; i < def->n_controllers; i++)
+		if (str_eq(def->controllers[i].type, "virtio-serial") &&
+		    def->controllers[i].index == 0)
+			launch_set_place(&s->console_pci,
+					 &def->controllers[i].info);
 }
 
 static int build_devices(struct domain_def *def, struct vmm_spec *s,
@@ -294,7 +313,8 @@ static int build_devices(struct domain_def *def, struct vmm_spec *s,
 	int r = launch_build_disks(def, s, err);
 
 	build_guards(def, s);
-
+	build_rngs(def, s);
+	place_ports(def, s);
 	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
 	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
 		r = build_nic(&def->ifaces[i], i, &s->nics[s->n_nics++], err);

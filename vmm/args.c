@@ -515,6 +515,12 @@ static int add_debugcon(struct args *a, char *text, struct error *err)
 			"debugcon", text, &ignored, err);
 }
 
+static int add_rng(struct args *a, char *text, struct error *err)
+{
+	vmm_spec_add_rng(a->spec);
+	return 0;
+}
+
 static int set_test_device(struct args *a, char *text, struct error *err)
 {
 	a->spec->debug_exit = a->spec->test_device = true;
@@ -580,7 +586,7 @@ static const struct option_type option_types[] = {
 	{ "console", CALLS_ARG(add_console) },
 	{ "disk", CALLS_ARG(add_disk) },
 	{ "tap", CALLS_ARG(add_nic) },
-	{ "rng", SPEC_FLAG(rng) },
+	{ "rng", CALLS(add_rng) },
 	{ "balloon", SPEC_FLAG(balloon) },
 	{ "input", CALLS_ARG(add_input) },
 	{ "video", CALLS_ARG(add_video) },

@@ -130,8 +130,7 @@ static int add_usb(struct machine *m, struct error *err)
 						 spec->inputs[i].id);
 		return 0;
 	}
-	hc = xhci_create(m, spec->usbs[0].pci_slot, spec->usbs[0].pci_function,
-			 err);
+	hc = xhci_create(m, &spec->usbs[0].pci, err);
 	return hc ? add_usb_inputs(m, hc, err) : -ENOSPC;
 }
 

@@ -58,6 +58,11 @@ enum { NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
 #define FD(s, m) { FIELD(s, m, FD, false, 0) }
 #define BOOL(s, m) { FIELD(s, m, BOOL, false, 0) }
 #define UINT(s, m, max) { FIELD(s, m, UINT, false, max) }
+#define PLACE_(s, m, p, max) \
+	{ FIELD(s, m.p, UINT, false, max) }
+#define PLACE(s, m) \
+	PLACE_(s, m, bus, 255), PLACE_(s, m, slot, 31), \
+	PLACE_(s, m, function, 7)
 #define ENUM(s, m, w) { FIELD(s, m, ENUM, false, 0), .words = (w) }
 #define BYTES(s, m) { FIELD(s, m, BYTES, true, sizeof(((struct s *)0)->m)) }
 #define ARRAY(s, m, sh, max) \
@@ -107,8 +112,7 @@ static const struct field disk[] = {
 	UINT(spec_disk, queues, VCPUS),
 	ENUM(spec_disk, cache, cache_words),
 	UINT(spec_disk, boot_index, INT32_MAX),
-	UINT(spec_disk, pci_slot, 31),
-	UINT(spec_disk, pci_function, 7),
+	PLACE(spec_disk, pci),
 };
 SHAPE(spec_disk, disk);
 
@@ -118,8 +122,7 @@ static const struct field controller[] = {
 	UINT(spec_controller, index, DEVICES),
 	UINT(spec_controller, queues, VCPUS),
 	STR(spec_controller, serial, false, 20),
-	UINT(spec_controller, pci_slot, 31),
-	UINT(spec_controller, pci_function, 7),
+	PLACE(spec_controller, pci),
 };
 SHAPE(spec_controller, controller);
 
@@ -131,10 +134,16 @@ static const struct field nic[] = {
 	UINT(spec_nic, mtu, UINT16_MAX),
 	UINT(spec_nic, boot_index, INT32_MAX),
 	FD(spec_nic, rom_fd),
-	UINT(spec_nic, pci_slot, 31),
-	UINT(spec_nic, pci_function, 7),
+	PLACE(spec_nic, pci),
 };
 SHAPE(spec_nic, nic);
+
+static const struct field rng[] = {
+	STR(spec_rng, id, true, NAME_LEN),
+	FD(spec_rng, fd),
+	PLACE(spec_rng, pci),
+};
+SHAPE(spec_rng, rng);
 
 static const struct field chardev[] = {
 	STR(spec_char, id, true, NAME_LEN),
@@ -155,15 +164,13 @@ static const struct field input[] = {
 	ENUM(spec_input, kind, input_kind_words),
 	ENUM(spec_input, bus, input_bus_words),
 	UINT(spec_input, port, 255),
-	UINT(spec_input, pci_slot, 31),
-	UINT(spec_input, pci_function, 7),
+	PLACE(spec_input, pci),
 };
 SHAPE(spec_input, input);
 
 static const struct field usb[] = {
 	STR(spec_usb, id, true, NAME_LEN),
-	UINT(spec_usb, pci_slot, 31),
-	UINT(spec_usb, pci_function, 7),
+	PLACE(spec_usb, pci),
 };
 SHAPE(spec_usb, usb);
 
@@ -176,8 +183,7 @@ static const struct field video[] = {
 	UINT(spec_video, width, UINT16_MAX),
 	UINT(spec_video, height, UINT16_MAX),
 	FD(spec_video, rom_fd),
-	UINT(spec_video, pci_slot, 31),
-	UINT(spec_video, pci_function, 7),
+	PLACE(spec_video, pci),
 };
 SHAPE(spec_video, video);
 
@@ -244,18 +250,17 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, videos, video_shape, DEVICES),
 	ARRAY(vmm_spec, vncs, vnc_shape, 4),
 	ARRAY(vmm_spec, debugcons, chardev_shape, 1),
-	BOOL(vmm_spec, rng),
-	FD(vmm_spec, rng_fd),
+	ARRAY(vmm_spec, rngs, rng_shape, DEVICES),
+	PLACE(vmm_spec, console_pci),
 	BOOL(vmm_spec, balloon),
+	PLACE(vmm_spec, balloon_pci),
 	{ FIELD(vmm_spec, balloon_target, U64, false, INT64_MAX) },
 	BOOL(vmm_spec, pvpanic),
 	BOOL(vmm_spec, pvpanic_pci),
-	UINT(vmm_spec, pvpanic_slot, 31),
-	UINT(vmm_spec, pvpanic_function, 7),
+	PLACE(vmm_spec, pvpanic_at),
 	BOOL(vmm_spec, watchdog),
 	ENUM(vmm_spec, watchdog_action, watchdog_words),
-	UINT(vmm_spec, watchdog_slot, 31),
-	UINT(vmm_spec, watchdog_function, 7),
+	PLACE(vmm_spec, watchdog_pci),
 	BOOL(vmm_spec, debug_exit),
 	BOOL(vmm_spec, test_device),
 	FD(vmm_spec, jit_dump_fd),
@@ -325,6 +330,17 @@ void vmm_spec_init(struct vmm_spec *spec)
 void vmm_spec_finish(struct vmm_spec *spec)
 {
 	object_finish(&top_shape, spec);
+}
+
+void vmm_spec_add_rng(struct vmm_spec *spec)
+{
+	spec->rngs = xrealloc(spec->rngs, spec->n_rngs + 1,
+			      sizeof(*spec->rngs));
+	spec->rngs[spec->n_rngs] = (struct spec_rng){
+		.id = xasprintf("rng%u", spec->n_rngs),
+		.fd = -1,
+	};
+	spec->n_rngs++;
 }
 
 /* ---- writing ---- */

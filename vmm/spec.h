@@ -31,6 +31,11 @@ enum spec_disk_bus { SPEC_VIRTIO, SPEC_SATA, SPEC_SCSI, SPEC_NVME };
 enum spec_disk_kind { SPEC_DISK, SPEC_CDROM, SPEC_LUN };
 enum spec_detect_zeroes { DETECT_OFF, DETECT_ON, DETECT_UNMAP };
 
+/* A function's address on PCI.  bus: 0, or the index of a spec_port. */
+struct spec_place {
+	unsigned int bus, slot, function; /* all 0: the next free on bus 0 */
+};
+
 struct spec_disk {
 	char *id;	/* the alias: "virtio-disk0" */
 	enum spec_disk_bus bus;
@@ -47,7 +52,7 @@ struct spec_disk {
 	unsigned int queues; /* 0: one per vCPU */
 	enum spec_disk_cache cache;
 	unsigned int boot_index; /* 0: not bootable */
-	unsigned int pci_slot, pci_function; /* 0: next free */
+	struct spec_place pci;
 };
 
 /* What disks of other buses than virtio are on. */
@@ -57,7 +62,7 @@ struct spec_controller {
 	unsigned int index;
 	unsigned int queues; /* scsi: 0: one per vCPU */
 	char *serial; /* nvme; may be NULL */
-	unsigned int pci_slot, pci_function; /* 0: next free */
+	struct spec_place pci;
 };
 
 struct spec_nic {
@@ -68,7 +73,13 @@ struct spec_nic {
 	unsigned int mtu; /* 0: default */
 	unsigned int boot_index; /* 0: not bootable */
 	int rom_fd; /* an option ROM, such as a network boot loader; -1: none */
-	unsigned int pci_slot, pci_function;
+	struct spec_place pci;
+};
+
+struct spec_rng {
+	char *id; /* "rng0" */
+	int fd;	  /* -1: getrandom(2) */
+	struct spec_place pci;
 };
 
 enum spec_chardev {
@@ -96,7 +107,7 @@ struct spec_input {
 	enum spec_input_kind kind;
 	enum spec_input_bus bus;
 	unsigned int port; /* USB; 0: next free */
-	unsigned int pci_slot, pci_function;
+	struct spec_place pci;
 };
 
 enum spec_video_kind { VIDEO_VGA, VIDEO_BOCHS, VIDEO_VIRTIO };
@@ -107,13 +118,13 @@ struct spec_video {
 	uint64_t vram;		    /* bytes, a power of two */
 	unsigned int width, height; /* what its monitor likes best */
 	int rom_fd; /* a VGA BIOS; -1: none */
-	unsigned int pci_slot, pci_function;
+	struct spec_place pci;
 };
 
 /* An xHCI; devices on USB are on it. */
 struct spec_usb {
 	char *id; /* "usb" */
-	unsigned int pci_slot, pci_function;
+	struct spec_place pci;
 };
 
 /* What becomes of others when a client asks to be alone. */
@@ -179,7 +190,7 @@ struct vmm_spec {
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
-		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons;
+		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs;
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
 	struct spec_nic *nics;
@@ -190,16 +201,17 @@ struct vmm_spec {
 	struct spec_video *videos;
 	struct spec_vnc *vncs;
 	struct spec_char *debugcons; /* where firmware says what it does */
-	bool rng;
-	int rng_fd; /* -1: getrandom(2) */
+	struct spec_rng *rngs;
+	struct spec_place console_pci; /* of the ports' controller */
 	bool balloon;
+	struct spec_place balloon_pci;
 	uint64_t balloon_target; /* bytes the guest keeps; 0: all */
 	bool pvpanic; /* the ISA one */
 	bool pvpanic_pci;
-	unsigned int pvpanic_slot, pvpanic_function;
+	struct spec_place pvpanic_at;
 	bool watchdog; /* an i6300esb */
 	enum spec_watchdog watchdog_action;
-	unsigned int watchdog_slot, watchdog_function;
+	struct spec_place watchdog_pci;
 	bool debug_exit;  /* the exit register at port 0xf4 */
 	bool test_device; /* kvm-unit-tests' registers */
 	/* Files the emu engine's translator writes to; -1: no. */
@@ -210,6 +222,7 @@ const char *vmm_spec_watchdog_name(enum spec_watchdog action);
 
 void vmm_spec_init(struct vmm_spec *spec);   /* every fd -1 */
 void vmm_spec_finish(struct vmm_spec *spec); /* closes what it holds */
+void vmm_spec_add_rng(struct vmm_spec *spec); /* from getrandom(2) */
 
 /*
  * fds receives the descriptors in index order, at most max, still owned by

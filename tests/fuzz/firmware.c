@@ -70,7 +70,7 @@ static void start(void)
 	f.spec.firmware_fd = file_of(FIRMWARE_SIZE);
 	f.spec.nvram_fd = file_of(NVRAM_SIZE);
 	f.spec.on_reboot = f.spec.on_poweroff = f.spec.on_crash = SPEC_RESTART;
-	f.spec.rng = true;
+	vmm_spec_add_rng(&f.spec);
 	fake_start(&f);
 }
 

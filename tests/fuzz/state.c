@@ -68,7 +68,8 @@ static void machine_init(struct fake *f)
 	f->spec.n_serials = 2;
 	f->spec.consoles = chars("console", 2);
 	f->spec.n_consoles = 2;
-	f->spec.balloon = f->spec.rng = f->spec.test_device = true;
+	f->spec.balloon = f->spec.test_device = true;
+	vmm_spec_add_rng(&f->spec);
 	f->spec.watchdog = f->spec.pvpanic_pci = true;
 	add_disks(&f->spec);
 	fake_start(f);

@@ -272,11 +272,11 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	*ret_peer = pair[0];
 	chr[0].fd = pair[1];
 	disk.fd = make_disk();
-	assert(!virtio_rng_add(&rig->m, -1, &err));
+	assert(!rig_add_rng(rig, &err));
 	assert(!virtio_blk_add(&rig->m, &disk, 2, &err));
 	close(disk.fd);
-	assert(!virtio_console_add(&rig->m, chr, 2, &err));
-	assert(!virtio_balloon_add(&rig->m, 0, &err));
+	assert(!virtio_console_add(&rig->m, NULL, chr, 2, &err));
+	assert(!virtio_balloon_add(&rig->m, NULL, 0, &err));
 	sd.fd = make_disk();
 	cd.fd = make_disk();
 	assert(!virtio_scsi_add(&rig->m, &scsi, units, 2, &err));

@@ -153,7 +153,7 @@ int main(int argc, char **argv)
 	fake_init(&f);
 	f.spec.usbs = xcalloc(1, sizeof(*f.spec.usbs));
 	f.spec.n_usbs = 1;
-	f.spec.usbs[0] = (struct spec_usb){ xstrdup("usb"), SLOT, 0 };
+	f.spec.usbs[0] = (struct spec_usb){ xstrdup("usb"), { .slot = SLOT } };
 	f.spec.inputs = xcalloc(3, sizeof(*f.spec.inputs));
 	f.spec.n_inputs = 3;
 	add_input(0, INPUT_KIND_KEYBOARD);

@@ -53,7 +53,7 @@ static void fill(struct vmm_spec *s)
 		s->disks[i].format = xstrdup("raw");
 		s->disks[i].fd = null_fd();
 		s->disks[i].cache = CACHE_UNSAFE;
-		s->disks[i].pci_slot = 3 + i;
+		s->disks[i].pci.slot = 3 + i;
 	}
 	s->n_nics = 1;
 	s->nics = xcalloc(1, sizeof(*s->nics));
@@ -68,7 +68,7 @@ static void fill(struct vmm_spec *s)
 	s->consoles[0].fd = null_fd();
 	s->consoles[0].log_fd = -1;
 	s->consoles[0].port_name = xstrdup("org.example.0");
-	s->rng = true;
+	vmm_spec_add_rng(s);
 }
 
 /* As the ancillary data would: the reader gets its own descriptors. */
@@ -142,7 +142,7 @@ static const char *const bad[] = {
 	"{" GOOD ",\"kernel_fd\":0,\"disks\":{}}",
 	"{" GOOD ",\"kernel_fd\":0,\"disks\":[{}]}",
 	"{" GOOD ",\"kernel_fd\":0,\"disks\":[7]}",
-	"{" GOOD ",\"rng\":1,\"kernel_fd\":0}",
+	"{" GOOD ",\"balloon\":1,\"kernel_fd\":0}",
 	"{" GOOD "}", /* its descriptor is unused */
 };
 

@@ -1091,8 +1091,7 @@ int ahci_add(struct machine *m, const struct spec_controller *spec,
 		r = attach(hba, disks[i], err);
 	hba_reset_now(hba);
 	if (r >= 0)
-		r = pci_plug(m->pci, &hba->pci, spec->pci_slot,
-			     spec->pci_function, err);
+		r = pci_plug(m->pci, &hba->pci, &spec->pci, err);
 	if (r < 0) {
 		ahci_destroy(&hba->pci);
 		return error_prefix(err, "controller '%s'", spec->id), r;

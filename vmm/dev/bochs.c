@@ -323,7 +323,7 @@ int bochs_create(struct machine *m, const struct spec_video *spec,
 	if (spec->rom_fd >= 0)
 		r = pci_load_rom(&b->pci, spec->rom_fd, err);
 	if (r == 0)
-		r = pci_plug(m->pci, &b->pci, spec->pci_slot, spec->pci_function, err);
+		r = pci_plug(m->pci, &b->pci, &spec->pci, err);
 	if (r < 0) {
 		pci_rom_destroy(&b->pci);
 		bochs_destroy(&b->pci);

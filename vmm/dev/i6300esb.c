@@ -318,8 +318,7 @@ int i6300esb_add(struct machine *m, struct error *err)
 		  CONFIG_FAST | CONFIG_NO_OUTPUT | 3);
 	w->pci.wmask[LOCK_REG] = LOCK_LOCKED | LOCK_ENABLE | LOCK_FREE_RUN;
 	pci_set_bar(&w->pci, 0, REGS_SIZE, false, &regs_ops, w);
-	r = pci_plug(m->pci, &w->pci, m->spec->watchdog_slot,
-		     m->spec->watchdog_function, err);
+	r = pci_plug(m->pci, &w->pci, &m->spec->watchdog_pci, err);
 	if (r < 0)
 		destroy(&w->pci);
 	return r;

@@ -217,6 +217,7 @@ int lpc_create(struct machine *m, struct error *err)
 		.subsystem = 0x1100,
 		.class_code = 0x060100, /* PCI D.7: ISA bridge */
 	};
+	static const struct spec_place place = { .slot = LPC_SLOT };
 	struct lpc *lpc = xcalloc(1, sizeof(*lpc));
 	int r;
 
@@ -225,7 +226,7 @@ int lpc_create(struct machine *m, struct error *err)
 	memset(lpc->route, 0xff, sizeof(lpc->route));
 	pci_dev_init(&lpc->pci, &lpc_ops, &id);
 	lpc_registers(&lpc->pci, m->spec->firmware_fd < 0);
-	r = pci_plug(m->pci, &lpc->pci, LPC_SLOT, 0, err);
+	r = pci_plug(m->pci, &lpc->pci, &place, err);
 	if (r < 0) {
 		lpc_destroy(&lpc->pci);
 		return r;

@@ -618,8 +618,7 @@ int nvme_add(struct machine *m, const struct spec_controller *spec,
 		r = set_up(n, spec, disk, err);
 	controller_reset(n);
 	if (r >= 0)
-		r = pci_plug(m->pci, &n->pci, spec->pci_slot,
-			     spec->pci_function, err);
+		r = pci_plug(m->pci, &n->pci, &spec->pci, err);
 	if (r < 0) {
 		nvme_destroy(&n->pci);
 		error_prefix(err, "controller '%s'", spec->id);

@@ -461,17 +461,18 @@ static void put_dev(struct pci_bus *bus, struct pci_dev *dev,
 	mark_multifunction(bus, slot);
 }
 
-int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
-	     unsigned int function, struct error *err)
+int pci_plug(struct pci_bus *bus, struct pci_dev *dev,
+	     const struct spec_place *place, struct error *err)
 {
-	int r = slot ? (int)slot : find_slot(bus);
+	unsigned int function = place ? place->function : 0;
+	int r = place && place->slot ? (int)place->slot : find_slot(bus);
+	unsigned int slot = r;
 
 	if (r < 0)
 		return error_set(err, r, "no free PCI slot");
 	if (r >= PCI_SLOTS || function >= PCI_FUNCTIONS)
 		return error_set(err, -EINVAL, "no PCI address %02x.%x", r,
 				 function);
-	slot = r;
 	if (bus->devs[slot * PCI_FUNCTIONS + function])
 		return error_set(err, -EEXIST,
 				 "PCI address %02x.%x is taken", slot,

@@ -19,6 +19,7 @@ struct bus_ops;
 struct machine;
 struct pci_bus;
 struct pci_dev;
+struct spec_place;
 struct state_set;
 struct error;
 
@@ -112,9 +113,10 @@ unsigned int pci_add_cap(struct pci_dev *dev, uint8_t id, unsigned int len);
 void pci_set_bar(struct pci_dev *dev, unsigned int bar, uint64_t size,
 		 bool is_64, const struct bus_ops *ops, void *arg);
 
-/* slot 0: the next free one.  The device stays the caller's on failure. */
-int pci_plug(struct pci_bus *bus, struct pci_dev *dev, unsigned int slot,
-	     unsigned int function, struct error *err);
+/* NULL, or all 0: the next free slot.  The device stays the caller's on
+ * failure. */
+int pci_plug(struct pci_bus *bus, struct pci_dev *dev,
+	     const struct spec_place *place, struct error *err);
 
 /*
  * q35's host bridge, in slot 0; and where its PCIEXBAR says that the ECAM is

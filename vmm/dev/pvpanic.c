@@ -84,8 +84,7 @@ int pvpanic_pci_add(struct machine *m, struct error *err)
 
 	pci_dev_init(pci, &pvpanic_pci_ops, &id);
 	pci_set_bar(pci, 0, 16, false, &pci_regs_ops, m);
-	r = pci_plug(m->pci, pci, m->spec->pvpanic_slot,
-		     m->spec->pvpanic_function, err);
+	r = pci_plug(m->pci, pci, &m->spec->pvpanic_at, err);
 	if (r < 0)
 		free(pci);
 	return r;

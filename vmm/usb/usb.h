@@ -14,6 +14,7 @@
 
 struct machine;
 struct spec_input;
+struct spec_place;
 struct state_set;
 struct usb_dev;
 struct xhci;
@@ -56,8 +57,8 @@ void usb_unlock(struct usb_dev *dev);
 void usb_wake(struct usb_dev *dev, unsigned int ep);
 
 /* xhci.c.  port 0: the next free one. */
-struct xhci *xhci_create(struct machine *m, unsigned int slot,
-			 unsigned int function, struct error *err);
+struct xhci *xhci_create(struct machine *m, const struct spec_place *place,
+			 struct error *err);
 int xhci_attach(struct xhci *hc, struct usb_dev *dev, unsigned int port,
 		struct error *err);
 

@@ -874,8 +874,8 @@ static const struct pci_ops xhci_ops = {
 	.destroy = xhci_destroy,
 };
 
-struct xhci *xhci_create(struct machine *m, unsigned int slot,
-			 unsigned int function, struct error *err)
+struct xhci *xhci_create(struct machine *m, const struct spec_place *place,
+			 struct error *err)
 {
 	static const struct pci_id id = {
 		.vendor = 0x1b36,
@@ -897,7 +897,7 @@ struct xhci *xhci_create(struct machine *m, unsigned int slot,
 	pci_set_bar(&x->pci, BAR_REGS, REGS_SIZE, true, &xhci_regs_ops, x);
 	x->msix = msix_create(&x->pci, BAR_MSIX, 1);
 	xhci_reset_regs(x);
-	if (pci_plug(m->pci, &x->pci, slot, function, err) < 0) {
+	if (pci_plug(m->pci, &x->pci, place, err) < 0) {
 		xhci_destroy(&x->pci);
 		return NULL;
 	}

@@ -346,7 +346,8 @@ static const struct virtio_type virtio_balloon = {
 	.destroy = balloon_destroy,
 };
 
-int virtio_balloon_add(struct machine *m, uint64_t target, struct error *err)
+int virtio_balloon_add(struct machine *m, const struct spec_place *place,
+		       uint64_t target, struct error *err)
 {
 	struct balloon *b = xcalloc(1, sizeof(*b));
 	int r = virtio_init(&b->dev, &virtio_balloon, m, "balloon0",
@@ -361,7 +362,7 @@ int virtio_balloon_add(struct machine *m, uint64_t target, struct error *err)
 			offsetof(struct virtio_balloon_config, poison_val);
 		if (target)
 			set_target(b, target);
-		r = virtio_pci_plug(&b->dev, 0, 0, err);
+		r = virtio_pci_plug(&b->dev, place, err);
 	}
 	if (r < 0) {
 		balloon_destroy(&b->dev);

@@ -394,8 +394,7 @@ int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 	drive_set_ram(blk->drive, m->ram);
 	blk->dev.features |= blk_features(blk, queues);
 	blk_config(blk, queues);
-	r = virtio_pci_plug(&blk->dev, spec->pci_slot, spec->pci_function,
-			    err);
+	r = virtio_pci_plug(&blk->dev, &spec->pci, err);
 	if (r < 0)
 		goto fail;
 	bootorder_add(m, spec->boot_index, &blk->dev.pci, "scsi", "/disk@0,0");

@@ -364,8 +364,9 @@ static void init_ports(struct console *c, unsigned int n)
 	config->max_nr_ports = n;
 }
 
-int virtio_console_add(struct machine *m, const struct spec_char *specs,
-		       unsigned int n, struct error *err)
+int virtio_console_add(struct machine *m, const struct spec_place *place,
+		       const struct spec_char *specs, unsigned int n,
+		       struct error *err)
 {
 	struct console *c;
 	unsigned int ports = 1;
@@ -383,7 +384,7 @@ int virtio_console_add(struct machine *m, const struct spec_char *specs,
 	for (unsigned int i = 0; i < n && r >= 0; i++)
 		r = add_port(c, &specs[i], err);
 	if (r >= 0)
-		r = virtio_pci_plug(&c->dev, 0, 0, err);
+		r = virtio_pci_plug(&c->dev, place, err);
 	if (r < 0)
 		console_destroy(&c->dev);
 	return r;

@@ -40,12 +40,13 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++)
 		r = virtio_net_add(m, &spec->nics[i], err);
 	if (r >= 0 && spec->n_consoles)
-		r = virtio_console_add(m, spec->consoles, spec->n_consoles,
-				       err);
+		r = virtio_console_add(m, &spec->console_pci, spec->consoles,
+				       spec->n_consoles, err);
 	if (r >= 0 && spec->balloon)
-		r = virtio_balloon_add(m, spec->balloon_target, err);
-	if (r >= 0 && spec->rng)
-		r = virtio_rng_add(m, spec->rng_fd, err);
+		r = virtio_balloon_add(m, &spec->balloon_pci,
+				       spec->balloon_target, err);
+	for (unsigned int i = 0; i < spec->n_rngs && r >= 0; i++)
+		r = virtio_rng_add(m, &spec->rngs[i], err);
 	for (unsigned int i = 0; i < spec->n_inputs && r >= 0; i++)
 		if (spec->inputs[i].bus == INPUT_BUS_VIRTIO)
 			r = virtio_input_add(m, &spec->inputs[i], err);

@@ -13,6 +13,8 @@ struct spec_controller;
 struct spec_disk;
 struct spec_input;
 struct spec_nic;
+struct spec_place;
+struct spec_rng;
 struct vmm_spec;
 struct error;
 
@@ -30,7 +32,8 @@ unsigned int virtio_queue_count(const struct vmm_spec *spec,
 /* One kind of device each; used by virtio_add_devices() and by tests. */
 int virtio_input_add(struct machine *m, const struct spec_input *spec,
 		     struct error *err);
-int virtio_rng_add(struct machine *m, int fd, struct error *err);
+int virtio_rng_add(struct machine *m, const struct spec_rng *spec,
+		   struct error *err);
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		   unsigned int queues, struct error *err);
 int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
@@ -38,8 +41,10 @@ int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
 		    struct error *err);
 int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 		   struct error *err);
-int virtio_console_add(struct machine *m, const struct spec_char *specs,
-		       unsigned int n, struct error *err);
-int virtio_balloon_add(struct machine *m, uint64_t target, struct error *err);
+int virtio_console_add(struct machine *m, const struct spec_place *place,
+		       const struct spec_char *specs, unsigned int n,
+		       struct error *err);
+int virtio_balloon_add(struct machine *m, const struct spec_place *place,
+		       uint64_t target, struct error *err);
 
 #endif

@@ -275,8 +275,7 @@ int virtio_input_add(struct machine *m, const struct spec_input *spec,
 			err);
 	if (r >= 0) {
 		v->dev.config_size = sizeof(struct virtio_input_config);
-		r = virtio_pci_plug(&v->dev, spec->pci_slot,
-				    spec->pci_function, err);
+		r = virtio_pci_plug(&v->dev, &spec->pci, err);
 	}
 	if (r < 0) {
 		vinput_destroy(&v->dev);

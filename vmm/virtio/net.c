@@ -575,8 +575,7 @@ int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 	if (r >= 0) {
 		net->dev.rom_fd = spec->rom_fd;
 		net_config(net, spec);
-		r = virtio_pci_plug(&net->dev, spec->pci_slot,
-				    spec->pci_function, err);
+		r = virtio_pci_plug(&net->dev, &spec->pci, err);
 	}
 	if (r < 0) {
 		net_destroy(&net->dev);

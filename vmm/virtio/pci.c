@@ -476,8 +476,8 @@ static void add_structures(struct virtio_dev *dev)
 }
 
 /* 4.1.2: the vendor's number, and 0x1040 plus the device type. */
-int virtio_pci_plug(struct virtio_dev *dev, unsigned int slot,
-		    unsigned int function, struct error *err)
+int virtio_pci_plug(struct virtio_dev *dev, const struct spec_place *place,
+		    struct error *err)
 {
 	struct pci_id id = {
 		.vendor = 0x1af4,
@@ -497,7 +497,7 @@ int virtio_pci_plug(struct virtio_dev *dev, unsigned int slot,
 	if (dev->rom_fd >= 0)
 		r = pci_load_rom(&dev->pci, dev->rom_fd, err);
 	if (r == 0)
-		r = pci_plug(dev->m->pci, &dev->pci, slot, function, err);
+		r = pci_plug(dev->m->pci, &dev->pci, place, err);
 	if (r < 0) {
 		pci_rom_destroy(&dev->pci);
 		msix_destroy(dev->msix);

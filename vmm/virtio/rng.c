@@ -8,6 +8,7 @@
 #include <linux/virtio_ids.h>
 #include <sys/random.h>
 
+#include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
@@ -67,15 +68,16 @@ static const struct virtio_type virtio_rng = {
 	.destroy = rng_destroy,
 };
 
-int virtio_rng_add(struct machine *m, int fd, struct error *err)
+int virtio_rng_add(struct machine *m, const struct spec_rng *spec,
+		   struct error *err)
 {
 	struct rng *rng = xcalloc(1, sizeof(*rng));
 	int r;
 
-	rng->fd = fd;
-	r = virtio_init(&rng->dev, &virtio_rng, m, "rng0", RNG_QUEUES, 0, err);
+	rng->fd = spec->fd;
+	r = virtio_init(&rng->dev, &virtio_rng, m, spec->id, RNG_QUEUES, 0, err);
 	if (r >= 0)
-		r = virtio_pci_plug(&rng->dev, 0, 0, err);
+		r = virtio_pci_plug(&rng->dev, &spec->pci, err);
 	if (r < 0)
 		rng_destroy(&rng->dev);
 	return r;

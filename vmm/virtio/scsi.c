@@ -708,8 +708,7 @@ int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
 		r = add_unit(hba, disks[i], err);
 	set_config(hba, queues);
 	if (r >= 0)
-		r = virtio_pci_plug(&hba->dev, spec->pci_slot,
-				    spec->pci_function, err);
+		r = virtio_pci_plug(&hba->dev, &spec->pci, err);
 	if (r < 0) {
 		scsi_destroy(&hba->dev);
 		return r;

@@ -153,8 +153,8 @@ void virtio_stop(struct virtio_dev *dev);   /* ends its thread */
 void virtio_finish(struct virtio_dev *dev); /* also if half built */
 
 /* Puts the device on m->pci, which then owns it. */
-int virtio_pci_plug(struct virtio_dev *dev, unsigned int slot,
-		    unsigned int function, struct error *err);
+int virtio_pci_plug(struct virtio_dev *dev, const struct spec_place *place,
+		    struct error *err);
 bool virtio_pci_is(const struct pci_dev *pci);
 
 static inline struct virtqueue *virtio_queue(struct virtio_dev *dev,

@@ -103,7 +103,7 @@ static void balloon(void)
 	uint8_t *page;
 
 	rig_init(&rig);
-	assert(!virtio_balloon_add(&rig.m, RIG_RAM - MIB, NULL));
+	assert(!virtio_balloon_add(&rig.m, NULL, RIG_RAM - MIB, NULL));
 	rig_probe(&rig, 1);
 	assert(rig_in(&rig, rig.regs + 0x2000, 4) == MIB / 4096);
 	rig_negotiate(&rig, BIT64(VIRTIO_BALLOON_F_STATS_VQ));
@@ -141,7 +141,7 @@ static void console(void)
 	assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	spec.fd = pair[1];
 	rig_init(&rig);
-	assert(!virtio_console_add(&rig.m, &spec, 1, NULL));
+	assert(!virtio_console_add(&rig.m, NULL, &spec, 1, NULL));
 	rig_probe(&rig, 1);
 	rig_negotiate(&rig, 0); /* one port, always open */
 	rig_queue(&rig, &rx, 0, 8, RING);

@@ -194,12 +194,12 @@ static void slots(struct rig *rig)
 {
 	struct error err = { 0 };
 
-	assert(!virtio_rng_add(&rig->m, -1, &err));
+	assert(!rig_add_rng(rig, &err));
 	assert(rig_in(rig, ECAM_BASE + (2 << 15), 4) == 0x10441af4);
 	assert(!(rig_in(rig, ECAM_BASE + (2 << 15) + 14, 1) & 0x80));
 	for (unsigned int i = 3; i < 32; i++)
-		assert(!virtio_rng_add(&rig->m, -1, &err));
-	assert(virtio_rng_add(&rig->m, -1, &err) < 0);
+		assert(!rig_add_rng(rig, &err));
+	assert(rig_add_rng(rig, &err) < 0);
 	assert(err.message[0]);
 }
 
@@ -208,7 +208,7 @@ int main(void)
 	struct rig rig;
 
 	rig_init(&rig);
-	assert(!virtio_rng_add(&rig.m, -1, NULL));
+	assert(!rig_add_rng(&rig, NULL));
 	rig_probe(&rig, 1);
 	identity(&rig);
 	mechanism_one(&rig);

@@ -225,7 +225,7 @@ int main(void)
 	struct rig rig;
 
 	rig_init(&rig);
-	assert(!virtio_rng_add(&rig.m, -1, NULL));
+	assert(!rig_add_rng(&rig, NULL));
 	rig_probe(&rig, 1);
 	plain(&rig);
 	chain(&rig);

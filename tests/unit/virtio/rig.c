@@ -67,6 +67,13 @@ void rig_finish(struct rig *rig)
 	ram_destroy(rig->m.ram);
 }
 
+int rig_add_rng(struct rig *rig, struct error *err)
+{
+	struct spec_rng spec = { .id = "rng0", .fd = -1 };
+
+	return virtio_rng_add(&rig->m, &spec, err);
+}
+
 static void quit(void *arg)
 {
 	loop_quit(arg);

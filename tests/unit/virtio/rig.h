@@ -28,6 +28,10 @@ struct rig {
 
 void rig_init(struct rig *rig);
 void rig_finish(struct rig *rig);
+
+struct error;
+/* An entropy device in the next free slot. */
+int rig_add_rng(struct rig *rig, struct error *err);
 void rig_probe(struct rig *rig, unsigned int slot); /* maps the BARs */
 void rig_settle(struct rig *rig); /* lets the main loop do what it has to */
 

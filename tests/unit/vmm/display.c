@@ -333,7 +333,7 @@ int main(void)
 		.width = 1024,
 		.height = 768,
 		.rom_fd = -1,
-		.pci_slot = SLOT,
+		.pci.slot = SLOT,
 	};
 	fake_start(&f);
 	pci_config_write(f.m->pci, DEVFN, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);

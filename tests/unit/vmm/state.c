@@ -240,7 +240,7 @@ static void machine_init(struct fake *f)
 		.fd = -1, .log_fd = -1,
 	};
 	f->spec.balloon = true;
-	f->spec.rng = true;
+	vmm_spec_add_rng(&f->spec);
 	fake_start(f);
 }
 
@@ -296,7 +296,7 @@ static void test_other_machine(void)
 
 	machine_init(&f);
 	fake_init(&g);
-	g.spec.rng = true;
+	vmm_spec_add_rng(&g.spec);
 	fake_start(&g);
 	assert(machine_get_state(f.m, &a, &err) == 0);
 	assert(machine_set_state(g.m, a.data, a.len, &err) < 0);
