@@ -1,26 +1,15 @@
 #!/bin/sh
 # boots.sh [--runs N] [ENGINE]: a stock kernel boots N times (default 9) with 1,
 # 2 and 4 vCPUs by turns, counts to its number of processors in /init, and
-# switches off.  A boot that takes longer than GUEST_TIMEOUT (240 s) has hung.
-#
-# GUEST_ROOT: where a Debian kernel package is unpacked.  VMM: the program,
-# default vireo-vmm of the build folder.
+# switches off.  A boot that takes longer than GUEST_TIMEOUT has hung.  What
+# else it needs: functions.sh.
 set -eu
 runs=9
 if [ "${1-}" = --runs ]; then
 	runs=$2
 	shift 2
 fi
-engine=${1:-${GUEST_ENGINE-}}
-here=$(cd "$(dirname "$0")" && pwd)
-vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
-root=${GUEST_ROOT:-}
-if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/boot" ]; then
-	echo "needs ENGINE, VMM and GUEST_ROOT"
-	exit 77
-fi
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+. "$(dirname "$0")/functions.sh"
 cat >"$dir/init" <<'INIT'
 #!/bin/busybox sh
 [ $$ = 1 ] || exit 77 # never on a host
@@ -38,14 +27,9 @@ INIT
 # boot CPUS: 0 if the guest told that many processors and switched off.
 boot() {
 	status=0
-	rm -f "$dir/serial"
-	"$vmm" --engine "$engine" --kernel "$root"/boot/vmlinuz-* --cpus "$1" \
-		--initrd "$dir/initrd" --memory 256 --no-reboot \
-		--append "console=ttyS0 loglevel=5 panic=-1" \
-		--serial "file:$dir/serial" --timeout "${GUEST_TIMEOUT:-240}" \
-		</dev/null 2>"$dir/vmm.log" || status=$?
-	[ $status = 0 ] && grep -q "^cpus: $1" "$dir/serial" &&
-		! grep -Eq "BUG:|Oops|Call Trace|WARNING: CPU" "$dir/serial"
+	machine --cpus "$1" --memory 256 --no-reboot \
+		--append "console=ttyS0 loglevel=5 panic=-1" || status=$?
+	[ $status = 0 ] && [ "$(said cpus)" = "$1" ] && ! complains
 }
 
 failed=0

@@ -3,36 +3,16 @@
 # that is fed, switched off and left alone, and a panic.
 #
 # GENERIC_ROOT: where Debian's generic kernel package is unpacked (the cloud
-# kernel has no watchdog).  VMM: the program, default vireo-vmm of the build
-# folder.
-set -eu
-engine=${1:-${GUEST_ENGINE-}}
-here=$(cd "$(dirname "$0")" && pwd)
-vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
-root=${GENERIC_ROOT:-}
-if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ]; then
-	echo "needs ENGINE, VMM and GENERIC_ROOT"
-	exit 77
-fi
+# kernel has no watchdog).  What else it needs: functions.sh.
+root=${GENERIC_ROOT-}
+. "$(dirname "$0")/functions.sh"
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-fail() {
-	echo "FAIL: $*"
-	cat "$dir/serial" "$dir/vmm.log" 2>/dev/null
-	exit 1
-}
-said() { sed -n "s/^$1: //p" "$dir/serial" | tr -d '\r' | tail -n 1; }
-expect() { [ "$(said "$1")" = "$2" ] || fail "$1 is '$(said "$1")', not '$2'"; }
 # run STATUS APPEND OPTION...
 run() {
 	want=$1 append=$2 status=0
 	shift 2
-	rm -f "$dir/serial"
-	"$vmm" --engine "$engine" --memory 512 --kernel "$root"/boot/vmlinuz-* \
-		--initrd "$dir/initrd" --append "console=ttyS0 quiet $append" \
-		--serial "file:$dir/serial" --timeout "${GUEST_TIMEOUT:-120}" \
-		"$@" </dev/null 2>"$dir/vmm.log" || status=$?
+	machine --memory 512 --append "console=ttyS0 quiet $append" "$@" ||
+		status=$?
 	! grep -q ^FAIL "$dir/serial" || fail "the guest found a fault"
 	[ $status = "$want" ] || fail "vireo-vmm: $status, not $want"
 }

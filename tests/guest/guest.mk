@@ -28,6 +28,7 @@ EXTRA_DIST += \
 	tests/guest/display.py \
 	tests/guest/display.sh \
 	tests/guest/firmware.sh \
+	tests/guest/functions.sh \
 	tests/guest/mkdisk \
 	tests/guest/vmm.py \
 	tests/guest/vnc.py \

@@ -2,35 +2,16 @@
 # save.sh [--runs N] ENGINE: a stock kernel that checks its memory and its disk
 # is saved to a file and restored, N times (default 5).
 #
-# GUEST_ROOT: where a Debian kernel package is unpacked (boot/, lib/modules/).
-# VMM: the program, default vireo-vmm of the build folder.  CPUS: default 2.
-# APPEND: more for the kernel's command line.
+# CPUS: default 2.  APPEND: more for the kernel's command line.  What else it
+# needs: functions.sh.
 set -eu
 runs=5
 if [ "${1-}" = --runs ]; then
 	runs=$2
 	shift 2
 fi
-engine=${1:-${GUEST_ENGINE-}}
-here=$(cd "$(dirname "$0")" && pwd)
-vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
-root=${GUEST_ROOT:-}
-if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ]; then
-	echo "needs ENGINE, VMM and GUEST_ROOT"
-	exit 77
-fi
-dir=$(mktemp -d "${TMPDIR:-/var/tmp}/vireo-save.XXXXXX")
-pid=
-cleanup() {
-	[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true
-	rm -rf "$dir"
-}
-trap cleanup EXIT
-fail() {
-	echo "FAIL: $*"
-	tail -n 30 "$dir/serial" "$dir/vmm.log" 2>/dev/null
-	exit 1
-}
+export TMPDIR="${TMPDIR:-/var/tmp}" # saved machines are large
+. "$(dirname "$0")/functions.sh"
 rounds() { grep -c '^round' "$dir/serial" || true; }
 wait_rounds() {
 	n=0
@@ -38,7 +19,7 @@ wait_rounds() {
 		sleep 0.2
 		n=$((n + 1))
 		[ $n -lt "${GUEST_TIMEOUT:-600}" ] || fail "no round $1"
-		kill -0 "$pid" 2>/dev/null || fail "the machine ended"
+		kill -0 "$pids" 2>/dev/null || fail "the machine ended"
 	done
 }
 start() {
@@ -47,7 +28,7 @@ start() {
 		--append "console=ttyS0 quiet panic=-1 ${APPEND-}" \
 		--serial "file:$dir/serial.new" --disk "$dir/disk" --rng \
 		--balloon --timeout 900 "$@" 2>>"$dir/vmm.log" &
-	pid=$!
+	pids=$!
 }
 
 "$here/mkinitrd" "$dir/initrd" "$root" "$here/save.init"
@@ -59,9 +40,9 @@ start --save "$dir/saved.0"
 wait_rounds 2
 i=0
 while [ $i -lt "$runs" ]; do
-	kill -TERM "$pid"
-	wait "$pid" || fail "saving"
-	pid=
+	kill -TERM "$pids"
+	wait "$pids" || fail "saving"
+	pids=
 	before=$(rounds)
 	start --restore "$dir/saved.$i" --save "$dir/saved.$((i + 1))"
 	wait_rounds $((before + 1))

@@ -4,28 +4,10 @@
 # host has.
 #
 # GENERIC_ROOT: where Debian's generic kernel package is unpacked (the cloud
-# kernel has no ahci).  VMM: the program, default vireo-vmm of the build folder.
-set -eu
-engine=${1:-${GUEST_ENGINE-}}
-here=$(cd "$(dirname "$0")" && pwd)
-vmm=${VMM:-${BUILD:-$PWD}/vireo-vmm}
-root=${GENERIC_ROOT:-}
-if [ -z "$engine" ] || [ ! -x "$vmm" ] || [ ! -d "$root/lib/modules" ]; then
-	echo "needs ENGINE, VMM and GENERIC_ROOT"
-	exit 77
-fi
+# kernel has no ahci).  What else it needs: functions.sh.
+root=${GENERIC_ROOT-}
+. "$(dirname "$0")/functions.sh"
 
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-timeout=${GUEST_TIMEOUT:-300}
-fail() {
-	echo "FAIL: $*"
-	cat "$dir/serial" "$dir/vmm.log" 2>/dev/null
-	exit 1
-}
-sum() { md5sum | cut -d ' ' -f 1; }
-said() { sed -n "s/^$1: //p" "$dir/serial" | tr -d '\r\0' | head -n 1; }
-expect() { [ "$(said "$1")" = "$2" ] || fail "$1 is '$(said "$1")', not '$2'"; }
 image() { dd if=/dev/urandom of="$dir/$1" bs=1M count="$2" 2>/dev/null; }
 
 image sata 4
@@ -37,18 +19,15 @@ image cd2 1
 for d in sata scsi nvme ro cd1 cd2; do cp "$dir/$d" "$dir/$d.was"; done
 
 ${CC:-cc} -O -static -o "$dir/cdtray" "$here/cdtray.c" ||
-	{ echo "needs a compiler with a static libc"; exit 77; }
+	skip "needs a compiler with a static libc"
 FILES=$dir/cdtray "$here/mkinitrd" "$dir/initrd" "$root" "$here/storage.init" scsi_common \
 	scsi_mod crct10dif_common crct10dif_generic crc-t10dif crc64 \
 	crc64-rocksoft t10-pi cdrom libata libahci ahci virtio_scsi nvme-core \
 	nvme sd_mod sr_mod
-"$vmm" --engine "$engine" --memory 512 --cpus 2 \
-	--kernel "$root"/boot/vmlinuz-* --initrd "$dir/initrd" \
-	--append "console=ttyS0 quiet" --serial "file:$dir/serial" \
+machine --memory 512 --cpus 2 --append "console=ttyS0 quiet" \
 	--disk "$dir/sata,sata,serial=SATA-1" --disk "$dir/cd1,sata,cdrom" \
 	--disk "$dir/scsi,scsi,serial=SCSI-1" --disk "$dir/ro,scsi,ro" \
-	--disk "$dir/cd2,scsi,cdrom" --disk "$dir/nvme,nvme,serial=NVME-1" \
-	--timeout "$timeout" </dev/null 2>"$dir/vmm.log" ||
+	--disk "$dir/cd2,scsi,cdrom" --disk "$dir/nvme,nvme,serial=NVME-1" ||
 	fail "vireo-vmm: $?"
 
 expect done yes
