@@ -12,6 +12,7 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
+#include "tests/fuzz/random.h"
 #include "vmm/dev/ahci.h"
 #include "vmm/spec.h"
 
@@ -22,43 +23,14 @@ enum {
 	DISK_BYTES = 1024 * 1024,
 };
 
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
-
-static bool chance(unsigned int percent)
-{
-	return below(100) < percent;
-}
-
 static uint64_t port_reg(struct rig *rig, unsigned int port, unsigned int reg)
 {
 	return rig->regs + PORT0 + PORT_STEP * port + reg;
 }
 
-static void find_first(struct pci_dev *dev, void *arg)
-{
-	struct rig *rig = arg;
-
-	if (dev->slot == 1)
-		rig->dev = dev;
-}
-
 static void probe(struct rig *rig)
 {
-	pci_for_each(rig->m.pci, find_first, rig);
-	assert(rig->dev);
+	rig_find(rig, 1);
 	rig->regs = rig_cfg(rig, PCI_BASE_ADDRESS_5, 4) & ~0xfu;
 	rig_cfg_out(rig, PCI_COMMAND,
 		    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
@@ -262,15 +234,6 @@ static void honest_round(struct rig *rig)
 	assert(data[0] == 5 && data[1] == 0x80 && !memcmp(data + 8, "VIREO", 5));
 }
 
-static int make_image(void)
-{
-	char name[] = "fuzz-ahci-XXXXXX";
-	int fd = mkstemp(name);
-
-	assert(fd >= 0 && !unlink(name) && !ftruncate(fd, DISK_BYTES));
-	return fd;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int rounds = argc > 1 ? atoi(argv[1]) : 300;
@@ -284,10 +247,10 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	struct rig rig;
 
-	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 20260101;
+	random_arg(argc, argv, 2);
 	rig_init(&rig);
-	disk.fd = make_image();
-	cd.fd = make_image();
+	disk.fd = rig_image(DISK_BYTES);
+	cd.fd = rig_image(DISK_BYTES);
 	assert(!ahci_add(&rig.m, &c, disks, 2, &err));
 	close(disk.fd);
 	close(cd.fd);

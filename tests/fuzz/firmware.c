@@ -14,8 +14,8 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "tests/fuzz/random.h"
 #include "vmm/bus.h"
-#include "vmm/loop.h"
 #include "vmm/machine_priv.h"
 #include "vmm/ram.h"
 
@@ -24,31 +24,6 @@ enum { DMA_AT = 0x1000, WRITES = 300 };
 #define FLASH_AT (0x100000000ull - FIRMWARE_SIZE - NVRAM_SIZE)
 
 static struct fake f;
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
-
-static void stop_loop(void *arg)
-{
-	loop_quit(arg);
-}
-
-static void settle(void)
-{
-	loop_defer(f.loop, stop_loop, f.loop);
-	loop_run(f.loop);
-}
 
 static int file_of(size_t size)
 {
@@ -61,14 +36,8 @@ static int file_of(size_t size)
 
 static void start(void)
 {
-	fake_init(&f);
-	fd_close(f.spec.kernel_fd);
-	f.spec.kernel_fd = -1;
-	free(f.spec.machine);
-	f.spec.machine = xstrdup("q35");
+	fake_init_q35(&f, file_of(FIRMWARE_SIZE), file_of(NVRAM_SIZE));
 	f.spec.memory = MEMORY * MIB;
-	f.spec.firmware_fd = file_of(FIRMWARE_SIZE);
-	f.spec.nvram_fd = file_of(NVRAM_SIZE);
 	f.spec.on_reboot = f.spec.on_poweroff = f.spec.on_crash = SPEC_RESTART;
 	vmm_spec_add_rng(&f.spec);
 	fake_start(&f);
@@ -169,7 +138,7 @@ static void poke(void)
 		poke_flash();
 	}
 	if (!below(4))
-		settle();
+		fake_settle(&f);
 }
 
 /* Slots are whole pages, do not overlap, and RAM is at its own address. */
@@ -177,7 +146,7 @@ static void check_map(void)
 {
 	const struct ram_slot *slot = f.m->priv->memmap.slot;
 
-	settle();
+	fake_settle(&f);
 	for (unsigned int i = 0; i < MEMMAP_SLOTS; i++) {
 		uint8_t *ram = ram_host(f.m->ram, slot[i].gpa);
 
@@ -198,7 +167,7 @@ static void check_honest(void)
 	uint8_t v;
 
 	machine_request_reset(f.m);
-	settle();
+	fake_settle(&f);
 	check_map();
 	port(0xcf8, 0x80000000, 4, true);
 	bus_io(f.m->ports, 0xcfc, &id, 4, false);
@@ -221,7 +190,7 @@ int main(int argc, char **argv)
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
 
 	for (unsigned long i = 0; i < rounds; i++) {
-		state = (seed + i) * 0x9e3779b97f4a7c15ull | 1;
+		random_from((seed + i) * 0x9e3779b97f4a7c15ull | 1);
 		start();
 		for (unsigned int n = 0; n < WRITES; n++)
 			poke();

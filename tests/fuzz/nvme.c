@@ -12,6 +12,7 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
+#include "tests/fuzz/random.h"
 #include "vmm/dev/nvme.h"
 #include "vmm/spec.h"
 
@@ -34,40 +35,11 @@ struct command {
 
 static uint32_t tail[QUEUES];
 
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
-
-static bool chance(unsigned int percent)
-{
-	return below(100) < percent;
-}
-
-static void find_first(struct pci_dev *dev, void *arg)
-{
-	struct rig *rig = arg;
-
-	if (dev->slot == 1)
-		rig->dev = dev;
-}
-
 static void probe(struct rig *rig)
 {
 	uint64_t table;
 
-	pci_for_each(rig->m.pci, find_first, rig);
-	assert(rig->dev);
+	rig_find(rig, 1);
 	rig->regs = rig_cfg(rig, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
 	table = rig_cfg(rig, PCI_BASE_ADDRESS_4, 4) & ~0xfu;
 	rig_cfg_out(rig, PCI_COMMAND,
@@ -221,15 +193,6 @@ static void honest_round(struct rig *rig)
 	assert(honest(rig, 2, &identify) != 0);
 }
 
-static int make_image(void)
-{
-	char name[] = "fuzz-nvme-XXXXXX";
-	int fd = mkstemp(name);
-
-	assert(fd >= 0 && !unlink(name) && !ftruncate(fd, DISK_BYTES));
-	return fd;
-}
-
 int main(int argc, char **argv)
 {
 	unsigned int rounds = argc > 1 ? atoi(argv[1]) : 300;
@@ -241,9 +204,9 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	struct rig rig;
 
-	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 20260101;
+	random_arg(argc, argv, 2);
 	rig_init(&rig);
-	disk.fd = make_image();
+	disk.fd = rig_image(DISK_BYTES);
 	assert(!nvme_add(&rig.m, &ctl, disks, 1, &err));
 	close(disk.fd);
 	honest_round(&rig);

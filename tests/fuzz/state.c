@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "tests/fuzz/random.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -109,16 +110,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef LIBFUZZER
-static uint64_t seed;
-
-static uint64_t below(uint64_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % n;
-}
-
 static void one_round(const struct buf *good)
 {
 	uint8_t *data = xmalloc(good->len);
@@ -140,7 +131,7 @@ int main(int argc, char **argv)
 	struct buf good = { 0 };
 	struct fake f;
 
-	seed = argc > 2 ? strtoul(argv[2], NULL, 0) : 1;
+	random_arg(argc, argv, 2);
 	machine_init(&f);
 	assert(machine_get_state(f.m, &good, &err) == 0);
 	fake_finish(&f);

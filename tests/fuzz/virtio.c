@@ -19,31 +19,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "tests/fuzz/random.h"
 #include "vmm/spec.h"
 
 enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000,
        SCSI_HEADERS = 0xa0000 };
-
-static uint64_t state;
-
-/* xorshift64: the same run for the same seed everywhere. */
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
-
-static bool chance(unsigned int percent)
-{
-	return below(100) < percent;
-}
 
 static uint64_t interesting(void)
 {
@@ -220,15 +200,6 @@ static void honest_round(struct rig *rig)
 
 /* Devices, in slot order */
 
-static int make_disk(void)
-{
-	char name[] = "fuzz-disk-XXXXXX";
-	int fd = mkstemp(name);
-
-	assert(fd >= 0 && !unlink(name) && !ftruncate(fd, 1024 * 1024));
-	return fd;
-}
-
 /* Only root can, and not everywhere. */
 static int make_tap(void)
 {
@@ -271,14 +242,14 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
 	*ret_peer = pair[0];
 	chr[0].fd = pair[1];
-	disk.fd = make_disk();
+	disk.fd = rig_image(MIB);
 	assert(!rig_add_rng(rig, &err));
 	assert(!virtio_blk_add(&rig->m, &disk, 2, &err));
 	close(disk.fd);
 	assert(!virtio_console_add(&rig->m, NULL, chr, 2, &err));
 	assert(!virtio_balloon_add(&rig->m, NULL, 0, &err));
-	sd.fd = make_disk();
-	cd.fd = make_disk();
+	sd.fd = rig_image(MIB);
+	cd.fd = rig_image(MIB);
 	assert(!virtio_scsi_add(&rig->m, &scsi, units, 2, &err));
 	close(sd.fd);
 	close(cd.fd);
@@ -305,7 +276,7 @@ int main(int argc, char **argv)
 	struct rig rig;
 	int peer;
 
-	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 20260101;
+	random_arg(argc, argv, 2);
 	rig_init(&rig);
 	devices = add_devices(&rig, &peer);
 	for (unsigned int i = 0; i < rounds; i++) {

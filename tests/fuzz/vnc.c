@@ -15,24 +15,11 @@
 
 #include "base/buf.h"
 #include "base/util.h"
+#include "tests/fuzz/random.h"
 #include "vmm/dev/vga.h"
 #include "vmm/vnc/vnc.h"
 
 static struct fake f;
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static bool chance(unsigned int percent)
-{
-	return rnd() % 100 < percent;
-}
 
 static void add_noise(struct buf *b, size_t n)
 {
@@ -143,7 +130,7 @@ int main(int argc, char **argv)
 {
 	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 300;
 
-	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 88172645463325252ull;
+	random_arg(argc, argv, 2);
 	fake_init(&f);
 	f.spec.videos = xcalloc(1, sizeof(*f.spec.videos));
 	f.spec.n_videos = 1;

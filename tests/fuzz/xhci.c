@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "tests/fuzz/random.h"
 #include "vmm/bus.h"
 #include "vmm/dev/pci.h"
 #include "vmm/input.h"
@@ -19,20 +20,7 @@
 enum { SLOT = 4, DEVFN = SLOT << 3, AREA = 0x200000, AREA_SIZE = 0x10000 };
 
 static struct fake f;
-static uint64_t state, regs;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
-
-static bool chance(unsigned int percent)
-{
-	return rnd() % 100 < percent;
-}
+static uint64_t regs;
 
 static uint64_t place(void)
 {
@@ -149,7 +137,7 @@ int main(int argc, char **argv)
 	unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 0) : 300;
 	uint8_t *area;
 
-	state = argc > 2 ? strtoull(argv[2], NULL, 0) : 88172645463325252ull;
+	random_arg(argc, argv, 2);
 	fake_init(&f);
 	f.spec.usbs = xcalloc(1, sizeof(*f.spec.usbs));
 	f.spec.n_usbs = 1;

@@ -29,6 +29,7 @@ check_PROGRAMS += tests/fuzz/virtio
 TESTS += tests/fuzz/virtio
 tests_fuzz_virtio_SOURCES = \
 	tests/fuzz/virtio.c \
+	tests/fuzz/random.h \
 	tests/unit/virtio/rig.c \
 	tests/unit/virtio/rig.h \
 	$(NULL)
@@ -59,6 +60,7 @@ check_PROGRAMS += tests/fuzz/ahci
 TESTS += tests/fuzz/ahci
 tests_fuzz_ahci_SOURCES = \
 	tests/fuzz/ahci.c \
+	tests/fuzz/random.h \
 	tests/unit/virtio/rig.c \
 	tests/unit/virtio/rig.h \
 	$(NULL)
@@ -68,6 +70,7 @@ check_PROGRAMS += tests/fuzz/nvme
 TESTS += tests/fuzz/nvme
 tests_fuzz_nvme_SOURCES = \
 	tests/fuzz/nvme.c \
+	tests/fuzz/random.h \
 	tests/unit/virtio/rig.c \
 	tests/unit/virtio/rig.h \
 	$(NULL)

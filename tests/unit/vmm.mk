@@ -1,5 +1,6 @@
 # tests/unit/vmm.mk -- the machine, without an engine that runs anything.
 vmm_test_fake = \
+	tests/fuzz/random.h \
 	tests/unit/vmm/fake.c \
 	tests/unit/vmm/fake.h \
 	$(NULL)

@@ -16,15 +16,6 @@
 enum { RING = 0x10000, HEAD = 0x80000, DATA = 0x90000, STATUS = 0xa0000,
        W = VRING_DESC_F_WRITE, N = VRING_DESC_F_NEXT, DISK = 64 * 1024 };
 
-static int make_disk(void)
-{
-	char name[] = "unit-disk-XXXXXX";
-	int fd = mkstemp(name);
-
-	assert(fd >= 0 && !unlink(name) && !ftruncate(fd, DISK));
-	return fd;
-}
-
 /* One request with a data segment (len 0: none); its status. */
 static uint8_t request(struct rig_vq *vq, uint32_t type, uint64_t sector,
 		       uint32_t len, bool in)
@@ -52,7 +43,7 @@ static void disk(bool readonly)
 	struct rig_vq vq;
 	struct rig rig;
 
-	spec.fd = make_disk();
+	spec.fd = rig_image(DISK);
 	memset(buf, 0x11, sizeof(buf));
 	assert(pwrite(spec.fd, buf, 1024, 4096) == 1024);
 	rig_init(&rig);

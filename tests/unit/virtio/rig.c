@@ -136,15 +136,20 @@ static void find_slot(struct pci_dev *dev, void *arg)
 		rig->dev = dev;
 }
 
+void rig_find(struct rig *rig, unsigned int slot)
+{
+	rig->regs = slot;
+	rig->dev = NULL;
+	pci_for_each(rig->m.pci, find_slot, rig);
+	assert(rig->dev);
+}
+
 /* Vector v sends data word v. */
 void rig_probe(struct rig *rig, unsigned int slot)
 {
 	uint64_t table;
 
-	rig->regs = slot;
-	rig->dev = NULL;
-	pci_for_each(rig->m.pci, find_slot, rig);
-	assert(rig->dev);
+	rig_find(rig, slot);
 	table = rig_cfg(rig, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
 	rig->regs = rig_cfg(rig, PCI_BASE_ADDRESS_2, 4) & ~0xfu;
 	rig_cfg_out(rig, PCI_COMMAND,
@@ -258,4 +263,14 @@ struct vring_used_elem rig_take(struct rig_vq *vq)
 
 void machine_tell_tray(struct machine *m, const char *id, bool open)
 {
+}
+
+/* In the current folder, whose file system can discard. */
+int rig_image(size_t size)
+{
+	char name[] = "rig-image-XXXXXX";
+	int fd = mkstemp(name);
+
+	assert(fd >= 0 && !unlink(name) && !ftruncate(fd, size));
+	return fd;
 }

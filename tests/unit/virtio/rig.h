@@ -20,7 +20,7 @@
 
 struct rig {
 	struct machine m;
-	struct pci_dev *dev; /* the one in slot 1 */
+	struct pci_dev *dev; /* the one that is driven */
 	uint64_t regs;	     /* where its virtio structures are */
 };
 
@@ -32,7 +32,8 @@ void rig_finish(struct rig *rig);
 struct error;
 /* An entropy device in the next free slot. */
 int rig_add_rng(struct rig *rig, struct error *err);
-void rig_probe(struct rig *rig, unsigned int slot); /* maps the BARs */
+void rig_find(struct rig *rig, unsigned int slot); /* dev := what is there */
+void rig_probe(struct rig *rig, unsigned int slot); /* the same, BARs mapped */
 void rig_settle(struct rig *rig); /* lets the main loop do what it has to */
 
 /* Messages sent so far with this data word. */
@@ -72,5 +73,8 @@ void rig_offer(struct rig_vq *vq, uint16_t head); /* and rings the doorbell */
 /* Waits for the next used entry. */
 struct vring_used_elem rig_take(struct rig_vq *vq);
 void *rig_ptr(struct rig *rig, uint64_t gpa);
+
+/* An empty disk image without a name. */
+int rig_image(size_t size);
 
 #endif

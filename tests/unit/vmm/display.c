@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "tests/fuzz/random.h"
 #include "vmm/bus.h"
 #include "vmm/dev/edid.h"
 #include "vmm/dev/pci.h"
@@ -276,13 +277,11 @@ static void test_ppm(void)
 /* Whatever registers say, the picture can be drawn. */
 static void test_noise(void)
 {
-	uint64_t x = 88172645463325252ull;
 	size_t len;
 
 	for (unsigned int i = 0; i < 200000; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		uint64_t x = rnd();
+
 		switch (x % 5) {
 		case 0:
 			dispi(x >> 8 & 0xf, x & 0x100000 ? x >> 32 :

@@ -172,6 +172,17 @@ void fake_init(struct fake *f)
 	f->spec.kernel_fd = fake_kernel();
 }
 
+void fake_init_q35(struct fake *f, int firmware_fd, int nvram_fd)
+{
+	fake_init(f);
+	fd_close(f->spec.kernel_fd);
+	f->spec.kernel_fd = -1;
+	free(f->spec.machine);
+	f->spec.machine = xstrdup("q35");
+	f->spec.firmware_fd = firmware_fd;
+	f->spec.nvram_fd = nvram_fd;
+}
+
 void fake_start(struct fake *f)
 {
 	struct error err = { 0 };
@@ -185,6 +196,17 @@ void fake_start(struct fake *f)
 	if (r < 0)
 		fprintf(stderr, "%s\n", err.message);
 	assert(r == 0);
+}
+
+static void stop_loop(void *arg)
+{
+	loop_quit(arg);
+}
+
+void fake_settle(struct fake *f)
+{
+	loop_defer(f->loop, stop_loop, f->loop);
+	loop_run(f->loop);
 }
 
 void fake_finish(struct fake *f)

@@ -30,8 +30,12 @@ struct fake {
 	struct machine *m;
 };
 void fake_init(struct fake *f);	 /* the spec, to be changed */
+/* The same, of a q35 with this firmware and flash for its variables. */
+void fake_init_q35(struct fake *f, int firmware_fd, int nvram_fd);
 void fake_start(struct fake *f); /* the machine */
 void fake_finish(struct fake *f);
+/* Lets the main thread do what was asked of it. */
+void fake_settle(struct fake *f);
 
 uint8_t port_in(struct machine *m, uint16_t port);
 void port_out(struct machine *m, uint16_t port, uint8_t value);

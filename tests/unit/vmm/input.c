@@ -8,6 +8,7 @@
 
 #include "base/keycodes.h"
 #include "base/util.h"
+#include "tests/fuzz/random.h"
 #include "vmm/input.h"
 #include "vmm/loop.h"
 
@@ -250,12 +251,9 @@ static void test_send(void)
 /* Anything may be written; a reset makes it work again. */
 static void test_noise(void)
 {
-	uint64_t x = 88172645463325252ull;
-
 	for (unsigned int i = 0; i < 500000; i++) {
-		x ^= x << 13;
-		x ^= x >> 7;
-		x ^= x << 17;
+		uint64_t x = rnd();
+
 		if (x & 0x100 && (x & 0xf0) != 0xf0)
 			port_out(f.m, COMMAND, x);
 		else

@@ -14,7 +14,6 @@
 #include "vmm/dev/ich9_pm.h"
 #include "vmm/dev/lpc.h"
 #include "vmm/dev/pci.h"
-#include "vmm/loop.h"
 #include "vmm/machine_priv.h"
 #include "vmm/ram.h"
 
@@ -23,18 +22,6 @@ enum { FIRMWARE_SIZE = 256 * 1024, NVRAM_SIZE = 64 * 1024, MEMORY = 64 };
 
 static struct fake f;
 static int nvram_fd;
-
-static void stop_loop(void *arg)
-{
-	loop_quit(arg);
-}
-
-/* Lets the main thread do what a vCPU's write asked for. */
-static void settle(void)
-{
-	loop_defer(f.loop, stop_loop, f.loop);
-	loop_run(f.loop);
-}
 
 static int pattern_file(size_t size, uint8_t first)
 {
@@ -50,14 +37,9 @@ static int pattern_file(size_t size, uint8_t first)
 
 static void start(void)
 {
-	fake_init(&f);
-	fd_close(f.spec.kernel_fd);
-	f.spec.kernel_fd = -1;
-	free(f.spec.machine);
-	f.spec.machine = xstrdup("q35");
+	fake_init_q35(&f, pattern_file(FIRMWARE_SIZE, 1),
+		      pattern_file(NVRAM_SIZE, 0x80));
 	f.spec.memory = MEMORY * MIB;
-	f.spec.firmware_fd = pattern_file(FIRMWARE_SIZE, 1);
-	f.spec.nvram_fd = pattern_file(NVRAM_SIZE, 0x80);
 	nvram_fd = dup(f.spec.nvram_fd);
 	f.spec.boot_strict = true;
 	fake_start(&f);
@@ -86,7 +68,7 @@ static void config_out(unsigned int slot, unsigned int reg, uint8_t value)
 {
 	port_out32(0xcf8, 0x80000000 | slot << 11 | (reg & ~3));
 	bus_io(f.m->ports, 0xcfc + (reg & 3), &value, 1, true);
-	settle();
+	fake_settle(&f);
 }
 
 static void config_out32(unsigned int slot, unsigned int reg, uint32_t value)
@@ -391,11 +373,11 @@ static void test_flash(void)
 	flash_out(0x2000, 0x70);
 	assert(flash_in(0x2000) == 0);
 	flash_out(0x2000, 0xff);
-	settle();
+	fake_settle(&f);
 	assert(seen_byte(FLASH_AT + 0x2000) == 0x82);
 
 	flash_out(0x2010, 0x10); /* clears bits, sets none */
-	settle();
+	fake_settle(&f);
 	assert(!seen(FLASH_AT));
 	flash_out(0x2010, 0x03);
 	assert(flash_in(0) == 0x80);
@@ -424,14 +406,14 @@ static void test_flash(void)
 	flash_out(0, 0x98);
 	assert(flash_in(0x10) == 'Q' && flash_in(0x27) == 16);
 	flash_out(0, 0xff);
-	settle();
+	fake_settle(&f);
 }
 
 /* A reset: firmware below 1 MiB again, everything unlocked. */
 static void test_reset(void)
 {
 	machine_request_reset(f.m);
-	settle();
+	fake_settle(&f);
 	assert(seen(0xffff0)->readonly && !seen(0xc0000));
 	assert(seen(MEMORY * MIB - 1) && ram_ptr(f.m->ram, MEMORY * MIB - 1, 1));
 	assert(pci_ecam(f.m->pci) == 0 && ich9_pm_base(f.m->pm) == 0);
