@@ -60,9 +60,10 @@ run() {
 	expect compile-status 0
 	expect compile-code "$code"
 	expect compile-out "$out"
-	# 3 and 4: some stressor found nothing to work with.
+	# 3 and 4: some stressor found nothing to work with.  7: a process was
+	# ended, its time being over, in the midst of counting; no fault either.
 	case $(said stress-status) in
-	0 | [34]) ;;
+	0 | [347]) ;;
 	*) fail "stress-ng with $1 vCPUs: $(said stress-status)" ;;
 	esac
 	! grep -q "^stress-ng: fail" "$dir/serial" || fail "a stressor failed"
