@@ -21,11 +21,9 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "drivers/emu/jit.h"
+#include "tests/unit/bare.h"
 #include "tests/unit/emu/case.h"
-#include "vmm/bus.h"
-#include "vmm/machine.h"
 #include "vmm/sandbox.h"
-#include "vmm/x86.h"
 
 enum {
 	RAM = 4 << 20,
@@ -43,7 +41,7 @@ enum {
 };
 
 struct fuzz {
-	struct machine m;
+	struct bare b;
 	struct vcpu *cpu;
 	uint8_t *ram, *edges[2], *bystander, *real;
 	uint64_t seed;
@@ -189,17 +187,11 @@ static void start_state(struct fuzz *f)
 
 static void build(struct fuzz *f)
 {
-	static struct x86_cpuid cpuid;
-	struct ram_slot slot = { .size = RAM, .host = f->ram };
 	struct error err = { 0 };
 
-	f->m.engine = &emu_engine;
-	f->m.ports = bus_create();
-	f->m.mmio = bus_create();
-	assert(emu_engine.vm_create(&f->m, -1, "jit", &f->m.vm, &err) == 0);
-	assert(emu_engine.set_ram(f->m.vm, &slot) == 0);
-	assert(emu_engine.cpuid(f->m.vm, &cpuid) == 0);
-	assert(emu_engine.vcpu_create(f->m.vm, 0, &cpuid, &f->cpu, &err) == 0);
+	f->b.slot = (struct ram_slot){ .size = RAM, .host = f->ram };
+	assert(bare_create(&f->b, &emu_engine, -1, "jit", &err) == 0);
+	assert(bare_cpu(&f->b, 0, &f->cpu, &err) == 0);
 	jit_of((struct emu_cpu *)f->cpu)->hot = 0;
 }
 
@@ -269,7 +261,7 @@ int main(int argc, char **argv)
 	}
 	for (unsigned long n = 0; n < guests; n++)
 		run_guest(&f, n & 1);
-	emu_engine.stats(f.m.vm, print_counter, &blocks);
+	emu_engine.stats(f.b.m.vm, print_counter, &blocks);
 	printf("\n");
 	fflush(stdout);
 	assert(blocks > guests);

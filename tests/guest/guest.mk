@@ -1,6 +1,10 @@
 # tests/guest/guest.mk -- code snippets with their expectations, per engine.
 check_PROGRAMS += tests/guest/runner
-tests_guest_runner_SOURCES = tests/guest/runner.c
+tests_guest_runner_SOURCES = \
+	tests/guest/runner.c \
+	tests/unit/bare.c \
+	tests/unit/bare.h \
+	$(NULL)
 tests_guest_runner_LDADD = \
 	drivers/kvm/libkvm-engine.la \
 	drivers/emu/libemu-engine.la \

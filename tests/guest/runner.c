@@ -18,9 +18,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "tests/unit/bare.h"
 #include "vmm/bus.h"
-#include "vmm/machine.h"
-#include "vmm/x86.h"
 
 /* TIMEOUT in seconds. */
 enum {
@@ -36,7 +35,7 @@ enum {
 };
 
 struct runner {
-	struct machine m;
+	struct bare b;
 	struct vcpu *cpu;
 	uint8_t *ram;
 	volatile bool done;
@@ -48,7 +47,7 @@ static void exit_write(void *dev, uint64_t offset, uint64_t value,
 	struct runner *r = dev;
 
 	r->done = true;
-	r->m.engine->kick(r->cpu);
+	r->b.m.engine->kick(r->cpu);
 }
 
 static uint64_t exit_read(void *dev, uint64_t offset, unsigned int size)
@@ -64,8 +63,8 @@ static void a20_write(void *dev, uint64_t offset, uint64_t value,
 {
 	struct runner *r = dev;
 
-	if (r->m.engine->a20)
-		r->m.engine->a20(r->m.vm, value & 2);
+	if (r->b.m.engine->a20)
+		r->b.m.engine->a20(r->b.m.vm, value & 2);
 }
 
 static void smi_write(void *dev, uint64_t offset, uint64_t value,
@@ -73,8 +72,8 @@ static void smi_write(void *dev, uint64_t offset, uint64_t value,
 {
 	struct runner *r = dev;
 
-	if (r->m.engine->smi)
-		r->m.engine->smi(r->cpu);
+	if (r->b.m.engine->smi)
+		r->b.m.engine->smi(r->cpu);
 }
 
 static const struct bus_ops a20_ops = { exit_read, a20_write };
@@ -162,42 +161,34 @@ static int load(struct runner *r, const char *path)
 
 static int build(struct runner *r, const char *name, struct error *err)
 {
-	static struct x86_cpuid cpuid;
 	static struct x86_state state;
+	const struct engine *engine;
 	const char *variant;
-	struct ram_slot slot = { .size = RAM_SIZE };
 	int fd = -1, ret;
 
-	r->m.engine = find_engine(name, &variant);
-	if (!r->m.engine)
+	engine = find_engine(name, &variant);
+	if (!engine)
 		return error_set(err, -ENOTSUP, "no engine '%s'", name);
-	if (r->m.engine == &kvm_engine) {
+	r->b.m.engine = engine;
+	if (engine == &kvm_engine) {
 		fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			return error_set(err, -errno, "/dev/kvm: %m");
 	}
-	r->m.ports = bus_create();
-	r->m.mmio = bus_create();
-	bus_add(r->m.ports, 0xf4, 1, &exit_ops, r);
-	bus_add(r->m.ports, 0x92, 1, &a20_ops, r);
-	bus_add(r->m.ports, 0xb2, 1, &smi_ops, r);
-	ret = r->m.engine->vm_create(&r->m, fd, variant, &r->m.vm, err);
-	if (ret < 0)
-		return ret;
 	r->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	slot.host = r->ram;
-	ret = r->m.engine->set_ram(r->m.vm, &slot);
+	r->b.slot = (struct ram_slot){ .size = RAM_SIZE, .host = r->ram };
+	ret = bare_create(&r->b, engine, fd, variant, err);
 	if (ret == 0)
-		ret = r->m.engine->cpuid(r->m.vm, &cpuid);
-	if (ret == 0)
-		ret = r->m.engine->vcpu_create(r->m.vm, 0, &cpuid, &r->cpu,
-					       err);
+		ret = bare_cpu(&r->b, 0, &r->cpu, err);
 	if (ret < 0)
 		return ret;
+	bus_add(r->b.m.ports, 0xf4, 1, &exit_ops, r);
+	bus_add(r->b.m.ports, 0x92, 1, &a20_ops, r);
+	bus_add(r->b.m.ports, 0xb2, 1, &smi_ops, r);
 	tables(r);
 	start_state(&state);
-	return r->m.engine->set_state(r->cpu, &state);
+	return engine->set_state(r->cpu, &state);
 }
 
 /* The text behind key in the source's first comment, up to its line's end;
@@ -288,11 +279,11 @@ static int run(struct runner *r, char *expect)
 	struct x86_state state;
 
 	do
-		result = r->m.engine->run(r->cpu);
+		result = r->b.m.engine->run(r->cpu);
 	while (result == RUN_KICKED && !r->done);
 	if (wants_reset)
 		return result != RUN_RESET;
-	r->m.engine->get_state(r->cpu, &state);
+	r->b.m.engine->get_state(r->cpu, &state);
 	if (result != RUN_KICKED) {
 		fprintf(stderr,
 			"the run ended with '%s' at rip %#lx, cr2 "
@@ -327,14 +318,14 @@ int main(int argc, char **argv)
 	if (ret < 0) {
 		fprintf(stderr, "%s: %s\n", argv[1],
 			err.message[0] ? err.message : strerror(-ret));
-		return r.m.engine == &kvm_engine ? SKIP : 1;
+		return r.b.m.engine == &kvm_engine ? SKIP : 1;
 	}
 	if (load(&r, argv[3]) < 0) {
 		fprintf(stderr, "cannot read %s\n", argv[3]);
 		return 1;
 	}
 	ret = run(&r, expect);
-	r.m.engine->vcpu_destroy(r.cpu);
-	r.m.engine->vm_destroy(r.m.vm);
+	r.b.m.engine->vcpu_destroy(r.cpu);
+	bare_destroy(&r.b);
 	return ret;
 }

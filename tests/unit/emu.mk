@@ -32,7 +32,11 @@ TESTS += tests/unit/emu/jit.sh
 
 check_PROGRAMS += tests/unit/emu/parallel
 TESTS += tests/unit/emu/parallel
-tests_unit_emu_parallel_SOURCES = tests/unit/emu/parallel.c
+tests_unit_emu_parallel_SOURCES = \
+	tests/unit/bare.c \
+	tests/unit/bare.h \
+	tests/unit/emu/parallel.c \
+	$(NULL)
 tests_unit_emu_parallel_LDADD = $(emu_test_libs)
 
 check_PROGRAMS += tests/fuzz/decode
@@ -42,7 +46,11 @@ tests_fuzz_decode_LDADD = $(emu_test_libs)
 
 check_PROGRAMS += tests/fuzz/guest
 TESTS += tests/fuzz/guest
-tests_fuzz_guest_SOURCES = tests/fuzz/guest.c
+tests_fuzz_guest_SOURCES = \
+	tests/fuzz/guest.c \
+	tests/unit/bare.c \
+	tests/unit/bare.h \
+	$(NULL)
 tests_fuzz_guest_CFLAGS = $(AM_CFLAGS) -fno-strict-aliasing
 tests_fuzz_guest_LDADD = $(emu_test_libs)
 

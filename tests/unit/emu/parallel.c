@@ -13,8 +13,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "drivers/emu/cpu.h"
-#include "vmm/bus.h"
-#include "vmm/machine.h"
+#include "tests/unit/bare.h"
 
 enum {
 	RAM_SIZE = 16 << 20,
@@ -102,10 +101,8 @@ extern const uint8_t guest[], guest_write[], guest_patch[], guest_call[],
 static const uint8_t patched[] = { 0x90, 0x90, 0x90, 0xb8, 0, 0, 0, 0, 0xc3 };
 
 struct test {
-	struct machine m;
-	struct ram_slot slot;
+	struct bare b;
 	uint8_t *ram;
-	struct x86_cpuid cpuid;
 	struct vcpu *cpus[2];
 	_Atomic bool stop;
 };
@@ -131,18 +128,13 @@ static void begin(struct test *t, const char *variant)
 	uint64_t *tables;
 
 	memset(t, 0, sizeof(*t));
-	t->m.engine = &emu_engine;
-	t->m.ports = bus_create();
-	t->m.mmio = bus_create();
 	t->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(t->ram != MAP_FAILED, "no memory");
-	t->slot = (struct ram_slot){ .size = RAM_SIZE,
-				     .host = t->ram,
-				     .log_dirty = true };
-	require(emu_engine.vm_create(&t->m, -1, variant, &t->m.vm, &err) == 0 &&
-			emu_engine.set_ram(t->m.vm, &t->slot) == 0 &&
-			emu_engine.cpuid(t->m.vm, &t->cpuid) == 0,
+	t->b.slot = (struct ram_slot){ .size = RAM_SIZE,
+				       .host = t->ram,
+				       .log_dirty = true };
+	require(bare_create(&t->b, &emu_engine, -1, variant, &err) == 0,
 		"no machine");
 	tables = (uint64_t *)(t->ram + PML4);
 	tables[0] = (PML4 + 0x1000) | 7;
@@ -155,9 +147,7 @@ static void end(struct test *t)
 {
 	for (unsigned int id = 0; id < ARRAY_SIZE(t->cpus); id++)
 		emu_engine.vcpu_destroy(t->cpus[id]);
-	emu_engine.vm_destroy(t->m.vm);
-	bus_destroy(t->m.ports);
-	bus_destroy(t->m.mmio);
+	bare_destroy(&t->b);
 	munmap(t->ram, RAM_SIZE);
 }
 
@@ -179,9 +169,7 @@ static void start(struct test *t, struct runner *r, unsigned int id,
 	struct error err = { 0 };
 
 	*r = (struct runner){ .t = t };
-	require(emu_engine.vcpu_create(t->m.vm, id, &t->cpuid, &r->cpu,
-				       &err) == 0,
-		"no vCPU");
+	require(bare_cpu(&t->b, id, &r->cpu, &err) == 0, "no vCPU");
 	t->cpus[id] = r->cpu;
 	emu_test_state64(&s);
 	s.cr3 = PML4;
@@ -206,7 +194,7 @@ static unsigned int copy_dirty(struct test *t, uint8_t *copy)
 	static uint64_t bitmap[RAM_SIZE / EMU_PAGE / 64 + 1];
 	unsigned int n = 0;
 
-	require(emu_engine.dirty_pages(t->m.vm, &t->slot, bitmap) == 0,
+	require(emu_engine.dirty_pages(t->b.m.vm, &t->b.slot, bitmap) == 0,
 		"no bitmap");
 	for (size_t p = 0; p < RAM_SIZE / EMU_PAGE; p++) {
 		if (!(bitmap[p / 64] >> (p % 64) & 1))
