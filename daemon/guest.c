@@ -165,6 +165,15 @@ static void guest_graphics(struct dom_obj *obj, const char *viewer)
 	notify(obj, &n);
 }
 
+/* Nobody listens there: an everyday answer. */
+static void guest_vsock(struct dom_obj *obj, const char *port)
+{
+	struct error err = { 0 };
+
+	if (driver_call(obj, &err, vsock_connect, strtoul(port, NULL, 10)) < 0)
+		log_debug("domain '%s': %s", obj->d.name, err.message);
+}
+
 static void set_balloon(struct dom_obj *obj, uint64_t bytes)
 {
 	struct domain_notice n = {
@@ -232,6 +241,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_TRAY:
 		guest_tray(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_VSOCK:
+		guest_vsock(obj, ev->why);
 		break;
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);

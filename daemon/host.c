@@ -301,6 +301,39 @@ int host_remove_tap(const char *ifname, struct error *err)
 	return call(&rq, sizeof(rq.ifname), &reply, NULL, err);
 }
 
+static int call_vsock(enum priv_op op, const uint8_t uuid[UUID_LEN],
+		      uint32_t number, struct priv_reply *reply, int *ret_fd,
+		      struct error *err)
+{
+	struct priv_request rq = { .op = op, .vsock.number = number };
+
+	memcpy(rq.vsock.uuid, uuid, UUID_LEN);
+	return call_fd(&rq, sizeof(rq.vsock), reply, ret_fd, err);
+}
+
+int host_open_vsock(const uint8_t uuid[UUID_LEN], uint32_t *cid,
+		    struct error *err, int *ret_vhost, int *ret_listen)
+{
+	struct priv_reply reply;
+	int fd = -1;
+	int r = call_vsock(PRIV_OPEN_VSOCK, uuid, *cid, &reply, &fd, err);
+	bool vhost = r >= 0 && str_eq(reply.text, "vhost");
+
+	*ret_vhost = vhost ? fd : -1;
+	*ret_listen = vhost ? -1 : fd;
+	if (r >= 0)
+		*cid = reply.pid;
+	return r;
+}
+
+int host_connect_vsock(const uint8_t uuid[UUID_LEN], uint32_t port,
+		       struct error *err, int *ret_fd)
+{
+	struct priv_reply reply;
+
+	return call_vsock(PRIV_CONNECT_VSOCK, uuid, port, &reply, ret_fd, err);
+}
+
 int host_open_pty(char ret_slave[64], struct error *err, int *ret_master)
 {
 	struct priv_request rq = { .op = PRIV_OPEN_PTY };

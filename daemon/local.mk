@@ -20,6 +20,7 @@ vireod_SOURCES = \
 	%D%/priv_probe.c \
 	%D%/priv_spawn.c \
 	%D%/priv_vmm.c \
+	%D%/priv_vsock.c \
 	%D%/serve.c \
 	%D%/serve.h \
 	%D%/server.h \

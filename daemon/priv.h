@@ -31,6 +31,8 @@ enum priv_op {
 	PRIV_OPEN_KVM,
 	PRIV_OPEN_TAP,
 	PRIV_REMOVE_TAP,
+	PRIV_OPEN_VSOCK,
+	PRIV_CONNECT_VSOCK,
 	PRIV_OPEN_PTY,
 	PRIV_OPEN_TTY,
 	PRIV_LISTEN_UNIX,
@@ -80,6 +82,12 @@ struct priv_tcp {
 	uint16_t first, last;
 };
 
+/* number: the guest's address, 0: a free one; or the host's port. */
+struct priv_vsock {
+	uint8_t uuid[PRIV_UUID_LEN];
+	uint32_t number;
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -92,6 +100,7 @@ struct priv_request {
 		struct priv_ifname ifname;
 		struct priv_tcp tcp;
 		struct priv_vmm vmm;
+		struct priv_vsock vsock;
 		struct priv_none none;
 	};
 };
@@ -143,6 +152,9 @@ priv_fn priv_file_begin, priv_file_end, priv_file_remove;
 priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
 /* priv_net.c */
 priv_fn priv_open_tap, priv_remove_tap, priv_listen_tcp;
+/* priv_vsock.c: guests' AF_VSOCK */
+priv_fn priv_open_vsock, priv_connect_vsock;
+void priv_forget_vsock(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN]);
 /* priv_vmm.c: machines */
 priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 	priv_forget_vmm;
@@ -161,6 +173,8 @@ int priv_resolve(const char *path, int *ret_fd, struct error *err);
 /* The same of the path's folder; *ret_name is the rest, inside path. */
 int priv_resolve_parent(const char *path, int *ret_dir, const char **ret_name,
 			struct error *err);
+/* Of folders that belong to one domain. */
+void priv_uuid_text(const uint8_t uuid[PRIV_UUID_LEN], char ret_text[37]);
 /* Opens what an O_PATH descriptor stands for. */
 int priv_reopen(int path_fd, int flags);
 /* A Unix socket's address for a name in dir, however long dir's path is. */

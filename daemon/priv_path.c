@@ -209,3 +209,13 @@ int priv_unix_address(int dir, const char *name, struct sockaddr_un *ret_addr)
 		return -ENAMETOOLONG;
 	return 0;
 }
+
+void priv_uuid_text(const uint8_t uuid[PRIV_UUID_LEN], char text[37])
+{
+	char *p = text;
+
+	for (int i = 0; i < PRIV_UUID_LEN; i++)
+		p += sprintf(p, "%s%02x",
+			     i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			     uuid[i]);
+}

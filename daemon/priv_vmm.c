@@ -29,23 +29,13 @@
 
 enum { GREETING_MS = 10000, DEATH_MS = 10000 };
 
-static void uuid_text(const uint8_t uuid[PRIV_UUID_LEN], char text[37])
-{
-	char *p = text;
-
-	for (int i = 0; i < PRIV_UUID_LEN; i++)
-		p += sprintf(p, "%s%02x",
-			     i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-			     uuid[i]);
-}
-
 /* The machine's folder; -ENOENT without an error text when it has none. */
 static int open_dir(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN])
 {
 	char text[37];
 	int fd;
 
-	uuid_text(uuid, text);
+	priv_uuid_text(uuid, text);
 	fd = openat(priv->vmm_dir, text,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
@@ -239,7 +229,7 @@ static int make_dir(struct priv *priv, const struct priv_vmm *a,
 	char text[37];
 	pid_t pid;
 
-	uuid_text(a->uuid, text);
+	priv_uuid_text(a->uuid, text);
 	if (mkdirat(priv->vmm_dir, text, 0700) < 0 && errno != EEXIST)
 		return error_set(err, -errno, "cannot create '%s/vmm/%s': %m",
 				 priv->run_dir, text);
@@ -344,7 +334,7 @@ static int run(struct priv *priv, const struct priv_vmm *a,
 	int r;
 
 	snprintf(title, sizeof(title), "vireo-vmm:%s", a->name);
-	uuid_text(a->uuid, text);
+	priv_uuid_text(a->uuid, text);
 	snprintf(point, sizeof(point), "%s/vmm/%s", priv->run_dir, text);
 	r = priv_spawn(&s, ret_pidfd, ret_pid, err);
 	if (r < 0)
@@ -368,7 +358,7 @@ static void remove_dir(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN],
 {
 	char text[37];
 
-	uuid_text(uuid, text);
+	priv_uuid_text(uuid, text);
 	empty_dir(dir);
 	unlinkat(priv->vmm_dir, text, AT_REMOVEDIR);
 }
@@ -471,5 +461,6 @@ int priv_forget_vmm(struct priv *priv, const void *arg,
 		return error_set(err, -EBUSY, "process %d is still running",
 				 pid);
 	remove_dir(priv, a->uuid, dir);
+	priv_forget_vsock(priv, a->uuid);
 	return 0;
 }

@@ -154,6 +154,10 @@ struct driver {
 	int (*open_console)(struct domain *dom, const char *alias, bool force,
 			    int *ret_fd, struct error *err);
 
+	/* Answers DOMAIN_EVENT_VSOCK. */
+	int (*vsock_connect)(struct domain *dom, uint32_t port,
+			     struct error *err);
+
 	/* Linux key codes, all down for hold_ms. */
 	int (*send_keys)(struct domain *dom, const unsigned int *codes,
 			 unsigned int n, unsigned int hold_ms,
@@ -200,6 +204,7 @@ enum domain_event {
 	DOMAIN_EVENT_GRAPHICS,
 	DOMAIN_EVENT_TRAY, /* why: "open" or "close", a space, the alias */
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
+	DOMAIN_EVENT_VSOCK, /* it connects to the host; why: the port */
 };
 enum { DOMAIN_WHY_MAX = 192 };
 void domain_event(struct domain *dom, enum domain_event ev, const char *why);
@@ -236,6 +241,15 @@ int host_open_kvm(struct error *err, int *ret_fd);
  */
 int host_probe_kvm(char *ret_why, size_t size, struct error *err);
 int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd);
+/*
+ * A guest's end of AF_VSOCK.  cid 0: a free one.  Where the host's kernel has
+ * no vhost-vsock *ret_vhost is -1 and *ret_listen a Unix socket of the
+ * domain's; beside it are those that host_connect_vsock() connects to.
+ */
+int host_open_vsock(const uint8_t uuid[UUID_LEN], uint32_t *cid,
+		    struct error *err, int *ret_vhost, int *ret_listen);
+int host_connect_vsock(const uint8_t uuid[UUID_LEN], uint32_t port,
+		       struct error *err, int *ret_fd);
 int host_remove_tap(const char *ifname, struct error *err);
 int host_open_pty(char ret_slave[64], struct error *err, int *ret_master);
 int host_open_tty(const char *slave, struct error *err, int *ret_fd);
@@ -295,6 +309,8 @@ int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);
 int launch_open_console(struct domain *dom, const char *alias, bool force,
 			int *ret_fd, struct error *err);
+int launch_vsock_connect(struct domain *dom, uint32_t port,
+			 struct error *err);
 int launch_send_keys(struct domain *dom, const unsigned int *codes,
 		     unsigned int n, unsigned int hold_ms, struct error *err);
 int launch_screenshot(struct domain *dom, int fd, char ret_mime[64],

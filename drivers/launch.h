@@ -99,6 +99,11 @@ int launch_check_disk(const struct dom_disk *d, struct error *err);
 int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 		       struct error *err);
 
+/* ---- launch_vsock.c: AF_VSOCK ---- */
+int launch_check_vsock(const struct domain_def *def, struct error *err);
+int launch_build_vsock(struct domain *dom, struct vmm_spec *s,
+		       struct error *err);
+
 /* What every driver with a VMM has in common in its table. */
 #define LAUNCH_OPS \
 	.stop = launch_stop, .pause = launch_pause, .resume = launch_resume, \
@@ -108,6 +113,7 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 	.job_cancel = launch_job_cancel, .set_balloon = launch_set_balloon, \
 	.change_medium = launch_change_medium, \
 	.stats = launch_stats, .open_console = launch_open_console, \
+	.vsock_connect = launch_vsock_connect, \
 	.send_keys = launch_send_keys, .screenshot = launch_screenshot, \
 	.open_graphics = launch_open_graphics, \
 	.set_graphics_password = launch_set_graphics_password, \

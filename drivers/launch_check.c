@@ -229,6 +229,8 @@ int launch_check(const struct domain_def *def, struct error *err)
 	CHECK_EACH(def, n_chars, chars, check_char, err);
 	CHECK_EACH(def, n_controllers, controllers, check_controller, err);
 	r = launch_check_graphics(def, err);
+	if (r == 0)
+		r = launch_check_vsock(def, err);
 	if (r < 0)
 		return r;
 	CHECK_EACH(def, n_rngs, rngs, check_rng, err);

@@ -171,6 +171,15 @@ static void on_tray(struct monitor *mon, const char *id, bool open)
 	domain_event(mon->dom, DOMAIN_EVENT_TRAY, why);
 }
 
+static void on_vsock(struct monitor *mon, struct json_object *port)
+{
+	char why[16];
+
+	snprintf(why, sizeof(why), "%u",
+		 (uint32_t)json_object_get_int64(port));
+	domain_event(mon->dom, DOMAIN_EVENT_VSOCK, why);
+}
+
 static void on_event(struct monitor *mon, const char *event,
 		     struct json_object *json)
 {
@@ -193,6 +202,8 @@ static void on_event(struct monitor *mon, const char *event,
 		on_tray(mon, get_string(json, "drive"),
 			json_object_get_boolean(
 				json_object_object_get(json, "open")));
+	else if (str_eq(event, "vsock"))
+		on_vsock(mon, json_object_object_get(json, "port"));
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else

@@ -105,6 +105,13 @@ static int complete_cpu(struct domain_def *def, struct error *err)
 	return 0;
 }
 
+static void complete_vsock(struct dom_vsock *v)
+{
+	default_str(&v->model, "virtio");
+	if (v->cid_auto == TRI_ABSENT)
+		v->cid_auto = v->cid ? TRI_OFF : TRI_ON;
+}
+
 static void complete_devices(struct domain_def *def)
 {
 	if (!def->memballoon.present) {
@@ -115,6 +122,8 @@ static void complete_devices(struct domain_def *def)
 		default_str(&def->watchdogs[i].action, "reset");
 	for (unsigned int i = 0; i < def->n_panics; i++)
 		default_str(&def->panics[i].model, "isa");
+	for (unsigned int i = 0; i < def->n_vsocks; i++)
+		complete_vsock(&def->vsocks[i]);
 	if (def->virt != DOM_VIRT_TEST)
 		default_str(&def->emulator, caps_emulator());
 }

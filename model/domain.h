@@ -229,6 +229,13 @@ struct dom_input {
 	char *type, *bus, *model; /* "tablet", "usb" */
 };
 
+struct dom_vsock {
+	struct dom_info info;
+	char *model; /* "virtio" */
+	enum dom_tristate cid_auto;
+	unsigned int cid; /* 0: not given; live: what it is */
+};
+
 struct dom_watchdog {
 	struct dom_info info;
 	char *model;  /* "i6300esb", "itco" */
@@ -275,7 +282,7 @@ struct domain_def {
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
 	unsigned int n_inputs, n_graphics, n_videos;
-	unsigned int n_watchdogs, n_panics;
+	unsigned int n_watchdogs, n_panics, n_vsocks;
 	struct dom_disk *disks;
 	struct dom_iface *ifaces;
 	struct dom_char *chars; /* all kinds, in document order */
@@ -286,6 +293,7 @@ struct domain_def {
 	struct dom_video *videos;
 	struct dom_watchdog *watchdogs;
 	struct dom_panic *panics;
+	struct dom_vsock *vsocks;
 	struct dom_memballoon memballoon;
 	char *devices_extra; /* devices not interpreted */
 	char *extra;	     /* top-level elements not interpreted */

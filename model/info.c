@@ -18,6 +18,7 @@ static const struct device_kind {
 	KIND(rngs, dom_rng),		   KIND(inputs, dom_input),
 	KIND(videos, dom_video),
 	KIND(watchdogs, dom_watchdog),	   KIND(panics, dom_panic),
+	KIND(vsocks, dom_vsock),
 };
 
 static const void *member(const struct domain_def *def, size_t off)
@@ -114,6 +115,8 @@ void domain_def_assign_aliases(struct domain_def *def)
 		name_it(&def->watchdogs[i].info, "watchdog", i);
 	for (unsigned int i = 0; i < def->n_panics; i++)
 		name_it(&def->panics[i].info, "panic", i);
+	for (unsigned int i = 0; i < def->n_vsocks; i++)
+		name_it(&def->vsocks[i].info, "vsock", i);
 	if (def->memballoon.present)
 		name_it(&def->memballoon.info, "balloon", 0);
 }

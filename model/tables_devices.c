@@ -218,6 +218,21 @@ const struct xml_type type_panic = {
 	.order = " * alias address ",
 };
 
+#define V(m) offsetof(struct dom_vsock, m)
+static const struct field vsock_fields[] = {
+	{ "@model", FIELD_STR, V(model) },
+	{ "cid@auto", FIELD_ENUM, V(cid_auto), &words_yesno },
+	{ "cid@address", FIELD_UINT, V(cid) },
+	INFO_FIELDS(struct dom_vsock),
+	{ 0 },
+};
+#undef V
+const struct xml_type type_vsock = {
+	XML_TYPE_EXTRA(struct dom_vsock, info.extra),
+	.fields = vsock_fields,
+	.order = " cid * alias address ",
+};
+
 #define B(m) offsetof(struct dom_memballoon, m)
 static const struct field memballoon_fields[] = {
 	{ "@model", FIELD_STR, B(model), .flags = FIELD_REQUIRED,

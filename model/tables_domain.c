@@ -217,6 +217,8 @@ static const struct field devices_fields[] = {
 	  .n_off = D(n_watchdogs) },
 	{ "panic", FIELD_LIST, D(panics), .type = &type_panic,
 	  .n_off = D(n_panics) },
+	{ "vsock", FIELD_LIST, D(vsocks), .type = &type_vsock,
+	  .n_off = D(n_vsocks) },
 	{ 0 },
 };
 static const struct xml_type type_devices = {

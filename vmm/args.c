@@ -54,6 +54,8 @@ static const char usage[] =
 "                   repeatable\n"
 "  --video KIND[,rom=FILE]  vga, bochs; needs --vnc to be seen; rom: its BIOS\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
+"  --vsock CID,PATH  a socket device: programs connect to PATH and write\n"
+"                   \"CONNECT PORT\"; the guest's connections go to PATH_PORT\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
 "  --watchdog ACTION  an i6300esb; none, reset, shutdown, poweroff, inject-nmi\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
@@ -449,6 +451,26 @@ static int add_vnc(struct args *a, char *path, struct error *err)
 	return 0;
 }
 
+static int add_vsock(struct args *a, char *text, struct error *err)
+{
+	struct spec_vsock v = { .listen_fd = -1, .vhost_fd = -1 };
+	struct vmm_spec *spec = a->spec;
+	char *cid = strsep(&text, ",");
+
+	if (parse_u64(cid, 10, UINT32_MAX - 1, &v.cid) < 0 || v.cid < 3 ||
+	    !text || spec->n_vsocks)
+		return error_set(err, -EINVAL,
+				 "--vsock: one CID, from 3 up, and a path");
+	v.listen_fd = listen_unix(text, err);
+	if (v.listen_fd < 0)
+		return v.listen_fd;
+	a->opt->vsock_path = text;
+	v.id = xstrdup("vsock0");
+	spec->vsocks = xcalloc(1, sizeof(*spec->vsocks));
+	spec->vsocks[spec->n_vsocks++] = v;
+	return 0;
+}
+
 static int open_perf_map(struct args *a, char *text, struct error *err)
 {
 	struct vmm_spec *spec = a->spec;
@@ -591,6 +613,7 @@ static const struct option_type option_types[] = {
 	{ "input", CALLS_ARG(add_input) },
 	{ "video", CALLS_ARG(add_video) },
 	{ "vnc", CALLS_ARG(add_vnc) },
+	{ "vsock", CALLS_ARG(add_vsock) },
 	{ "pvpanic", SPEC_FLAG(pvpanic) },
 	{ "pvpanic-pci", SPEC_FLAG(pvpanic_pci) },
 	{ "watchdog", CALLS_ARG(set_watchdog) },

@@ -259,6 +259,20 @@ static void control_on_tray(void *arg, const char *id, bool open)
 	control_send(arg, o);
 }
 
+static void control_on_vsock(void *arg, uint32_t port)
+{
+	struct control *c = arg;
+	struct json_object *o;
+
+	if (c->client < 0) { /* nobody there who could connect */
+		machine_vsock_connected(c->m, port, -1);
+		return;
+	}
+	o = control_event("vsock");
+	add_u64(o, "port", port);
+	control_send(c, o);
+}
+
 static const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
@@ -268,6 +282,7 @@ static const struct machine_listener control_listener = {
 	.watchdog = control_on_watchdog,
 	.tray = control_on_tray,
 	.vnc = control_on_vnc,
+	.vsock = control_on_vsock,
 };
 
 /* ---- requests ---- */
@@ -745,6 +760,21 @@ static int control_vnc_client(struct control *c, struct json_object *req,
 	return r < 0 ? error_set(err, r, "no VNC server takes it: %m") : 0;
 }
 
+/* The guest's connection to a port of the host's, or none. */
+static int control_vsock_connected(struct control *c, struct json_object *req,
+				   struct json_object *ok, struct error *err)
+{
+	struct json_object *port = json_object_object_get(req, "port");
+
+	if (!c->m || !json_object_is_type(port, json_type_int) ||
+	    json_object_get_int64(port) < 0 ||
+	    json_object_get_int64(port) > UINT32_MAX)
+		return error_set(err, -EINVAL, "\"port\" is not one");
+	machine_vsock_connected(c->m, json_object_get_int64(port),
+				c->n_fds ? c->fds[--c->n_fds] : -1);
+	return 0;
+}
+
 static int control_vnc_password(struct control *c, struct json_object *req,
 				struct json_object *ok, struct error *err)
 {
@@ -814,6 +844,7 @@ static const struct request {
 	{ "keys", STATES_BUILT, control_keys },
 	{ "vnc-client", STATES_BUILT, control_vnc_client },
 	{ "vnc-password", STATES_BUILT, control_vnc_password },
+	{ "vsock-connected", STATES_ALL | WHILE_BUSY, control_vsock_connected },
 	{ "screenshot", STATES_BUILT | STATE_STOPPED, control_screenshot },
 };
 

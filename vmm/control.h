@@ -68,6 +68,7 @@
  *		   it as it is read there, then it is closed
  *	"vnc-client" {"index": which VNC server, "trusted": bool, needs no
  *		   password} + a client's socket
+ *	"vsock-connected" {"port"} + the socket, or nothing: refused
  *	"vnc-password" {"index", "password": text or null, "valid_to": seconds
  *		   since 1970, or 0}
  *
@@ -80,6 +81,8 @@
  *	{"event": "watchdog", "action": word}
  *	{"event": "tray", "drive": id, "open": bool}
  *	{"event": "panicked"}
+ *	{"event": "vsock", "port"}: the guest connects to the host, and waits
+ *	 for "vsock-connected"
  *	{"event": "vnc", "phase": "connected", "initialized" or "disconnected",
  *	 "auth": "none" or "vnc", "index", "local": ADDRESS, "remote": ADDRESS}
  *		   ADDRESS: {"family": "ipv4", "ipv6" or "unix", "node",

@@ -25,6 +25,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/bus.h \
 	%D%/chardev.c \
 	%D%/chardev.h \
+	%D%/connector.c \
+	%D%/connector.h \
 	%D%/control.c \
 	%D%/control.h \
 	%D%/controllers.c \

@@ -568,6 +568,31 @@ void machine_tell_tray(struct machine *m, const char *id, bool open)
 	loop_defer(m->loop, tell_tray, ev);
 }
 
+struct vsock_request {
+	struct machine *m;
+	uint32_t port;
+};
+
+static void tell_vsock(void *arg)
+{
+	struct vsock_request *rq = arg;
+	struct machine_priv *p = rq->m->priv;
+
+	if (p->listener->vsock)
+		p->listener->vsock(p->listener_arg, rq->port);
+	else
+		machine_vsock_connected(rq->m, rq->port, -1);
+	free(rq);
+}
+
+void machine_tell_vsock(struct machine *m, uint32_t port)
+{
+	struct vsock_request *rq = xmalloc(sizeof(*rq));
+
+	*rq = (struct vsock_request){ .m = m, .port = port };
+	loop_defer(m->loop, tell_vsock, rq);
+}
+
 void machine_watchdog(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
@@ -723,6 +748,21 @@ int machine_vnc_password(struct machine *m, unsigned int index,
 			r = p->device[i].ops->vnc_password(
 				p->device[i].dev, index, password, valid_to);
 	}
+	return r;
+}
+
+int machine_vsock_connected(struct machine *m, uint32_t port, int fd)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
+		if (p->device[i].ops->vsock_connected)
+			r = p->device[i].ops->vsock_connected(p->device[i].dev,
+							      port, fd);
+	}
+	if (r == -ENOENT)
+		fd_close(fd);
 	return r;
 }
 

@@ -116,6 +116,8 @@ struct machine_dev_ops {
 			  bool trusted);
 	int (*vnc_password)(void *dev, unsigned int index,
 			    const char *password, int64_t valid_to);
+	/* The answer to machine_tell_vsock(); fd is taken over. */
+	int (*vsock_connected)(void *dev, uint32_t port, int fd);
 	/* What is saved (vmm/state.h): by one list of fields, or in parts; or
 	 * nothing, rightly.  A machine with a device that says none of the
 	 * three cannot be saved. */
@@ -188,6 +190,9 @@ struct machine_listener {
 	/* A CD-ROM drive's tray was moved, by guest or host. */
 	void (*tray)(void *arg, const char *id, bool open);
 	void (*vnc)(void *arg, const struct vnc_event *event);
+	/* The guest connects to a port of the host's: to be answered with
+	 * machine_vsock_connected().  NULL: all are refused. */
+	void (*vsock)(void *arg, uint32_t port);
 };
 void machine_listen(struct machine *m, const struct machine_listener *l,
 		    void *arg);
@@ -198,6 +203,9 @@ void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
 void machine_tell_vnc(struct machine *m, const struct vnc_event *event);
 void machine_tell_shutdown(struct machine *m); /* acts on the button */
+
+/* Any thread; at most as often as there may be connections. */
+void machine_tell_vsock(struct machine *m, uint32_t port);
 
 /* Any thread. */
 void machine_tell_tray(struct machine *m, const char *id, bool open);
@@ -229,6 +237,8 @@ int machine_vnc_client(struct machine *m, unsigned int index, int fd,
 		       bool trusted);
 int machine_vnc_password(struct machine *m, unsigned int index,
 			 const char *password, int64_t valid_to);
+/* Main thread; fd < 0: there is nobody.  It is taken over. */
+int machine_vsock_connected(struct machine *m, uint32_t port, int fd);
 uint64_t machine_balloon(struct machine *m);
 /* CPU time of vCPU n's thread; of the first run: CLOCK_MONOTONIC, or 0. */
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n);

@@ -21,7 +21,7 @@
 
 #define RAM_REGIONS_MAX 2
 
-enum { RAM_BLOCKS_MAX = 16 };
+enum { RAM_BLOCKS_MAX = 16, RAM_SOURCES_MAX = 128 };
 
 struct ram_file {
 	uint8_t *host;
@@ -43,6 +43,11 @@ struct ram {
 
 	atomic_bool logging;
 	struct ram_log_map log[RAM_BLOCKS_MAX];
+	unsigned int n_sources;
+	struct {
+		const struct ram_log_source *ops;
+		void *arg;
+	} source[RAM_SOURCES_MAX];
 
 	/* What is mapped from a file. */
 	unsigned int n_files;
@@ -254,6 +259,16 @@ void ram_log(struct ram *ram, bool on)
 		memset(ram->log[i].before, 0, size);
 	}
 	atomic_store(&ram->logging, on);
+	for (unsigned int i = 0; i < ram->n_sources; i++)
+		ram->source[i].ops->set(ram->source[i].arg, on);
+}
+
+void ram_add_log_source(struct ram *ram, const struct ram_log_source *source,
+			void *arg)
+{
+	assert(ram->n_sources < RAM_SOURCES_MAX);
+	ram->source[ram->n_sources].ops = source;
+	ram->source[ram->n_sources++].arg = arg;
 }
 
 bool ram_logs(const struct ram *ram)
@@ -283,6 +298,8 @@ void ram_take_dirty(struct ram *ram, unsigned int block, uint64_t *bitmap)
 {
 	struct ram_log_map *log = &ram->log[block];
 
+	for (unsigned int i = 0; i < ram->n_sources; i++)
+		ram->source[i].ops->collect(ram->source[i].arg);
 	for (size_t n = 0; n < bitmap_words(ram, block); n++) {
 		uint64_t now = log->now[n] ? atomic_exchange(&log->now[n], 0) :
 					     0;
@@ -327,6 +344,11 @@ void ram_discard(const struct ram *ram, void *host, uint64_t len)
 void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size)
 {
 	ram->hidden = (struct ram_region){ .gpa = gpa, .size = size };
+}
+
+const struct ram_region *ram_hidden_region(const struct ram *ram)
+{
+	return &ram->hidden;
 }
 
 static bool ram_hidden(const struct ram *ram, uint64_t gpa, uint64_t len)

@@ -74,6 +74,9 @@ void ram_discard(const struct ram *ram, void *host, uint64_t len);
  */
 void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size);
 
+/* size 0: none */
+const struct ram_region *ram_hidden_region(const struct ram *ram);
+
 /* RAM at gpa for the machine's own use, hidden or not. */
 uint8_t *ram_host(const struct ram *ram, uint64_t gpa);
 
@@ -85,6 +88,16 @@ uint8_t *ram_host(const struct ram *ram, uint64_t gpa);
  * block's pages and forgets.
  */
 void ram_log(struct ram *ram, bool on);
+/*
+ * Who keeps a log elsewhere: set() as ram_log(); collect(), before the log is
+ * taken, says ram_mark() for what it has.
+ */
+struct ram_log_source {
+	void (*set)(void *arg, bool on);
+	void (*collect)(void *arg);
+};
+void ram_add_log_source(struct ram *ram, const struct ram_log_source *source,
+			void *arg);
 bool ram_logs(const struct ram *ram);
 void ram_mark(struct ram *ram, const void *host, uint64_t len);
 void ram_take_dirty(struct ram *ram, unsigned int block, uint64_t *bitmap);

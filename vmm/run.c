@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "vmm/connector.h"
 #include "vmm/image.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
@@ -25,6 +26,7 @@ struct run {
 	struct loop *loop;
 	struct machine *m;
 	struct loop_timer *timer;
+	struct connector *connector; /* NULL: there are no sockets */
 	int signal_fd;
 	int status;
 	bool raw;
@@ -48,8 +50,26 @@ static void run_stopped(void *arg, enum machine_stop why, const char *detail,
 	loop_quit(run->loop);
 }
 
+static void run_connected(void *arg, uint32_t port, int fd)
+{
+	struct run *run = arg;
+
+	machine_vsock_connected(run->m, port, fd);
+}
+
+static void run_vsock(void *arg, uint32_t port)
+{
+	struct run *run = arg;
+
+	if (run->connector)
+		connector_ask(run->connector, port);
+	else
+		machine_vsock_connected(run->m, port, -1);
+}
+
 static const struct machine_listener run_listener = {
 	.stopped = run_stopped,
+	.vsock = run_vsock,
 };
 
 static void run_timeout(void *arg)
@@ -148,10 +168,16 @@ static int run_build(struct run *run, const struct vmm_spec *spec,
 		return error_set(err, -ENOTSUP, "there is no engine '%s'",
 				 spec->engine);
 	signal(SIGPIPE, SIG_IGN);
-	if (!run->opt->no_sandbox)
+	if (run->opt->vsock_path)
+		r = connector_create(run->opt->vsock_path, &run->connector,
+				     err);
+	if (r == 0 && !run->opt->no_sandbox)
 		r = sandbox_isolate(err);
 	if (r == 0)
 		r = loop_create(&run->loop, err);
+	if (r == 0 && run->connector)
+		r = connector_watch(run->connector, run->loop, run_connected,
+				    run);
 	if (r == 0)
 		r = run_signals(run);
 	if (r == 0)
@@ -184,6 +210,7 @@ int run_machine(const struct vmm_spec *spec, const struct run_options *opt)
 		run_tell_first(&run);
 	timer_destroy(run.timer);
 	machine_destroy(run.m);
+	connector_destroy(run.connector);
 	loop_destroy(run.loop);
 	fd_close(run.signal_fd);
 	if (run.raw)

@@ -29,6 +29,7 @@ enum {
 struct run_options {
 	uint64_t started;     /* process_start() */
 	unsigned int timeout; /* seconds; 0: none */
+	const char *vsock_path; /* sockets for the guest; NULL: none */
 	bool stdio;	      /* the first serial port is the terminal */
 	bool verbose;	      /* tell the time to the first instruction */
 	bool seccomp_log;

@@ -155,6 +155,15 @@ static const struct field chardev[] = {
 };
 SHAPE(spec_char, chardev);
 
+static const struct field vsock[] = {
+	STR(spec_vsock, id, true, NAME_LEN),
+	{ FIELD(spec_vsock, cid, U64, true, UINT32_MAX - 1) },
+	FD(spec_vsock, vhost_fd),
+	FD(spec_vsock, listen_fd),
+	PLACE(spec_vsock, pci),
+};
+SHAPE(spec_vsock, vsock);
+
 static const char *const input_kind_words[] = { "keyboard", "mouse", "tablet",
 						NULL };
 static const char *const input_bus_words[] = { "ps2", "usb", "virtio", NULL };
@@ -251,6 +260,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, vncs, vnc_shape, 4),
 	ARRAY(vmm_spec, debugcons, chardev_shape, 1),
 	ARRAY(vmm_spec, rngs, rng_shape, DEVICES),
+	ARRAY(vmm_spec, vsocks, vsock_shape, 1),
 	PLACE(vmm_spec, console_pci),
 	BOOL(vmm_spec, balloon),
 	PLACE(vmm_spec, balloon_pci),

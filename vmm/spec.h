@@ -97,6 +97,15 @@ struct spec_char {
 	unsigned int index; /* serial: 0 to 3; virtio console: port number */
 };
 
+/* The host's end of guests' AF_VSOCK sockets. */
+struct spec_vsock {
+	char *id; /* "vsock0" */
+	uint64_t cid; /* the guest's address, from 3 up */
+	int vhost_fd; /* /dev/vhost-vsock; else: */
+	int listen_fd; /* a Unix socket for programs that connect to the guest */
+	struct spec_place pci;
+};
+
 /* A keyboard, a mouse or a tablet beyond what the chip set brings. */
 enum spec_input_kind { INPUT_KIND_KEYBOARD, INPUT_KIND_MOUSE,
 		       INPUT_KIND_TABLET };
@@ -190,7 +199,8 @@ struct vmm_spec {
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
-		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs;
+		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs,
+		n_vsocks;
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
 	struct spec_nic *nics;
@@ -202,6 +212,7 @@ struct vmm_spec {
 	struct spec_vnc *vncs;
 	struct spec_char *debugcons; /* where firmware says what it does */
 	struct spec_rng *rngs;
+	struct spec_vsock *vsocks;
 	struct spec_place console_pci; /* of the ports' controller */
 	bool balloon;
 	struct spec_place balloon_pci;

@@ -11,6 +11,7 @@
 
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -62,6 +63,18 @@ static void add_disks(struct vmm_spec *spec)
 		};
 }
 
+static void add_vsock(struct vmm_spec *spec)
+{
+	spec->n_vsocks = 1;
+	spec->vsocks = xcalloc(1, sizeof(*spec->vsocks));
+	spec->vsocks[0] = (struct spec_vsock){
+		.id = xstrdup("vsock0"),
+		.cid = 3,
+		.vhost_fd = -1,
+		.listen_fd = socket(AF_UNIX, SOCK_STREAM, 0),
+	};
+}
+
 static void machine_init(struct fake *f)
 {
 	fake_init(f);
@@ -73,6 +86,7 @@ static void machine_init(struct fake *f)
 	vmm_spec_add_rng(&f->spec);
 	f->spec.watchdog = f->spec.pvpanic_pci = true;
 	add_disks(&f->spec);
+	add_vsock(&f->spec);
 	fake_start(f);
 }
 

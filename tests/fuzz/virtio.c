@@ -12,18 +12,21 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/pci_regs.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
+#include <linux/virtio_vsock.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include "tests/fuzz/random.h"
 #include "vmm/spec.h"
 
 enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000,
-       SCSI_HEADERS = 0xa0000 };
+       SCSI_HEADERS = 0xa0000, VSOCK_HEADERS = 0xb0000, CID = 7 };
 
 static uint64_t interesting(void)
 {
@@ -92,6 +95,49 @@ static void scsi_chain(struct rig_vq *vq, unsigned int i)
 	rig_offer(vq, i & n);
 }
 
+/* Few ports, so that packets meet connections. */
+static void scramble_vsock(struct rig *rig)
+{
+	for (unsigned int i = 0; i < 16; i++) {
+		struct virtio_vsock_hdr *h =
+			rig_ptr(rig, VSOCK_HEADERS + 64 * i);
+
+		*h = (struct virtio_vsock_hdr){
+			.src_cid = chance(95) ? CID : rnd(),
+			.dst_cid = chance(95) ? 2 : rnd(),
+			.src_port = below(3),
+			.dst_port = chance(50) ? below(3) : (1 << 30),
+			.len = chance(80) ? 0 : interesting(),
+			.type = chance(95) ? 1 : below(3),
+			.op = below(9),
+			.flags = below(4),
+			.buf_alloc = chance(80) ? 4096 : interesting(),
+			.fwd_cnt = chance(80) ? 0 : rnd(),
+		};
+		if (h->op == VIRTIO_VSOCK_OP_RW && chance(80))
+			h->len = 1 + below(5000);
+	}
+}
+
+static void vsock_chain(struct rig_vq *vq, unsigned int i)
+{
+	unsigned int n = vq->size - 1;
+
+	rig_desc(vq, i & n, VSOCK_HEADERS + 64 * below(16), 44,
+		 VRING_DESC_F_NEXT, (i + 1) & n);
+	rig_desc(vq, (i + 1) & n, 0x120000, 5000, 0, 0);
+	rig_offer(vq, i & n);
+}
+
+/* Somewhere for what the device sends. */
+static void vsock_rx(struct rig_vq *vq, unsigned int i)
+{
+	unsigned int n = vq->size - 1;
+
+	rig_desc(vq, i & n, 0x130000, 4096, VRING_DESC_F_WRITE, 0);
+	rig_offer(vq, i & n);
+}
+
 static void scramble_queue(struct rig_vq *vq)
 {
 	struct vring_desc *table =
@@ -153,6 +199,11 @@ static void negotiate(struct rig *rig)
 	rig_negotiate(rig, chance(70) ? offered : offered & rnd());
 }
 
+static bool rig_is_vsock(struct rig *rig)
+{
+	return rig_cfg(rig, PCI_DEVICE_ID, 2) == 0x1040 + VIRTIO_ID_VSOCK;
+}
+
 static void hostile_round(struct rig *rig)
 {
 	struct rig_vq vq[QUEUES];
@@ -166,7 +217,12 @@ static void hostile_round(struct rig *rig)
 	for (unsigned int n = 1 + below(8); n; n--) {
 		scramble_memory(rig);
 		scramble_scsi(rig);
-		if (chance(40))
+		scramble_vsock(rig);
+		if (rig_is_vsock(rig) && chance(90)) {
+			for (unsigned int k = below(8); k; k--)
+				vsock_chain(&vq[1], rnd() & 63);
+			vsock_rx(&vq[0], rnd() & 63);
+		} else if (chance(40))
 			scsi_chain(&vq[2 + below(2)], rnd() & 63);
 		else
 			scramble_queue(&vq[below(QUEUES)]);
@@ -219,6 +275,49 @@ static int make_tap(void)
 	return fd;
 }
 
+/* Where programs of the host connect: an address without a name in a folder. */
+static struct sockaddr_un vsock_addr = { .sun_family = AF_UNIX };
+static socklen_t vsock_addr_len = sizeof(sa_family_t);
+
+static void add_vsock(struct rig *rig)
+{
+	struct spec_vsock spec = { .id = "vsock0", .cid = CID, .vhost_fd = -1 };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	struct error err = { 0 };
+
+	assert(!bind(fd, (struct sockaddr *)&vsock_addr, vsock_addr_len));
+	vsock_addr_len = sizeof(vsock_addr);
+	assert(!getsockname(fd, (struct sockaddr *)&vsock_addr,
+			    &vsock_addr_len));
+	assert(!listen(fd, 8));
+	spec.listen_fd = fd;
+	assert(!virtio_vsock_add(&rig->m, &spec, &err));
+}
+
+/* Clients that keep the rules, or not. */
+static void vsock_client(void)
+{
+	static int fds[4] = { -1, -1, -1, -1 };
+	static const char *const lines[] = { "CONNECT 1\n", "CONNECT 2\nxyz",
+					     "CONNECT x\n", "CONN",
+					     "CONNECT 4294967295\n",
+					     "no end of a line in this one, no" };
+	int *fd = &fds[below(ARRAY_SIZE(fds))];
+	const char *line = lines[below(ARRAY_SIZE(lines))];
+	char buf[512];
+
+	if (*fd >= 0 && chance(50)) {
+		while (recv(*fd, buf, sizeof(buf), 0) > 0)
+			;
+		send(*fd, buf, below(sizeof(buf)), MSG_NOSIGNAL);
+		return;
+	}
+	fd_close(*fd);
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (connect(*fd, (struct sockaddr *)&vsock_addr, vsock_addr_len) == 0)
+		send(*fd, line, strlen(line), MSG_NOSIGNAL);
+}
+
 static unsigned int add_devices(struct rig *rig, int *ret_peer)
 {
 	struct spec_disk disk = { .id = "disk0", .format = "raw",
@@ -253,11 +352,12 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	assert(!virtio_scsi_add(&rig->m, &scsi, units, 2, &err));
 	close(sd.fd);
 	close(cd.fd);
+	add_vsock(rig);
 	nic.fd = make_tap();
 	if (nic.fd < 0)
-		return 5;
+		return 6;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
-	return 6;
+	return 7;
 }
 
 static void talk(int peer)
@@ -284,6 +384,7 @@ int main(int argc, char **argv)
 		rig_probe(&rig, 1 + below(devices));
 		hostile_round(&rig);
 		talk(peer);
+		vsock_client();
 		if (i % 50 == 49)
 			honest_round(&rig);
 	}

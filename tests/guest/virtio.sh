@@ -17,6 +17,9 @@ mkdir "$dir/www"
 dd if=/dev/urandom of="$dir/www/big" bs=64k count=32 2>/dev/null
 disk_sum=$(sum <"$dir/disk") ro_sum=$(sum <"$dir/ro")
 
+dd if=/dev/urandom of="$dir/www/stream" bs=64k count=32 2>/dev/null
+ln -s www/stream "$dir/stream"
+
 ip link set lo up
 ip tuntap add dev vtest mode tap vnet_hdr
 ip addr add 192.0.2.1/24 dev vtest
@@ -24,7 +27,22 @@ ip link set vtest up
 busybox httpd -f -p 192.0.2.1:8000 -h "$dir/www" &
 pids=$!
 
-"$here/mkinitrd" "$dir/initrd" "$root" "$here/virtio.init"
+${CC:-cc} -O -static -o "$dir/vsock" "$here/vsock.c" || fail "cannot compile"
+# The guest connects to port 5000 of the host, nobody is at 5002.
+socat "UNIX-LISTEN:$dir/sock_5000,fork" EXEC:md5sum &
+pids="$pids $!"
+FILES=$dir/vsock "$here/mkinitrd" "$dir/initrd" "$root" "$here/virtio.init" \
+	vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport
+# And the host to port 5001 of the guest's, as soon as it listens.
+{
+	until grep -q "^OK" "$dir/reply" 2>/dev/null; do
+		sleep 0.2
+		{ echo "CONNECT 5001"; cat "$dir/stream"; } |
+			socat -t 3600 - "UNIX-CONNECT:$dir/sock" \
+				>"$dir/reply" 2>/dev/null || true
+	done
+} &
+pids="$pids $!"
 {
 	until [ -S "$dir/hvc0" ]; do sleep 0.1; done
 	{ echo "to the guest"; sleep 3600; } |
@@ -33,7 +51,8 @@ pids=$!
 # socat and sleep end with the process namespace.
 pids="$pids $!"
 machine --append "console=ttyS0 quiet" --console "unix:$dir/hvc0" --rng \
-	--balloon --disk "$dir/disk" --disk "$dir/ro,ro" --tap vtest ||
+	--balloon --disk "$dir/disk" --disk "$dir/ro,ro" --tap vtest \
+	--vsock "77,$dir/sock" ||
 	fail "vireo-vmm: $?"
 
 expect done yes
@@ -54,8 +73,20 @@ expect console-in "to the guest"
 grep -q "^from the guest" "$dir/console" || fail "nothing on the console"
 expect net-ping ok
 expect net-big "$(sum <"$dir/www/big")"
+expect vsock-cid 77
+expect vsock-sum "$(sum <"$dir/stream")"
+expect vsock-refused yes
+expect vsock-served yes
+# Its reader may be a moment behind.
+n=0
+until grep -q "^$(sum <"$dir/stream")" "$dir/reply"; do
+	n=$((n + 1))
+	[ $n -lt 600 ] || fail "the guest's answer is $(cat "$dir/reply")"
+	sleep 0.1
+done
 # Status 0xf: DRIVER_OK and not broken.
-for d in virtio_blk virtio_rng virtio_net virtio_console virtio_balloon; do
+for d in virtio_blk virtio_rng virtio_net virtio_console virtio_balloon \
+	vmw_vsock_virtio_transport; do
 	grep -q "^driver: $d 0x0000000f" "$dir/serial" || fail "no live $d"
 done
 echo "virtio with $engine: all right"

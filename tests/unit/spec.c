@@ -68,6 +68,12 @@ static void fill(struct vmm_spec *s)
 	s->consoles[0].fd = null_fd();
 	s->consoles[0].log_fd = -1;
 	s->consoles[0].port_name = xstrdup("org.example.0");
+	s->n_vsocks = 1;
+	s->vsocks = xcalloc(1, sizeof(*s->vsocks));
+	s->vsocks[0] = (struct spec_vsock){ .id = xstrdup("vsock0"),
+					    .cid = 4294967294,
+					    .vhost_fd = -1,
+					    .listen_fd = null_fd() };
 	vmm_spec_add_rng(s);
 }
 
@@ -97,7 +103,7 @@ static void round_trip(void)
 
 	fill(&a);
 	text = vmm_spec_to_json(&a, fds, ARRAY_SIZE(fds), &n, &err);
-	assert(text && n == 5);
+	assert(text && n == 6);
 	assert(fds[0] == a.kernel_fd);
 	assert(read_back(text, fds, n, &b, &err) == 0);
 	assert(str_eq(a.name, b.name) && b.memory == 1ull << 40);

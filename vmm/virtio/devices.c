@@ -47,6 +47,10 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 				       spec->balloon_target, err);
 	for (unsigned int i = 0; i < spec->n_rngs && r >= 0; i++)
 		r = virtio_rng_add(m, &spec->rngs[i], err);
+	for (unsigned int i = 0; i < spec->n_vsocks && r >= 0; i++)
+		r = spec->vsocks[i].vhost_fd < 0 ?
+			    virtio_vsock_add(m, &spec->vsocks[i], err) :
+			    vhost_vsock_add(m, &spec->vsocks[i], err);
 	for (unsigned int i = 0; i < spec->n_inputs && r >= 0; i++)
 		if (spec->inputs[i].bus == INPUT_BUS_VIRTIO)
 			r = virtio_input_add(m, &spec->inputs[i], err);

@@ -15,6 +15,7 @@ struct spec_input;
 struct spec_nic;
 struct spec_place;
 struct spec_rng;
+struct spec_vsock;
 struct vmm_spec;
 struct error;
 
@@ -46,5 +47,9 @@ int virtio_console_add(struct machine *m, const struct spec_place *place,
 		       struct error *err);
 int virtio_balloon_add(struct machine *m, const struct spec_place *place,
 		       uint64_t target, struct error *err);
+int vhost_vsock_add(struct machine *m, const struct spec_vsock *spec,
+		    struct error *err);
+int virtio_vsock_add(struct machine *m, const struct spec_vsock *spec,
+		     struct error *err);
 
 #endif

@@ -18,8 +18,15 @@ vmm_libvmm_la_SOURCES += \
 	%D%/pci.c \
 	%D%/rng.c \
 	%D%/scsi.c \
+	%D%/vhost.c \
+	%D%/vhost.h \
+	%D%/vhost_kernel.c \
+	%D%/vhost_vsock.c \
 	%D%/virtio.c \
 	%D%/virtio.h \
 	%D%/virtio_state.c \
 	%D%/virtqueue.c \
+	%D%/vsock.c \
+	%D%/vsock.h \
+	%D%/vsock_conn.c \
 	$(NULL)

@@ -63,7 +63,9 @@ static int add_queue(struct virtio_dev *dev, unsigned int i)
 		vq->dev = NULL;
 		return r;
 	}
-	return loop_add(dev->loop, vq->kick_fd, EPOLLIN, kicked, vq);
+	return i < dev->external ? 0 :
+				   loop_add(dev->loop, vq->kick_fd, EPOLLIN,
+					    kicked, vq);
 }
 
 int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
@@ -107,7 +109,7 @@ void virtio_finish(struct virtio_dev *dev)
 {
 	virtio_stop(dev);
 	for (unsigned int i = 0; i < dev->n_queues; i++) {
-		if (dev->queues[i].dev)
+		if (dev->queues[i].dev && i >= dev->external)
 			loop_remove(dev->loop, dev->queues[i].kick_fd);
 		vq_finish(&dev->queues[i]);
 	}

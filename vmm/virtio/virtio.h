@@ -65,6 +65,9 @@ struct virtio_type {
 	 */
 	bool (*reset)(struct virtio_dev *dev);
 
+	/* The machine is paused, or goes on.  NULL: nothing to do. */
+	void (*paused)(struct virtio_dev *dev, bool yes);
+
 	/*
 	 * A paused machine: are requests still in flight?  Then the device
 	 * calls virtio_idle() when the last is done.  NULL: never.
@@ -86,6 +89,7 @@ struct virtqueue {
 	struct virtio_dev *dev;
 	unsigned int index;
 	int kick_fd; /* the doorbell */
+	int call_fd; /* an external one's interrupts (vhost.c) */
 
 	uint16_t size, size_max;
 	uint16_t vector;
@@ -131,6 +135,7 @@ struct virtio_dev {
 	uint8_t config_generation;
 	uint16_t config_vector;
 	unsigned int n_queues;
+	unsigned int external; /* the first are served elsewhere (vhost.h) */
 	struct virtqueue *queues;
 
 	/* The transport's (pci.c). */

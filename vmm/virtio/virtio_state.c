@@ -26,6 +26,8 @@ void virtio_pause(struct virtio_dev *dev, bool paused)
 {
 	pthread_mutex_lock(&dev->lock);
 	dev->paused = paused;
+	if (dev->type->paused)
+		dev->type->paused(dev, paused);
 	while (paused && (dev->resetting ||
 			  (dev->type->busy && dev->type->busy(dev))))
 		pthread_cond_wait(&dev->idle, &dev->lock);

@@ -49,6 +49,7 @@ void vq_disable(struct virtqueue *vq)
 		.dev = vq->dev,
 		.index = vq->index,
 		.kick_fd = vq->kick_fd,
+		.call_fd = vq->call_fd,
 		.size = vq->size_max,
 		.size_max = vq->size_max,
 		.vector = VIRTIO_NO_VECTOR,

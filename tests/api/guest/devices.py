@@ -52,6 +52,7 @@ def definition(d, bridge):
       <source bridge='{bridge}'/><model type='virtio'/>
     </interface>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <vsock model='virtio'><cid auto='yes'/></vsock>
     <memballoon model='virtio'/>""")
 
 
@@ -103,6 +104,55 @@ def lines(d, con):
     assert con.run("cat /sys/class/virtio-ports/*/name") == "org.example.port"
 
 
+def vsock_guest_program(d):
+    """Built for the guest's initrd, which mkinitrd makes with it."""
+    path = d + "/vsock"
+    subprocess.run([os.environ.get("CC", "cc"), "-O", "-static", "-o", path,
+                    TOP + "/tests/guest/vsock.c"], check=True)
+    return path
+
+
+def vsock(d, g, con):
+    """Both ways, over the kernel's sockets or, without vhost, Unix ones."""
+    m = re.search(r"<cid auto='yes' address='(\d+)'/>", g.XMLDesc())
+    cid = int(m.group(1))
+    assert cid >= 3 and con.run("vsock cid") == m.group(1)
+    kernel = os.path.exists("/dev/vhost-vsock")
+    base = f"{d.dir}/run/vsock/{g.UUIDString()}/socket"
+
+    con.run("vsock connect 6000 </dev/null 2>/dev/null; [ $? != 0 ]")
+    server = socket.socket(socket.AF_VSOCK if kernel else socket.AF_UNIX)
+    server.settimeout(SECONDS)
+    server.bind((socket.VMADDR_CID_ANY, 6000) if kernel else base + "_6000")
+    server.listen()
+    con.run("echo from the guest | vsock connect 6000 >/answer & sleep 0")
+    with server.accept()[0] as s:
+        s.settimeout(SECONDS)
+        assert s.makefile().readline() == "from the guest\n"
+        s.sendall(b"to the guest\n")
+    con.run("wait")
+    assert con.run("cat /answer") == "to the guest"
+    server.close()
+
+    con.run("vsock serve 6001 md5sum & sleep 0")
+
+    def asked():
+        s = socket.socket(socket.AF_VSOCK if kernel else socket.AF_UNIX)
+        s.settimeout(SECONDS)
+        s.connect((cid, 6001) if kernel else base)
+        if kernel:
+            return s
+        s.sendall(b"CONNECT 6001\n")
+        line = s.makefile().readline()
+        return s if line.startswith("OK ") else None
+
+    with until("the guest's answer", asked) as s:
+        data = os.urandom(300000)
+        s.sendall(data)
+        s.shutdown(socket.SHUT_WR)
+        assert s.makefile().read().split()[0] == hashlib.md5(data).hexdigest()
+
+
 def balloon(c, g, con):
     def free():
         return int(re.search(r"MemFree:\s+(\d+)",
@@ -128,7 +178,10 @@ def statistics(c, g, tap):
 
 
 bridge = "vtbr"
-with Daemon() as d:
+scratch = tempfile.TemporaryDirectory()
+os.environ["FILES"] = vsock_guest_program(scratch.name)
+with Daemon(["vsock", "vmw_vsock_virtio_transport_common",
+             "vmw_vsock_virtio_transport"]) as d:
     sums = make_disk(d.dir + "/disk"), make_disk(d.dir + "/ro")
     make_bridge(bridge)
     try:
@@ -142,6 +195,7 @@ with Daemon() as d:
         assert con.run("cat /sys/class/misc/hw_random/rng_current") == \
             "virtio_rng.0"
         con.run("dd if=/dev/hwrng of=/dev/null bs=64 count=1 2>/dev/null")
+        vsock(d, g, con)
         balloon(c, g, con)
         statistics(c, g, tap)
         con.send("poweroff -f")

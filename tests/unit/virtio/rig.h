@@ -72,6 +72,10 @@ void rig_desc(struct rig_vq *vq, unsigned int i, uint64_t gpa, uint32_t len,
 void rig_offer(struct rig_vq *vq, uint16_t head); /* and rings the doorbell */
 /* Waits for the next used entry. */
 struct vring_used_elem rig_take(struct rig_vq *vq);
+/*
+ * A socket device's connections to even ports of the host are taken by
+ * somebody who says "hello" and goes; there is nobody at the odd ones.
+ */
 void *rig_ptr(struct rig *rig, uint64_t gpa);
 
 /* An empty disk image without a name. */
