@@ -1,7 +1,7 @@
 /*
  * drivers/emu/jit_asm.h -- an assembler for the few instructions that the
- * translator puts around the guest's own (SDM vol. 2, ch. 2 "Instruction
- * Format").
+ * translator and the thunks (vec_emit.c) put around the guest's own (SDM vol.
+ * 2, ch. 2 "Instruction Format").
  */
 #ifndef EMU_JIT_ASM_H
 #define EMU_JIT_ASM_H
@@ -146,6 +146,41 @@ static inline void asm_rm(struct jit_buf *b, int w, unsigned int op, int reg,
 		put8(b, 0x40 | rex);
 	put_op(b, op);
 	put_modrm_mem(b, reg, &m);
+}
+
+/*
+ * MOVUPS (op 0x10 loads, 0x11 stores), VEX-coded if that is wanted; the
+ * operand has no register of the upper eight.
+ */
+static inline void asm_xmm(struct jit_buf *b, bool vex, uint8_t op, int n,
+			   struct host_mem m)
+{
+	if (!vex) {
+		asm_rm(b, W0, 0x0f00 | op, n, m);
+		return;
+	}
+	if (m.gs)
+		put8(b, 0x65);
+	put8(b, 0xc5);
+	put8(b, n < 8 ? 0xf8 : 0x78);
+	put8(b, op);
+	put_modrm_mem(b, n, &m);
+}
+
+/* The same of the upper half: VINSERTF128 (0x18), VEXTRACTF128 (0x19). */
+static inline void asm_ymmh(struct jit_buf *b, uint8_t op, int n,
+			    struct host_mem m)
+{
+	unsigned int vvvv = op == 0x18 ? n : 0;
+
+	if (m.gs)
+		put8(b, 0x65);
+	put8(b, 0xc4);
+	put8(b, n < 8 ? 0xe3 : 0x63);
+	put8(b, (~vvvv & 15) << 3 | 5);
+	put8(b, op);
+	put_modrm_mem(b, n, &m);
+	put8(b, 1);
 }
 
 static inline void asm_mov_rr(struct jit_buf *b, int w, int dst, int src)

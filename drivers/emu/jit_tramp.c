@@ -26,31 +26,14 @@ static void fill(struct jit_buf *b)
 			asm_load(b, W1, jit_map[r], mem_gs(OFF(gpr) + 8 * r));
 }
 
-/* MOVUPS (0x10 loads, 0x11 stores), VEX-coded where there is AVX. */
-static void xmm_move(struct jit_buf *b, bool vex, uint8_t op, int n)
+static struct host_mem xmm_at(int n)
 {
-	struct host_mem m = mem_gs(OFF(fpu.xsave) + XA_XMM + 16 * n);
-
-	put8(b, 0x65);
-	if (vex)
-		ASM(b, 0xc5, n < 8 ? 0xf8 : 0x78, op);
-	else if (n < 8)
-		ASM(b, 0x0f, op);
-	else
-		ASM(b, 0x44, 0x0f, op);
-	put_modrm_mem(b, n, &m);
+	return mem_gs(OFF(fpu.xsave) + XA_XMM + 16 * n);
 }
 
-/* VINSERTF128 (0x18) and VEXTRACTF128 (0x19) of the upper half. */
-static void ymmh_move(struct jit_buf *b, uint8_t op, int n)
+static struct host_mem ymmh_at(int n)
 {
-	struct host_mem m = mem_gs(OFF(fpu.xsave) + XA_YMMH + 16 * n);
-	unsigned int vvvv = op == 0x18 ? n : 0;
-
-	put8(b, 0x65);
-	ASM(b, 0xc4, n < 8 ? 0xe3 : 0x63, (~vvvv & 15) << 3 | 5, op);
-	put_modrm_mem(b, n, &m);
-	put8(b, 1);
+	return mem_gs(OFF(fpu.xsave) + XA_YMMH + 16 * n);
 }
 
 static void mxcsr(struct jit_buf *b, int op, int32_t off)
@@ -76,9 +59,9 @@ static const uint8_t *make_save_vec(struct jit_buf *b, bool avx)
 	const uint8_t *start = here(b);
 
 	for (int n = 0; n < 16; n++) {
-		xmm_move(b, avx, 0x11, n);
+		asm_xmm(b, avx, 0x11, n, xmm_at(n));
 		if (avx)
-			ymmh_move(b, 0x19, n);
+			asm_ymmh(b, 0x19, n, ymmh_at(n));
 	}
 	if (avx)
 		ASM(b, 0xc5, 0xf8, 0x77); /* vzeroupper */
@@ -93,9 +76,9 @@ static const uint8_t *make_load_vec(struct jit_buf *b, bool avx)
 	const uint8_t *start = here(b);
 
 	for (int n = 0; n < 16; n++) {
-		xmm_move(b, avx, 0x10, n);
+		asm_xmm(b, avx, 0x10, n, xmm_at(n));
 		if (avx)
-			ymmh_move(b, 0x18, n);
+			asm_ymmh(b, 0x18, n, ymmh_at(n));
 	}
 	mxcsr(b, LDMXCSR, OFF(fpu.xsave) + XA_MXCSR);
 	set_byte(b, OFF(jit.vec_loaded), 1);

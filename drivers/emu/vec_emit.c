@@ -23,10 +23,12 @@
 #include <sys/mman.h>
 
 #include "base/util.h"
+#include "drivers/emu/jit_asm.h"
 #include "drivers/emu/vec_int.h"
 
 enum {
-	THUNK_MAX = 512,     /* longest thunk */
+	CODE_MAX = 1024,     /* of a thunk with every register, twice */
+	THUNK_MAX = 512,     /* longest that there is */
 	ARENA_SIZE = 16 << 20,
 	EXIT_X87 = 64,
 	ARENA_EXITS = 4096, /* at the start; then slots of threads */
@@ -55,124 +57,90 @@ static struct arena {
 
 static __thread unsigned int own_slot; /* 1 + index */
 
-struct out {
-	uint8_t buf[THUNK_MAX];
-	unsigned int len;
-};
-
-static void emit(struct out *o, const void *bytes, size_t n)
+static struct host_mem xmm_at(unsigned int n)
 {
-	assert(o->len + n <= sizeof(o->buf));
-	memcpy(o->buf + o->len, bytes, n);
-	o->len += n;
+	return mem_at(H_RSI, XA_XMM + 16 * n);
 }
 
-#define EMIT(o, ...) \
-	emit(o, (const uint8_t[]){ __VA_ARGS__ }, \
-	     sizeof((const uint8_t[]){ __VA_ARGS__ }))
-
-/* ModRM and displacement of [rsi + offset]. */
-static void emit_rsi(struct out *o, unsigned int reg, uint32_t offset)
+static struct host_mem ymmh_at(unsigned int n)
 {
-	EMIT(o, 0x80 | (reg & 7) << 3 | 6);
-	emit(o, &offset, sizeof(offset));
+	return mem_at(H_RSI, XA_YMMH + 16 * n);
 }
 
-/* MOVUPS of one register: opcode 0x10 loads, 0x11 stores. */
-static void emit_xmm(struct out *o, bool vex, uint8_t opcode, unsigned int n)
-{
-	if (vex)
-		EMIT(o, 0xc5, n < 8 ? 0xf8 : 0x78, opcode);
-	else if (n < 8)
-		EMIT(o, 0x0f, opcode);
-	else
-		EMIT(o, 0x44, 0x0f, opcode);
-	emit_rsi(o, n, XA_XMM + 16 * n);
-}
-
-/* VINSERTF128 (0x18) or VEXTRACTF128 (0x19) of the upper half. */
-static void emit_ymm(struct out *o, uint8_t opcode, unsigned int n)
-{
-	unsigned int vvvv = opcode == 0x18 ? n : 0;
-
-	EMIT(o, 0xc4, n < 8 ? 0xe3 : 0x63, (~vvvv & 15) << 3 | 5, opcode);
-	emit_rsi(o, n, XA_YMMH + 16 * n);
-	EMIT(o, 1);
-}
-
-static void emit_vectors_in(struct out *o, const struct vec_op *op)
+static void emit_vectors_in(struct jit_buf *b, const struct vec_op *op)
 {
 	bool vex = op->traits & VT_VEX;
 
 	for (unsigned int n = 0; n < 16; n++) {
 		if (op->xmm_in & BIT(n))
-			emit_xmm(o, vex, 0x10, n);
+			asm_xmm(b, vex, 0x10, n, xmm_at(n));
 		if (op->ymm_in & BIT(n))
-			emit_ymm(o, 0x18, n);
+			asm_ymmh(b, 0x18, n, ymmh_at(n));
 	}
 }
 
 /* VEX-coded instructions clear what they do not write: all of it is stored. */
-static void emit_vectors_out(struct out *o, const struct vec_op *op)
+static void emit_vectors_out(struct jit_buf *b, const struct vec_op *op)
 {
 	bool vex = op->traits & VT_VEX;
 
 	for (unsigned int n = 0; n < 16; n++) {
 		if (!(op->xmm_out & BIT(n)))
 			continue;
-		emit_xmm(o, vex, 0x11, n);
+		asm_xmm(b, vex, 0x11, n, xmm_at(n));
 		if (vex)
-			emit_ymm(o, 0x19, n);
+			asm_ymmh(b, 0x19, n, ymmh_at(n));
 	}
 	if (vex)
-		EMIT(o, 0xc5, 0xf8, 0x77); /* vzeroupper */
+		ASM(b, 0xc5, 0xf8, 0x77); /* vzeroupper */
 }
 
-static void emit_before(struct out *o, const struct vec_op *op)
+static void emit_before(struct jit_buf *b, const struct vec_op *op)
 {
 	if (op->traits & VT_X87)
-		EMIT(o, 0x48, 0x0f, 0xae, 0x0e); /* fxrstor64 [rsi] */
+		ASM(b, 0x48, 0x0f, 0xae, 0x0e); /* fxrstor64 [rsi] */
 	else
-		emit_vectors_in(o, op);
+		emit_vectors_in(b, op);
 	if (op->traits & VT_FLAGS_IN)
-		EMIT(o, 0x41, 0xff, 0x70, 0x18, 0x9d); /* push [r8+24]; popfq */
+		ASM(b, 0x41, 0xff, 0x70, 0x18, 0x9d); /* push [r8+24]; popfq */
 	if (op->traits & VT_GPR)
-		EMIT(o, 0x49, 0x8b, 0x00); /* mov rax, [r8] */
+		ASM(b, 0x49, 0x8b, 0x00); /* mov rax, [r8] */
 	if ((op->traits & (VT_MXCSR | VT_X87)) == VT_MXCSR)
-		EMIT(o, 0x0f, 0xae, 0x56, XA_MXCSR); /* ldmxcsr [rsi+24] */
+		ASM(b, 0x0f, 0xae, 0x56, XA_MXCSR); /* ldmxcsr [rsi+24] */
 }
 
-static void emit_after(struct out *o, const struct vec_op *op)
+static void emit_after(struct jit_buf *b, const struct vec_op *op)
 {
 	if (op->traits & VT_FLAGS_OUT)
-		EMIT(o, 0x9c, 0x41, 0x8f, 0x40, 0x18); /* pushfq; pop [r8+24] */
+		ASM(b, 0x9c, 0x41, 0x8f, 0x40, 0x18); /* pushfq; pop [r8+24] */
 	if (op->traits & VT_GPR)
-		EMIT(o, 0x49, 0x89, 0x00); /* mov [r8], rax */
+		ASM(b, 0x49, 0x89, 0x00); /* mov [r8], rax */
 	if (op->traits & VT_RCX_OUT)
-		EMIT(o, 0x49, 0x89, 0x48, 0x08); /* mov [r8+8], rcx */
+		ASM(b, 0x49, 0x89, 0x48, 0x08); /* mov [r8+8], rcx */
 	if (op->traits & VT_X87) {
-		EMIT(o, 0x48, 0x0f, 0xae, 0x06); /* fxsave64 [rsi] */
-		EMIT(o, 0xdb, 0xe3);		 /* fninit */
-		EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20); /* ldmxcsr [r8+32] */
+		ASM(b, 0x48, 0x0f, 0xae, 0x06); /* fxsave64 [rsi] */
+		ASM(b, 0xdb, 0xe3);		 /* fninit */
+		ASM(b, 0x41, 0x0f, 0xae, 0x50, 0x20); /* ldmxcsr [r8+32] */
 		return;
 	}
 	if (op->traits & VT_MXCSR) {
-		EMIT(o, 0x0f, 0xae, 0x5e, XA_MXCSR); /* stmxcsr [rsi+24] */
-		EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20);
+		ASM(b, 0x0f, 0xae, 0x5e, XA_MXCSR); /* stmxcsr [rsi+24] */
+		ASM(b, 0x41, 0x0f, 0xae, 0x50, 0x20);
 	}
-	emit_vectors_out(o, op);
+	emit_vectors_out(b, op);
 }
 
 /* Returns the instruction's offset in the code. */
-static unsigned int emit_thunk(struct out *o, const struct vec_op *op)
+static unsigned int emit_thunk(struct jit_buf *b, const struct vec_op *op)
 {
+	const uint8_t *start = b->w;
 	unsigned int off;
 
-	emit_before(o, op);
-	off = o->len;
-	emit(o, op->insn, op->insn_len);
-	emit_after(o, op);
-	EMIT(o, 0xc3);
+	emit_before(b, op);
+	off = b->w - start;
+	asm_bytes(b, op->insn, op->insn_len);
+	emit_after(b, op);
+	ASM(b, 0xc3);
 	return off;
 }
 
@@ -181,24 +149,24 @@ static unsigned int emit_thunk(struct out *o, const struct vec_op *op)
  * is stored too, since an instruction with an MMX operand has made its
  * registers valid before #XM.
  */
-static void emit_exit(struct out *o, bool x87)
+static void emit_exit(struct jit_buf *b, bool x87)
 {
 	if (x87)
-		EMIT(o, 0x48, 0x0f, 0xae, 0x06);
+		ASM(b, 0x48, 0x0f, 0xae, 0x06);
 	else
-		EMIT(o, 0x0f, 0xae, 0x5e, XA_MXCSR);
-	EMIT(o, 0xdb, 0xe3);
-	EMIT(o, 0x41, 0x0f, 0xae, 0x50, 0x20);
+		ASM(b, 0x0f, 0xae, 0x5e, XA_MXCSR);
+	ASM(b, 0xdb, 0xe3);
+	ASM(b, 0x41, 0x0f, 0xae, 0x50, 0x20);
 	if (arena.avx)
-		EMIT(o, 0xc5, 0xf8, 0x77);
-	EMIT(o, 0xc3);
+		ASM(b, 0xc5, 0xf8, 0x77);
+	ASM(b, 0xc3);
 }
 
 /* #syscalls:vmm-init memfd_create ftruncate mmap */
 int vec_arena_init(void)
 {
 	_cleanup_close_ int fd = memfd_create("vec-thunks", MFD_CLOEXEC);
-	struct out o = { .len = 0 };
+	struct jit_buf b;
 
 	if (arena.exec)
 		return 0;
@@ -216,11 +184,10 @@ int vec_arena_init(void)
 	if (arena.exec == MAP_FAILED)
 		return -errno;
 	arena.avx = vec_host_avx();
-	emit_exit(&o, false);
-	memcpy(arena.write, o.buf, o.len);
-	o.len = 0;
-	emit_exit(&o, true);
-	memcpy(arena.write + EXIT_X87, o.buf, o.len);
+	b = (struct jit_buf){ .w = arena.write };
+	emit_exit(&b, false);
+	b.w = arena.write + EXIT_X87;
+	emit_exit(&b, true);
 	arena.used = ARENA_FIRST;
 	arena.limit = ARENA_SIZE;
 	return 0;
@@ -264,9 +231,11 @@ static struct thunk *find(const struct vec_op *op, uint32_t **ret_slot)
 
 static struct thunk *add(const struct vec_op *op, uint32_t *slot)
 {
-	struct out o = { .len = 0 };
-	unsigned int off = emit_thunk(&o, op);
-	size_t size = ALIGN_UP(sizeof(struct thunk) + o.len, 32);
+	uint8_t code[CODE_MAX];
+	struct jit_buf b = { code, code + CODE_MAX };
+	unsigned int off = emit_thunk(&b, op);
+	size_t len = b.w - code;
+	size_t size = ALIGN_UP(sizeof(struct thunk) + len, 32);
 	struct thunk *t = (void *)(arena.write + arena.used);
 
 	if (size > arena.limit - arena.used)
@@ -274,7 +243,7 @@ static struct thunk *add(const struct vec_op *op, uint32_t *slot)
 	memcpy(t->insn, op->insn, sizeof(t->insn));
 	t->insn_len = op->insn_len;
 	t->insn_off = off;
-	memcpy(t->code, o.buf, o.len);
+	memcpy(t->code, code, len);
 	*slot = arena.used;
 	arena.used += size;
 	return t;
@@ -311,16 +280,18 @@ static void serialize(void)
 
 const uint8_t *vec_arena_once(const struct vec_op *op)
 {
-	struct out o = { .len = 0 };
+	uint8_t code[CODE_MAX];
+	struct jit_buf b = { code, code + CODE_MAX };
 	size_t at;
 
 	if (!own_slot)
 		own_slot = 1 + atomic_fetch_add(&arena.slots, 1);
 	if (own_slot > ARENA_SLOTS)
 		return NULL;
-	emit_thunk(&o, op);
+	emit_thunk(&b, op);
+	assert(b.w - code <= THUNK_MAX);
 	at = ARENA_EXITS + (own_slot - 1) * THUNK_MAX;
-	memcpy(arena.write + at, o.buf, o.len);
+	memcpy(arena.write + at, code, b.w - code);
 	serialize();
 	return arena.exec + at;
 }
