@@ -11,6 +11,8 @@ noinst_LTLIBRARIES += %D%/libbase.la
 	%D%/iov.h \
 	%D%/log.c \
 	%D%/log.h \
+	%D%/root.c \
+	%D%/root.h \
 	%D%/util.c \
 	%D%/util.h \
 	$(NULL)

@@ -16,14 +16,14 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "base/error.h"
+#include "base/root.h"
 #include "base/util.h"
 
 #define NAMESPACES (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)
 
-/* A new root on mount_point with the state folder in it. */
+/* A new root on mount_point with the state folder in it; goes there. */
 static int build_root(const char *state_dir, const char *mount_point)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -51,14 +51,6 @@ static int build_root(const char *state_dir, const char *mount_point)
 		     NULL) < 0 ?
 		       -errno :
 		       0;
-}
-
-static int enter_root(void)
-{
-	if (syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return -errno;
-	return 0;
 }
 
 static int write_file(const char *path, const char *text)
@@ -119,7 +111,7 @@ int confine(const char *state_dir, const char *mount_point, uid_t uid,
 	else
 		r = 0;
 	if (r >= 0 && *ret_confined)
-		r = enter_root();
+		r = root_change(".");
 	if (r < 0)
 		return error_set(err, r, "cannot enter a root of our own: %m");
 	r = drop_privileges(uid, session);

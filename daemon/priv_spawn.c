@@ -33,6 +33,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "base/root.h"
 #include "base/util.h"
 
 #define SANDBOX_FLAGS \
@@ -284,8 +285,7 @@ seal_child(const struct spawn *s, int pidfd, const char *mount_point,
 		  MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 		  "size=4k,nr_inodes=2,mode=0555") < 0)
 		give_up(report, "mount an empty root");
-	if (chdir(mount_point) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0)
+	if (root_change(mount_point) < 0)
 		give_up(report, "change to an empty root");
 	_exit(0);
 }

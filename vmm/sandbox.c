@@ -31,6 +31,7 @@
 #include <sys/syscall.h>
 
 #include "base/error.h"
+#include "base/root.h"
 
 /* What the C library needs wherever it is used. */
 /* #syscalls:vmm exit exit_group restart_syscall rt_sigreturn brk futex */
@@ -50,8 +51,7 @@ static int empty_root(void)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 	    mount("none", "/proc", "tmpfs",
 		  MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,mode=555") < 0 ||
-	    chdir("/proc") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0 ||
+	    root_change("/proc") < 0 ||
 	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID |
 		  MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return -errno;
