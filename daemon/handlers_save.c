@@ -205,6 +205,22 @@ static uint64_t ms(uint64_t ns)
 	return ns / 1000000;
 }
 
+/* 1: there is one; 0: there is none.  flags: of virDomainGetJobStats(). */
+static int find_job(struct call *call, const wire_dom *dom, unsigned int flags,
+		    struct domain_job *ret_job, int *ret_type,
+		    struct error *err)
+{
+	int r = domain_job_info(call->reg, wire_uuid_of(dom),
+				flags & VIR_DOMAIN_JOB_STATS_COMPLETED,
+				flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
+				ret_job, err);
+
+	if (r < 0)
+		return r;
+	*ret_type = ret_job->type;
+	return ret_job->type != VIR_DOMAIN_JOB_NONE;
+}
+
 /* As in virDomainJobInfo: elapsed, remaining; data, memory, file: total,
  * processed, remaining. */
 int handle_domain_get_job_info(struct call *call, const wire_dom *args,
@@ -212,14 +228,11 @@ int handle_domain_get_job_info(struct call *call, const wire_dom *args,
 {
 	struct domain_job job;
 	const struct domain_progress *p = &job.progress;
-	int r = domain_job_info(call->reg, wire_uuid_of(args), false, true,
-				&job, err);
+	int r = find_job(call, args, VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED, &job,
+			 &reply->type, err);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	reply->type = job.type;
-	if (job.type == VIR_DOMAIN_JOB_NONE)
-		return 0;
 	reply->counters[0] = ms(p->elapsed_ns);
 	for (unsigned int i = 2; i <= 5; i += 3) {
 		reply->counters[i] = p->total;
@@ -274,16 +287,10 @@ int handle_domain_get_job_stats(struct call *call, const wire_dom_flags *args,
 			0;
 
 	if (r == 0)
-		r = domain_job_info(
-			call->reg, wire_uuid_of(&args->dom),
-			args->flags & VIR_DOMAIN_JOB_STATS_COMPLETED,
-			args->flags & VIR_DOMAIN_JOB_STATS_KEEP_COMPLETED,
-			&job, err);
-	if (r < 0)
+		r = find_job(call, &args->dom, args->flags, &job, &reply->type,
+			     err);
+	if (r <= 0)
 		return r;
-	reply->type = job.type;
-	if (job.type == VIR_DOMAIN_JOB_NONE)
-		return 0;
 	job_params(&out, &job);
 	reply->params.params_val = out.val;
 	reply->params.params_len = out.len;
