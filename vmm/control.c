@@ -19,6 +19,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "vmm/hotplug.h"
 #include "vmm/image.h"
 #include "vmm/display.h"
 #include "vmm/input.h"
@@ -55,6 +56,7 @@ struct control {
 	bool leaving; /* after the reply */
 	struct vmm_spec spec;
 	struct machine *m;
+	struct hotplug *hotplug;
 
 	/* What takes long, and which request is answered at its end. */
 	struct job *job;
@@ -273,6 +275,28 @@ static void control_on_vsock(void *arg, uint32_t port)
 	control_send(c, o);
 }
 
+static void control_tell_device(struct control *c, const char *event,
+				const char *id)
+{
+	struct json_object *o = control_event(event);
+
+	add_str(o, "id", id);
+	control_send(c, o);
+}
+
+static void control_on_unplugged(void *arg, unsigned int bus, bool gone)
+{
+	struct control *c = arg;
+	char *id;
+
+	while ((id = hotplug_on_bus(c->hotplug, bus, gone))) {
+		control_tell_device(c, gone ? "unplugged" : "kept", id);
+		free(id);
+		if (!gone)
+			break;
+	}
+}
+
 static const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
@@ -281,6 +305,7 @@ static const struct machine_listener control_listener = {
 	.panicked = control_on_panicked,
 	.watchdog = control_on_watchdog,
 	.tray = control_on_tray,
+	.unplugged = control_on_unplugged,
 	.vnc = control_on_vnc,
 	.vsock = control_on_vsock,
 };
@@ -306,6 +331,7 @@ static int control_build(struct control *c, struct error *err)
 		return r;
 	}
 	machine_listen(c->m, &control_listener, c);
+	c->hotplug = hotplug_create(c->m, &c->spec);
 	return 0;
 }
 
@@ -817,6 +843,41 @@ static int control_insert(struct control *c, struct json_object *req,
 	return r;
 }
 
+static int control_plug(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	struct json_object *devices = json_object_object_get(req, "devices");
+	unsigned int n = c->n_fds;
+	struct vmm_spec spec;
+	int r;
+
+	c->n_fds = 0; /* the description's from here on */
+	r = vmm_spec_devices_from_json(devices, c->fds, n, &spec, err);
+	return r < 0 ? r : hotplug_plug(c->hotplug, &spec, err);
+}
+
+static int control_unplug(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "device");
+	bool gone;
+	int r;
+
+	if (!json_object_is_type(id, json_type_string))
+		return error_set(err, -EINVAL, "\"device\" is missing");
+	r = hotplug_unplug(c->hotplug, json_object_get_string(id), &gone, err);
+	if (r == 0 && gone)
+		control_tell_device(c, "unplugged", json_object_get_string(id));
+	return r;
+}
+
+static int control_missing(struct control *c, struct json_object *req,
+			   struct json_object *ok, struct error *err)
+{
+	json_object_object_add(ok, "devices", hotplug_missing(c->hotplug));
+	return 0;
+}
+
 static const struct request {
 	const char *name;
 	unsigned int states; /* where it makes sense */
@@ -835,6 +896,9 @@ static const struct request {
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT, control_insert },
+	{ "plug", STATES_BUILT, control_plug },
+	{ "unplug", STATES_BUILT, control_unplug },
+	{ "missing", STATES_ALL | WHILE_BUSY, control_missing },
 	{ "save", STATES_BUILT, control_save },
 	{ "migrate", STATES_BUILT, control_migrate },
 	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },
@@ -1048,6 +1112,7 @@ void control_destroy(struct control *c)
 	job_destroy(c->job);
 	control_forget_job(c);
 	machine_destroy(c->m);
+	hotplug_destroy(c->hotplug);
 	loop_remove(c->loop, c->listen_fd);
 	if (c->client >= 0) {
 		loop_remove(c->loop, c->client);

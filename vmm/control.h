@@ -41,6 +41,14 @@
  *	"link"     {"nic": id, "up": bool}
  *	"insert"   {"drive": id, "format", "force": bool} and a descriptor, or
  *		   none: the CD-ROM drive is empty then
+ *	"plug"     {"devices": {...}} + descriptors: one device, as the spec has
+ *		   it (a controller with its disks counts as one): a function
+ *		   below an empty root port, or a disk on a virtio-scsi
+ *		   controller.  The guest is told.
+ *	"unplug"   {"device": id}: asks the guest to let go of it; the event
+ *		   "unplugged" follows when it has, "kept" when it will not.
+ *		   Refused when nothing in the guest listens.
+ *	"missing"  {"devices": [ids]}: what was unplugged and is not back
  *	"save"     {"offset": bytes, "format": "raw" or "zstd"} + one descriptor
  *		   of a regular file, open for reading and writing: pauses the
  *		   machine and writes it there (vmm/image.h).  The reply comes
@@ -80,6 +88,8 @@
  *	{"event": "balloon", "actual": bytes}
  *	{"event": "watchdog", "action": word}
  *	{"event": "tray", "drive": id, "open": bool}
+ *	{"event": "unplugged", "id"}           a device is gone
+ *	{"event": "kept", "id"}                the guest will not let go of it
  *	{"event": "panicked"}
  *	{"event": "vsock", "port"}: the guest connects to the host, and waits
  *	 for "vsock-connected"

@@ -16,6 +16,7 @@
 #include "vmm/dev/lpc.h"
 #include "vmm/dev/mch.h"
 #include "vmm/dev/pci.h"
+#include "vmm/dev/pcie_port.h"
 #include "vmm/dev/pcports.h"
 #include "vmm/dev/pit.h"
 #include "vmm/dev/pvpanic.h"
@@ -134,6 +135,15 @@ static int add_usb(struct machine *m, struct error *err)
 	return hc ? add_usb_inputs(m, hc, err) : -ENOSPC;
 }
 
+static int add_ports(struct machine *m, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->spec->n_ports && r == 0; i++)
+		r = pcie_port_add(m, &m->spec->ports[i], err);
+	return r;
+}
+
 static int add_pci(struct machine *m, struct error *err)
 {
 	int r = pci_bus_create(m, &m->pci, err);
@@ -143,6 +153,8 @@ static int add_pci(struct machine *m, struct error *err)
 	machine_add_device(m, &pci_dev_ops, m->pci);
 	if (m->q35)
 		r = add_chipset(m, err);
+	if (r == 0)
+		r = add_ports(m, err);
 	if (r == 0)
 		r = add_videos(m, err);
 	if (r == 0)
@@ -182,6 +194,7 @@ int machine_add_devices(struct machine *m, struct error *err)
 		r = i6300esb_add(m, err);
 	if (r < 0)
 		return r;
+	pcie_ports_settle(m);
 	if (m->spec->debug_exit)
 		debugexit_create(m);
 	if (m->spec->test_device) {

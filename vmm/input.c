@@ -113,6 +113,20 @@ void input_add(struct input *in, const struct input_ops *ops, void *dev)
 	pthread_mutex_unlock(&in->lock);
 }
 
+void input_remove(struct input *in, void *dev)
+{
+	pthread_mutex_lock(&in->lock);
+	for (unsigned int i = 0; i < in->n; i++) {
+		if (in->devs[i].dev != dev)
+			continue;
+		in->n--;
+		memmove(&in->devs[i], &in->devs[i + 1],
+			(in->n - i) * sizeof(*in->devs));
+		break;
+	}
+	pthread_mutex_unlock(&in->lock);
+}
+
 struct input *input_create(struct loop *loop)
 {
 	struct input *in = xcalloc(1, sizeof(*in));

@@ -50,6 +50,8 @@ struct input *input_create(struct loop *loop);
 void input_destroy(struct input *input);
 void input_add(struct input *input, const struct input_ops *ops, void *dev);
 
+void input_remove(struct input *input, void *dev);
+
 /* Any thread. */
 void input_key(struct input *input, unsigned int code, bool down);
 void input_pointer(struct input *input, const struct input_pointer *p);

@@ -593,6 +593,30 @@ void machine_tell_vsock(struct machine *m, uint32_t port)
 	loop_defer(m->loop, tell_vsock, rq);
 }
 
+struct unplug_event {
+	struct machine *m;
+	unsigned int bus;
+	bool gone;
+};
+
+static void tell_unplugged(void *arg)
+{
+	struct unplug_event *ev = arg;
+	struct machine_priv *p = ev->m->priv;
+
+	if (p->listener->unplugged)
+		p->listener->unplugged(p->listener_arg, ev->bus, ev->gone);
+	free(ev);
+}
+
+void machine_tell_unplugged(struct machine *m, unsigned int bus, bool gone)
+{
+	struct unplug_event *ev = xcalloc(1, sizeof(*ev));
+
+	*ev = (struct unplug_event){ m, bus, gone };
+	loop_defer(m->loop, tell_unplugged, ev);
+}
+
 void machine_watchdog(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
@@ -708,6 +732,35 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 	return r;
 }
 
+int machine_plug_disk(struct machine *m, const struct spec_disk *disk,
+		      struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
+		if (p->device[i].ops->plug_disk)
+			r = p->device[i].ops->plug_disk(p->device[i].dev, disk,
+							err);
+	if (r == -ENOENT)
+		error_set(err, r,
+			  "disk '%s': there is no controller that takes it",
+			  disk->id);
+	return r;
+}
+
+int machine_unplug_disk(struct machine *m, const char *id)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
+		if (p->device[i].ops->unplug_disk)
+			r = p->device[i].ops->unplug_disk(p->device[i].dev,
+							  id);
+	return r;
+}
+
 int machine_set_balloon(struct machine *m, uint64_t bytes)
 {
 	struct machine_priv *p = m->priv;
@@ -812,6 +865,20 @@ void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
 	p->device = xrealloc(p->device, p->n_devices + 1, sizeof(*p->device));
 	p->device[p->n_devices++] =
 		(struct machine_device){ .ops = ops, .dev = dev };
+}
+
+void machine_remove_device(struct machine *m, void *dev)
+{
+	struct machine_priv *p = m->priv;
+
+	for (unsigned int i = 0; i < p->n_devices; i++) {
+		if (p->device[i].dev != dev)
+			continue;
+		p->n_devices--;
+		memmove(&p->device[i], &p->device[i + 1],
+			(p->n_devices - i) * sizeof(*p->device));
+		return;
+	}
 }
 
 /* MSRs as the engine made them: a reset returns to these. */

@@ -33,11 +33,6 @@ struct error;
 #define Q35_LOW_MAX 0xb0000000ull /* where SeaBIOS puts q35's ECAM */
 #define ECAM_BASE 0xe0000000ull /* 256 buses of 1 MiB */
 #define ECAM_SIZE 0x10000000ull
-/*
- * The last bus that exists.  Guests are told of no more: they look at every
- * slot of each that they know of.
- */
-#define PCI_LAST_BUS 0
 #define IOAPIC_BASE 0xfec00000ull
 #define LAPIC_BASE 0xfee00000ull
 
@@ -48,7 +43,7 @@ struct error;
 #define GSI_RTC	 8
 #define GSI_GED	 9 /* ACPI generic event device */
 #define GSI_SCI	 9 /* ... or ACPI's own interrupt, on q35 */
-#define GSI_PIRQ 16 /* q35: PIRQA# to PIRQH# */
+#define GSI_PIRQ 16 /* PCI's wires: eight pins */
 #define IOAPIC_PINS 24
 
 /* Why the guest stopped; the names go over the control socket. */
@@ -109,6 +104,11 @@ struct machine_dev_ops {
 	 * none (-1).  -EBUSY: the guest has locked it. */
 	int (*insert)(void *dev, const char *id, const char *format, int fd,
 		      bool force, struct error *err);
+	/* Disks that come to and go from a controller that stays; -ENOENT: not
+	 * this one's. */
+	int (*plug_disk)(void *dev, const struct spec_disk *disk,
+			 struct error *err);
+	int (*unplug_disk)(void *dev, const char *id);
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
 	/* index: which VNC server.  A client's socket is taken over. */
@@ -127,6 +127,8 @@ struct machine_dev_ops {
 };
 void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
 			void *dev);
+/* One that goes before the machine does; nothing if it was not added. */
+void machine_remove_device(struct machine *m, void *dev);
 
 /* Whether there is a PS/2 port: tables for the guest must say so. */
 bool machine_has_i8042(const struct machine *m);
@@ -189,6 +191,9 @@ struct machine_listener {
 	void (*watchdog)(void *arg, enum spec_watchdog action);
 	/* A CD-ROM drive's tray was moved, by guest or host. */
 	void (*tray)(void *arg, const char *id, bool open);
+	/* What was below the port with PCI bus 'bus' is gone, or stays as the
+	 * guest will not let it go. */
+	void (*unplugged)(void *arg, unsigned int bus, bool gone);
 	void (*vnc)(void *arg, const struct vnc_event *event);
 	/* The guest connects to a port of the host's: to be answered with
 	 * machine_vsock_connected().  NULL: all are refused. */
@@ -202,6 +207,7 @@ const char *machine_stop_name(enum machine_stop why);
 void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
 void machine_tell_vnc(struct machine *m, const struct vnc_event *event);
+void machine_tell_unplugged(struct machine *m, unsigned int bus, bool gone);
 void machine_tell_shutdown(struct machine *m); /* acts on the button */
 
 /* Any thread; at most as often as there may be connections. */
@@ -230,6 +236,9 @@ void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_insert(struct machine *m, const char *id, const char *format,
 		   int fd, bool force, struct error *err);
+int machine_plug_disk(struct machine *m, const struct spec_disk *disk,
+		      struct error *err);
+int machine_unplug_disk(struct machine *m, const char *id); /* or -ENOENT */
 int machine_set_balloon(struct machine *m, uint64_t bytes);
 /* -ENOENT: there is no such server.  trusted: without a password; that is
  * valid up to valid_to. */

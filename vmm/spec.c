@@ -93,6 +93,19 @@ static const struct field feature[] = {
 };
 SHAPE(spec_cpu_feature, feature);
 
+static const char *const port_words[] = { "root", "pci", NULL };
+
+static const struct field port[] = {
+	STR(spec_port, id, true, NAME_LEN),
+	ENUM(spec_port, kind, port_words),
+	UINT(spec_port, index, 255),
+	UINT(spec_port, number, 255),
+	UINT(spec_port, chassis, 255),
+	BOOL(spec_port, no_hotplug),
+	PLACE(spec_port, pci),
+};
+SHAPE(spec_port, port);
+
 static const struct field disk[] = {
 	STR(spec_disk, id, true, NAME_LEN),
 	ENUM(spec_disk, bus, bus_words),
@@ -249,6 +262,7 @@ static const struct field top[] = {
 	ENUM(vmm_spec, on_crash, action_words),
 	BOOL(vmm_spec, clock_localtime),
 	{ FIELD(vmm_spec, clock_offset, I64, false, 0) },
+	ARRAY(vmm_spec, ports, port_shape, 255),
 	ARRAY(vmm_spec, disks, disk_shape, DEVICES),
 	ARRAY(vmm_spec, controllers, controller_shape, DEVICES),
 	ARRAY(vmm_spec, nics, nic_shape, DEVICES),
@@ -277,6 +291,16 @@ static const struct field top[] = {
 	FD(vmm_spec, perf_map_fd),
 };
 SHAPE(vmm_spec, top);
+
+/* What can be added to a machine that exists. */
+static const struct field devices[] = {
+	ARRAY(vmm_spec, disks, disk_shape, DEVICES),
+	ARRAY(vmm_spec, controllers, controller_shape, 1),
+	ARRAY(vmm_spec, nics, nic_shape, 1),
+	ARRAY(vmm_spec, inputs, input_shape, 1),
+	ARRAY(vmm_spec, rngs, rng_shape, 1),
+};
+SHAPE(vmm_spec, devices);
 
 static void *member(const void *obj, size_t offset)
 {
@@ -351,6 +375,88 @@ void vmm_spec_add_rng(struct vmm_spec *spec)
 		.fd = -1,
 	};
 	spec->n_rngs++;
+}
+
+/* ---- single devices ---- */
+
+static const struct field *find_key(const struct shape *s, const char *key)
+{
+	for (unsigned int i = 0; i < s->n; i++)
+		if (str_eq(s->fields[i].key, key))
+			return &s->fields[i];
+	return NULL;
+}
+
+/* Elements of arrays that have an "id". */
+static bool describe(const struct field *f, void *obj,
+		     struct spec_device *ret_dev)
+{
+	const struct field *id = find_key(f->shape, "id");
+	const struct field *place = find_key(f->shape, "pci.bus");
+
+	if (!id)
+		return false;
+	*ret_dev = (struct spec_device){
+		.id = *(char **)member(obj, id->offset),
+		.place = place ? member(obj, place->offset) : NULL,
+		.is_port = f->shape == &port_shape,
+	};
+	return true;
+}
+
+void vmm_spec_each_device(struct vmm_spec *spec, vmm_spec_device_fn *fn,
+			  void *arg)
+{
+	struct spec_device dev;
+
+	for (size_t i = 0; i < ARRAY_SIZE(top); i++) {
+		const struct field *f = &top[i];
+
+		for (unsigned int j = 0;
+		     f->type == FIELD_ARRAY && j < *count(f, spec); j++)
+			if (describe(f, element(f, spec, j), &dev))
+				fn(arg, &dev);
+	}
+}
+
+static void close_element(const struct field *f, void *obj)
+{
+	const struct field *id = find_key(f->shape, "id");
+
+	object_finish(f->shape, obj);
+	*(char **)member(obj, id->offset) = xstrdup("");
+}
+
+static void close_disks(struct vmm_spec *spec, enum spec_disk_bus bus,
+			unsigned int controller)
+{
+	const struct field *f = find_key(&top_shape, "disks");
+
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		if (spec->disks[i].bus == bus && bus != SPEC_VIRTIO &&
+		    spec->disks[i].controller == controller)
+			close_element(f, &spec->disks[i]);
+}
+
+void vmm_spec_close_device(struct vmm_spec *spec, const char *id)
+{
+	_cleanup_free_ char *name = xstrdup(id);
+	struct spec_device dev;
+
+	for (size_t i = 0; i < ARRAY_SIZE(top); i++) {
+		const struct field *f = &top[i];
+
+		for (unsigned int j = 0;
+		     f->type == FIELD_ARRAY && j < *count(f, spec); j++) {
+			struct spec_controller *c = element(f, spec, j);
+
+			if (!describe(f, c, &dev) || !str_eq(dev.id, name))
+				continue;
+			if (f->shape == &controller_shape)
+				close_disks(spec, c->bus, c->index);
+			close_element(f, c);
+		}
+	}
 }
 
 /* ---- writing ---- */
@@ -657,14 +763,19 @@ static int read_object(struct reader *r, const struct shape *s,
 	return 0;
 }
 
-/* What single members cannot say. */
-static int check_whole(struct reader *r, const struct vmm_spec *spec)
+static int check_fds(struct reader *r)
 {
 	for (unsigned int i = 0; i < r->n; i++)
 		if (r->fds[i] >= 0)
 			return error_set(r->err, -EINVAL,
 					 "machine description: descriptor %u is unused",
 					 i);
+	return 0;
+}
+
+/* What single members cannot say. */
+static int check_whole(struct reader *r, const struct vmm_spec *spec)
+{
 	r->key = "vcpus";
 	if (!spec->vcpus ||
 	    (spec->max_vcpus && spec->max_vcpus < spec->vcpus))
@@ -675,15 +786,18 @@ static int check_whole(struct reader *r, const struct vmm_spec *spec)
 	return 0;
 }
 
-int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,
-		       struct vmm_spec *ret_spec, struct error *err)
+static int from_json(const struct shape *shape, struct json_object *json,
+		     int *fds, unsigned int n, struct vmm_spec *ret_spec,
+		     struct error *err)
 {
 	struct reader r = { .fds = fds, .n = n, .key = "", .err = err };
 	int e;
 
 	vmm_spec_init(ret_spec);
-	e = read_object(&r, &top_shape, json, ret_spec);
+	e = read_object(&r, shape, json, ret_spec);
 	if (e >= 0)
+		e = check_fds(&r);
+	if (e >= 0 && shape == &top_shape)
 		e = check_whole(&r, ret_spec);
 	if (e < 0) {
 		for (unsigned int i = 0; i < n; i++)
@@ -691,4 +805,17 @@ int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,
 		vmm_spec_finish(ret_spec);
 	}
 	return e;
+}
+
+int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,
+		       struct vmm_spec *ret_spec, struct error *err)
+{
+	return from_json(&top_shape, json, fds, n, ret_spec, err);
+}
+
+int vmm_spec_devices_from_json(struct json_object *json, int *fds,
+			       unsigned int n, struct vmm_spec *ret_spec,
+			       struct error *err)
+{
+	return from_json(&devices_shape, json, fds, n, ret_spec, err);
 }

@@ -36,6 +36,19 @@ struct spec_place {
 	unsigned int bus, slot, function; /* all 0: the next free on bus 0 */
 };
 
+/* A bridge: a PCI Express root port, or one to conventional PCI. */
+enum spec_port_kind { PORT_ROOT, PORT_TO_PCI };
+
+struct spec_port {
+	char *id; /* "pci.1" */
+	enum spec_port_kind kind;
+	unsigned int index;  /* of the bus below, from 1 up */
+	unsigned int number; /* the port's own, on its link */
+	unsigned int chassis; /* which slot that is, for the user */
+	bool no_hotplug;
+	struct spec_place pci;
+};
+
 struct spec_disk {
 	char *id;	/* the alias: "virtio-disk0" */
 	enum spec_disk_bus bus;
@@ -200,7 +213,8 @@ struct vmm_spec {
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
 		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs,
-		n_vsocks;
+		n_vsocks, n_ports;
+	struct spec_port *ports; /* a bridge before what is below it */
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
 	struct spec_nic *nics;
@@ -242,6 +256,23 @@ void vmm_spec_add_rng(struct vmm_spec *spec); /* from getrandom(2) */
 char *vmm_spec_to_json(const struct vmm_spec *spec, int *fds,
 		       unsigned int max, unsigned int *ret_n,
 		       struct error *err);
+
+/* The devices in a description that have a name and may come and go. */
+struct spec_device {
+	const char *id;			/* "" once it was closed */
+	const struct spec_place *place; /* NULL: not on PCI itself */
+	bool is_port;
+};
+typedef void vmm_spec_device_fn(void *arg, const struct spec_device *dev);
+void vmm_spec_each_device(struct vmm_spec *spec, vmm_spec_device_fn *fn,
+			  void *arg);
+/* Closes what a device has, and takes its name; a controller's disks too. */
+void vmm_spec_close_device(struct vmm_spec *spec, const char *id);
+
+/* Devices alone, to be added to a machine that exists. */
+int vmm_spec_devices_from_json(struct json_object *json, int *fds,
+			       unsigned int n, struct vmm_spec *ret_spec,
+			       struct error *err);
 
 /* Takes the descriptors over, also on failure.  ret_spec is initialised. */
 int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,

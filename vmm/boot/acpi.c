@@ -223,7 +223,7 @@ static void acpi_mcfg(struct machine *m, struct buf *b)
 	put(b, pci_ecam(m->pci), 8);
 	put(b, 0, 2);			  /* segment */
 	put(b, 0, 1);			  /* first bus */
-	put(b, PCI_LAST_BUS, 1);
+	put(b, pci_last_bus(m->pci), 1);
 	put(b, 0, 4);
 	acpi_end(b, start);
 }

@@ -19,25 +19,41 @@ struct bootorder {
 	char *path;
 };
 
+/* "scsi@3,1": device, and function unless it is 0. */
+static char *unit(const struct pci_dev *dev, const char *what)
+{
+	if (dev->function)
+		return xasprintf("%s@%x,%x", what, dev->slot, dev->function);
+	return xasprintf("%s@%x", what, dev->slot);
+}
+
+static char *path_to(const struct pci_dev *dev, const char *what)
+{
+	const struct pci_dev *bridge = pci_above(dev);
+	_cleanup_free_ char *above = bridge ? path_to(bridge, "pci-bridge") :
+					      xstrdup("/pci@i0cf8");
+	_cleanup_free_ char *here = unit(dev, what);
+
+	return xasprintf("%s/%s", above, here);
+}
+
 void bootorder_add(struct machine *m, unsigned int index,
 		   const struct pci_dev *dev, const char *what,
 		   const char *below, ...)
 {
 	struct bootorder *e, **at = &m->priv->bootorder;
-	char function[16] = "", rest[64];
+	_cleanup_free_ char *path = path_to(dev, what);
+	char rest[64];
 	va_list args;
 
 	if (!index)
 		return;
-	if (dev->function)
-		snprintf(function, sizeof(function), ",%x", dev->function);
 	va_start(args, below);
 	vsnprintf(rest, sizeof(rest), below, args);
 	va_end(args);
 	e = xcalloc(1, sizeof(*e));
 	e->index = index;
-	e->path = xasprintf("/pci@i0cf8/%s@%x%s%s", what, dev->slot, function,
-			    rest);
+	e->path = xasprintf("%s%s", path, rest);
 	while (*at && (*at)->index <= index)
 		at = &(*at)->next;
 	e->next = *at;

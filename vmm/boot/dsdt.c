@@ -75,8 +75,9 @@ static void dsdt_osc(struct buf *b)
 	aml_close(b, method);
 }
 
-/* 6.2.13: each slot's four pins, wired to the I/O APIC. */
-static void dsdt_prt(struct buf *b)
+/* 6.2.13: each slot's four pins, wired to the I/O APIC.  Behind bridges the
+ * OS turns them itself. */
+static void dsdt_prt(struct machine *m, struct buf *b)
 {
 	size_t all, one;
 
@@ -87,7 +88,8 @@ static void dsdt_prt(struct buf *b)
 		aml_int(b, i / 4 << 16 | 0xffff); /* any function */
 		aml_int(b, i % 4);
 		aml_int(b, 0); /* the next is a pin, not a link device's */
-		aml_int(b, lpc_gsi(i / 4, i % 4));
+		aml_int(b, m->q35 ? lpc_gsi(i / 4, i % 4) :
+				    pci_gsi(i / 4, i % 4));
 		aml_close(b, one);
 	}
 	aml_close(b, all);
@@ -122,7 +124,7 @@ static void dsdt_pci(struct machine *m, struct buf *b)
 	aml_int(b, 0);
 	aml_name(b, "_CRS");
 	res = aml_resources(b);
-	aml_res_bus_window(b, 0, PCI_LAST_BUS);
+	aml_res_bus_window(b, 0, pci_last_bus(m->pci));
 	if (m->q35) /* all but configuration space's */
 		aml_res_io_window(b, 0, 0xcf7);
 	aml_res_io_window(b, m->q35 ? 0xd00 : 0x1000, 0xffff);
@@ -131,8 +133,7 @@ static void dsdt_pci(struct machine *m, struct buf *b)
 		aml_res_mem_window(b, m->mmio64_base, m->mmio64_size);
 	aml_resources_end(b, res);
 	dsdt_osc(b);
-	if (m->q35)
-		dsdt_prt(b);
+	dsdt_prt(m, b);
 	aml_close(b, dev);
 
 	/* The OS wants the ECAM reserved by a motherboard device. */

@@ -869,6 +869,7 @@ static void ahci_destroy(struct pci_dev *pci)
 {
 	struct hba *hba = container_of(pci, struct hba, pci);
 
+	machine_remove_device(hba->m, hba);
 	iothread_stop(hba->thread);
 	hba->gone = true;
 	for (unsigned int i = 0; i < AHCI_PORTS_MAX; i++)

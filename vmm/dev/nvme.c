@@ -492,6 +492,7 @@ static void nvme_destroy(struct pci_dev *pci)
 {
 	struct nvme *n = from_pci(pci);
 
+	machine_remove_device(n->m, n);
 	iothread_stop(n->thread);
 	n->gone = true;
 	drive_destroy(n->drive);

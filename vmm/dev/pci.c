@@ -1,16 +1,15 @@
 /*
- * vmm/dev/pci.c -- PCI bus 0: configuration space, BARs, slots.
+ * vmm/dev/pci.c -- PCI: configuration space, the host bridge, reset and state.
  *
  * Two ways lead to configuration space: the enhanced mechanism, one 4 KiB
  * page per function (PCIe 7.2.2), at ECAM_BASE or where q35's host bridge is
  * told to have it, and configuration mechanism #1 at ports 0xcf8 and 0xcfc
- * (PCI 3.2.2.3.2).  Only bus 0 exists; all other buses and absent functions
- * read as all ones.  Among the ports is the chip set's reset control, 0xcf9.
+ * (PCI 3.2.2.3.2).  Absent functions and buses read as all ones.  Among the ports is the chip set's reset control, 0xcf9.
  *
  * Locks: bus->lock, held over one access and its hooks; device locks and the
  * address space's lock are taken inside it.
  */
-#include "vmm/dev/pci.h"
+#include "vmm/dev/pci_priv.h"
 
 #include <errno.h>
 #include <linux/pci_regs.h>
@@ -19,24 +18,9 @@
 
 #include "base/error.h"
 #include "vmm/bus.h"
-#include "vmm/dev/pci_rom.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 #include "vmm/state.h"
-
-struct pci_bus {
-	struct machine *m;
-	pthread_mutex_t lock;
-	struct pci_dev *devs[PCI_SLOTS * PCI_FUNCTIONS];
-	struct pci_dev host;
-	uint64_t next_bar; /* first free address of the window */
-	uint64_t ecam;	   /* where it is; 0: nowhere */
-	uint32_t address;  /* the register at port 0xcf8 */
-	uint8_t reset_control;
-	pci_intx_fn *intx; /* where the wires go; NULL: nowhere */
-	void *intx_arg;
-	pthread_mutex_t intx_lock; /* inside devices' locks */
-};
 
 enum { CF8_BASE = 0xcf8, CF8_SIZE = 8, CF8_DATA = 4, CF8_RESET = 1 };
 /* ICH9 data sheet, "RST_CNT": a reset when bit 2 rises. */
@@ -64,129 +48,17 @@ uint32_t pci_get32(const uint8_t *at)
 	return pci_get16(at) | (uint32_t)pci_get16(at + 2) << 16;
 }
 
-struct machine *pci_bus_machine(const struct pci_bus *bus)
+void pci_lock(struct pci_bus *bus)
 {
-	return bus->m;
+	pthread_mutex_lock(&bus->lock);
 }
 
-/* BARs */
-
-static uint8_t *bar_reg(struct pci_dev *dev, unsigned int bar)
+void pci_unlock(struct pci_bus *bus)
 {
-	return dev->config + PCI_BASE_ADDRESS_0 + 4 * bar;
+	pthread_mutex_unlock(&bus->lock);
 }
 
-static uint64_t bar_address(struct pci_dev *dev, unsigned int bar)
-{
-	uint64_t addr = pci_get32(bar_reg(dev, bar)) & ~0xfull;
-
-	if (dev->bar[bar].is_64)
-		addr |= (uint64_t)pci_get32(bar_reg(dev, bar + 1)) << 32;
-	return addr;
-}
-
-static void bar_set_address(struct pci_dev *dev, unsigned int bar,
-			    uint64_t addr)
-{
-	uint8_t *reg = bar_reg(dev, bar);
-
-	pci_set32(reg, (pci_get32(reg) & 0xf) | (uint32_t)addr);
-	if (dev->bar[bar].is_64)
-		pci_set32(bar_reg(dev, bar + 1), addr >> 32);
-}
-
-static bool bar_decodes(struct pci_dev *dev, unsigned int bar)
-{
-	return dev->bar[bar].size &&
-	       (pci_get16(dev->config + PCI_COMMAND) & PCI_COMMAND_MEMORY);
-}
-
-static void bar_unmap(struct pci_dev *dev, unsigned int bar)
-{
-	struct pci_bar *b = &dev->bar[bar];
-
-	if (!b->mapped)
-		return;
-	if (dev->ops->bar_mapped)
-		dev->ops->bar_mapped(dev, bar, b->addr, false);
-	bus_remove(dev->bus->m->mmio, b->addr);
-	b->mapped = false;
-}
-
-/*
- * A BAR that the guest put over RAM, over another region or past the end of
- * the address space decodes nothing until it is moved.
- */
-static void bar_map(struct pci_dev *dev, unsigned int bar)
-{
-	struct pci_bar *b = &dev->bar[bar];
-	uint64_t addr = bar_address(dev, bar);
-
-	if (b->mapped || !bar_decodes(dev, bar))
-		return;
-	if (addr < dev->bus->m->mmio32_base || addr + b->size < addr)
-		return;
-	if (bus_add(dev->bus->m->mmio, addr, b->size, b->ops, b->arg) < 0)
-		return;
-	b->addr = addr;
-	b->mapped = true;
-	if (dev->ops->bar_mapped)
-		dev->ops->bar_mapped(dev, bar, addr, true);
-}
-
-static void unmap_stale(struct pci_dev *dev)
-{
-	for (unsigned int i = 0; i < PCI_BARS; i++) {
-		if (!bar_decodes(dev, i) ||
-		    bar_address(dev, i) != dev->bar[i].addr)
-			bar_unmap(dev, i);
-	}
-}
-
-static void map_all(struct pci_dev *dev)
-{
-	for (unsigned int i = 0; i < PCI_BARS; i++)
-		bar_map(dev, i);
-}
-
-/* One device left a range that another one may have been waiting for. */
-static void update_bars(struct pci_dev *dev)
-{
-	struct pci_bus *bus = dev->bus;
-
-	unmap_stale(dev);
-	pci_rom_update(dev, dev->bus->m);
-	map_all(dev);
-	for (unsigned int i = 0; i < ARRAY_SIZE(bus->devs); i++) {
-		if (bus->devs[i] && bus->devs[i] != dev)
-			map_all(bus->devs[i]);
-	}
-}
-
-/* INTx (PCI 6.2.3: status bit 3; 6.2.2: command bit 10) */
-
-/* Wire or command register have changed. */
-static void update_intx(struct pci_dev *dev)
-{
-	struct pci_bus *bus = dev->bus;
-	bool off;
-
-	if (!bus->intx)
-		return;
-	pthread_mutex_lock(&bus->intx_lock);
-	off = pci_get16(dev->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
-	bus->intx(bus->intx_arg, dev, dev->config[PCI_INTERRUPT_PIN],
-		  dev->intx && !off);
-	pthread_mutex_unlock(&bus->intx_lock);
-}
-
-void pci_set_intx(struct pci_dev *dev, bool level)
-{
-	bool old = __atomic_exchange_n(&dev->intx, level, __ATOMIC_SEQ_CST);
-
-	if (dev->bus && old != level)
-		update_intx(dev);
-}
+/* Configuration space */
 
 static void show_intx(struct pci_dev *dev)
 {
@@ -197,26 +69,37 @@ static void show_intx(struct pci_dev *dev)
 		*status |= PCI_STATUS_INTERRUPT;
 }
 
-/* Configuration space */
-
-uint32_t pci_config_read(struct pci_bus *bus, unsigned int devfn,
-			 unsigned int reg, unsigned int size)
+/* Bus in bits 8 and up, device in 3 to 7, function in 0 to 2. */
+static struct pci_dev *find_dev(struct pci_bus *bus, unsigned int bdf)
 {
-	struct pci_dev *dev = NULL;
+	struct pci_branch *b = pci_branch_numbered(bus, bdf >> 8);
+
+	return b ? b->devs[bdf & 0xff] : NULL;
+}
+
+static uint32_t dev_read(struct pci_dev *dev, unsigned int reg,
+			 unsigned int size)
+{
 	uint32_t value = 0;
 
-	if (devfn < ARRAY_SIZE(bus->devs))
-		dev = bus->devs[devfn];
-	if (!dev)
-		return ~0u;
 	if (size > 4 || reg > PCI_CONFIG_SIZE - size)
 		return 0; /* PCIe 7.9.1: no extended capabilities */
-
-	pthread_mutex_lock(&bus->lock);
 	if (dev->ops->config_read)
 		dev->ops->config_read(dev, reg, size);
 	show_intx(dev);
 	memcpy(&value, dev->config + reg, size);
+	return value;
+}
+
+uint32_t pci_config_read(struct pci_bus *bus, unsigned int bdf,
+			 unsigned int reg, unsigned int size)
+{
+	struct pci_dev *dev;
+	uint32_t value;
+
+	pthread_mutex_lock(&bus->lock);
+	dev = find_dev(bus, bdf);
+	value = dev ? dev_read(dev, reg, size) : ~0u;
 	pthread_mutex_unlock(&bus->lock);
 	return value;
 }
@@ -227,56 +110,70 @@ static bool touches(unsigned int reg, unsigned int size, unsigned int at,
 	return reg < at + len && at < reg + size;
 }
 
-void pci_config_write(struct pci_bus *bus, unsigned int devfn,
-		      unsigned int reg, uint32_t value, unsigned int size)
+/* Registers that say what is decoded where. */
+static bool moves(const struct pci_dev *dev, unsigned int reg,
+		  unsigned int size)
 {
-	struct pci_dev *dev = NULL;
+	return touches(reg, size, PCI_COMMAND, 2) ||
+	       touches(reg, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS) ||
+	       touches(reg, size, PCI_ROM_ADDRESS, 4) ||
+	       (dev->below && touches(reg, size, PCI_PRIMARY_BUS,
+				      PCI_CAPABILITY_LIST - PCI_PRIMARY_BUS));
+}
 
-	if (devfn < ARRAY_SIZE(bus->devs))
-		dev = bus->devs[devfn];
-	if (!dev || size > 4 || reg > PCI_CONFIG_SIZE - size)
-		return;
-
-	pthread_mutex_lock(&bus->lock);
+static void dev_write(struct pci_dev *dev, unsigned int reg, uint32_t value,
+		      unsigned int size)
+{
 	for (unsigned int i = 0; i < size; i++, value >>= 8) {
 		uint8_t mask = dev->wmask[reg + i];
 		uint8_t *byte = &dev->config[reg + i];
 
 		*byte = (*byte & ~mask) | (value & mask);
 	}
-	if (touches(reg, size, PCI_COMMAND, 2) ||
-	    touches(reg, size, PCI_BASE_ADDRESS_0, 4 * PCI_BARS) ||
-	    touches(reg, size, PCI_ROM_ADDRESS, 4))
-		update_bars(dev);
+	if (moves(dev, reg, size))
+		pci_update_bars(dev->bus);
 	if (touches(reg, size, PCI_COMMAND, 2))
-		update_intx(dev);
+		pci_update_intx(dev);
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev, reg, size);
+}
+
+void pci_config_write(struct pci_bus *bus, unsigned int bdf, unsigned int reg,
+		      uint32_t value, unsigned int size)
+{
+	struct pci_dev *dev;
+
+	if (size > 4 || reg > PCI_CONFIG_SIZE - size)
+		return;
+	pthread_mutex_lock(&bus->lock);
+	dev = find_dev(bus, bdf);
+	if (dev)
+		dev_write(dev, reg, value, size);
 	pthread_mutex_unlock(&bus->lock);
 }
 
 /* PCIe 7.2.2: bus in bits 20 and up, device and function from bit 12. */
 static uint64_t ecam_read(void *arg, uint64_t offset, unsigned int size)
 {
-	unsigned int devfn = offset / PCI_ECAM_SIZE;
+	unsigned int bdf = offset / PCI_ECAM_SIZE;
 	unsigned int reg = offset % PCI_ECAM_SIZE;
 	uint64_t value;
 
 	if (size < 8)
-		return pci_config_read(arg, devfn, reg, size);
-	value = pci_config_read(arg, devfn, reg, 4);
-	return value | (uint64_t)pci_config_read(arg, devfn, reg + 4, 4) << 32;
+		return pci_config_read(arg, bdf, reg, size);
+	value = pci_config_read(arg, bdf, reg, 4);
+	return value | (uint64_t)pci_config_read(arg, bdf, reg + 4, 4) << 32;
 }
 
 static void ecam_write(void *arg, uint64_t offset, uint64_t value,
 		       unsigned int size)
 {
-	unsigned int devfn = offset / PCI_ECAM_SIZE;
+	unsigned int bdf = offset / PCI_ECAM_SIZE;
 	unsigned int reg = offset % PCI_ECAM_SIZE;
 
-	pci_config_write(arg, devfn, reg, value, MIN(size, 4));
+	pci_config_write(arg, bdf, reg, value, MIN(size, 4));
 	if (size == 8)
-		pci_config_write(arg, devfn, reg + 4, value >> 32, 4);
+		pci_config_write(arg, bdf, reg + 4, value >> 32, 4);
 }
 
 static const struct bus_ops ecam_ops = { ecam_read, ecam_write };
@@ -286,27 +183,27 @@ static const struct bus_ops ecam_ops = { ecam_read, ecam_write };
  * bit 31 enables, bits 16-23 are the bus, 8-15 device and function.
  */
 static bool cf8_target(struct pci_bus *bus, uint64_t offset,
-		       unsigned int *ret_devfn, unsigned int *ret_reg)
+		       unsigned int *ret_bdf, unsigned int *ret_reg)
 {
 	uint32_t a = __atomic_load_n(&bus->address, __ATOMIC_RELAXED);
 
-	*ret_devfn = a >> 8 & 0xff;
+	*ret_bdf = a >> 8 & 0xffff;
 	*ret_reg = (a & 0xfc) + (offset - CF8_DATA);
-	return offset >= CF8_DATA && (a & BIT(31)) && !(a >> 16 & 0xff);
+	return offset >= CF8_DATA && (a & BIT(31));
 }
 
 static uint64_t cf8_read(void *arg, uint64_t offset, unsigned int size)
 {
 	struct pci_bus *bus = arg;
-	unsigned int devfn, reg;
+	unsigned int bdf, reg;
 
 	if (offset == 0 && size == 4)
 		return __atomic_load_n(&bus->address, __ATOMIC_RELAXED);
 	if (offset == CF8_RESET && size == 1 && bus->m->q35)
 		return bus->reset_control;
-	if (!cf8_target(bus, offset, &devfn, &reg))
+	if (!cf8_target(bus, offset, &bdf, &reg))
 		return ~0ull;
-	return pci_config_read(bus, devfn, reg, size);
+	return pci_config_read(bus, bdf, reg, size);
 }
 
 static void reset_control_write(struct pci_bus *bus, uint8_t value)
@@ -322,177 +219,18 @@ static void cf8_write(void *arg, uint64_t offset, uint64_t value,
 		      unsigned int size)
 {
 	struct pci_bus *bus = arg;
-	unsigned int devfn, reg;
+	unsigned int bdf, reg;
 
 	if (offset == 0 && size == 4)
 		__atomic_store_n(&bus->address, (uint32_t)value,
 				 __ATOMIC_RELAXED);
 	else if (offset == CF8_RESET && size == 1 && bus->m->q35)
 		reset_control_write(bus, value);
-	else if (cf8_target(bus, offset, &devfn, &reg))
-		pci_config_write(bus, devfn, reg, value, size);
+	else if (cf8_target(bus, offset, &bdf, &reg))
+		pci_config_write(bus, bdf, reg, value, size);
 }
 
 static const struct bus_ops cf8_ops = { cf8_read, cf8_write };
-
-/* Devices */
-
-void pci_dev_init(struct pci_dev *dev, const struct pci_ops *ops,
-		  const struct pci_id *id)
-{
-	uint8_t *c = dev->config;
-
-	*dev = (struct pci_dev){ .ops = ops, .cap_end = 0x40 };
-	pci_set16(c + PCI_VENDOR_ID, id->vendor);
-	pci_set16(c + PCI_DEVICE_ID, id->device);
-	pci_set32(c + PCI_CLASS_REVISION, id->class_code << 8 | id->revision);
-	pci_set16(c + PCI_SUBSYSTEM_VENDOR_ID, id->subsystem_vendor);
-	pci_set16(c + PCI_SUBSYSTEM_ID, id->subsystem);
-	/* PCI 6.2.2 and 6.2.4: what software must be able to change. */
-	pci_set16(dev->wmask + PCI_COMMAND,
-		  PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER |
-			  PCI_COMMAND_INTX_DISABLE);
-	dev->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
-	dev->wmask[PCI_INTERRUPT_LINE] = 0xff;
-}
-
-/* PCI 6.7: a list from the pointer at 0x34, each entry on a double word. */
-unsigned int pci_add_cap(struct pci_dev *dev, uint8_t id, unsigned int len)
-{
-	unsigned int at = dev->cap_end;
-
-	assert(at + len <= PCI_CONFIG_SIZE);
-	dev->config[at] = id;
-	if (dev->last_cap)
-		dev->config[dev->last_cap + PCI_CAP_LIST_NEXT] = at;
-	else
-		dev->config[PCI_CAPABILITY_LIST] = at;
-	dev->config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
-	dev->last_cap = at;
-	dev->cap_end = ALIGN_UP(at + len, 4);
-	return at;
-}
-
-/*
- * PCI 6.2.5.1: the bits below the size are hard-wired to zero, which is how
- * software finds the size.
- */
-void pci_set_bar(struct pci_dev *dev, unsigned int bar, uint64_t size,
-		 bool is_64, const struct bus_ops *ops, void *arg)
-{
-	uint8_t *mask = dev->wmask + PCI_BASE_ADDRESS_0 + 4 * bar;
-
-	assert(bar + is_64 < PCI_BARS && size >= 16 && !(size & (size - 1)));
-	dev->bar[bar] = (struct pci_bar){
-		.size = size,
-		.is_64 = is_64,
-		.ops = ops,
-		.arg = arg,
-	};
-	pci_set32(bar_reg(dev, bar), is_64 ? PCI_BASE_ADDRESS_MEM_TYPE_64 : 0);
-	pci_set32(mask, ~(uint32_t)(size - 1));
-	if (is_64)
-		pci_set32(mask + 4, ~(size - 1) >> 32);
-}
-
-static int assign_bars(struct pci_bus *bus, struct pci_dev *dev,
-		       struct error *err)
-{
-	uint64_t next = bus->next_bar;
-
-	if (bus->m->q35 && bus->m->spec->firmware_fd >= 0)
-		return 0; /* firmware assigns them */
-	for (unsigned int i = 0; i < PCI_BARS; i++) {
-		struct pci_bar *b = &dev->bar[i];
-
-		if (!b->size)
-			continue;
-		/* Pages of their own: an engine maps and traps whole pages. */
-		b->home = ALIGN_UP(next, MAX(b->size, 4 * KIB));
-		next = b->home + b->size;
-		if (next > MMIO32_END)
-			return error_set(err, -ENOSPC,
-					 "PCI memory window is full");
-		bar_set_address(dev, i, b->home);
-	}
-	bus->next_bar = next;
-	return 0;
-}
-
-static int find_slot(struct pci_bus *bus)
-{
-	for (unsigned int slot = 1; slot < PCI_SLOTS; slot++) {
-		unsigned int fn = 0;
-
-		while (fn < PCI_FUNCTIONS &&
-		       !bus->devs[slot * PCI_FUNCTIONS + fn])
-			fn++;
-		if (fn == PCI_FUNCTIONS)
-			return slot;
-	}
-	return -ENOSPC;
-}
-
-/* PCI 6.2.1: bit 7 of the header type in every function of such a device. */
-static void mark_multifunction(struct pci_bus *bus, unsigned int slot)
-{
-	struct pci_dev **fns = &bus->devs[slot * PCI_FUNCTIONS];
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < PCI_FUNCTIONS; i++)
-		n += fns[i] != NULL;
-	for (unsigned int i = 0; i < PCI_FUNCTIONS && n > 1; i++) {
-		if (fns[i]) {
-			fns[i]->config[PCI_HEADER_TYPE] |= 0x80;
-			fns[i]->reset_value[PCI_HEADER_TYPE] |= 0x80;
-		}
-	}
-}
-
-/* At a free address; the rest of pci_plug(). */
-static void put_dev(struct pci_bus *bus, struct pci_dev *dev,
-		    unsigned int slot, unsigned int function)
-{
-	dev->bus = bus;
-	dev->slot = slot;
-	dev->function = function;
-	memcpy(dev->reset_value, dev->config, sizeof(dev->config));
-	bus->devs[slot * PCI_FUNCTIONS + function] = dev;
-	mark_multifunction(bus, slot);
-}
-
-int pci_plug(struct pci_bus *bus, struct pci_dev *dev,
-	     const struct spec_place *place, struct error *err)
-{
-	unsigned int function = place ? place->function : 0;
-	int r = place && place->slot ? (int)place->slot : find_slot(bus);
-	unsigned int slot = r;
-
-	if (r < 0)
-		return error_set(err, r, "no free PCI slot");
-	if (r >= PCI_SLOTS || function >= PCI_FUNCTIONS)
-		return error_set(err, -EINVAL, "no PCI address %02x.%x", r,
-				 function);
-	if (bus->devs[slot * PCI_FUNCTIONS + function])
-		return error_set(err, -EEXIST,
-				 "PCI address %02x.%x is taken", slot,
-				 function);
-	r = assign_bars(bus, dev, err);
-	if (r < 0)
-		return r;
-
-	put_dev(bus, dev, slot, function);
-	return 0;
-}
-
-void pci_for_each(struct pci_bus *bus,
-		  void (*fn)(struct pci_dev *dev, void *arg), void *arg)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(bus->devs); i++) {
-		if (bus->devs[i])
-			fn(bus->devs[i], arg);
-	}
-}
 
 /* The bus */
 
@@ -512,12 +250,12 @@ static void host_bridge_plug(struct pci_bus *bus)
 
 	pci_dev_init(dev, &host_ops, &host_id);
 	pci_set32(dev->config + PCIEXBAR, ECAM_BASE | PCIEXBAR_ENABLE);
-	put_dev(bus, dev, 0, 0);
+	pci_put(&bus->root, dev, 0, 0);
 }
 
 void pci_plug_host(struct pci_bus *bus, struct pci_dev *dev)
 {
-	put_dev(bus, dev, 0, 0);
+	pci_put(&bus->root, dev, 0, 0);
 }
 
 int pci_move_ecam(struct pci_bus *bus, uint64_t base, uint64_t size)
@@ -541,11 +279,7 @@ uint64_t pci_ecam(const struct pci_bus *bus)
 	return bus->ecam;
 }
 
-void pci_route_intx(struct pci_bus *bus, pci_intx_fn *fn, void *arg)
-{
-	bus->intx = fn;
-	bus->intx_arg = arg;
-}
+enum { FIRST_IO = 0xc000 }; /* of BARs: above what a PC has */
 
 int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
 		   struct error *err)
@@ -554,11 +288,14 @@ int pci_bus_create(struct machine *m, struct pci_bus **ret_bus,
 	int r = 0;
 
 	bus->m = m;
+	bus->root.bus = bus;
 	bus->next_bar = MMIO32_BASE;
+	bus->next_io = FIRST_IO;
 	pthread_mutex_init(&bus->lock, NULL);
 	pthread_mutex_init(&bus->intx_lock, NULL);
 	if (!m->q35) {
 		host_bridge_plug(bus);
+		pci_route_direct(bus);
 		r = pci_move_ecam(bus, ECAM_BASE, ECAM_SIZE);
 	}
 	if (r < 0) {
@@ -587,10 +324,17 @@ static void dev_reset(struct pci_dev *dev, void *arg)
 		dev->ops->reset(dev);
 	memcpy(dev->config, dev->reset_value, sizeof(dev->config));
 	dev->intx = false;
-	update_intx(dev);
-	update_bars(dev);
+	pci_update_intx(dev);
+	pci_update_bars(dev->bus);
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev, 0, PCI_CONFIG_SIZE);
+}
+
+void pci_branch_reset(struct pci_branch *b)
+{
+	pthread_mutex_lock(&b->bus->lock);
+	pci_for_each_below(b, dev_reset, NULL);
+	pthread_mutex_unlock(&b->bus->lock);
 }
 
 void pci_bus_reset(struct pci_bus *bus)
@@ -626,7 +370,9 @@ static void dev_saving(void *obj)
 static int dev_loaded(void *obj, unsigned int version, struct error *err)
 {
 	struct pci_dev *dev = obj;
+	char name[PCI_NAME_MAX];
 
+	pci_dev_name(dev, name);
 	for (unsigned int i = 0; i < PCI_STD_HEADER_SIZEOF; i++) {
 		uint8_t fixed = ~dev->wmask[i];
 
@@ -634,12 +380,12 @@ static int dev_loaded(void *obj, unsigned int version, struct error *err)
 		    (dev->config[i] ^ dev->saved[i]) & fixed)
 			return error_set(err, -EINVAL,
 					 "the saved state is of another PCI "
-					 "device than %02x.%x",
-					 dev->slot, dev->function);
+					 "device than %s",
+					 name);
 	}
 	pthread_mutex_lock(&dev->bus->lock);
 	memcpy(dev->config, dev->saved, sizeof(dev->config));
-	update_bars(dev);
+	pci_update_bars(dev->bus);
 	pthread_mutex_unlock(&dev->bus->lock);
 	return 0;
 }
@@ -668,6 +414,12 @@ static const struct state_type dev_state = {
 	.loaded = dev_loaded,
 };
 
+/* All bridges are as they were: what is below them is found. */
+static void bus_restored(void *obj)
+{
+	pci_update_bars(obj);
+}
+
 static const struct state_field bus_fields[] = {
 	STATE(struct pci_bus, address),
 	STATE_SINCE(2, struct pci_bus, reset_control),
@@ -678,13 +430,14 @@ static const struct state_type bus_state = {
 	.name = "pci-bus",
 	.version = 2,
 	.fields = bus_fields,
+	.restored = bus_restored,
 };
 
 static void dev_states(struct pci_dev *dev, void *arg)
 {
-	char id[16];
+	char id[PCI_NAME_MAX];
 
-	snprintf(id, sizeof(id), "00:%02x.%x", dev->slot, dev->function);
+	pci_dev_name(dev, id);
 	state_add(arg, &dev_state, id, dev);
 	if (dev->ops->states)
 		dev->ops->states(dev, id, arg);
@@ -698,20 +451,11 @@ void pci_bus_states(struct pci_bus *bus, struct state_set *set)
 	pci_for_each(bus, dev_states, set);
 }
 
-static void dev_destroy(struct pci_dev *dev, void *arg)
-{
-	for (unsigned int i = 0; i < PCI_BARS; i++)
-		bar_unmap(dev, i);
-	pci_rom_destroy(dev);
-	if (dev->ops->destroy)
-		dev->ops->destroy(dev);
-}
-
 void pci_bus_destroy(struct pci_bus *bus)
 {
 	if (!bus)
 		return;
-	pci_for_each(bus, dev_destroy, NULL);
+	pci_tree_destroy(bus);
 	pci_move_ecam(bus, 0, 0);
 	bus_remove(bus->m->ports, CF8_BASE);
 	pthread_mutex_destroy(&bus->lock);

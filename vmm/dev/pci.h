@@ -1,11 +1,12 @@
 /*
- * vmm/dev/pci.h -- PCI bus 0: configuration space, BARs, slots.
+ * vmm/dev/pci.h -- PCI: configuration space, BARs, slots, and the buses below
+ * bridges.
  *
  * Cited as "PCI": PCI Local Bus Specification 3.0; "PCIe": PCI Express Base
  * Specification 4.0.
  *
  * A device fills struct pci_dev with pci_dev_init(), pci_add_cap() and
- * pci_set_bar(), then plugs it.  The bus gives every BAR an address in the
+ * pci_set_bar(), then plugs it.  On bus 0 every BAR gets an address in the
  * window below 4 GiB, so that a kernel without firmware finds them assigned;
  * the guest may move them.
  */
@@ -17,6 +18,7 @@
 
 struct bus_ops;
 struct machine;
+struct pci_branch;
 struct pci_bus;
 struct pci_dev;
 struct spec_place;
@@ -29,6 +31,7 @@ enum {
 	PCI_ECAM_SIZE = 4096,
 	PCI_SLOTS = 32,
 	PCI_FUNCTIONS = 8,
+	PCI_NAME_MAX = 40,
 };
 
 /* Hooks run on the vCPU's thread with the bus locked; each may be NULL. */
@@ -60,7 +63,7 @@ struct pci_ops {
 
 struct pci_bar {
 	uint64_t size; /* 0: none; a power of two */
-	bool is_64;
+	bool is_64, is_io;
 	const struct bus_ops *ops;
 	void *arg;
 	uint64_t home; /* what the VMM assigned */
@@ -71,6 +74,8 @@ struct pci_bar {
 struct pci_dev {
 	const struct pci_ops *ops;
 	struct pci_bus *bus; /* NULL: not plugged */
+	struct pci_branch *branch; /* what it is on */
+	struct pci_branch *below;  /* of a bridge: what is behind it */
 	unsigned int slot, function;
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t wmask[PCI_CONFIG_SIZE];	 /* bits the guest may change */
@@ -109,14 +114,41 @@ void pci_dev_init(struct pci_dev *dev, const struct pci_ops *ops,
  */
 unsigned int pci_add_cap(struct pci_dev *dev, uint8_t id, unsigned int len);
 
+unsigned int pci_find_cap(const struct pci_dev *dev, uint8_t id); /* or 0 */
+
+/* PCIe 7.5.3, of this type; every function below a port gets one. */
+unsigned int pci_add_express(struct pci_dev *dev, unsigned int type);
+
 /* A memory BAR; a 64-bit one takes bar + 1 as well. */
 void pci_set_bar(struct pci_dev *dev, unsigned int bar, uint64_t size,
 		 bool is_64, const struct bus_ops *ops, void *arg);
+
+void pci_set_io_bar(struct pci_dev *dev, unsigned int bar, unsigned int size,
+		    const struct bus_ops *ops, void *arg);
 
 /* NULL, or all 0: the next free slot.  The device stays the caller's on
  * failure. */
 int pci_plug(struct pci_bus *bus, struct pci_dev *dev,
 	     const struct spec_place *place, struct error *err);
+
+/*
+ * What is below a bridge that was plugged: the bus that places name by index.
+ * port: one slot, on a link.
+ */
+int pci_add_branch(struct pci_dev *bridge, unsigned int index, bool port,
+		   struct pci_branch **ret_branch, struct error *err);
+bool pci_branch_used(const struct pci_branch *branch);
+/* Bus locked, or before the guest runs: nothing below answers. */
+void pci_branch_dark(struct pci_branch *branch, bool dark);
+/* vCPUs stopped: resets, or unplugs and destroys, all that is there. */
+void pci_branch_reset(struct pci_branch *branch);
+void pci_branch_clear(struct pci_branch *branch);
+/* The last bus there is: guests look at every slot of all up to it. */
+unsigned int pci_last_bus(const struct pci_bus *bus);
+
+/* For what is not the guest's access: excludes those. */
+void pci_lock(struct pci_bus *bus);
+void pci_unlock(struct pci_bus *bus);
 
 /*
  * q35's host bridge, in slot 0; and where its PCIEXBAR says that the ECAM is
@@ -128,12 +160,14 @@ uint64_t pci_ecam(const struct pci_bus *bus);
 
 /*
  * The device's interrupt wire, for drivers without MSI; the device sets
- * PCI_INTERRUPT_PIN (1: INTA#).  Any thread.  Leads somewhere on q35 only.
+ * PCI_INTERRUPT_PIN (1: INTA#).  Any thread.
  */
 void pci_set_intx(struct pci_dev *dev, bool level);
 typedef void pci_intx_fn(void *arg, const struct pci_dev *dev,
 			 unsigned int pin, bool level);
 void pci_route_intx(struct pci_bus *bus, pci_intx_fn *fn, void *arg);
+void pci_route_direct(struct pci_bus *bus); /* to the I/O APIC, by pci_gsi() */
+unsigned int pci_gsi(unsigned int slot, unsigned int pin); /* pin 0: INTA# */
 
 /*
  * An expansion ROM from an image, made out to this function's vendor and
@@ -141,9 +175,18 @@ void pci_route_intx(struct pci_bus *bus, pci_intx_fn *fn, void *arg);
  */
 int pci_load_rom(struct pci_dev *dev, int fd, struct error *err);
 
-/* Visits every device, in slot order. */
+/* "00:02.0/00.0": stays the same however the guest numbers its buses. */
+void pci_dev_name(const struct pci_dev *dev, char name[PCI_NAME_MAX]);
+
+/* The bridge that it is below; NULL: it is on bus 0. */
+struct pci_dev *pci_above(const struct pci_dev *dev);
+
+/* Visits every device, in slot order, bridges before what is below. */
 void pci_for_each(struct pci_bus *bus,
 		  void (*fn)(struct pci_dev *dev, void *arg), void *arg);
+
+void pci_for_each_below(struct pci_branch *branch,
+			void (*fn)(struct pci_dev *dev, void *arg), void *arg);
 
 /* Little-endian fields of config and wmask. */
 void pci_set16(uint8_t *at, uint16_t value);
@@ -151,10 +194,11 @@ void pci_set32(uint8_t *at, uint32_t value);
 uint16_t pci_get16(const uint8_t *at);
 uint32_t pci_get32(const uint8_t *at);
 
-/* One guest access to configuration space; any reg and size. */
-uint32_t pci_config_read(struct pci_bus *bus, unsigned int devfn,
+/* One guest access to configuration space; any reg and size.  bdf: bus in
+ * bits 8 to 15, device and function. */
+uint32_t pci_config_read(struct pci_bus *bus, unsigned int bdf,
 			 unsigned int reg, unsigned int size);
-void pci_config_write(struct pci_bus *bus, unsigned int devfn,
+void pci_config_write(struct pci_bus *bus, unsigned int bdf,
 		      unsigned int reg, uint32_t value, unsigned int size);
 
 #endif

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "vmm/boot/boot.h"
 #include "vmm/bus.h"
-#include "vmm/dev/pci.h"
+#include "vmm/dev/pci_priv.h"
 #include "vmm/machine.h"
 
 enum { ROM_MIN = 2048, ROM_PAGE = 512 };
@@ -55,7 +55,8 @@ void pci_rom_update(struct pci_dev *dev, struct machine *m)
 {
 	uint64_t addr = pci_get32(dev->config + PCI_ROM_ADDRESS) &
 			PCI_ROM_ADDRESS_MASK;
-	bool want = decodes(dev) && addr >= m->mmio32_base;
+	bool want = decodes(dev) && addr >= m->mmio32_base &&
+		    pci_forwarded(dev, addr, dev->rom.size);
 	struct pci_bar *b = &dev->rom;
 
 	if (!want || addr != b->addr)

@@ -248,6 +248,7 @@ static const struct input_kind kinds[] = {
 
 static void vinput_destroy(struct virtio_dev *dev)
 {
+	input_remove(dev->m->input, from_dev(dev));
 	virtio_finish(dev);
 	free(from_dev(dev));
 }

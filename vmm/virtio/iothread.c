@@ -10,6 +10,7 @@
 #include "vmm/loop.h"
 
 /* #syscalls:vmm clone3 clone set_robust_list rseq mmap mprotect munmap */
+/* #syscalls:vmm epoll_create1 timerfd_create eventfd2 close */
 /* #syscalls:vmm madvise rt_sigprocmask prctl exit sched_getaffinity */
 
 struct iothread {

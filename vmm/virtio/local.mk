@@ -3,9 +3,17 @@ vmm_libvmm_la_SOURCES += \
 	vmm/dev/msix.c \
 	vmm/dev/msix.h \
 	vmm/dev/pci.c \
+	vmm/dev/pci_bar.c \
+	vmm/dev/pci_intx.c \
+	vmm/dev/pci_priv.h \
+	vmm/dev/pci_tree.c \
+	vmm/dev/pcie_port.c \
+	vmm/dev/pcie_port.h \
 	vmm/dev/pci.h \
 	vmm/dev/pci_rom.c \
 	vmm/dev/pci_rom.h \
+	vmm/hotplug.c \
+	vmm/hotplug.h \
 	%D%/balloon.c \
 	%D%/blk.c \
 	%D%/console.c \

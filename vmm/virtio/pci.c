@@ -418,6 +418,7 @@ static void pci_destroy(struct pci_dev *pci)
 	struct virtio_dev *dev = from_pci(pci);
 	struct msix *msix = dev->msix;
 
+	machine_remove_device(dev->m, dev);
 	dev->type->destroy(dev);
 	msix_destroy(msix);
 }

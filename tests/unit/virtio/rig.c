@@ -52,6 +52,10 @@ void machine_tell_vsock(struct machine *m, uint32_t port)
 	vsock_connected(vsock, port, pair[0]);
 }
 
+void machine_remove_device(struct machine *m, void *dev)
+{
+}
+
 void machine_request_reset(struct machine *m)
 {
 }
