@@ -32,6 +32,9 @@ EXTRA_DIST += \
 	tests/guest/display.py \
 	tests/guest/display.sh \
 	tests/guest/firmware.sh \
+	tests/guest/hotplug.init \
+	tests/guest/hotplug.py \
+	tests/guest/hotplug.sh \
 	tests/guest/functions.sh \
 	tests/guest/mkdisk \
 	tests/guest/vmm.py \

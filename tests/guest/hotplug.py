@@ -102,7 +102,7 @@ def main(d):
     }
     m = vmm.Vmm(d, os.path.join(d, "serial"))
     try:
-        m.start(ENGINE, kernel, initrd, spec, [fd])
+        m.start(ENGINE, kernel, initrd, spec, [fd], run=False)
         os.close(fd)
         again = run(m, d, cold)
         save(m, os.path.join(d, "saved"))
@@ -124,6 +124,7 @@ def main(d):
 def run(m, d, cold):
     # Nobody listens yet.
     refused(m, "does not answer", "unplug", device="cold")
+    m.call("run")
     assert m.said("bridges: ") == str(PORTS)
     m.said("ready: ")
     assert m.said("plugged COLD: ") == md5(cold)

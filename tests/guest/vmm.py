@@ -57,7 +57,8 @@ class Vmm:
                 return reply["ok"]
 
     # A Debian kernel, an initrd and what else the specification has.
-    def start(self, engine, kernel, initrd, spec, fds=(), memory=512):
+    def start(self, engine, kernel, initrd, spec, fds=(), memory=512,
+              run=True):
         own = [os.open(kernel, os.O_RDONLY), os.open(initrd, os.O_RDONLY),
                os.open(self.serial_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)]
         if engine.startswith("kvm"):
@@ -76,7 +77,8 @@ class Vmm:
         self.call("create", own + list(fds), spec=whole)
         for fd in own:
             os.close(fd)
-        self.call("run")
+        if run:
+            self.call("run")
 
     # Waits until the guest has said this on its serial line; what follows it.
     def said(self, text, timeout=120):

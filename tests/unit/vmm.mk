@@ -53,6 +53,16 @@ tests_unit_vmm_control_SOURCES = tests/unit/vmm/control.c $(vmm_test_fake)
 tests_unit_vmm_control_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 tests_unit_vmm_control_LDADD = $(vmm_test_ldadd) $(JSON_LIBS)
 
+check_PROGRAMS += tests/unit/vmm/pcie
+TESTS += tests/unit/vmm/pcie
+tests_unit_vmm_pcie_SOURCES = tests/unit/vmm/pcie.c $(vmm_test_fake)
+tests_unit_vmm_pcie_LDADD = $(vmm_test_ldadd)
+
+check_PROGRAMS += tests/fuzz/pcie
+TESTS += tests/fuzz/pcie
+tests_fuzz_pcie_SOURCES = tests/fuzz/pcie.c $(vmm_test_fake)
+tests_fuzz_pcie_LDADD = $(vmm_test_ldadd)
+
 check_PROGRAMS += tests/fuzz/xhci
 TESTS += tests/fuzz/xhci
 tests_fuzz_xhci_SOURCES = tests/fuzz/xhci.c $(vmm_test_fake)
