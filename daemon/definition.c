@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/nvram.h"
+#include "daemon/tpm.h"
 #include "daemon/registry.h"
 #include "model/firmware.h"
 #include "model/names.h"
@@ -179,6 +180,8 @@ static int undefine(struct dom_obj *obj, unsigned int flags,
 				  "Refusing to undefine while domain managed "
 				  "save image exists");
 	r = nvram_forget(obj, flags, err);
+	if (r >= 0)
+		r = tpm_forget(obj, flags, err);
 	if (r >= 0)
 		r = save_forget(obj, err);
 	if (r < 0)

@@ -184,6 +184,7 @@ struct save_files {
 	int (*begin)(const char *path, struct error *err, int *ret_fd);
 	int (*end)(const char *path, bool keep, struct error *err);
 	int (*remove)(const char *path, struct error *err);
+	int (*forget_tpm)(const uint8_t uuid[UUID_LEN], struct error *err);
 	const char *dir;
 	const char *nvram_dir; /* of firmware's variables, as priv knows it */
 };

@@ -415,6 +415,27 @@ void host_forget_vmm(const uint8_t uuid[UUID_LEN])
 		log_warn("cannot forget a machine: %s", err.message);
 }
 
+int host_spawn_tpm(const uint8_t uuid[UUID_LEN], struct error *err,
+		   int *ret_control, int *ret_data)
+{
+	struct priv_reply reply;
+	int fds[PRIV_FDS_MAX];
+	int r = call_vmm(PRIV_SPAWN_TPM, uuid, "", &reply, fds, err);
+
+	if (r < 0)
+		return r;
+	*ret_control = fds[0];
+	*ret_data = fds[1];
+	return 0;
+}
+
+int host_forget_tpm(const uint8_t uuid[UUID_LEN], struct error *err)
+{
+	struct priv_reply reply;
+
+	return call_vmm(PRIV_FORGET_TPM, uuid, "", &reply, NULL, err);
+}
+
 int host_ready(struct error *err)
 {
 	struct priv_request rq = { .op = PRIV_READY };

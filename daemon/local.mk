@@ -18,7 +18,9 @@ vireod_SOURCES = \
 	%D%/priv_open.c \
 	%D%/priv_path.c \
 	%D%/priv_probe.c \
+	%D%/priv_root.c \
 	%D%/priv_spawn.c \
+	%D%/priv_tpm.c \
 	%D%/priv_vmm.c \
 	%D%/priv_vsock.c \
 	%D%/serve.c \
@@ -52,6 +54,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/definition.c \
 	%D%/nvram.c \
 	%D%/nvram.h \
+	%D%/tpm.c \
+	%D%/tpm.h \
 	%D%/disk.c \
 	%D%/definition.h \
 	%D%/graphics.c \

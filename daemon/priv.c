@@ -76,6 +76,8 @@ static const struct {
 	[PRIV_VMM_STATUS] = OP_STR(priv_vmm_status, priv_vmm, name),
 	[PRIV_KILL_VMM] = OP_STR(priv_kill_vmm, priv_vmm, name),
 	[PRIV_FORGET_VMM] = OP_STR(priv_forget_vmm, priv_vmm, name),
+	[PRIV_SPAWN_TPM] = OP_STR(priv_spawn_tpm, priv_vmm, name),
+	[PRIV_FORGET_TPM] = OP_STR(priv_forget_tpm, priv_vmm, name),
 	[PRIV_READY] = OP(priv_ready, priv_none),
 };
 static_assert(ARRAY_SIZE(priv_ops) == PRIV_OPS, "priv_ops is short");

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 struct error;
@@ -44,6 +45,8 @@ enum priv_op {
 	PRIV_VMM_STATUS,
 	PRIV_KILL_VMM,
 	PRIV_FORGET_VMM,
+	PRIV_SPAWN_TPM,
+	PRIV_FORGET_TPM,
 	PRIV_READY,
 	PRIV_OPS,
 };
@@ -123,6 +126,9 @@ struct priv {
 	const char *run_dir;
 	int vmm_dir;	  /* RUN/vmm */
 	int vmm_exe;	  /* O_PATH */
+	const char *state_dir;
+	int tpm_dir;	  /* STATE/tpm */
+	int tpm_exe;	  /* O_PATH; -1: there is no swtpm */
 	int lock_fd;	  /* gets our pid when main is ready */
 	pthread_mutex_t spawn_lock; /* one uid, one machine */
 };
@@ -158,6 +164,8 @@ void priv_forget_vsock(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN]);
 /* priv_vmm.c: machines */
 priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 	priv_forget_vmm;
+/* priv_tpm.c: TPMs, a process each */
+priv_fn priv_spawn_tpm, priv_forget_tpm;
 /* priv_probe.c */
 priv_fn priv_probe_kvm;
 
@@ -181,19 +189,34 @@ int priv_reopen(int path_fd, int flags);
 struct sockaddr_un;
 int priv_unix_address(int dir, const char *name, struct sockaddr_un *ret_addr);
 
+/* priv_vmm.c: a uid that no machine and no TPM has; with spawn_lock held. */
+int priv_choose_uid(struct priv *priv, uid_t *ret_uid, struct error *err);
+/* priv_tpm.c */
+bool priv_tpm_has_uid(struct priv *priv, uid_t uid);
+
 /*
- * priv_spawn.c: starts the program behind vmm_exe.  keep: descriptors that it
+ * priv_root.c: gives the calling process, which has a mount namespace of its
+ * own, a root with /usr and a folder, state; only system calls.
+ */
+#define PRIV_ROOT_STATE "/state"
+int priv_enter_root(const char *state_path, const struct stat *state);
+
+/*
+ * priv_spawn.c: starts a program, vireo-vmm if it has no name.  keep: descriptors that it
  * gets as 3, 4, ...; output: its standard output and error, -1: none.  It runs
  * as uid (not in session mode) in namespaces of its own and has nothing else.
  */
 struct spawn {
 	int exe;
+	const char *name; /* for errors; NULL: "vireo-vmm" */
 	uid_t uid;
 	bool session;
 	char *const *argv;
 	const int *keep;
 	unsigned int n_keep;
 	int output;
+	const char *state_path; /* its root has only this and /usr; NULL: no */
+	struct stat state;
 	bool namespaces; /* out: it has its own */
 };
 int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,

@@ -1,5 +1,6 @@
 /*
- * daemon/priv_spawn.c -- starts vireo-vmm where it can reach nothing.
+ * daemon/priv_spawn.c -- starts vireo-vmm, or a helper, where it can reach
+ * nothing.
  *
  * The child gets new mount, network, IPC, UTS and PID namespaces, a uid of its
  * own, no capability in any set, no_new_privs, a session of its own and
@@ -170,6 +171,8 @@ child(const struct spawn *s, int go, int report)
 	exe = arrange_fds(s, &report);
 	if (exe < 0)
 		give_up(report, "arrange descriptors");
+	if (s->state_path && priv_enter_root(s->state_path, &s->state))
+		give_up(report, "set up a root");
 	if (drop_privileges(s) < 0)
 		give_up(report, "drop privileges");
 	syscall(SYS_execveat, exe, "", s->argv, env, AT_EMPTY_PATH);
@@ -202,16 +205,17 @@ static int map_ids(pid_t pid)
 }
 
 /* 0 at end of file: the child executed its program. */
-static int read_failure(int report, struct error *err)
+static int read_failure(const struct spawn *s, int report, struct error *err)
 {
+	const char *name = s->name ? s->name : "vireo-vmm";
 	struct failure f;
 	int r = read_full(report, &f, sizeof(f));
 
 	if (r == -ENODATA)
 		return 0;
 	if (r < 0)
-		return error_set(err, r, "cannot start vireo-vmm: %m");
-	return error_set(err, -f.errnum, "vireo-vmm: cannot %.39s: %m",
+		return error_set(err, r, "cannot start %s: %m", name);
+	return error_set(err, -f.errnum, "%s: cannot %.39s: %m", name,
 			 f.stage);
 }
 
@@ -249,7 +253,7 @@ int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,
 		return error_set(err, -errno, "cannot create a pipe: %m");
 	pid = clone_process(SANDBOX_FLAGS | (s->session ? CLONE_NEWUSER : 0),
 			    &pidfd);
-	if (pid < 0 && s->session && no_namespaces(errno)) {
+	if (pid < 0 && s->session && no_namespaces(errno) && !s->state_path) {
 		s->namespaces = false;
 		pid = clone_process(0, &pidfd);
 	}
@@ -265,7 +269,7 @@ int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,
 		return error_set(err, r, "cannot map user ids: %m");
 	if (write(p.go[1], "", 1) < 0)
 		return error_set(err, -errno, "cannot start vireo-vmm: %m");
-	r = read_failure(p.report[0], err);
+	r = read_failure(s, p.report[0], err);
 	if (r < 0)
 		return r;
 	*ret_pidfd = steal_fd(&pidfd);
@@ -307,5 +311,5 @@ int priv_seal(const struct spawn *s, int pidfd, const char *mount_point,
 	if (pid == 0)
 		seal_child(s, pidfd, mount_point, p.report[1]);
 	p.report[1] = fd_close(p.report[1]);
-	return read_failure(p.report[0], err);
+	return read_failure(s, p.report[0], err);
 }

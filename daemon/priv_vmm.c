@@ -171,10 +171,10 @@ static bool uid_free(struct priv *priv, DIR *d, uid_t uid)
 	while ((e = readdir(d)))
 		if (e->d_name[0] != '.' && uid_taken(priv, e->d_name, uid))
 			return false;
-	return true;
+	return !priv_tpm_has_uid(priv, uid);
 }
 
-static int choose_uid(struct priv *priv, uid_t *ret_uid, struct error *err)
+int priv_choose_uid(struct priv *priv, uid_t *ret_uid, struct error *err)
 {
 	int fd = openat(priv->vmm_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -256,7 +256,7 @@ static int make_files(struct priv *priv, const struct priv_vmm *a,
 	f->dir = make_dir(priv, a, err);
 	if (f->dir < 0)
 		return f->dir;
-	r = priv->session ? 0 : choose_uid(priv, &uid, err);
+	r = priv->session ? 0 : priv_choose_uid(priv, &uid, err);
 	if (r < 0)
 		return r;
 	r = make_file(f->dir, "status", uid, &f->status);

@@ -8,6 +8,7 @@
  */
 #include "daemon/guestcpu.h"
 #include "daemon/registry.h"
+#include "daemon/tpm.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -120,6 +121,7 @@ static void run_ended(struct dom_obj *obj, int reason)
 
 	if (store_domain_stopped(obj->reg->store, obj->d.uuid, reason, &err))
 		log_warn("domain '%s': %s", obj->d.name, err.message);
+	tpm_run_ended(obj);
 	forget_run(obj, reason);
 }
 

@@ -120,6 +120,7 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 			.begin = host_file_begin,
 			.end = host_file_end,
 			.remove = host_file_remove,
+			.forget_tpm = host_forget_tpm,
 			.dir = confined ? CONFINED_STATE_DIR :
 					  m->opt->state_dir,
 			.nvram_dir = m->nvram_dir,

@@ -69,6 +69,30 @@ static int make_state_dir(const char *path, uid_t uid, struct error *err)
 	return 0;
 }
 
+#define SWTPM "/usr/bin/swtpm"
+
+/* Main owns the folder it is in, so that it is the one is looked at. */
+static int open_tpms(const struct options *opt, struct priv *priv,
+		     struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/tpm", opt->state_dir);
+	struct stat st;
+
+	priv->state_dir = opt->state_dir;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(err, -errno, "cannot create folder '%s': %m",
+				 path);
+	priv->tpm_dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+			     O_CLOEXEC);
+	if (priv->tpm_dir < 0 || fstat(priv->tpm_dir, &st) < 0)
+		return error_set(err, -errno, "cannot open '%s': %m", path);
+	if (st.st_uid != geteuid())
+		return error_set(err, -EPERM, "'%s' belongs to uid %u", path,
+				 st.st_uid);
+	priv->tpm_exe = open(SWTPM, O_PATH | O_CLOEXEC); /* -1: not there */
+	return 0;
+}
+
 static uid_t main_uid(const struct options *opt)
 {
 	struct passwd *pw = opt->session ? NULL : getpwnam("vireo");
@@ -163,6 +187,8 @@ static int prepare(const struct options *opt, struct priv *priv,
 	if (r >= 0)
 		r = make_state_dir(opt->state_dir, priv->main_uid, err);
 	if (r >= 0)
+		r = open_tpms(opt, priv, err);
+	if (r >= 0)
 		r = make_dirs(opt->socket_dir, 0755, err);
 	if (r >= 0)
 		r = listeners_open(opt, listeners, err);
@@ -209,13 +235,16 @@ static int become_main(const struct options *opt, struct priv *priv,
 		fd_close(priv->channels[i]);
 	fd_close(priv->vmm_dir);
 	fd_close(priv->vmm_exe);
+	fd_close(priv->tpm_dir);
+	fd_close(priv->tpm_exe);
 	prctl(PR_SET_NAME, "vireod-main");
 	return serve(opt, channels, listeners, priv->main_uid);
 }
 
 static int start(const struct options *opt, struct error *err)
 {
-	struct priv priv = { .lock_fd = -1, .vmm_dir = -1, .vmm_exe = -1 };
+	struct priv priv = { .lock_fd = -1, .vmm_dir = -1, .vmm_exe = -1,
+			     .tpm_dir = -1, .tpm_exe = -1 };
 	int channels[PRIV_CHANNELS], status;
 	struct listeners listeners;
 	int r = prepare(opt, &priv, &listeners, err);

@@ -273,6 +273,10 @@ int host_connect_vmm(const uint8_t uuid[UUID_LEN], struct error *err,
 		     int *ret_control, int *ret_pidfd, int *ret_pid);
 int host_vmm_status(const uint8_t uuid[UUID_LEN], char ret_line[64]);
 int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err);
+/* A TPM, which ends when its sockets are closed; its state stays. */
+int host_spawn_tpm(const uint8_t uuid[UUID_LEN], struct error *err,
+		   int *ret_control, int *ret_data);
+int host_forget_tpm(const uint8_t uuid[UUID_LEN], struct error *err);
 void host_forget_vmm(const uint8_t uuid[UUID_LEN]); /* its run files */
 
 /*

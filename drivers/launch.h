@@ -104,6 +104,12 @@ int launch_check_vsock(const struct domain_def *def, struct error *err);
 int launch_build_vsock(struct domain *dom, struct vmm_spec *s,
 		       struct error *err);
 
+/* ---- launch_tpm.c ---- */
+int launch_check_tpms(const struct domain_def *def, struct error *err);
+/* Starts it: last, so that nothing else fails afterwards. */
+int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
+		     struct error *err);
+
 /* What every driver with a VMM has in common in its table. */
 #define LAUNCH_OPS \
 	.stop = launch_stop, .pause = launch_pause, .resume = launch_resume, \

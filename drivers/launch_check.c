@@ -233,6 +233,9 @@ int launch_check(const struct domain_def *def, struct error *err)
 		r = launch_check_vsock(def, err);
 	if (r < 0)
 		return r;
+	r = launch_check_tpms(def, err);
+	if (r < 0)
+		return r;
 	CHECK_EACH(def, n_rngs, rngs, check_rng, err);
 	CHECK_EACH(def, n_watchdogs, watchdogs, check_watchdog, err);
 	CHECK_EACH(def, n_panics, panics, check_panic, err);

@@ -335,6 +335,8 @@ int launch_build(struct domain *dom, const char *engine,
 		r = launch_build_graphics(dom->live, ret_spec, err);
 	if (r >= 0)
 		r = launch_build_vsock(dom, ret_spec, err);
+	if (r >= 0)
+		r = launch_build_tpm(dom->live, ret_spec, err);
 	if (r < 0)
 		vmm_spec_finish(ret_spec);
 	else

@@ -124,6 +124,11 @@ static void complete_devices(struct domain_def *def)
 		default_str(&def->panics[i].model, "isa");
 	for (unsigned int i = 0; i < def->n_vsocks; i++)
 		complete_vsock(&def->vsocks[i]);
+	for (unsigned int i = 0; i < def->n_tpms; i++) {
+		default_str(&def->tpms[i].model, "tpm-tis");
+		if (str_eq(def->tpms[i].backend, "emulator"))
+			default_str(&def->tpms[i].version, "2.0");
+	}
 	if (def->virt != DOM_VIRT_TEST)
 		default_str(&def->emulator, caps_emulator());
 }

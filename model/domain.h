@@ -247,6 +247,14 @@ struct dom_panic {
 	char *model; /* "isa", "pvpanic"; NULL: isa */
 };
 
+struct dom_tpm {
+	struct dom_info info;
+	char *model;   /* "tpm-crb", "tpm-tis" */
+	char *backend; /* "emulator", "passthrough", ... */
+	char *version; /* "2.0" */
+	char *persistent; /* "yes": its state outlives a transient domain */
+};
+
 struct dom_memballoon {
 	struct dom_info info;
 	bool present;
@@ -282,7 +290,7 @@ struct domain_def {
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
 	unsigned int n_inputs, n_graphics, n_videos;
-	unsigned int n_watchdogs, n_panics, n_vsocks;
+	unsigned int n_watchdogs, n_panics, n_vsocks, n_tpms;
 	struct dom_disk *disks;
 	struct dom_iface *ifaces;
 	struct dom_char *chars; /* all kinds, in document order */
@@ -294,6 +302,7 @@ struct domain_def {
 	struct dom_watchdog *watchdogs;
 	struct dom_panic *panics;
 	struct dom_vsock *vsocks;
+	struct dom_tpm *tpms;
 	struct dom_memballoon memballoon;
 	char *devices_extra; /* devices not interpreted */
 	char *extra;	     /* top-level elements not interpreted */

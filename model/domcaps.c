@@ -187,7 +187,10 @@ static void add_devices(xmlNode *root, const struct domcaps *caps)
 		add_enum(node, "backendModel", caps->rng_backends);
 	}
 	add_supported(devices, "filesystem", false);
-	add_supported(devices, "tpm", false);
+	node = add_supported(devices, "tpm", true);
+	add_enum(node, "model", LIST("tpm-tis", "tpm-crb"));
+	add_enum(node, "backendModel", LIST("emulator"));
+	add_enum(node, "backendVersion", LIST("2.0"));
 	add_supported(devices, "redirdev", false);
 	node = add_supported(devices, "channel", caps->channel_types != NULL);
 	if (caps->channel_types)

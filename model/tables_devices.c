@@ -233,6 +233,24 @@ const struct xml_type type_vsock = {
 	.order = " cid * alias address ",
 };
 
+#define P(m) offsetof(struct dom_tpm, m)
+static const struct field tpm_fields[] = {
+	{ "@model", FIELD_STR, P(model) },
+	{ "backend@type", FIELD_STR, P(backend), .flags = FIELD_REQUIRED,
+	  .missing = "missing TPM device backend type" },
+	{ "backend@version", FIELD_STR, P(version) },
+	{ "backend@persistent_state", FIELD_STR, P(persistent),
+	  &words_yesno },
+	INFO_FIELDS(struct dom_tpm),
+	{ 0 },
+};
+#undef P
+const struct xml_type type_tpm = {
+	XML_TYPE_EXTRA(struct dom_tpm, info.extra),
+	.fields = tpm_fields,
+	.order = " backend * alias address ",
+};
+
 #define B(m) offsetof(struct dom_memballoon, m)
 static const struct field memballoon_fields[] = {
 	{ "@model", FIELD_STR, B(model), .flags = FIELD_REQUIRED,

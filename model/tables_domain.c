@@ -219,6 +219,7 @@ static const struct field devices_fields[] = {
 	  .n_off = D(n_panics) },
 	{ "vsock", FIELD_LIST, D(vsocks), .type = &type_vsock,
 	  .n_off = D(n_vsocks) },
+	{ "tpm", FIELD_LIST, D(tpms), .type = &type_tpm, .n_off = D(n_tpms) },
 	{ 0 },
 };
 static const struct xml_type type_devices = {

@@ -23,6 +23,7 @@
 #include "vmm/dev/rtc.h"
 #include "vmm/dev/serial.h"
 #include "vmm/dev/testdev.h"
+#include "vmm/dev/tpm.h"
 #include "vmm/spec.h"
 #include "vmm/usb/usb.h"
 #include "vmm/virtio/devices.h"
@@ -173,6 +174,16 @@ static int add_vncs(struct machine *m, struct error *err)
 	return r;
 }
 
+static int add_tpm(struct machine *m, struct error *err)
+{
+	if (m->spec->tpm == TPM_NONE)
+		return 0;
+	if (m->spec->tpm_control_fd < 0 || m->spec->tpm_data_fd < 0)
+		return error_set(err, -EINVAL, "the TPM is not there");
+	return m->spec->tpm == TPM_CRB ? tpm_crb_create(m, err) :
+					 tpm_tis_create(m, err);
+}
+
 int machine_add_devices(struct machine *m, struct error *err)
 {
 	struct rtc *rtc;
@@ -192,6 +203,8 @@ int machine_add_devices(struct machine *m, struct error *err)
 		r = pvpanic_pci_add(m, err);
 	if (r == 0 && m->spec->watchdog)
 		r = i6300esb_add(m, err);
+	if (r == 0)
+		r = add_tpm(m, err);
 	if (r < 0)
 		return r;
 	pcie_ports_settle(m);

@@ -91,6 +91,10 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/serial.h \
 	%D%/dev/testdev.c \
 	%D%/dev/testdev.h \
+	%D%/dev/tpm.c \
+	%D%/dev/tpm.h \
+	%D%/dev/tpm_crb.c \
+	%D%/dev/tpm_tis.c \
 	%D%/dev/vga.c \
 	%D%/dev/vga.h \
 	%D%/dev/vga_draw.c \

@@ -79,6 +79,7 @@ static const char *const cache_words[] = { "writeback", "none", "writethrough",
 static const char *const watchdog_words[] = {
 	"none", "reset", "shutdown", "poweroff", "pause", "inject-nmi", NULL
 };
+static const char *const tpm_words[] = { "none", "crb", "tis", NULL };
 static const char *const bus_words[] = { "virtio", "sata", "scsi", "nvme",
 					 NULL };
 static const char *const kind_words[] = { "disk", "cdrom", "lun", NULL };
@@ -285,6 +286,9 @@ static const struct field top[] = {
 	BOOL(vmm_spec, watchdog),
 	ENUM(vmm_spec, watchdog_action, watchdog_words),
 	PLACE(vmm_spec, watchdog_pci),
+	ENUM(vmm_spec, tpm, tpm_words),
+	FD(vmm_spec, tpm_control_fd),
+	FD(vmm_spec, tpm_data_fd),
 	BOOL(vmm_spec, debug_exit),
 	BOOL(vmm_spec, test_device),
 	FD(vmm_spec, jit_dump_fd),

@@ -162,6 +162,8 @@ struct spec_vnc {
 enum spec_watchdog { WATCHDOG_NONE, WATCHDOG_RESET, WATCHDOG_SHUTDOWN,
 		     WATCHDOG_POWEROFF, WATCHDOG_PAUSE, WATCHDOG_NMI };
 
+enum spec_tpm { TPM_NONE, TPM_CRB, TPM_TIS };
+
 struct spec_cpu_feature {
 	char *name; /* as libvirt's cpu map spells it */
 	bool enable;
@@ -237,6 +239,8 @@ struct vmm_spec {
 	bool watchdog; /* an i6300esb */
 	enum spec_watchdog watchdog_action;
 	struct spec_place watchdog_pci;
+	enum spec_tpm tpm;
+	int tpm_control_fd, tpm_data_fd; /* to swtpm */
 	bool debug_exit;  /* the exit register at port 0xf4 */
 	bool test_device; /* kvm-unit-tests' registers */
 	/* Files the emu engine's translator writes to; -1: no. */

@@ -85,7 +85,9 @@ class Vmm:
         end = time.monotonic() + timeout * float(os.environ.get("SLOW", "1"))
         while time.monotonic() < end:
             with open(self.serial_path, "rb") as f:
-                lines = f.read().decode(errors="replace").splitlines()
+                lines = f.read().decode(errors="replace").splitlines(True)
+            if lines and not lines[-1].endswith("\n"):
+                lines.pop()  # it is still being written
             for line in lines:
                 if line.startswith(text):
                     return line[len(text):].strip()

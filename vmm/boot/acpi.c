@@ -17,6 +17,7 @@
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/ich9_pm.h"
 #include "vmm/dev/pci.h"
+#include "vmm/dev/tpm.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
@@ -228,6 +229,23 @@ static void acpi_mcfg(struct machine *m, struct buf *b)
 	acpi_end(b, start);
 }
 
+/*
+ * TCG ACPI Specification 1.2, section 8: a client's TPM, where its control area
+ * is, and how it is started.  Without a log: firmware has none to share.
+ */
+static void acpi_tpm2(struct machine *m, struct buf *b)
+{
+	enum { START_MMIO = 6, START_CRB = 7, CONTROL_AREA = 0x40 };
+	bool crb = m->spec->tpm == TPM_CRB;
+	size_t start = b->len;
+
+	acpi_begin(b, "TPM2", 4);
+	put(b, 0, 4);
+	put(b, crb ? TPM_BASE + CONTROL_AREA : 0, 8);
+	put(b, crb ? START_CRB : START_MMIO, 4);
+	acpi_end(b, start);
+}
+
 /* The guest address of the next table: they start on 16 bytes. */
 static uint64_t next_table(struct acpi_tables *t)
 {
@@ -288,6 +306,11 @@ void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 	tables[n++] = next_table(t);
 	acpi_mcfg(m, &t->blob);
 	note_table(t, tables[2] - base);
+	if (m->spec->tpm != TPM_NONE) {
+		tables[n++] = next_table(t);
+		acpi_tpm2(m, &t->blob);
+		note_table(t, tables[n - 1] - base);
+	}
 	t->rsdt = acpi_root(t, "RSDT", tables, n, 4);
 	t->xsdt = acpi_root(t, "XSDT", tables, n, 8);
 }

@@ -12,6 +12,7 @@
 #include "vmm/dev/pci.h"
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
+#include "vmm/dev/tpm.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 
@@ -260,6 +261,22 @@ static void dsdt_cpus(struct machine *m, struct buf *b)
 	}
 }
 
+/* TCG ACPI Specification 1.2, section 8.1 */
+static void dsdt_tpm(struct machine *m, struct buf *b)
+{
+	size_t dev = aml_device(b, "TPM"), res;
+
+	dsdt_ids(b, "MSFT0101", 1);
+	aml_name(b, "_STA");
+	aml_int(b, 0x0f);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_mem32(b, TPM_BASE, m->spec->tpm == TPM_CRB ?
+			TPM_LOCALITY_SIZE : TPM_LOCALITIES * TPM_LOCALITY_SIZE);
+	aml_resources_end(b, res);
+	aml_close(b, dev);
+}
+
 static void dsdt_s5(struct buf *b, unsigned int type)
 {
 	size_t pkg;
@@ -292,6 +309,8 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	}
 	if (m->spec->pvpanic)
 		dsdt_isa(b, "PEVT", "QEMU0001", 0, PVPANIC_PORT, 1, -1);
+	if (m->spec->tpm != TPM_NONE)
+		dsdt_tpm(m, b);
 	aml_close(b, scope);
 	acpi_end(b, start);
 }
