@@ -190,33 +190,48 @@ static int check_running(const struct dom_obj *obj, struct error *err)
 			  "domain is not running");
 }
 
-/* A way was asked for that no domain has: say so unless ACPI is fine too. */
-static int check_agent(unsigned int flags, unsigned int agent,
-		       unsigned int acpi, struct error *err)
+/*
+ * By the agent if that was asked for, or nothing was and there is one.  When it
+ * fails, the power button does it, unless only the agent was asked for.
+ * Returns 1 when the agent did it.
+ */
+static int try_agent(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     const char *mode, bool asked, bool forced,
+		     struct error *err)
 {
-	if (!(flags & agent) || (flags & acpi))
+	struct error ignored = { 0 };
+	int r;
+
+	if (!asked)
 		return 0;
-	return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
-			  "QEMU guest agent is not configured");
+	if (!forced)
+		err = &ignored;
+	r = agent_available(reg, uuid, err);
+	if (r == 0)
+		r = agent_call_shutdown(reg, uuid, mode, err);
+	if (r < 0)
+		return forced ? r : 0;
+	return 1;
 }
 
 int domain_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		    unsigned int flags, struct error *err)
 {
+	const unsigned int acpi = VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN;
+	const unsigned int agent = VIR_DOMAIN_SHUTDOWN_GUEST_AGENT;
 	struct dom_obj *obj;
-	int r = check_flags(flags,
-			    VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN |
-				    VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
-			    __func__, err);
+	int r = check_flags(flags, acpi | agent, __func__, err);
 
+	if (r == 0)
+		r = try_agent(reg, uuid, "powerdown", !flags || flags & agent,
+			      flags == agent, err);
+	if (r > 0)
+		return 0;
 	if (r == 0)
 		r = obj_begin(reg, uuid, "shutdown", &obj, err);
 	if (r < 0)
 		return r;
 	r = check_running(obj, err);
-	if (r == 0)
-		r = check_agent(flags, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
-				VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, err);
 	if (r == 0)
 		r = driver_call(obj, err, stop, STOP_REQUEST);
 	obj_end(obj);
@@ -226,20 +241,21 @@ int domain_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int domain_reboot(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		  unsigned int flags, struct error *err)
 {
+	const unsigned int acpi = VIR_DOMAIN_REBOOT_ACPI_POWER_BTN;
+	const unsigned int agent = VIR_DOMAIN_REBOOT_GUEST_AGENT;
 	struct dom_obj *obj;
-	int r = check_flags(flags,
-			    VIR_DOMAIN_REBOOT_ACPI_POWER_BTN |
-				    VIR_DOMAIN_REBOOT_GUEST_AGENT,
-			    __func__, err);
+	int r = check_flags(flags, acpi | agent, __func__, err);
 
+	if (r == 0)
+		r = try_agent(reg, uuid, "reboot", !flags || flags & agent,
+			      flags == agent, err);
+	if (r > 0)
+		return 0;
 	if (r == 0)
 		r = obj_begin(reg, uuid, "reboot", &obj, err);
 	if (r < 0)
 		return r;
 	r = check_running(obj, err);
-	if (r == 0)
-		r = check_agent(flags, VIR_DOMAIN_REBOOT_GUEST_AGENT,
-				VIR_DOMAIN_REBOOT_ACPI_POWER_BTN, err);
 	if (r == 0)
 		r = driver_call(obj, err, reboot);
 	obj_end(obj);
@@ -373,6 +389,25 @@ int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	if (r == 0)
 		r = driver_call(obj, err, open_console, alias,
 				flags & VIR_DOMAIN_CONSOLE_FORCE, ret_fd);
+	obj_end(obj);
+	return r;
+}
+
+int domain_open_channel(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *name, unsigned int flags, int *ret_fd,
+			struct error *err)
+{
+	struct dom_obj *obj;
+	int r = check_flags(flags, VIR_DOMAIN_CHANNEL_FORCE, __func__, err);
+
+	if (r == 0)
+		r = obj_begin(reg, uuid, "open-channel", &obj, err);
+	if (r < 0)
+		return r;
+	r = run_check_active(obj, err);
+	if (r == 0)
+		r = driver_call(obj, err, open_channel, name,
+				flags & VIR_DOMAIN_CHANNEL_FORCE, ret_fd);
 	obj_end(obj);
 	return r;
 }

@@ -226,7 +226,8 @@ static void dispatch_known(struct session *s, struct frame *f,
 
 static void dispatch_call(struct session *s, struct frame *f)
 {
-	const struct procedure *proc = procedure_find(f->header.proc);
+	const struct procedure *proc = procedure_find(f->header.prog,
+						     f->header.proc);
 	struct error err = { .code = VIR_ERR_RPC, .domain = VIR_FROM_RPC };
 
 	if (proc && !(proc->flags & PROC_EVENT)) {
@@ -260,8 +261,8 @@ static void dispatch_refuse(struct session *s, const struct frame *f,
 
 static bool program_served(const struct session *s, const wire_header *h)
 {
-	return s->kind != SERVER_ADMIN && h->prog == RPC_PROGRAM &&
-	       h->vers == RPC_VERSION;
+	return s->kind != SERVER_ADMIN && h->vers == RPC_VERSION &&
+	       (h->prog == RPC_PROGRAM || h->prog == QEMU_PROGRAM);
 }
 
 void dispatch_frame(struct session *s, struct frame *f)

@@ -122,6 +122,10 @@ int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *alias, unsigned int flags, int *ret_fd,
 			struct error *err);
+/* The same for a channel: flags VIR_DOMAIN_CHANNEL_FORCE. */
+int domain_open_channel(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *name, unsigned int flags, int *ret_fd,
+			struct error *err);
 /* daemon/graphics.c.  Keys of one of libvirt's sets. */
 int domain_send_keys(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     unsigned int set, unsigned int hold_ms,
@@ -209,12 +213,12 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
  */
 enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG,
-       DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY };
+       DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY, DOMAIN_NOTIFY_AGENT };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
-	int event, detail; /* lifecycle */
-	uint64_t value;	   /* balloon, KiB; watchdog: VIR_DOMAIN_EVENT_ */
+	int event, detail; /* lifecycle; agent: detail is the reason */
+	uint64_t value;	   /* balloon, KiB; watchdog, agent: libvirt's */
 	int type;	   /* metadata */
 	const char *uri;   /* tray: the drive's alias */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */

@@ -180,6 +180,16 @@ static void tell_watchdog(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_dom_int, &old);
 }
 
+static void tell_agent(struct session *s, const struct subscription *sub,
+		       const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_agent m = { sub->id, *dom, n->value, n->detail };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_AGENT_LIFECYCLE,
+		     (xdrproc_t)xdr_wire_cb_agent, &m);
+}
+
 static void tell_metadata(struct session *s, const struct subscription *sub,
 			  const wire_dom *dom, const struct domain_notice *n)
 {
@@ -254,6 +264,8 @@ static const struct {
 				     tell_watchdog },
 	[DOMAIN_NOTIFY_GRAPHICS] = { VIR_DOMAIN_EVENT_ID_GRAPHICS,
 				     tell_graphics },
+	[DOMAIN_NOTIFY_AGENT] = { VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+				  tell_agent },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 };

@@ -134,6 +134,57 @@ static void guest_tray(struct dom_obj *obj, const char *why)
 	}
 }
 
+static struct dom_char *find_channel(struct dom_obj *obj, const char *alias)
+{
+	for (unsigned int i = 0; alias && i < obj->d.live->n_chars; i++) {
+		struct dom_char *c = &obj->d.live->chars[i];
+
+		if (c->kind == CHAR_CHANNEL && str_eq(c->info.alias, alias))
+			return c;
+	}
+	return NULL;
+}
+
+static void guest_agent(struct dom_obj *obj, bool open)
+{
+	struct domain_notice n = {
+		.kind = DOMAIN_NOTIFY_AGENT,
+		.value = open ? VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED :
+				VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_DISCONNECTED,
+		.detail = VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_REASON_CHANNEL,
+	};
+
+	if (open)
+		agent_opened(obj);
+	else
+		agent_closed(obj);
+	notify(obj, &n);
+}
+
+/* why: "open channel0" */
+static void guest_port(struct dom_obj *obj, const char *why)
+{
+	bool open = str_startswith(why, "open ");
+	const char *state = open ? "connected" : "disconnected";
+	const char *alias = strchr(why, ' ');
+	struct dom_char *c = find_channel(obj, alias ? alias + 1 : NULL);
+	bool same;
+
+	if (!c)
+		return;
+	same = str_eq(c->target_state, state);
+	/* A daemon that starts anew is not connected to what was open. */
+	if (same && !(open && agent_is_channel(c) && obj->agent.fd < 0))
+		return;
+	pthread_mutex_lock(&obj->reg->lock);
+	free(c->target_state);
+	c->target_state = xstrdup(state);
+	pthread_mutex_unlock(&obj->reg->lock);
+	run_force_state(obj, obj->state, obj->reason);
+	if (agent_is_channel(c))
+		guest_agent(obj, open);
+}
+
 /* What follows but a pause has events of its own. */
 static void guest_watchdog(struct dom_obj *obj, const char *action)
 {
@@ -244,6 +295,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_VSOCK:
 		guest_vsock(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_PORT:
+		guest_port(obj, ev->why);
 		break;
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);

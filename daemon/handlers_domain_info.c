@@ -8,6 +8,7 @@
 #include <libvirt/virterror.h>
 
 #include "daemon/hostinfo.h"
+#include "daemon/guestinfo.h"
 #include "daemon/reply.h"
 
 static int get_info(struct call *call, const wire_dom *dom,
@@ -225,14 +226,22 @@ int handle_domain_get_max_vcpus(struct call *call, const wire_dom *args,
 			   reply, err);
 }
 
+static int count_guest_vcpus(struct call *call, const wire_dom_flags *args,
+			     wire_int *reply, struct error *err)
+{
+	int r = call_flags(call, args->flags,
+			   VIR_DOMAIN_VCPU_GUEST | VIR_DOMAIN_AFFECT_LIVE, err);
+
+	return r < 0 ? r : guestinfo_vcpus(call, &args->dom, reply, err);
+}
+
 int handle_domain_get_vcpus_flags(struct call *call, const wire_dom_flags *args,
 				  wire_int *reply, struct error *err)
 {
 	int r;
 
 	if (args->flags & VIR_DOMAIN_VCPU_GUEST)
-		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, "%s",
-				  "the guest's own count needs a guest agent");
+		return count_guest_vcpus(call, args, reply, err);
 	r = call_flags(call, args->flags,
 		       VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG |
 			       VIR_DOMAIN_VCPU_MAXIMUM,
@@ -386,6 +395,8 @@ int handle_domain_interface_addresses(struct call *call,
 		return r;
 	if (!info.active)
 		return error_inactive(err);
+	if (args->source == VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
+		return guestinfo_interfaces(call, &args->dom, reply, err);
 	/* No managed network gives leases yet, so there are none. */
 	if (args->source == VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE)
 		return 0;

@@ -49,6 +49,9 @@ include daemon/server.mk
 # The registry and its store: what the RPC handlers call.
 noinst_LTLIBRARIES += %D%/libdaemon-core.la
 %C%_libdaemon_core_la_SOURCES = \
+	%D%/agent.h \
+	%D%/agent_call.c \
+	%D%/agent_talk.c \
 	%D%/capabilities.c \
 	%D%/control.c \
 	%D%/definition.c \
@@ -82,12 +85,14 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/store.c \
 	%D%/store.h \
 	$(NULL)
-%C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS)
+%C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS) \
+	$(JSON_CFLAGS)
 %C%_libdaemon_core_la_LIBADD = \
 	model/libmodel.la \
 	cpu/libcpu.la \
 	base/libbase.la \
 	$(SQLITE_LIBS) \
 	$(XML_LIBS) \
+	$(JSON_LIBS) \
 	-lpthread \
 	$(NULL)

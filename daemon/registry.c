@@ -31,6 +31,7 @@ struct dom_obj *obj_create_locked(struct registry *reg,
 	obj->reg = reg;
 	obj->refs = 1; /* the registry's */
 	pthread_cond_init(&obj->async.idle, NULL);
+	agent_init(&obj->agent);
 	obj->listed = true;
 	obj->state = VIR_DOMAIN_SHUTOFF;
 	obj->prev = reg->last;
@@ -46,6 +47,7 @@ static void obj_free(struct dom_obj *obj)
 {
 	struct pending_event *ev;
 
+	agent_finish(&obj->agent);
 	while ((ev = obj->events)) {
 		obj->events = ev->next;
 		free(ev);

@@ -28,6 +28,7 @@
 #include <pthread.h>
 
 #include "base/error.h"
+#include "daemon/agent.h"
 #include "daemon/domain.h"
 #include "daemon/index.h"
 #include "daemon/store.h"
@@ -76,6 +77,7 @@ struct dom_obj {
 
 	const char *job; /* who holds it, NULL: nobody */
 	struct async async;
+	struct agent agent;
 	struct job_waiter *waiters;
 	unsigned int destroyers; /* waiting: events are left to them */
 	struct pending_event *events;

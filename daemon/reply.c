@@ -60,6 +60,11 @@ void params_ullong(struct params *p, uint64_t value, const char *fmt, ...)
 	PARAMS_ADD(VIR_TYPED_PARAM_ULLONG, ul);
 }
 
+void params_bool(struct params *p, bool value, const char *fmt, ...)
+{
+	PARAMS_ADD(VIR_TYPED_PARAM_BOOLEAN, b);
+}
+
 void params_string(struct params *p, const char *text, const char *fmt, ...)
 {
 	char *value = xstrdup(text);

@@ -26,6 +26,8 @@ void params_llong(struct params *p, int64_t value, const char *fmt, ...)
 	PRINTF(3, 4);
 void params_ullong(struct params *p, uint64_t value, const char *fmt, ...)
 	PRINTF(3, 4);
+void params_bool(struct params *p, bool value, const char *fmt, ...)
+	PRINTF(3, 4);
 void params_string(struct params *p, const char *value, const char *fmt, ...)
 	PRINTF(3, 4);
 void params_free(struct params *p);

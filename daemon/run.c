@@ -94,6 +94,7 @@ static void forget_run(struct dom_obj *obj, int reason)
 {
 	struct registry *reg = obj->reg;
 
+	agent_closed(obj);
 	pthread_mutex_lock(&reg->lock);
 	index_remove(&reg->by_id, &obj->by_id);
 	domain_def_free(steal_ptr(&obj->d.live));

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "daemon/agent.h"
 #include "daemon/confine.h"
 #include "daemon/domain.h"
 #include "daemon/host.h"
@@ -182,6 +183,9 @@ static int go(struct main_half *m, const int *channels,
 
 static void finish(struct main_half *m)
 {
+	/* A call that waits for a guest would keep its worker. */
+	if (m->system)
+		agent_close_all(m->system);
 	if (m->server)
 		server_destroy(m->server);
 	registry_close(m->test);

@@ -18,8 +18,9 @@ CLEANFILES += $(daemon_made)
 
 noinst_LTLIBRARIES += %D%/libserver.la
 %C%_libserver_la_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(TIRPC_CFLAGS) \
-	$(LIBVIRT_CFLAGS)
-%C%_libserver_la_LIBADD = rpc/librpc.la $(SYSTEMD_LIBS) -lpthread
+	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS)
+%C%_libserver_la_LIBADD = rpc/librpc.la $(SYSTEMD_LIBS) $(JSON_LIBS) \
+	-lpthread
 nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers-gen.c \
 	%D%/handlers-gen.h \
@@ -31,6 +32,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/dispatch.h \
 	%D%/events.c \
 	%D%/events.h \
+	%D%/handlers_agent.c \
 	%D%/handlers_connect.c \
 	%D%/handlers_cpu.c \
 	%D%/handlers_device.c \
@@ -38,6 +40,9 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_domain_info.c \
 	%D%/handlers_event.c \
 	%D%/handlers_graphics.c \
+	%D%/guestinfo.h \
+	%D%/handlers_guestcpus.c \
+	%D%/handlers_guestinfo.c \
 	%D%/handlers_interface.c \
 	%D%/handlers_network.c \
 	%D%/handlers_node.c \

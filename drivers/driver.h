@@ -157,6 +157,10 @@ struct driver {
 	/* Answers DOMAIN_EVENT_VSOCK. */
 	int (*vsock_connect)(struct domain *dom, uint32_t port,
 			     struct error *err);
+	/* The same for a channel, by alias or by the guest's name for it; NULL:
+	 * the first. */
+	int (*open_channel)(struct domain *dom, const char *name, bool force,
+			    int *ret_fd, struct error *err);
 
 	/* Linux key codes, all down for hold_ms. */
 	int (*send_keys)(struct domain *dom, const unsigned int *codes,
@@ -205,6 +209,8 @@ enum domain_event {
 	DOMAIN_EVENT_TRAY, /* why: "open" or "close", a space, the alias */
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
 	DOMAIN_EVENT_VSOCK, /* it connects to the host; why: the port */
+	/* The guest opened or closed a port; why as with a tray. */
+	DOMAIN_EVENT_PORT,
 };
 enum { DOMAIN_WHY_MAX = 192 };
 void domain_event(struct domain *dom, enum domain_event ev, const char *why);
@@ -315,6 +321,8 @@ int launch_open_console(struct domain *dom, const char *alias, bool force,
 			int *ret_fd, struct error *err);
 int launch_vsock_connect(struct domain *dom, uint32_t port,
 			 struct error *err);
+int launch_open_channel(struct domain *dom, const char *name, bool force,
+			int *ret_fd, struct error *err);
 int launch_send_keys(struct domain *dom, const unsigned int *codes,
 		     unsigned int n, unsigned int hold_ms, struct error *err);
 int launch_screenshot(struct domain *dom, int fd, char ret_mime[64],

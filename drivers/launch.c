@@ -85,6 +85,7 @@ static int start(struct domain *dom, const struct vmm_spec *spec, bool paused,
 	}
 	dom->priv = mon;
 	monitor_deliver(mon);
+	launch_ask_ports(dom);
 	return 0;
 }
 
@@ -171,6 +172,7 @@ int launch_reconnect(struct domain *dom, bool *ret_paused,
 	*ret_paused = !str_eq(state, "running");
 	dom->priv = mon;
 	monitor_deliver(mon);
+	launch_ask_ports(dom);
 	return 0;
 }
 

@@ -54,6 +54,11 @@ int monitor_call_fd(struct monitor *mon, const char *request,
 /* Whether its process has ended; waits up to ms for it. */
 bool monitor_dead(struct monitor *mon, int ms);
 
+/* ---- launch_channel.c: ports of the virtio console ---- */
+void launch_tell_port(struct domain *dom, const char *id, bool open);
+/* Tells of each as it is now. */
+void launch_ask_ports(struct domain *dom);
+
 /* ---- launch_spec.c: a definition becomes a machine's description ---- */
 
 /*
@@ -120,6 +125,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.change_medium = launch_change_medium, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.vsock_connect = launch_vsock_connect, \
+	.open_channel = launch_open_channel, \
 	.send_keys = launch_send_keys, .screenshot = launch_screenshot, \
 	.open_graphics = launch_open_graphics, \
 	.set_graphics_password = launch_set_graphics_password, \

@@ -104,7 +104,8 @@ static int check_backend(const struct dom_char *c, const char *what,
 	case CHR_NULL:
 		return 0;
 	case CHR_UNIX:
-		if (!c->source_path)
+		if (!c->source_path && (c->kind != CHAR_CHANNEL ||
+					str_eq(c->source_mode, "connect")))
 			return refuse(err, "<%s type='unix'>: it has no <source path>",
 				      what);
 		return 0;

@@ -204,6 +204,10 @@ static void on_event(struct monitor *mon, const char *event,
 				json_object_object_get(json, "open")));
 	else if (str_eq(event, "vsock"))
 		on_vsock(mon, json_object_object_get(json, "port"));
+	else if (str_eq(event, "port"))
+		launch_tell_port(mon->dom, get_string(json, "port"),
+				 json_object_get_boolean(
+					 json_object_object_get(json, "open")));
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else

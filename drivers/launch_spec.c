@@ -207,6 +207,8 @@ static int open_char(struct dom_char *d, struct spec_char *s,
 		if (str_eq(d->source_mode, "connect"))
 			return host_connect_unix(d->source_path, err, &s->fd);
 		s->kind = CHARDEV_SOCKET;
+		if (!d->source_path)
+			return 0; /* clients come through the daemon */
 		return host_listen_unix(d->source_path, err, &s->fd);
 	default:
 		s->kind = CHARDEV_NULL;
@@ -227,8 +229,11 @@ static int build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
 		s->index = MAX(d->target_port, 0);
 	else
 		s->index = d->info.address.port;
-	if (d->kind == CHAR_CHANNEL)
+	if (d->kind == CHAR_CHANNEL) {
 		s->port_name = xstrdup(d->target_name ? d->target_name : "");
+		free(d->target_state);
+		d->target_state = xstrdup("disconnected");
+	}
 	r = open_char(d, s, err);
 	if (r >= 0 && d->log_file)
 		r = host_open_log(d->log_file, !str_eq(d->log_append, "off"),

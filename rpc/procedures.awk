@@ -64,6 +64,15 @@ BEGIN {
 
 /^#/ || NF == 0 { next }
 
+# Its procedures follow those before it in the table.
+$1 == "program" && NF == 2 {
+	base += last
+	last = 0
+	if (out == "numbers")
+		print "\tPROC_" $2 "_BASE = " base ","
+	next
+}
+
 NF != 6 { fail("expected: number name arguments reply access how") }
 $1 != ++last { fail("number " $1 " is out of order") }
 $5 !~ /^(none|[a-z_]+:[a-z_]+)$/ { fail($2 " names no access") }
@@ -78,10 +87,10 @@ $5 !~ /^(none|[a-z_]+:[a-z_]+)$/ { fail($2 " names no access") }
 		flags = flags " | PROC_" toupper(list[i])
 	}
 	if (out == "numbers")
-		print "\tPROC_" $2 " = " $1 ","
+		print "\tPROC_" $2 " = " base + $1 ","
 	if (out == "table")
 		printf "\t[%d] = { \"%s\", \"%s\", \"%s\", %s,\n\t\t%s,\n\t\t%s },\n",
-			$1, $2, api($2), $5, flags, xdr($3), xdr($4)
+			base + $1, $2, api($2), $5, flags, xdr($3), xdr($4)
 	if ($3 == ".")
 		next
 	if (out == "prototypes")
@@ -89,10 +98,10 @@ $5 !~ /^(none|[a-z_]+:[a-z_]+)$/ { fail($2 " names no access") }
 	if (out == "handlers") {
 		printf "static int call_%d(struct call *call, const void *args, " \
 			"void *reply,\n\tstruct error *err)\n{\n" \
-			"\treturn handle_%s(call%s%s, err);\n}\n\n", $1,
+			"\treturn handle_%s(call%s%s, err);\n}\n\n", base + $1,
 			tolower($2), $3 == "-" ? "" : ", args",
 			$4 == "-" ? "" : ", reply"
-		entries = entries sprintf("\t[%d] = call_%d,\n", $1, $1)
+		entries = entries sprintf("\t[%d] = call_%d,\n", base + $1, base + $1)
 	}
 }
 

@@ -12,6 +12,7 @@
 /* The programs that a client may name. */
 #define RPC_PROGRAM	  0x20008086u
 #define RPC_VERSION	  1u
+#define QEMU_PROGRAM	  0x20008087u
 #define KEEPALIVE_PROGRAM 0x6b656570u
 #define KEEPALIVE_VERSION 1u
 
@@ -37,6 +38,6 @@ struct procedure {
 extern const struct procedure procedures[PROC_COUNT];
 
 /* NULL: no such procedure. */
-const struct procedure *procedure_find(int number);
+const struct procedure *procedure_find(unsigned int program, int number);
 
 #endif

@@ -35,7 +35,8 @@ struct chardev {
 	struct loop *loop;
 	const struct chardev_ops *ops;
 	void *arg;
-	int listen_fd; /* -1: the peer is fixed */
+	bool is_socket; /* the peer is a client, which comes and goes */
+	int listen_fd;	/* where clients connect; -1: nowhere */
 	int log_fd;
 	bool is_file;		   /* always writable, never watched */
 	struct loop_timer *reopen; /* polls a hung-up pty */
@@ -173,7 +174,7 @@ static void chardev_hangup(struct chardev *chr)
 {
 	chardev_unwatch(chr);
 	chardev_set_up(chr, false);
-	if (chr->listen_fd < 0) {
+	if (!chr->is_socket) {
 		timer_arm(chr->reopen, now_ns() + REOPEN_NS);
 		return;
 	}
@@ -250,6 +251,15 @@ static void set_nonblock(int fd)
 		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+static void chardev_take(struct chardev *chr, int fd)
+{
+	pthread_mutex_lock(&chr->lock);
+	chr->peer = fd;
+	pthread_mutex_unlock(&chr->lock);
+	chardev_set_up(chr, true);
+	chardev_watch(chr);
+}
+
 /* One client at a time: a second one waits in the backlog's place. */
 static void chardev_accept(void *arg, uint32_t events)
 {
@@ -259,15 +269,23 @@ static void chardev_accept(void *arg, uint32_t events)
 
 	if (fd < 0)
 		return;
-	if (chr->peer >= 0) {
+	if (chr->peer >= 0)
 		fd_close(fd);
-		return;
-	}
-	pthread_mutex_lock(&chr->lock);
-	chr->peer = fd;
-	pthread_mutex_unlock(&chr->lock);
-	chardev_set_up(chr, true);
-	chardev_watch(chr);
+	else
+		chardev_take(chr, fd);
+}
+
+int chardev_connect(struct chardev *chr, int fd, bool force)
+{
+	if (!chr->is_socket)
+		return -ENOTSUP;
+	if (chr->peer >= 0 && !force)
+		return -EBUSY;
+	if (chr->peer >= 0)
+		chardev_hangup(chr);
+	set_nonblock(fd);
+	chardev_take(chr, fd);
+	return 0;
 }
 
 /* ---- life ---- */
@@ -295,6 +313,9 @@ static int chardev_open(struct chardev *chr, const struct spec_char *spec,
 	case CHARDEV_FD:
 		return chardev_open_fd(chr, spec->fd, err);
 	case CHARDEV_SOCKET:
+		chr->is_socket = true;
+		if (spec->fd < 0)
+			return 0;
 		chr->listen_fd = spec->fd;
 		set_nonblock(spec->fd);
 		return loop_add(chr->loop, spec->fd, EPOLLIN, chardev_accept,
@@ -333,10 +354,10 @@ void chardev_destroy(struct chardev *chr)
 		return;
 	chardev_unwatch(chr);
 	timer_destroy(chr->reopen);
-	if (chr->listen_fd >= 0) {
+	if (chr->listen_fd >= 0)
 		loop_remove(chr->loop, chr->listen_fd);
+	if (chr->is_socket)
 		fd_close(chr->peer); /* the client's is ours */
-	}
 	pthread_mutex_destroy(&chr->lock);
 	free(chr);
 }

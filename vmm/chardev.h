@@ -32,6 +32,12 @@ int chardev_create(struct loop *loop, const struct spec_char *spec,
 		   struct chardev **ret_chr, struct error *err);
 void chardev_destroy(struct chardev *chr);
 
+/*
+ * A client's end of a socket, for a CHARDEV_SOCKET; taken over on success.
+ * -EBUSY: there is another client, which force sends away.  Loop's thread.
+ */
+int chardev_connect(struct chardev *chr, int fd, bool force);
+
 /* Any thread. */
 void chardev_write(struct chardev *chr, const void *data, size_t len);
 void chardev_resume(struct chardev *chr); /* there is room for input again */

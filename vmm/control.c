@@ -297,6 +297,15 @@ static void control_on_unplugged(void *arg, unsigned int bus, bool gone)
 	}
 }
 
+static void control_on_port(void *arg, const char *id, bool open)
+{
+	struct json_object *o = control_event("port");
+
+	add_str(o, "port", id);
+	json_object_object_add(o, "open", json_object_new_boolean(open));
+	control_send(arg, o);
+}
+
 static const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
@@ -306,6 +315,7 @@ static const struct machine_listener control_listener = {
 	.watchdog = control_on_watchdog,
 	.tray = control_on_tray,
 	.unplugged = control_on_unplugged,
+	.port = control_on_port,
 	.vnc = control_on_vnc,
 	.vsock = control_on_vsock,
 };
@@ -878,6 +888,30 @@ static int control_missing(struct control *c, struct json_object *req,
 	return 0;
 }
 
+/* Another client for a port of the console. */
+static int control_connect(struct control *c, struct json_object *req,
+			   struct json_object *ok, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "port");
+	bool force = json_object_get_boolean(
+		json_object_object_get(req, "force"));
+	int r;
+
+	if (c->n_fds != 1 || !json_object_is_type(id, json_type_string))
+		return error_set(err, -EINVAL,
+				 "\"port\" or the client's socket is missing");
+	r = machine_connect(c->m, json_object_get_string(id), c->fds[0], force);
+	if (r == 0)
+		c->n_fds = 0; /* the port's */
+	else if (r == -EBUSY)
+		error_set(err, r, "another client uses port '%s'",
+			  json_object_get_string(id));
+	else
+		error_set(err, r, "there is no port '%s' for clients",
+			  json_object_get_string(id));
+	return r;
+}
+
 static const struct request {
 	const char *name;
 	unsigned int states; /* where it makes sense */
@@ -899,6 +933,7 @@ static const struct request {
 	{ "plug", STATES_BUILT, control_plug },
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "missing", STATES_ALL | WHILE_BUSY, control_missing },
+	{ "connect", STATES_BUILT | WHILE_BUSY, control_connect },
 	{ "save", STATES_BUILT, control_save },
 	{ "migrate", STATES_BUILT, control_migrate },
 	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },

@@ -36,6 +36,7 @@
  *		   "wr_req", "wr_bytes", "flush_req", "rd_ns", "wr_ns",
  *		   "flush_ns"}}, "nics": {id: {"rx_bytes", "rx_packets",
  *		   "rx_drop", "tx_bytes", "tx_packets", "tx_drop"}},
+ *		   "ports": {id: {"open": 0 or 1, by the guest}},
  *		   "balloon": {"actual", ...}, "engine": {name: count}}
  *	"balloon"  {"target": bytes}
  *	"link"     {"nic": id, "up": bool}
@@ -49,6 +50,9 @@
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.
  *	"missing"  {"devices": [ids]}: what was unplugged and is not back
+ *	"connect"  {"port": id, "force": bool} and one end of a socket: a client
+ *		   for a port of the virtio console that takes clients; force
+ *		   sends another one away
  *	"save"     {"offset": bytes, "format": "raw" or "zstd"} + one descriptor
  *		   of a regular file, open for reading and writing: pauses the
  *		   machine and writes it there (vmm/image.h).  The reply comes
@@ -90,6 +94,7 @@
  *	{"event": "tray", "drive": id, "open": bool}
  *	{"event": "unplugged", "id"}           a device is gone
  *	{"event": "kept", "id"}                the guest will not let go of it
+ *	{"event": "port", "port": id, "open": bool} by the guest
  *	{"event": "panicked"}
  *	{"event": "vsock", "port"}: the guest connects to the host, and waits
  *	 for "vsock-connected"

@@ -542,7 +542,8 @@ void machine_tell_balloon(struct machine *m, uint64_t actual)
 	loop_defer(m->loop, tell_balloon, m);
 }
 
-struct tray_event {
+/* A CD-ROM drive's tray, or a port of the console. */
+struct open_event {
 	struct machine *m;
 	bool open;
 	char id[];
@@ -550,7 +551,7 @@ struct tray_event {
 
 static void tell_tray(void *arg)
 {
-	struct tray_event *ev = arg;
+	struct open_event *ev = arg;
 	struct machine_priv *p = ev->m->priv;
 
 	if (p->listener && p->listener->tray)
@@ -558,14 +559,35 @@ static void tell_tray(void *arg)
 	free(ev);
 }
 
-void machine_tell_tray(struct machine *m, const char *id, bool open)
+static void tell_port(void *arg)
 {
-	struct tray_event *ev = xcalloc(1, sizeof(*ev) + strlen(id) + 1);
+	struct open_event *ev = arg;
+	struct machine_priv *p = ev->m->priv;
+
+	if (p->listener && p->listener->port)
+		p->listener->port(p->listener_arg, ev->id, ev->open);
+	free(ev);
+}
+
+static void tell_open(struct machine *m, void (*fn)(void *arg), const char *id,
+		      bool open)
+{
+	struct open_event *ev = xcalloc(1, sizeof(*ev) + strlen(id) + 1);
 
 	ev->m = m;
 	ev->open = open;
 	strcpy(ev->id, id);
-	loop_defer(m->loop, tell_tray, ev);
+	loop_defer(m->loop, fn, ev);
+}
+
+void machine_tell_tray(struct machine *m, const char *id, bool open)
+{
+	tell_open(m, tell_tray, id, open);
+}
+
+void machine_tell_port(struct machine *m, const char *id, bool open)
+{
+	tell_open(m, tell_port, id, open);
 }
 
 struct vsock_request {
@@ -758,6 +780,18 @@ int machine_unplug_disk(struct machine *m, const char *id)
 		if (p->device[i].ops->unplug_disk)
 			r = p->device[i].ops->unplug_disk(p->device[i].dev,
 							  id);
+	return r;
+}
+
+int machine_connect(struct machine *m, const char *id, int fd, bool force)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
+		if (p->device[i].ops->connect)
+			r = p->device[i].ops->connect(p->device[i].dev, id, fd,
+						      force);
 	return r;
 }
 

@@ -96,7 +96,8 @@ struct machine_dev_ops {
 	void (*reset)(void *dev);		/* vCPUs are stopped */
 	void (*pause)(void *dev, bool paused);	/* quiesce own threads */
 	void (*destroy)(void *dev);		/* vCPUs are gone */
-	/* Control socket: group is "disks", "nics" or "balloon" (no id). */
+	/* Control socket: group is "disks", "nics", "ports" or "balloon" (no
+	 * id). */
 	void (*stats)(void *dev, machine_stat_fn *emit, void *arg);
 	/* -ENOENT: not mine, ask the next device. */
 	int (*set_link)(void *dev, const char *id, bool up);
@@ -109,6 +110,9 @@ struct machine_dev_ops {
 	int (*plug_disk)(void *dev, const struct spec_disk *disk,
 			 struct error *err);
 	int (*unplug_disk)(void *dev, const char *id);
+	/* A client's end of a socket for this port, taken over on success;
+	 * -EBUSY: it has one, which force sends away. */
+	int (*connect)(void *dev, const char *id, int fd, bool force);
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
 	/* index: which VNC server.  A client's socket is taken over. */
@@ -194,6 +198,8 @@ struct machine_listener {
 	/* What was below the port with PCI bus 'bus' is gone, or stays as the
 	 * guest will not let it go. */
 	void (*unplugged)(void *arg, unsigned int bus, bool gone);
+	/* The guest opened or closed a port of its virtio console. */
+	void (*port)(void *arg, const char *id, bool open);
 	void (*vnc)(void *arg, const struct vnc_event *event);
 	/* The guest connects to a port of the host's: to be answered with
 	 * machine_vsock_connected().  NULL: all are refused. */
@@ -215,6 +221,7 @@ void machine_tell_vsock(struct machine *m, uint32_t port);
 
 /* Any thread. */
 void machine_tell_tray(struct machine *m, const char *id, bool open);
+void machine_tell_port(struct machine *m, const char *id, bool open);
 
 /* Main loop: the watchdog expired; what follows is the spec's. */
 void machine_watchdog(struct machine *m);
@@ -239,6 +246,7 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 int machine_plug_disk(struct machine *m, const struct spec_disk *disk,
 		      struct error *err);
 int machine_unplug_disk(struct machine *m, const char *id); /* or -ENOENT */
+int machine_connect(struct machine *m, const char *id, int fd, bool force);
 int machine_set_balloon(struct machine *m, uint64_t bytes);
 /* -ENOENT: there is no such server.  trusted: without a password; that is
  * valid up to valid_to. */

@@ -98,7 +98,9 @@ struct spec_rng {
 enum spec_chardev {
 	CHARDEV_NULL,
 	CHARDEV_FD,	/* pty master, file, stdio: read and write fd */
-	CHARDEV_SOCKET, /* fd is a listening Unix socket: one client a time */
+	/* One client a time; fd is a listening Unix socket, or -1: clients come
+	 * over the control socket only. */
+	CHARDEV_SOCKET,
 };
 
 struct spec_char {

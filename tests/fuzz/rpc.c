@@ -43,7 +43,7 @@ static void try_body(const struct frame *f, xdrproc_t type, size_t size)
 
 static void try_frame(const struct frame *f)
 {
-	const struct procedure *p = procedure_find(f->header.proc);
+	const struct procedure *p = procedure_find(f->header.prog, f->header.proc);
 
 	if (!p)
 		return;

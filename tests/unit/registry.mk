@@ -1,5 +1,6 @@
 # The domain registry, its store and the in-memory driver.
 registry_tests = \
+	tests/unit/agent \
 	tests/unit/registry-calls \
 	tests/unit/registry-reconnect \
 	tests/unit/registry-store \
@@ -14,6 +15,11 @@ registry_test_cflags = $(AM_CFLAGS) $(SQLITE_CFLAGS) -UNDEBUG
 # The driver is a module and calls back.
 registry_test_ldflags = $(AM_LDFLAGS) -export-dynamic
 registry_test_ldadd = daemon/libdaemon-core.la $(SQLITE_LIBS)
+
+tests_unit_agent_SOURCES = tests/unit/agent.c
+tests_unit_agent_CFLAGS = $(registry_test_cflags) $(JSON_CFLAGS)
+tests_unit_agent_LDFLAGS = $(registry_test_ldflags)
+tests_unit_agent_LDADD = $(registry_test_ldadd)
 
 tests_unit_registry_calls_SOURCES = \
 	tests/unit/registry-calls.c tests/unit/registry-test.h

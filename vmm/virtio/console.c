@@ -26,7 +26,7 @@ struct port {
 	struct console *console;
 	struct chardev *chr; /* NULL: no such port */
 	unsigned int id;
-	const char *name;    /* NULL: a console; the spec's */
+	const char *alias, *name; /* name NULL: a console; the spec's */
 	bool guest_open, host_open;
 	unsigned int pending; /* messages to send, BIT(VIRTIO_CONSOLE_...) */
 };
@@ -106,6 +106,13 @@ static void announce_ports(struct console *c)
 	}
 }
 
+static void set_guest_open(struct port *p, bool open)
+{
+	if (p->chr && p->alias && p->guest_open != open)
+		machine_tell_port(p->console->dev.m, p->alias, open);
+	p->guest_open = open;
+}
+
 static void port_ready(struct port *p)
 {
 	p->pending |= p->name ? BIT(VIRTIO_CONSOLE_PORT_NAME) :
@@ -130,7 +137,7 @@ static void handle_message(struct console *c,
 	if (msg->event == VIRTIO_CONSOLE_PORT_READY && msg->value) {
 		port_ready(p);
 	} else if (msg->event == VIRTIO_CONSOLE_PORT_OPEN) {
-		p->guest_open = msg->value;
+		set_guest_open(p, msg->value);
 		chardev_resume(p->chr);
 	}
 }
@@ -244,7 +251,7 @@ static bool console_reset(struct virtio_dev *dev)
 	struct console *c = from_dev(dev);
 
 	for (unsigned int i = 0; i < c->n_ports; i++) {
-		c->port[i].guest_open = false;
+		set_guest_open(&c->port[i], false);
 		c->port[i].pending = 0;
 	}
 	return true;
@@ -282,6 +289,8 @@ static void console_restored(void *obj)
 	for (unsigned int i = 0; i < c->n_ports; i++) {
 		struct port *p = &c->port[i];
 
+		if (p->chr && p->alias && p->guest_open)
+			machine_tell_port(c->dev.m, p->alias, true);
 		if (!p->chr)
 			p->pending = 0;
 		else if (multiport(c) && p->guest_open)
@@ -296,6 +305,35 @@ static const struct state_type console_state = {
 	.version = 1,
 	.fields = console_fields,
 	.restored = console_restored,
+};
+
+/* Outside; the main thread */
+
+static void console_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
+{
+	struct console *c = arg;
+
+	for (unsigned int i = 0; i < c->n_ports; i++)
+		if (c->port[i].chr && c->port[i].alias)
+			emit(emit_arg, "ports", c->port[i].alias, "open",
+			     c->port[i].guest_open);
+}
+
+static int console_connect(void *arg, const char *id, int fd, bool force)
+{
+	struct console *c = arg;
+
+	for (unsigned int i = 0; i < c->n_ports; i++)
+		if (c->port[i].chr && str_eq(c->port[i].alias, id))
+			return chardev_connect(c->port[i].chr, fd, force);
+	return -ENOENT;
+}
+
+static const struct machine_dev_ops console_machine_ops = {
+	.name = "virtio-console",
+	.stateless = true, /* its PCI function saves it */
+	.stats = console_stats,
+	.connect = console_connect,
 };
 
 static void console_destroy(struct virtio_dev *dev)
@@ -329,6 +367,7 @@ static int add_port(struct console *c, const struct spec_char *spec,
 		return error_set(err, -EEXIST,
 				 "console port %u is given twice",
 				 spec->index);
+	p->alias = spec->id;
 	p->name = spec->port_name;
 	p->host_open = !spec->port_name || spec->kind != CHARDEV_SOCKET;
 	return chardev_create(c->dev.loop, spec, &port_ops, p, &p->chr, err);
@@ -387,5 +426,7 @@ int virtio_console_add(struct machine *m, const struct spec_place *place,
 		r = virtio_pci_plug(&c->dev, place, err);
 	if (r < 0)
 		console_destroy(&c->dev);
+	else
+		machine_add_device(m, &console_machine_ops, c);
 	return r;
 }

@@ -233,10 +233,21 @@ static void test_keepalive(void)
 
 static void test_table(void)
 {
-	assert(PROC_COUNT == 444 && !procedure_find(0) && !procedure_find(-1));
-	assert(!procedure_find(444) && !procedure_find(0x7fffffff));
+	const int last = PROC_QEMU_BASE;
+
+	assert(last == 443 && PROC_COUNT == last + 8);
+	assert(!procedure_find(RPC_PROGRAM, 0) &&
+	       !procedure_find(RPC_PROGRAM, -1) &&
+	       !procedure_find(RPC_PROGRAM, last + 1) &&
+	       !procedure_find(RPC_PROGRAM, 0x7fffffff));
+	assert(!procedure_find(QEMU_PROGRAM, 0) &&
+	       !procedure_find(QEMU_PROGRAM, 8) &&
+	       !procedure_find(QEMU_PROGRAM, 0x7fffffff));
 	for (int i = 1; i < PROC_COUNT; i++)
-		assert(procedure_find(i) && *procedures[i].access);
+		assert(*procedures[i].access);
+	assert(procedure_find(RPC_PROGRAM, last) == &procedures[last]);
+	assert(!strcmp(procedure_find(QEMU_PROGRAM, 3)->api,
+		       "virDomainQemuAgentCommand"));
 	assert(!strcmp(procedures[14].api, "virDomainGetXMLDesc"));
 	assert(procedures[14].flags & PROC_RO);
 	assert(!(procedures[PROC_DOMAIN_CREATE].flags & PROC_RO));
