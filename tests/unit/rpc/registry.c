@@ -10,6 +10,7 @@
 #include <libvirt/virterror.h>
 
 #include "base/error.h"
+#include "daemon/agent.h"
 #include "tests/unit/rpc/registry.h"
 
 struct registry {
@@ -218,6 +219,13 @@ NOT_HERE_INT(domain_open_graphics_fd, UUID, unsigned int index,
 	     unsigned int flags, int *ret_fd)
 NOT_HERE_INT(domain_update_graphics, UUID, const struct dom_graphics *want,
 	     unsigned int flags)
+NOT_HERE_INT(domain_open_channel, UUID, const char *name, unsigned int flags,
+	     int *ret_fd)
+NOT_HERE_INT(agent_call, UUID, const char *command, struct json_object *args,
+	     struct json_object **ret)
+NOT_HERE_INT(agent_call_text, UUID, const char *text, int timeout,
+	     char **ret_reply)
+NOT_HERE_INT(agent_set_timeout, UUID, int timeout)
 NOT_HERE_INT(domain_save, UUID, const char *path, const char *dxml,
 	     unsigned int flags)
 NOT_HERE_INT(domain_restore, const char *path, const char *dxml,
