@@ -54,6 +54,8 @@ static const char usage[] =
 "                   repeatable\n"
 "  --video KIND[,rom=FILE]  vga, bochs; needs --vnc to be seen; rom: its BIOS\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
+"  --vhost-user KIND,PATH  a device that another program serves at a socket:\n"
+"                   net, blk, or fs with a tag after another comma\n"
 "  --vsock CID,PATH  a socket device: programs connect to PATH and write\n"
 "                   \"CONNECT PORT\"; the guest's connections go to PATH_PORT\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
@@ -471,6 +473,76 @@ static int add_vsock(struct args *a, char *text, struct error *err)
 	return 0;
 }
 
+static int connect_unix(const char *path, struct error *err)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || strlen(path) >= sizeof(sa.sun_path))
+		return error_set(err, -ENAMETOOLONG,
+				 "cannot connect to '%s': %m", path);
+	strcpy(sa.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0)
+		return fd;
+	error_set(err, -errno, "cannot connect to '%s': %m", path);
+	fd_close(fd);
+	return err->errnum;
+}
+
+static void add_user_fs(struct vmm_spec *spec, int fd, const char *tag)
+{
+	struct spec_fs f = { .fd = fd, .tag = xstrdup(tag) };
+
+	f.id = xasprintf("fs%u", spec->n_filesystems);
+	spec->filesystems = xrealloc(spec->filesystems,
+				     spec->n_filesystems + 1, sizeof(f));
+	spec->filesystems[spec->n_filesystems++] = f;
+}
+
+static void add_user_disk(struct vmm_spec *spec, int fd)
+{
+	struct spec_disk d = { .fd = fd, .vhost_user = true };
+
+	d.boot_index = spec->n_disks + 1;
+	d.format = xstrdup("raw");
+	d.id = xasprintf("disk%u", spec->n_disks);
+	spec->disks = xrealloc(spec->disks, spec->n_disks + 1, sizeof(d));
+	spec->disks[spec->n_disks++] = d;
+}
+
+static void add_user_nic(struct vmm_spec *spec, int fd)
+{
+	struct spec_nic n = { .fd = fd, .vhost_user = true, .rom_fd = -1,
+			      .mac = { 0x52, 0x54, 0, 0x76, 0x72,
+				       spec->n_nics + 1 } };
+
+	n.id = xasprintf("net%u", spec->n_nics);
+	spec->nics = xrealloc(spec->nics, spec->n_nics + 1, sizeof(n));
+	spec->nics[spec->n_nics++] = n;
+}
+
+static int add_vhost_user(struct args *a, char *text, struct error *err)
+{
+	char *kind = strsep(&text, ","), *path = strsep(&text, ",");
+	bool fs = str_eq(kind, "fs");
+	int fd;
+
+	if (!path || (!fs && !str_eq(kind, "blk") && !str_eq(kind, "net")) ||
+	    fs != (text != NULL) || (text && strlen(text) > 36))
+		return error_set(err, -EINVAL,
+				 "--vhost-user: blk,PATH or net,PATH or fs,PATH,TAG");
+	fd = connect_unix(path, err);
+	if (fd < 0)
+		return fd;
+	if (fs)
+		add_user_fs(a->spec, fd, text);
+	else if (str_eq(kind, "blk"))
+		add_user_disk(a->spec, fd);
+	else
+		add_user_nic(a->spec, fd);
+	return 0;
+}
+
 static int open_perf_map(struct args *a, char *text, struct error *err)
 {
 	struct vmm_spec *spec = a->spec;
@@ -613,6 +685,7 @@ static const struct option_type option_types[] = {
 	{ "input", CALLS_ARG(add_input) },
 	{ "video", CALLS_ARG(add_video) },
 	{ "vnc", CALLS_ARG(add_vnc) },
+	{ "vhost-user", CALLS_ARG(add_vhost_user) },
 	{ "vsock", CALLS_ARG(add_vsock) },
 	{ "pvpanic", SPEC_FLAG(pvpanic) },
 	{ "pvpanic-pci", SPEC_FLAG(pvpanic_pci) },

@@ -1076,7 +1076,10 @@ static int machine_create_ram(struct machine *m, const char *variant,
 {
 	uint64_t bytes = m->spec->memory;
 	uint64_t low = RAM_LOW_MAX;
-	bool shared = m->engine->shares_ram && m->engine->shares_ram(variant);
+	bool others = vmm_spec_shares_memory(m->spec);
+	bool shared = others || (m->engine->shares_ram &&
+				 m->engine->shares_ram(variant));
+	int r;
 
 	m->q35 = str_eq(m->spec->machine, "q35");
 	if (!m->q35 && !str_eq(m->spec->machine, "microvm"))
@@ -1088,7 +1091,10 @@ static int machine_create_ram(struct machine *m, const char *variant,
 	if (m->q35)
 		low = bytes < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
 	m->mmio32_base = m->q35 ? MIN(bytes, low) : MMIO32_BASE;
-	return ram_create_split(bytes, low, shared, &m->ram, err);
+	r = ram_create_split(bytes, low, shared, &m->ram, err);
+	if (r == 0 && others)
+		ram_keep_shared(m->ram);
+	return r;
 }
 
 static int machine_build(struct machine *m, const char *variant,

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-/* #syscalls:vmm mmap munmap madvise clone clone3 close */
+/* #syscalls:vmm mmap munmap madvise clone clone3 close pread64 */
 /* #syscalls:vmm-init memfd_create ftruncate */
 
 #define RAM_REGIONS_MAX 2
@@ -52,6 +52,7 @@ struct ram {
 	/* What is mapped from a file. */
 	unsigned int n_files;
 	struct ram_file *file;
+	bool keep_shared;
 	bool owning;
 	pthread_t owner;
 	atomic_bool stop;
@@ -184,6 +185,27 @@ unsigned int ram_blocks(const struct ram *ram,
 
 /* ---- memory that is in a file ---- */
 
+void ram_keep_shared(struct ram *ram)
+{
+	ram->keep_shared = true;
+}
+
+static int read_file(uint8_t *to, uint64_t len, int fd, uint64_t offset)
+{
+	while (len) {
+		ssize_t n = pread(fd, to, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+		to += n;
+		len -= n;
+		offset += n;
+	}
+	return 0;
+}
+
 int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
 		 int fd, uint64_t offset)
 {
@@ -192,6 +214,8 @@ int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
 	assert(ram->block[block].anonymous);
 	assert(at <= ram->block[block].size);
 	assert(len <= ram->block[block].size - at);
+	if (ram->keep_shared)
+		return read_file(to, len, fd, offset);
 	if (mmap(to, len, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
 		 (off_t)offset) == MAP_FAILED)

@@ -55,6 +55,8 @@ unsigned int ram_blocks(const struct ram *ram,
 int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
 		 int fd, uint64_t offset);
 void ram_own_begin(struct ram *ram);
+/* Files are read instead, because others map the memory as it is. */
+void ram_keep_shared(struct ram *ram);
 
 unsigned int ram_regions(const struct ram *ram,
 			 const struct ram_region **ret_regions);

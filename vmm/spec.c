@@ -116,6 +116,7 @@ static const struct field disk[] = {
 	UINT(spec_disk, unit, SCSI_LUNS),
 	STR(spec_disk, format, true, NAME_LEN),
 	FD(spec_disk, fd),
+	BOOL(spec_disk, vhost_user),
 	BOOL(spec_disk, readonly),
 	BOOL(spec_disk, discard),
 	STR(spec_disk, serial, false, NAME_LEN),
@@ -143,6 +144,7 @@ SHAPE(spec_controller, controller);
 static const struct field nic[] = {
 	STR(spec_nic, id, true, NAME_LEN),
 	FD(spec_nic, fd),
+	BOOL(spec_nic, vhost_user),
 	BYTES(spec_nic, mac),
 	BOOL(spec_nic, link_down),
 	UINT(spec_nic, mtu, UINT16_MAX),
@@ -168,6 +170,15 @@ static const struct field chardev[] = {
 	UINT(spec_char, index, DEVICES),
 };
 SHAPE(spec_char, chardev);
+
+static const struct field fs[] = {
+	STR(spec_fs, id, true, NAME_LEN),
+	STR(spec_fs, tag, true, 36),
+	FD(spec_fs, fd),
+	UINT(spec_fs, queue_size, 1024),
+	PLACE(spec_fs, pci),
+};
+SHAPE(spec_fs, fs);
 
 static const struct field vsock[] = {
 	STR(spec_vsock, id, true, NAME_LEN),
@@ -276,6 +287,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, debugcons, chardev_shape, 1),
 	ARRAY(vmm_spec, rngs, rng_shape, DEVICES),
 	ARRAY(vmm_spec, vsocks, vsock_shape, 1),
+	ARRAY(vmm_spec, filesystems, fs_shape, DEVICES),
 	PLACE(vmm_spec, console_pci),
 	BOOL(vmm_spec, balloon),
 	PLACE(vmm_spec, balloon_pci),
@@ -358,6 +370,17 @@ static void object_finish(const struct shape *s, void *obj)
 const char *vmm_spec_watchdog_name(enum spec_watchdog action)
 {
 	return watchdog_words[action];
+}
+
+bool vmm_spec_shares_memory(const struct vmm_spec *spec)
+{
+	bool shares = spec->n_filesystems > 0;
+
+	for (unsigned int i = 0; i < spec->n_nics; i++)
+		shares |= spec->nics[i].vhost_user;
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		shares |= spec->disks[i].vhost_user;
+	return shares;
 }
 
 void vmm_spec_init(struct vmm_spec *spec)

@@ -57,6 +57,7 @@ struct spec_disk {
 	unsigned int controller, target, unit;
 	char *format;	/* "raw" (later: qcow2, ...) */
 	int fd; /* -1: a CD-ROM drive without a medium */
+	bool vhost_user; /* fd is the socket of a program that serves it */
 	bool readonly;
 	bool discard; /* unmap reaches the image */
 	char *serial; /* may be NULL */
@@ -81,6 +82,7 @@ struct spec_controller {
 struct spec_nic {
 	char *id; /* "net0" */
 	int fd;	  /* a tap, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR */
+	bool vhost_user; /* fd is the socket of a program that serves it */
 	uint8_t mac[6];
 	bool link_down;
 	unsigned int mtu; /* 0: default */
@@ -110,6 +112,15 @@ struct spec_char {
 	int log_fd;	/* everything the guest sent is appended; -1: no */
 	char *port_name; /* virtio-serial port name; NULL: a console port */
 	unsigned int index; /* serial: 0 to 3; virtio console: port number */
+};
+
+/* A folder of the host's. */
+struct spec_fs {
+	char *id;  /* "fs0" */
+	char *tag; /* what the guest mounts: at most 36 bytes */
+	int fd;	   /* a connection to virtiofsd */
+	unsigned int queue_size; /* 0: default */
+	struct spec_place pci;
 };
 
 /* The host's end of guests' AF_VSOCK sockets. */
@@ -217,7 +228,7 @@ struct vmm_spec {
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
 		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs,
-		n_vsocks, n_ports;
+		n_vsocks, n_filesystems, n_ports;
 	struct spec_port *ports; /* a bridge before what is below it */
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
@@ -231,6 +242,7 @@ struct vmm_spec {
 	struct spec_char *debugcons; /* where firmware says what it does */
 	struct spec_rng *rngs;
 	struct spec_vsock *vsocks;
+	struct spec_fs *filesystems;
 	struct spec_place console_pci; /* of the ports' controller */
 	bool balloon;
 	struct spec_place balloon_pci;
@@ -250,6 +262,9 @@ struct vmm_spec {
 };
 
 const char *vmm_spec_watchdog_name(enum spec_watchdog action);
+
+/* Whether somebody else is to map guest memory. */
+bool vmm_spec_shares_memory(const struct vmm_spec *spec);
 
 void vmm_spec_init(struct vmm_spec *spec);   /* every fd -1 */
 void vmm_spec_finish(struct vmm_spec *spec); /* closes what it holds */

@@ -40,6 +40,7 @@ dist_check_SCRIPTS += \
 	tests/guest/guards.sh \
 	tests/guest/mkinitrd \
 	tests/guest/cdtray.c \
+	tests/guest/vhost_user_net.py \
 	tests/guest/vsock.c \
 	tests/guest/storage.init \
 	tests/guest/storage.sh \

@@ -41,7 +41,7 @@ void bootorder_add(struct machine *m, unsigned int index,
 		   const struct pci_dev *dev, const char *what,
 		   const char *below, ...)
 {
-	struct bootorder *e, **at = &m->priv->bootorder;
+	struct bootorder *e, **at;
 	_cleanup_free_ char *path = path_to(dev, what);
 	char rest[64];
 	va_list args;
@@ -54,6 +54,7 @@ void bootorder_add(struct machine *m, unsigned int index,
 	e = xcalloc(1, sizeof(*e));
 	e->index = index;
 	e->path = xasprintf("%s%s", path, rest);
+	at = &m->priv->bootorder;
 	while (*at && (*at)->index <= index)
 		at = &(*at)->next;
 	e->next = *at;

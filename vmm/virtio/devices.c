@@ -24,8 +24,8 @@ static int add_disks(struct machine *m, const struct vmm_spec *spec,
 
 		if (d->bus != SPEC_VIRTIO)
 			continue;
-		r = virtio_blk_add(m, d, virtio_queue_count(spec, d->queues),
-				   err);
+		r = (d->vhost_user ? vhost_user_blk_add : virtio_blk_add)(
+			m, d, virtio_queue_count(spec, d->queues), err);
 		if (r < 0)
 			return r;
 	}
@@ -38,7 +38,11 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 	int r = add_disks(m, spec, err);
 
 	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++)
-		r = virtio_net_add(m, &spec->nics[i], err);
+		r = (spec->nics[i].vhost_user ? vhost_user_net_add :
+						virtio_net_add)(
+			m, &spec->nics[i], err);
+	for (unsigned int i = 0; i < spec->n_filesystems && r >= 0; i++)
+		r = vhost_user_fs_add(m, &spec->filesystems[i], err);
 	if (r >= 0 && spec->n_consoles)
 		r = virtio_console_add(m, &spec->console_pci, spec->consoles,
 				       spec->n_consoles, err);

@@ -11,6 +11,7 @@ struct machine;
 struct spec_char;
 struct spec_controller;
 struct spec_disk;
+struct spec_fs;
 struct spec_input;
 struct spec_nic;
 struct spec_place;
@@ -47,6 +48,12 @@ int virtio_console_add(struct machine *m, const struct spec_place *place,
 		       struct error *err);
 int virtio_balloon_add(struct machine *m, const struct spec_place *place,
 		       uint64_t target, struct error *err);
+int vhost_user_blk_add(struct machine *m, const struct spec_disk *spec,
+		       unsigned int queues, struct error *err);
+int vhost_user_net_add(struct machine *m, const struct spec_nic *spec,
+		       struct error *err);
+int vhost_user_fs_add(struct machine *m, const struct spec_fs *spec,
+		      struct error *err);
 int vhost_vsock_add(struct machine *m, const struct spec_vsock *spec,
 		    struct error *err);
 int virtio_vsock_add(struct machine *m, const struct spec_vsock *spec,

@@ -29,6 +29,12 @@ vmm_libvmm_la_SOURCES += \
 	%D%/vhost.c \
 	%D%/vhost.h \
 	%D%/vhost_kernel.c \
+	%D%/vhost_user.c \
+	%D%/vhost_user.h \
+	%D%/vhost_user_blk.c \
+	%D%/vhost_user_dev.c \
+	%D%/vhost_user_fs.c \
+	%D%/vhost_user_net.c \
 	%D%/vhost_vsock.c \
 	%D%/virtio.c \
 	%D%/virtio.h \
