@@ -224,6 +224,18 @@ int host_connect_unix(const char *path, struct error *err, int *ret_fd)
 	return call_path(PRIV_CONNECT_UNIX, path, 0, err, ret_fd);
 }
 
+int host_start_fs(const struct host_fs *fs, struct error *err, int *ret_fd)
+{
+	return call_path(PRIV_START_FS, fs->dir,
+			 (fs->xattr ? PRIV_FS_XATTR : 0) |
+				 (fs->flock ? PRIV_FS_FLOCK : 0) |
+				 (fs->posix_lock ? PRIV_FS_POSIX_LOCK : 0) |
+				 (fs->chroot ? PRIV_FS_CHROOT : 0) |
+				 (fs->cache_none ? PRIV_FS_CACHE_NONE : 0) |
+				 (fs->cache_always ? PRIV_FS_CACHE_ALWAYS : 0),
+			 err, ret_fd);
+}
+
 int host_listen_tcp(const char *address, unsigned int first,
 		    unsigned int last, struct error *err,
 		    unsigned int *ret_port, int *ret_fd)

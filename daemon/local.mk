@@ -14,6 +14,7 @@ vireod_SOURCES = \
 	%D%/priv.h \
 	%D%/priv_chr.c \
 	%D%/priv_file.c \
+	%D%/priv_fs.c \
 	%D%/priv_net.c \
 	%D%/priv_open.c \
 	%D%/priv_path.c \

@@ -65,6 +65,7 @@ static const struct {
 	[PRIV_REMOVE_TAP] = OP_STR(priv_remove_tap, priv_ifname, ifname),
 	[PRIV_OPEN_VSOCK] = OP(priv_open_vsock, priv_vsock),
 	[PRIV_CONNECT_VSOCK] = OP(priv_connect_vsock, priv_vsock),
+	[PRIV_START_FS] = OP_STR(priv_start_fs, priv_path, path),
 	[PRIV_OPEN_PTY] = OP(priv_open_pty, priv_none),
 	[PRIV_OPEN_TTY] = OP_STR(priv_open_tty, priv_path, path),
 	[PRIV_LISTEN_UNIX] = OP_STR(priv_listen_unix, priv_path, path),

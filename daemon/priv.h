@@ -34,6 +34,7 @@ enum priv_op {
 	PRIV_REMOVE_TAP,
 	PRIV_OPEN_VSOCK,
 	PRIV_CONNECT_VSOCK,
+	PRIV_START_FS,
 	PRIV_OPEN_PTY,
 	PRIV_OPEN_TTY,
 	PRIV_LISTEN_UNIX,
@@ -53,6 +54,11 @@ enum priv_op {
 
 /* Flags of PRIV_OPEN_DISK, PRIV_OPEN_LOG and PRIV_FILE_END. */
 enum { PRIV_READONLY = 1, PRIV_BLOCK = 2, PRIV_APPEND = 4, PRIV_KEEP = 8 };
+
+/* Flags of PRIV_START_FS: what virtiofsd is told. */
+enum { PRIV_FS_XATTR = 1, PRIV_FS_FLOCK = 2, PRIV_FS_POSIX_LOCK = 4,
+       PRIV_FS_CHROOT = 8, PRIV_FS_CACHE_NONE = 16,
+       PRIV_FS_CACHE_ALWAYS = 32 };
 
 struct priv_path {
 	uint32_t flags;
@@ -161,6 +167,8 @@ priv_fn priv_open_tap, priv_remove_tap, priv_listen_tcp;
 /* priv_vsock.c: guests' AF_VSOCK */
 priv_fn priv_open_vsock, priv_connect_vsock;
 void priv_forget_vsock(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN]);
+/* priv_fs.c: virtiofsd */
+priv_fn priv_start_fs;
 /* priv_vmm.c: machines */
 priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 	priv_forget_vmm;

@@ -256,6 +256,12 @@ int host_open_vsock(const uint8_t uuid[UUID_LEN], uint32_t *cid,
 		    struct error *err, int *ret_vhost, int *ret_listen);
 int host_connect_vsock(const uint8_t uuid[UUID_LEN], uint32_t port,
 		       struct error *err, int *ret_fd);
+/* Starts virtiofsd for a folder; it ends with the connection. */
+struct host_fs {
+	const char *dir;
+	bool xattr, flock, posix_lock, chroot, cache_none, cache_always;
+};
+int host_start_fs(const struct host_fs *fs, struct error *err, int *ret_fd);
 int host_remove_tap(const char *ifname, struct error *err);
 int host_open_pty(char ret_slave[64], struct error *err, int *ret_master);
 int host_open_tty(const char *slave, struct error *err, int *ret_fd);

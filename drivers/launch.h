@@ -104,6 +104,11 @@ int launch_check_disk(const struct dom_disk *d, struct error *err);
 int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 		       struct error *err);
 
+/* ---- launch_fs.c: shared folders ---- */
+int launch_check_fs(const struct dom_fs *f, struct error *err);
+int launch_build_fs(const struct domain_def *def, struct vmm_spec *s,
+		    struct error *err);
+
 /* ---- launch_vsock.c: AF_VSOCK ---- */
 int launch_check_vsock(const struct domain_def *def, struct error *err);
 int launch_build_vsock(struct domain *dom, struct vmm_spec *s,

@@ -81,8 +81,12 @@ static int check_general(const struct domain_def *def, struct error *err)
 static int check_iface(const struct dom_iface *i, struct error *err)
 {
 	if (i->type != IFACE_ETHERNET && i->type != IFACE_BRIDGE &&
-	    i->type != IFACE_NETWORK)
-		return refuse(err, "<interface>: its type is not supported, use type='bridge' or type='ethernet'");
+	    i->type != IFACE_NETWORK && i->type != IFACE_VHOSTUSER)
+		return refuse(err, "<interface>: its type is not supported, use type='bridge', 'ethernet' or 'vhostuser'");
+	if (i->type == IFACE_VHOSTUSER &&
+	    (!i->source || !str_eq(i->source_mode, "client") ||
+	     (i->source_type && !str_eq(i->source_type, "unix"))))
+		return refuse(err, "<interface type='vhostuser'>: it needs <source type='unix' path= mode='client'>; mode 'server' is not supported");
 	if (i->model && !str_eq(i->model, "virtio"))
 		return refuse(err, "<interface>: model '%s' is not supported, use 'virtio'",
 			      i->model);
@@ -239,6 +243,7 @@ int launch_check(const struct domain_def *def, struct error *err)
 		return r;
 	CHECK_EACH(def, n_rngs, rngs, check_rng, err);
 	CHECK_EACH(def, n_watchdogs, watchdogs, check_watchdog, err);
+	CHECK_EACH(def, n_filesystems, filesystems, launch_check_fs, err);
 	CHECK_EACH(def, n_panics, panics, check_panic, err);
 	return 0;
 }

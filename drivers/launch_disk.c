@@ -95,6 +95,18 @@ static int check_place(const struct dom_disk *d, const char *name,
 	return 0;
 }
 
+static int check_vhost_user(const struct dom_disk *d, const char *name,
+			    struct error *err)
+{
+	if (!d->source || (d->source_type && !str_eq(d->source_type, "unix")))
+		return refuse(err, "<disk type='vhostuser'> '%s': it has no <source type='unix' path=>",
+			      name);
+	if (!str_eq(d->target_bus, "virtio") || d->device != DISK_DEV_DISK)
+		return refuse(err, "<disk type='vhostuser'> '%s': only a disk on bus='virtio' can be",
+			      name);
+	return 0;
+}
+
 int launch_check_disk(const struct dom_disk *d, struct error *err)
 {
 	const char *name = d->target_dev ? d->target_dev : "?";
@@ -108,8 +120,10 @@ int launch_check_disk(const struct dom_disk *d, struct error *err)
 		r = check_place(d, name, err);
 	if (r < 0)
 		return r;
+	if (d->type == DISK_VHOSTUSER)
+		return check_vhost_user(d, name, err);
 	if (d->type != DISK_FILE && d->type != DISK_BLOCK)
-		return refuse(err, "<disk> '%s': only type='file' and type='block' are supported",
+		return refuse(err, "<disk> '%s': only type='file', 'block' and 'vhostuser' are supported",
 			      name);
 	if (!d->source && d->device != DISK_DEV_CDROM)
 		return refuse(err, "<disk> '%s': it has no <source>", name);
@@ -185,6 +199,10 @@ static int build_disk(const struct dom_disk *d, unsigned int i,
 	s->cache = cache_mode(d->cache);
 	s->boot_index = d->info.boot_order;
 	set_place(d, s);
+	if (d->type == DISK_VHOSTUSER) {
+		s->vhost_user = true;
+		return host_connect_unix(d->source, err, &s->fd);
+	}
 	return d->source ? host_open_disk(d->source, s->readonly,
 					  d->type == DISK_BLOCK, err, &s->fd) :
 			   0;

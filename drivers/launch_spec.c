@@ -177,6 +177,10 @@ static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		return error_virt(err, VIR_ERR_NO_NETWORK,
 				  "no network with matching name '%s'",
 				  d->source ? d->source : "default");
+	if (d->type == IFACE_VHOSTUSER) {
+		s->vhost_user = true;
+		return host_connect_unix(d->source, err, &s->fd);
+	}
 	return open_tap(d, s, err);
 }
 
@@ -342,6 +346,8 @@ int launch_build(struct domain *dom, const char *engine,
 		r = launch_build_vsock(dom, ret_spec, err);
 	if (r >= 0)
 		r = launch_build_tpm(dom->live, ret_spec, err);
+	if (r >= 0)
+		r = launch_build_fs(dom->live, ret_spec, err);
 	if (r < 0)
 		vmm_spec_finish(ret_spec);
 	else

@@ -20,6 +20,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_spec.c \
 	%D%/launch_stats.c \
 	%D%/launch_variant.c \
+	%D%/launch_fs.c \
 	%D%/launch_vsock.c \
 	$(NULL)
 %C%_liblaunch_la_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(LIBVIRT_CFLAGS) \

@@ -5,5 +5,6 @@ EXTRA_DIST += \
 	%D%/first.xml \
 	%D%/uefi.xml \
 	%D%/graphics.xml \
+	%D%/shared.xml \
 	%D%/storage.xml \
 	$(NULL)

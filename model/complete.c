@@ -122,6 +122,10 @@ static void complete_devices(struct domain_def *def)
 		default_str(&def->watchdogs[i].action, "reset");
 	for (unsigned int i = 0; i < def->n_panics; i++)
 		default_str(&def->panics[i].model, "isa");
+	for (unsigned int i = 0; i < def->n_filesystems; i++) {
+		default_str(&def->filesystems[i].type, "mount");
+		default_str(&def->filesystems[i].accessmode, "passthrough");
+	}
 	for (unsigned int i = 0; i < def->n_vsocks; i++)
 		complete_vsock(&def->vsocks[i]);
 	for (unsigned int i = 0; i < def->n_tpms; i++) {

@@ -119,6 +119,8 @@ static int place_rest(struct domain_def *def, struct error *err)
 	for (unsigned int i = 0; r == 0 && i < def->n_panics; i++)
 		if (str_eq(def->panics[i].model, "pvpanic"))
 			r = place(def, &def->panics[i].info, err);
+	for (unsigned int i = 0; r == 0 && i < def->n_filesystems; i++)
+		r = place(def, &def->filesystems[i].info, err);
 	for (unsigned int i = 0; r == 0 && i < def->n_vsocks; i++)
 		r = place(def, &def->vsocks[i].info, err);
 	return r;

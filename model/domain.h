@@ -144,6 +144,7 @@ struct dom_disk {
 	enum dom_disk_type type;
 	enum dom_disk_device device;
 	char *source; /* path; NULL: no medium */
+	char *source_type; /* vhostuser: "unix" */
 	char *target_dev, *target_bus; /* "vda", "virtio" */
 	char *driver_name, *driver_type; /* "vireo"/"qemu", "raw" */
 	char *cache, *io, *discard, *detect_zeroes;
@@ -158,7 +159,8 @@ struct dom_iface {
 	enum dom_iface_type type;
 	uint8_t mac[6];
 	bool mac_given;	 /* false: generated when defined */
-	char *source;	 /* bridge, network or device name */
+	char *source;	 /* bridge, network or device name; vhostuser: path */
+	char *source_type, *source_mode; /* vhostuser: "unix", "client" */
 	char *target_dev; /* tap name */
 	enum dom_tristate target_managed;
 	char *model; /* "virtio", "e1000e" */
@@ -229,6 +231,17 @@ struct dom_input {
 	char *type, *bus, *model; /* "tablet", "usb" */
 };
 
+struct dom_fs {
+	struct dom_info info;
+	char *type, *accessmode; /* "mount", "passthrough" */
+	char *driver;		 /* "virtiofs", "path" */
+	unsigned int queue;
+	char *binary, *xattr, *cache, *sandbox, *posix_lock, *flock;
+	char *source, *socket; /* a folder, or who serves one */
+	char *target;	       /* what the guest mounts */
+	bool readonly;
+};
+
 struct dom_vsock {
 	struct dom_info info;
 	char *model; /* "virtio" */
@@ -290,7 +303,8 @@ struct domain_def {
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
 	unsigned int n_inputs, n_graphics, n_videos;
-	unsigned int n_watchdogs, n_panics, n_vsocks, n_tpms;
+	unsigned int n_watchdogs, n_panics, n_vsocks, n_tpms,
+		n_filesystems;
 	struct dom_disk *disks;
 	struct dom_iface *ifaces;
 	struct dom_char *chars; /* all kinds, in document order */
@@ -303,6 +317,7 @@ struct domain_def {
 	struct dom_panic *panics;
 	struct dom_vsock *vsocks;
 	struct dom_tpm *tpms;
+	struct dom_fs *filesystems;
 	struct dom_memballoon memballoon;
 	char *devices_extra; /* devices not interpreted */
 	char *extra;	     /* top-level elements not interpreted */

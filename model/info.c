@@ -19,7 +19,7 @@ static const struct device_kind {
 	KIND(videos, dom_video),
 	KIND(watchdogs, dom_watchdog),	   KIND(panics, dom_panic),
 	KIND(vsocks, dom_vsock),
-	KIND(tpms, dom_tpm),
+	KIND(tpms, dom_tpm),		   KIND(filesystems, dom_fs),
 };
 
 static const void *member(const struct domain_def *def, size_t off)
@@ -116,6 +116,8 @@ void domain_def_assign_aliases(struct domain_def *def)
 		name_it(&def->watchdogs[i].info, "watchdog", i);
 	for (unsigned int i = 0; i < def->n_panics; i++)
 		name_it(&def->panics[i].info, "panic", i);
+	for (unsigned int i = 0; i < def->n_filesystems; i++)
+		name_it(&def->filesystems[i].info, "fs", i);
 	for (unsigned int i = 0; i < def->n_vsocks; i++)
 		name_it(&def->vsocks[i].info, "vsock", i);
 	for (unsigned int i = 0; i < def->n_tpms; i++)

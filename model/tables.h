@@ -24,6 +24,7 @@ extern const struct xml_type type_watchdog;
 extern const struct xml_type type_panic;
 extern const struct xml_type type_vsock;
 extern const struct xml_type type_tpm;
+extern const struct xml_type type_fs;
 extern const struct xml_type type_memballoon;
 
 /* Attributes of an <address>, chosen by its type. */

@@ -68,6 +68,9 @@ static const struct field disk_fields[] = {
 	{ "source@file", FIELD_STR, D(source), .only = BIT(DISK_FILE) },
 	{ "source@dev", FIELD_STR, D(source), .only = BIT(DISK_BLOCK) },
 	{ "source@dir", FIELD_STR, D(source), .only = BIT(DISK_DIR) },
+	{ "source@type", FIELD_STR, D(source_type),
+	  .only = BIT(DISK_VHOSTUSER) },
+	{ "source@path", FIELD_STR, D(source), .only = BIT(DISK_VHOSTUSER) },
 	{ "target@dev", FIELD_STR, D(target_dev), .flags = FIELD_REQUIRED,
 	  .missing = "missing target device name of the disk" },
 	{ "target@bus", FIELD_STR, D(target_bus) },
@@ -101,6 +104,11 @@ static const struct field iface_fields[] = {
 	{ "source@network", FIELD_STR, N(source), .only = BIT(IFACE_NETWORK) },
 	{ "source@dev", FIELD_STR, N(source),
 	  .only = BIT(IFACE_DIRECT) | BIT(IFACE_VDPA) },
+	{ "source@type", FIELD_STR, N(source_type),
+	  .only = BIT(IFACE_VHOSTUSER) },
+	{ "source@path", FIELD_STR, N(source), .only = BIT(IFACE_VHOSTUSER) },
+	{ "source@mode", FIELD_STR, N(source_mode),
+	  .only = BIT(IFACE_VHOSTUSER) },
 	{ "target@dev", FIELD_STR, N(target_dev) },
 	{ "target@managed", FIELD_ENUM, N(target_managed), &words_yesno },
 	{ "model@type", FIELD_STR, N(model) },
@@ -216,6 +224,34 @@ const struct xml_type type_panic = {
 	XML_TYPE_EXTRA(struct dom_panic, info.extra),
 	.fields = panic_fields,
 	.order = " * alias address ",
+};
+
+#define F(m) offsetof(struct dom_fs, m)
+static const struct field fs_fields[] = {
+	{ "@type", FIELD_STR, F(type) },
+	{ "@accessmode", FIELD_STR, F(accessmode) },
+	{ "driver@type", FIELD_STR, F(driver) },
+	{ "driver@queue", FIELD_UINT, F(queue) },
+	{ "binary@path", FIELD_STR, F(binary) },
+	{ "binary@xattr", FIELD_STR, F(xattr) },
+	{ "binary/cache@mode", FIELD_STR, F(cache) },
+	{ "binary/sandbox@mode", FIELD_STR, F(sandbox) },
+	{ "binary/lock@posix", FIELD_STR, F(posix_lock) },
+	{ "binary/lock@flock", FIELD_STR, F(flock) },
+	{ "source@dir", FIELD_STR, F(source) },
+	{ "source@socket", FIELD_STR, F(socket) },
+	{ "target@dir", FIELD_STR, F(target), .flags = FIELD_REQUIRED,
+	  .missing = "missing target for the filesystem" },
+	{ "readonly", FIELD_FLAG, F(readonly) },
+	INFO_FIELDS(struct dom_fs),
+	{ 0 },
+};
+#undef F
+const struct xml_type type_fs = {
+	XML_TYPE_EXTRA(struct dom_fs, info.extra),
+	.fields = fs_fields,
+	.order = " driver binary source target readonly space_hard_limit "
+		 "space_soft_limit * boot alias address ",
 };
 
 #define V(m) offsetof(struct dom_vsock, m)

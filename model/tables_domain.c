@@ -217,6 +217,8 @@ static const struct field devices_fields[] = {
 	  .n_off = D(n_watchdogs) },
 	{ "panic", FIELD_LIST, D(panics), .type = &type_panic,
 	  .n_off = D(n_panics) },
+	{ "filesystem", FIELD_LIST, D(filesystems), .type = &type_fs,
+	  .n_off = D(n_filesystems) },
 	{ "vsock", FIELD_LIST, D(vsocks), .type = &type_vsock,
 	  .n_off = D(n_vsocks) },
 	{ "tpm", FIELD_LIST, D(tpms), .type = &type_tpm, .n_off = D(n_tpms) },

@@ -52,6 +52,19 @@ def definition(d, bridge):
       <source bridge='{bridge}'/><model type='virtio'/>
     </interface>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <disk type='vhostuser' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source type='unix' path='{d.dir}/blk.sock'/>
+      <target dev='vdc' bus='virtio'/>
+    </disk>
+    <filesystem type='mount'>
+      <driver type='virtiofs'/>
+      <binary path='/usr/lib/qemu/virtiofsd' xattr='on'>
+        <cache mode='none'/><sandbox mode='chroot'/>
+      </binary>
+      <source dir='{d.dir}/share'/>
+      <target dir='share'/>
+    </filesystem>
     <vsock model='virtio'><cid auto='yes'/></vsock>
     <memballoon model='virtio'/>""")
 
@@ -112,6 +125,36 @@ def vsock_guest_program(d):
     return path
 
 
+def start_storage(d):
+    """A vhost-user disk, by a program that is not ours."""
+    make_disk(d.dir + "/blk")
+    p = subprocess.Popen([
+        "qemu-storage-daemon", "--blockdev",
+        f"file,node-name=f,filename={d.dir}/blk", "--export",
+        "vhost-user-blk,id=e,node-name=f,writable=on,addr.type=unix,"
+        f"addr.path={d.dir}/blk.sock"])
+    until("a vhost-user disk", lambda: os.path.exists(d.dir + "/blk.sock"))
+    return p
+
+
+def served_elsewhere(d, g, con):
+    con.run("mkdir /share; mount -t virtiofs share /share")
+    assert con.run("cat /share/file") == "from the host"
+    con.run("echo from the guest >/share/new; umount /share")
+    with open(d.dir + "/share/new") as f:
+        assert f.read() == "from the guest\n"
+    fails(V.VIR_ERR_OPERATION_FAILED, g.save, d.dir + "/saved")
+    assert g.isActive()
+    until("that it goes on", lambda: g.info()[0] == V.VIR_DOMAIN_RUNNING or
+          g.resume() == 0)
+    with open(d.dir + "/blk", "rb") as f:
+        assert con.run("md5sum </dev/vdc").split()[0] == \
+            hashlib.md5(f.read()).hexdigest()
+    con.run("echo on the disk | dd of=/dev/vdc conv=fsync 2>/dev/null")
+    with open(d.dir + "/blk", "rb") as f:
+        assert f.read(12) == b"on the disk\n"
+
+
 def vsock(d, g, con):
     """Both ways, over the kernel's sockets or, without vhost, Unix ones."""
     m = re.search(r"<cid auto='yes' address='(\d+)'/>", g.XMLDesc())
@@ -170,7 +213,7 @@ def balloon(c, g, con):
 
 def statistics(c, g, tap):
     stats = c.domainListGetStats([g])[0][1]
-    assert stats["block.count"] == 2 and stats["block.0.name"] == "vda"
+    assert stats["block.count"] == 3 and stats["block.0.name"] == "vda"
     assert stats["block.0.wr.bytes"] > 0
     assert stats["net.count"] == 1 and stats["net.0.name"] == tap
     assert stats["cpu.time"] > 0 and stats["balloon.current"] == 128 * 1024
@@ -181,9 +224,13 @@ bridge = "vtbr"
 scratch = tempfile.TemporaryDirectory()
 os.environ["FILES"] = vsock_guest_program(scratch.name)
 with Daemon(["vsock", "vmw_vsock_virtio_transport_common",
-             "vmw_vsock_virtio_transport"]) as d:
+             "vmw_vsock_virtio_transport", "fuse", "virtiofs"]) as d:
     sums = make_disk(d.dir + "/disk"), make_disk(d.dir + "/ro")
     make_bridge(bridge)
+    os.mkdir(d.dir + "/share")
+    with open(d.dir + "/share/file", "w") as f:
+        f.write("from the host\n")
+    storage = start_storage(d)
     try:
         c = d.open()
         g = c.createXML(definition(d, bridge))
@@ -195,6 +242,7 @@ with Daemon(["vsock", "vmw_vsock_virtio_transport_common",
         assert con.run("cat /sys/class/misc/hw_random/rng_current") == \
             "virtio_rng.0"
         con.run("dd if=/dev/hwrng of=/dev/null bs=64 count=1 2>/dev/null")
+        served_elsewhere(d, g, con)
         vsock(d, g, con)
         balloon(c, g, con)
         statistics(c, g, tap)
@@ -205,5 +253,7 @@ with Daemon(["vsock", "vmw_vsock_virtio_transport_common",
         with open(d.dir + "/ro", "rb") as f:
             assert hashlib.md5(f.read()).hexdigest() == sums[1]
     finally:
+        storage.terminate()
+        storage.wait()
         subprocess.run(["ip", "link", "del", bridge])
 print("a guest's devices: all right")
