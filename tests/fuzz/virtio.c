@@ -16,6 +16,7 @@
 #include <linux/virtio_pci.h>
 #include <linux/virtio_vsock.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -318,6 +319,56 @@ static void vsock_client(void)
 		send(*fd, line, strlen(line), MSG_NOSIGNAL);
 }
 
+/*
+ * A vhost-user program that answers and does nothing, on a thread of its own;
+ * now and then it says no.
+ */
+static void *vhost_user_program(void *arg)
+{
+	int fd = (int)(intptr_t)arg, calls = 0;
+	uint32_t h[3], payload[64];
+
+	while (recv(fd, h, sizeof(h), MSG_WAITALL) == sizeof(h)) {
+		uint32_t n = 8;
+
+		assert(h[2] <= sizeof(payload));
+		memset(payload, 0, sizeof(payload));
+		if (h[2] && recv(fd, payload, h[2], MSG_WAITALL) != h[2])
+			break;
+		if (h[0] != 11) /* GET_VRING_BASE returns what was there */
+			memset(payload, 0, sizeof(payload));
+		if (h[0] == 1) /* GET_FEATURES */
+			payload[0] = 1u << 30, payload[1] = 1;
+		else if (h[0] == 15) /* GET_PROTOCOL_FEATURES: with replies */
+			payload[0] = 1u << 3;
+		else if (h[0] != 11 && !(h[1] & 8))
+			continue;
+		else if (++calls % 97 == 0)
+			payload[0] = 1;
+		h[1] = 5;
+		h[2] = n;
+		send(fd, h, sizeof(h), MSG_NOSIGNAL);
+		send(fd, payload, n, MSG_NOSIGNAL);
+	}
+	close(fd);
+	return NULL;
+}
+
+static void add_vhost_user(struct rig *rig)
+{
+	struct spec_fs spec = { .id = "fs0", .tag = "tag" };
+	struct error err = { 0 };
+	pthread_t thread;
+	int pair[2];
+
+	assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	assert(!pthread_create(&thread, NULL, vhost_user_program,
+			       (void *)(intptr_t)pair[1]));
+	pthread_detach(thread);
+	spec.fd = pair[0];
+	assert(!vhost_user_fs_add(&rig->m, &spec, &err));
+}
+
 static unsigned int add_devices(struct rig *rig, int *ret_peer)
 {
 	struct spec_disk disk = { .id = "disk0", .format = "raw",
@@ -353,11 +404,12 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	close(sd.fd);
 	close(cd.fd);
 	add_vsock(rig);
+	add_vhost_user(rig);
 	nic.fd = make_tap();
 	if (nic.fd < 0)
-		return 6;
+		return 7;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
-	return 7;
+	return 8;
 }
 
 static void talk(int peer)
