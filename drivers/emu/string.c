@@ -79,18 +79,59 @@ static void store(struct emu_cpu *cpu, uint64_t lin, uint64_t v,
 	}
 }
 
-/* Elements that a forward run can take on this page (0: the element
- * crosses). */
-static uint64_t room(uint64_t lin, unsigned int size)
+static bool downwards(const struct emu_cpu *cpu)
 {
-	return (EMU_PAGE - (lin & ~EMU_PAGE_MASK)) / size;
+	return cpu->rflags & FLAG_DF;
 }
 
-/* Runs go the host's way only in flat, forward 64-bit addressing. */
-static bool can_run(struct emu_cpu *cpu, const struct emu_insn *i)
+/* Elements that a run can take on this page (0: the element crosses). */
+static uint64_t room(const struct emu_cpu *cpu, uint64_t lin,
+		     unsigned int size)
 {
-	return cpu->mode == MODE_64 && !(cpu->rflags & FLAG_DF) &&
-	       !(i->flags & (INSN_ADDR16 | INSN_ADDR32));
+	uint64_t offset = lin & ~EMU_PAGE_MASK;
+
+	if (!downwards(cpu))
+		return (EMU_PAGE - offset) / size;
+	return offset + size > EMU_PAGE ? 0 : offset / size + 1;
+}
+
+/*
+ * Elements from reg on before its address wraps, or leaves its segment; the
+ * first one has been checked.
+ */
+static uint64_t ahead(struct emu_cpu *cpu, const struct emu_insn *i,
+		      unsigned int reg, unsigned int size, uint64_t n)
+{
+	const struct x86_segment *s =
+		&cpu->seg[reg == X86_RDI ? X86_ES : i->seg];
+	uint64_t last = i->flags & INSN_ADDR16 ? 0xffff : 0xffffffff;
+
+	if (likely(cpu->mode == MODE_64 && !(i->flags & INSN_ADDR32)))
+		return n;
+	if (cpu->mode != MODE_64 && (s->attr & 0x1c) == 0x14)
+		return 1; /* expand-down */
+	if (cpu->mode != MODE_64)
+		last = MIN(last, s->limit);
+	if (downwards(cpu))
+		return MIN(n, addr_get(cpu, i, reg) / size + 1);
+	return MIN(n, (last - addr_get(cpu, i, reg) + 1) / size);
+}
+
+/* The host's place of the first byte of a run of n; NULL: the slow way. */
+static uint8_t *run_host(struct emu_cpu *cpu, uint64_t lin, unsigned int size,
+			 uint64_t n, enum emu_access access)
+{
+	return emu_host(cpu, downwards(cpu) ? lin - (n - 1) * size : lin,
+			access);
+}
+
+/* From the last element to the first; false: what is copied is copied on. */
+static bool host_movs_down(uint8_t *to, const uint8_t *from, uint64_t len)
+{
+	if (to < from && from < to + len)
+		return false;
+	memmove(to, from, len);
+	return true;
 }
 
 static void host_movs(void *dst, const void *src, uint64_t n, unsigned int size)
@@ -129,17 +170,20 @@ static uint64_t movs_run(struct emu_cpu *cpu, const struct emu_insn *i,
 {
 	uint64_t src = string_lin(cpu, i, X86_RSI, size, ACCESS_READ);
 	uint64_t dst = string_lin(cpu, i, X86_RDI, size, ACCESS_WRITE);
-	void *from, *to;
+	uint8_t *from, *to;
 
-	n = MIN(n, MIN(room(src, size), room(dst, size)));
+	n = MIN(n, MIN(room(cpu, src, size), room(cpu, dst, size)));
+	n = ahead(cpu, i, X86_RSI, size, ahead(cpu, i, X86_RDI, size, n));
 	if (!n)
 		return 0;
-	from = emu_host(cpu, src, ACCESS_READ);
+	from = run_host(cpu, src, size, n, ACCESS_READ);
 	if (!from)
 		return 0;
-	to = emu_host(cpu, dst, ACCESS_WRITE);
+	to = run_host(cpu, dst, size, n, ACCESS_WRITE);
 	if (!to)
 		return 0;
+	if (downwards(cpu))
+		return host_movs_down(to, from, n * size) ? n : 0;
 	host_movs(to, from, n, size);
 	return n;
 }
@@ -180,10 +224,10 @@ static uint64_t stos_run(struct emu_cpu *cpu, const struct emu_insn *i,
 	uint64_t dst = string_lin(cpu, i, X86_RDI, size, ACCESS_WRITE);
 	void *to;
 
-	n = MIN(n, room(dst, size));
+	n = ahead(cpu, i, X86_RDI, size, MIN(n, room(cpu, dst, size)));
 	if (!n)
 		return 0;
-	to = emu_host(cpu, dst, ACCESS_WRITE);
+	to = run_host(cpu, dst, size, n, ACCESS_WRITE);
 	if (!to)
 		return 0;
 	host_stos(to, cpu->gpr[X86_RAX], n, size);
@@ -335,11 +379,11 @@ static inline void repeat(struct emu_cpu *cpu, const struct emu_insn *i,
 		run = NULL;
 	}
 	for (; n && budget; budget--) {
-		done = run && can_run(cpu, i) ? run(cpu, i, size, n) : 0;
+		done = run ? run(cpu, i, size, n) : 0;
 		if (done) {
-			cpu->gpr[X86_RDI] += done * size;
+			advance(cpu, i, X86_RDI, done * size);
 			if (run == movs_run)
-				cpu->gpr[X86_RSI] += done * size;
+				advance(cpu, i, X86_RSI, done * size);
 			if (atomic_load_explicit(&cpu->pending,
 						 memory_order_relaxed))
 				budget = 1;
