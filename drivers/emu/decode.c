@@ -650,6 +650,11 @@ static void bind_stack(struct dec *d, emu_fn *fn, enum decode_end end)
 	bind_end(d, fn, end);
 }
 
+static bool writes(const struct dec *d, unsigned int n)
+{
+	return d->x->op[n].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE;
+}
+
 /* Anything else is the vector unit's, or nobody's. */
 static void bind_vec(struct dec *d)
 {
@@ -670,6 +675,7 @@ static void bind_vec(struct dec *d)
 		for (unsigned int n = 0; n < d->x->z.operand_count; n++)
 			if (is_mem(d, n)) {
 				set_mem(d, n);
+				d->i->aux = writes(d, n);
 				break;
 			}
 	d->i->vec = vec;

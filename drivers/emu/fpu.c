@@ -80,6 +80,8 @@ static void set_address(struct emu_cpu *cpu, const struct emu_insn *i,
 	unsigned int size = op->mem_size ? op->mem_size : 1;
 
 	ctx->offset = emu_ea_offset(cpu, i);
+	if (op->flags & VEC_CALLBACK && i->aux && cpu->mode != MODE_64)
+		emu_linear(cpu, i->seg, ctx->offset, size, ACCESS_WRITE);
 	if (op->flags & VEC_CALLBACK)
 		ctx->addr = cpu->mode == MODE_64 && i->seg < X86_FS
 				    ? ctx->offset
