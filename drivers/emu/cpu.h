@@ -289,12 +289,15 @@ struct emu_msrs {
  */
 enum { JIT_JUMP_BITS = 14, JIT_SLOTS = 24,
        JIT_JUMPS = 32768, JIT_FILTER = 32768 };
-struct emu_jumps { /* one for each view */
+struct emu_jumps { /* one for each view, twice: JIT_TABLES */
 	struct jit_to {
 		uint64_t tag; /* RIP */
 		const void *code;
 	} to[1 << JIT_JUMP_BITS];
 };
+
+/* By view; those of 16-bit and 32-bit code are behind those of 64-bit code. */
+enum { JIT_TABLES = 2 * MMU_VIEWS };
 
 struct emu_jit {
 	void *priv; /* struct jit; NULL: the interpreter alone */
@@ -306,8 +309,8 @@ struct emu_jit {
 	uint64_t host_sp;  /* in C code */
 	uint64_t ret_sp;   /* in translated code: jit_return.c */
 	uint64_t ret_base;
-	uint64_t ret_saved[MMU_VIEWS]; /* ret_sp of the other views */
-	uint8_t ret_view;
+	uint64_t ret_saved[JIT_TABLES]; /* ret_sp of the others */
+	uint8_t ret_table;
 	uint8_t *ret_memory;
 	/*
 	 * Branches from page to page are linked as long as these stay the
@@ -331,6 +334,17 @@ struct emu_jit {
 	uint64_t changes; /* of vm->changes: seen */
 	uint64_t xcr0;	  /* vec_xcr0_mask() */
 	uint8_t fpu;	  /* JIT_KEY_FPU as in the jump table */
+	/*
+	 * 16-bit and 32-bit code: the highest offsets of segments that may be
+	 * read and written to, -1 if none may; and what the jump tables of
+	 * such code are for (jit_legacy.c).
+	 */
+	int64_t limit[X86_SEGS][2];
+	struct emu_jit_legacy {
+		uint64_t cs_base;
+		uint32_t cs_limit;
+		uint8_t key;
+	} legacy;
 	struct emu_jumps_used {
 		unsigned int n;
 		uint64_t pages[JIT_FILTER / 64]; /* hashes of their pages */
@@ -440,7 +454,7 @@ struct emu_cpu {
 	struct emu_itlb itlb[EMU_ITLB_SIZE];
 	struct emu_tlb tlbs[(MMU_VIEWS + 1) * EMU_TLB_SIZE]; /* by view */
 	struct emu_fpu fpu;
-	struct emu_jumps jumps_to[MMU_VIEWS];
+	struct emu_jumps jumps_to[JIT_TABLES];
 };
 
 #define SLOT_ZERO 128

@@ -21,14 +21,17 @@
  * to another, and behind a return, they are in AX; a block has ways in for
  * either (struct jit_block).
  *
- * Blocks.  One translates code of one page, in 64-bit mode, for one view of
- * the address space; it goes on behind a conditional branch, so it has one
+ * Blocks.  One translates code of one page, in one mode, for one view of the
+ * address space; it goes on behind a conditional branch, so it has one
  * entry and several exits.  Code addresses in it are relative to the page
  * (cpu->jit.page), so that all mappings of a page share it.  Direct exits are
  * linked; those to other pages as long as a number is what it was then
  * (cpu->jit.space), which changes with every flush that may concern code.
  * Indirect ones, and those whose link is stale, look up a table by linear
  * address (cpu->jumps_to), which a TLB flush empties.
+ *
+ * What is said here of addresses of code is so in 64-bit mode; in others, read
+ * offsets in CS (jit_legacy.c).
  *
  * The view tells the privilege level, 0 or 3.  SYSCALL, SYSRET, STAC and CLAC
  * lead from one view to another without leaving translated code (jit_sys.c).
@@ -72,11 +75,15 @@ static_assert(MMU_USER == 0, "JIT_GS()");
 /* Host register of a guest register, or H_NONE: in cpu->gpr[]. */
 extern const int8_t jit_map[16];
 
+/* No segment: its base is 0, and nothing is beyond its limit. */
+enum { JIT_FLAT = X86_SEGS };
+
 /* A checked range: key is the address without its constant part. */
 struct jit_mem {
 	int8_t base, index; /* guest registers, or -1 */
-	uint8_t scale, seg; /* shift; X86_FS, X86_GS, or X86_DS */
-	bool rip, addr32;
+	uint8_t scale, seg; /* shift; X86_FS, ..., or JIT_FLAT */
+	bool rip, addr32, addr16;
+	bool limited;	/* the segment's limit counts, and 32 bits of sums */
 	bool write;	/* what the check is for; a group may want more ... */
 	bool own_write; /* ... than this access */
 	uint16_t size;	/* of this access */
@@ -112,6 +119,7 @@ struct jit_exit {
 	int32_t target; /* offset in the page, may lie outside */
 	uint8_t flags;	/* enum jit_flags_at */
 	bool returns;	/* what a call comes back to */
+	bool ip16;	/* the target is cut to 16 bits */
 };
 
 struct jit_block {
@@ -152,7 +160,18 @@ enum {
 	JIT_KEY_VIEW = 3, /* MMU_* */
 	JIT_KEY_FPU = 4,  /* vector and x87 instructions raise nothing */
 	JIT_KEY_OFF = 8,  /* this state is the interpreter's */
+	/* jit_legacy.c; 64-bit code has none of these. */
+	JIT_KEY_16 = 16, JIT_KEY_32 = 32, /* its default operand size */
+	JIT_KEY_FLAT = 64,  /* DS, ES and SS are JIT_FLAT; so is CS, as code */
+	JIT_KEY_SP16 = 128, /* SP is the stack pointer */
+	JIT_KEY_LEGACY = 0xf0,
 };
+
+static inline enum emu_mode jit_key_mode(uint8_t key)
+{
+	return key & JIT_KEY_16 ? MODE_16 : key & JIT_KEY_32 ? MODE_32
+							     : MODE_64;
+}
 
 enum {
 	JIT_HASH_BITS = 16,
@@ -198,7 +217,7 @@ struct jit {
 	void (*enter)(const void *code);
 	const uint8_t *slow, *helper, *helper_ax, *link, *link_ax, *lookup,
 		*leave, *fault, *load_vec, *load_x87, *bail, *stray;
-	const uint8_t *mismatch[MMU_VIEWS]; /* of a return */
+	const uint8_t *mismatch[JIT_TABLES]; /* of a return */
 	struct jit_range go_on[JIT_WAYS_IN]; /* on the way in */
 	unsigned int n_go_on;
 	struct jit_scan *scan;
@@ -220,7 +239,7 @@ void jit_make_trampolines(struct emu_cpu *cpu);
  * the offset returned (of its code); the branch returned goes where there is
  * none.  The last is by place in memory, as written.
  */
-int32_t jit_put_lookup(struct jit_buf *b, unsigned int view,
+int32_t jit_put_lookup(struct jit_buf *b, unsigned int table,
 		       uint8_t **ret_miss);
 uint32_t jit_jump_index(uint64_t rip);
 
@@ -228,7 +247,7 @@ uint32_t jit_jump_index(uint64_t rip);
 int jit_returns_create(struct emu_cpu *cpu);
 void jit_returns_destroy(struct emu_cpu *cpu);
 void jit_returns_start(struct emu_cpu *cpu); /* trampolines are there */
-uint64_t jit_returns_base(const struct emu_cpu *cpu, unsigned int view);
+uint64_t jit_returns_base(const struct emu_cpu *cpu, unsigned int table);
 /* A fault at this address: the stack's end?  Then RSP is set. */
 bool jit_returns_overflow(const struct emu_cpu *cpu, uint64_t addr,
 			  uint64_t *rsp);
@@ -258,6 +277,8 @@ void jit_link(struct emu_cpu *cpu, struct jit_exit *exit,
 	      struct jit_block *to);
 void jit_drop_stale(struct emu_cpu *cpu);
 uint8_t jit_key(const struct emu_cpu *cpu);
+/* Is it still that, after what cannot load segment registers? */
+bool jit_key_is(const struct emu_cpu *cpu, uint8_t key);
 /* Is there code for this address, as the vCPU is now? */
 bool jit_has(struct emu_cpu *cpu, uint64_t phys);
 /* Drops the block, which is made anew without sharing of checks. */
@@ -267,6 +288,24 @@ void jit_jumps_start(struct emu_cpu *cpu); /* the table is empty */
 /* Enters the block into the jump table. */
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		       const struct jit_block *b, const struct emu_itlb *t);
+
+/* The linear address of code at RIP. */
+static inline uint64_t jit_linear(const struct emu_cpu *cpu, uint64_t rip)
+{
+	if (likely(cpu->mode == MODE_64))
+		return rip;
+	return (uint32_t)(cpu->seg[X86_CS].base + rip);
+}
+
+/* jit_legacy.c: 16-bit and 32-bit code.  The key without view and units. */
+uint8_t jit_legacy_key(const struct emu_cpu *cpu);
+/* Before code for cpu->jit.key is looked for: segments may have changed. */
+void jit_legacy_enter(struct emu_cpu *cpu);
+/* Does CS hold the whole page that RIP is in? */
+bool jit_legacy_holds(const struct emu_cpu *cpu, uint64_t rip);
+/* Is the range at this offset within the segment? */
+bool jit_legacy_passes(const struct emu_cpu *cpu, const struct jit_mem *m,
+		       uint64_t offset);
 
 /* jit_run.c: called by translated code; NULL: leave it. */
 struct jit_meta { /* behind the call in the code */

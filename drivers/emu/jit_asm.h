@@ -188,6 +188,16 @@ static inline void asm_mov_rr(struct jit_buf *b, int w, int dst, int src)
 	asm_rr(b, w, 0x8b, dst, src);
 }
 
+/* The rest of the register is cleared. */
+static inline void asm_mov_zero(struct jit_buf *b, unsigned int size, int dst,
+				int src)
+{
+	if (size == 2)
+		asm_rr(b, W0, 0x0fb7, dst, src);
+	else
+		asm_mov_rr(b, size == 8 ? W1 : W0, dst, src);
+}
+
 static inline void asm_load(struct jit_buf *b, int w, int dst,
 			    struct host_mem m)
 {
@@ -198,6 +208,33 @@ static inline void asm_store(struct jit_buf *b, int w, int src,
 			     struct host_mem m)
 {
 	asm_rm(b, w, 0x89, src, m);
+}
+
+/* Of 2, 4 or 8 bytes; 2 leave the rest of the register alone. */
+static inline void asm_load_size(struct jit_buf *b, unsigned int size, int dst,
+				 struct host_mem m)
+{
+	if (size == 2)
+		put8(b, 0x66);
+	asm_load(b, size == 8 ? W1 : W0, dst, m);
+}
+
+static inline void asm_store_size(struct jit_buf *b, unsigned int size,
+				  int src, struct host_mem m)
+{
+	if (size == 2)
+		put8(b, 0x66);
+	asm_store(b, size == 8 ? W1 : W0, src, m);
+}
+
+/* The same with the rest of the register cleared. */
+static inline void asm_load_zero(struct jit_buf *b, unsigned int size, int dst,
+				 struct host_mem m)
+{
+	if (size == 2)
+		asm_rm(b, W0, 0x0fb7, dst, m);
+	else
+		asm_load(b, size == 8 ? W1 : W0, dst, m);
 }
 
 static inline void asm_lea(struct jit_buf *b, int w, int dst, struct host_mem m)

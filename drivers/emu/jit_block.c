@@ -22,14 +22,29 @@ static inline bool fpu_on(const struct emu_cpu *cpu)
 		(cpu->cr4 & CR4_OSXSAVE && cpu->fpu.xcr0 == xcr0));
 }
 
-uint8_t jit_key(const struct emu_cpu *cpu)
+/* Without what depends on segments. */
+static inline uint8_t key_part(const struct emu_cpu *cpu)
 {
 	/* Checked alignment (RFLAGS.AC) is nothing a TLB entry tells. */
-	if (cpu->mode != MODE_64 || emu_needs_interp(cpu) ||
-	    cpu->cpl == 1 || cpu->cpl == 2 ||
+	if (emu_needs_interp(cpu) || cpu->cpl == 1 || cpu->cpl == 2 ||
 	    cpu->tlb == &cpu->tlbs[MMU_ALIGN * EMU_TLB_SIZE])
 		return JIT_KEY_OFF;
 	return emu_view(cpu) | (fpu_on(cpu) ? JIT_KEY_FPU : 0);
+}
+
+uint8_t jit_key(const struct emu_cpu *cpu)
+{
+	uint8_t key = key_part(cpu);
+
+	if (likely(cpu->mode == MODE_64) || key & JIT_KEY_OFF)
+		return key;
+	return key | jit_legacy_key(cpu);
+}
+
+bool jit_key_is(const struct emu_cpu *cpu, uint8_t key)
+{
+	return key_part(cpu) == (key & ~JIT_KEY_LEGACY) &&
+	       cpu->mode == jit_key_mode(key);
 }
 
 static struct jit_page *page_of(struct jit *j, struct emu_page *page)
@@ -121,11 +136,19 @@ static struct jit_block **known(struct jit *j, uint64_t rip)
 	return &j->known[(rip ^ rip >> 12) % ARRAY_SIZE(j->known)];
 }
 
-/* Code that is run once is not worth translating. */
+static uint8_t *heat_of(struct jit *j, uint64_t phys)
+{
+	return &j->heat[(phys ^ phys >> JIT_HEAT_BITS) &
+			((1u << JIT_HEAT_BITS) - 1)];
+}
+
+/*
+ * Code that is run once is not worth translating, nor is what is run once from
+ * one write to its page to the next (drop_page()).
+ */
 static bool hot(struct jit *j, uint64_t phys)
 {
-	uint8_t *h = &j->heat[(phys ^ phys >> JIT_HEAT_BITS) &
-			      ((1u << JIT_HEAT_BITS) - 1)];
+	uint8_t *h = heat_of(j, phys);
 
 	if (*h >= j->hot)
 		return true;
@@ -228,11 +251,17 @@ static const struct jit_page *seen_once(struct emu_cpu *cpu,
 		       : NULL;
 }
 
+/* What cpu->jit.page is while the block at this RIP runs. */
+static uint64_t place_of(uint64_t rip, const struct jit_block *b)
+{
+	return rip - (b->phys & ~EMU_PAGE_MASK);
+}
+
 /* To a block at RIP. */
 static bool link_far(struct emu_cpu *cpu, struct jit_exit *x,
 		     const struct jit_block *to)
 {
-	uint64_t page = cpu->rip & EMU_PAGE_MASK;
+	uint64_t page = place_of(cpu->rip, to);
 	const struct jit_page *a = seen_once(cpu, x->from->page);
 	const struct jit_page *b = seen_once(cpu, to->page);
 	bool global;
@@ -311,8 +340,8 @@ static void retire(struct jit *j, struct jit_block *b)
 static bool second_same(struct emu_cpu *cpu, const struct jit_block *b,
 			uint64_t rip)
 {
-	const struct emu_itlb *t =
-		mmu_fetch(cpu, (rip & EMU_PAGE_MASK) + EMU_PAGE);
+	uint64_t next = place_of(rip, b) + EMU_PAGE;
+	const struct emu_itlb *t = mmu_fetch(cpu, jit_linear(cpu, next));
 
 	return t->page == b->page2 && t->phys == b->phys2 &&
 	       atomic_load(&t->page->gen) == b->gen2;
@@ -330,11 +359,9 @@ static void new_space(struct emu_cpu *cpu, bool global)
  * Code branches to other pages relative to its own.  If that is to be linked,
  * it must be at one place; a page that is at two is so until all is flushed.
  */
-static void note_place(struct emu_cpu *cpu, uint64_t rip, struct jit_page *p,
-		       const struct emu_itlb *t)
+static void note_place(struct emu_cpu *cpu, uint64_t linear,
+		       struct jit_page *p, const struct emu_itlb *t)
 {
-	uint64_t linear = rip & EMU_PAGE_MASK;
-
 	if (p->flushes != cpu->jit.jumps_used[p->global].flushes) {
 		p->linear = linear;
 		p->global = t->global;
@@ -350,13 +377,17 @@ static void note_place(struct emu_cpu *cpu, uint64_t rip, struct jit_page *p,
 struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 {
 	struct jit *j = jit_of(cpu);
-	struct emu_itlb *t = mmu_fetch(cpu, rip);
+	uint64_t lin = jit_linear(cpu, rip), phys;
+	struct emu_itlb *t;
 	struct jit_block *b;
-	uint64_t phys;
 
+	if (cpu->jit.key & JIT_KEY_LEGACY && !(cpu->jit.key & JIT_KEY_FLAT) &&
+	    !jit_legacy_holds(cpu, rip))
+		return NULL;
+	t = mmu_fetch(cpu, lin);
 	if (!t->host || j->full)
 		return NULL;
-	phys = t->phys | (rip & ~EMU_PAGE_MASK);
+	phys = t->phys | (lin & ~EMU_PAGE_MASK);
 	b = lookup(cpu, phys);
 	if (b && b->page2 && !second_same(cpu, b, rip)) {
 		retire(j, b);
@@ -368,7 +399,7 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 			add_block(cpu, b);
 	}
 	if (b && likely(!cpu->jit.lock)) {
-		note_place(cpu, rip, page_of(j, b->page), t);
+		note_place(cpu, place_of(rip, b), page_of(j, b->page), t);
 		jit_remember_jump(cpu, rip, b, t);
 	}
 	return b;
@@ -377,7 +408,7 @@ struct jit_block *jit_find(struct emu_cpu *cpu, uint64_t rip)
 struct jit_block *jit_known(struct emu_cpu *cpu, uint64_t rip)
 {
 	const struct jit_to *to =
-		&cpu->jumps_to[emu_view(cpu)].to[jit_jump_index(rip)];
+		&cpu->jumps_to[jit_table(cpu)].to[jit_jump_index(rip)];
 	struct jit_block *b = *known(jit_of(cpu), rip);
 
 	if (to->tag == rip && b && b->entry == to->code && !b->dead &&
@@ -402,6 +433,7 @@ static unsigned int drop_page(struct jit *j, struct jit_page *p)
 			b = b->twin;
 		if (!b->dead)
 			retire(j, b);
+		*heat_of(j, b->phys) = 0;
 		n++;
 	}
 	return n;
@@ -507,8 +539,8 @@ static void list_jump(struct emu_cpu *cpu, uint64_t rip, uint32_t entry,
 void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		       const struct jit_block *b, const struct emu_itlb *t)
 {
-	uint32_t i = jit_jump_index(rip), view = emu_view(cpu);
-	struct jit_to *to = &cpu->jumps_to[view].to[i];
+	uint32_t i = jit_jump_index(rip), table = jit_table(cpu);
+	struct jit_to *to = &cpu->jumps_to[table].to[i];
 
 	*known(jit_of(cpu), rip) = (struct jit_block *)b;
 	if (to->tag == rip && to->code == b->entry)
@@ -517,7 +549,7 @@ void jit_remember_jump(struct emu_cpu *cpu, uint64_t rip,
 		jit_forget_jumps(cpu, true);
 	to->tag = rip;
 	to->code = b->entry;
-	list_jump(cpu, rip, i | view << JIT_JUMP_BITS, b, t);
+	list_jump(cpu, rip, i | table << JIT_JUMP_BITS, b, t);
 }
 
 /* The entry that is listed. */
@@ -537,7 +569,7 @@ static void jump_clear(uint64_t *tag, uint32_t used)
 
 void jit_jumps_start(struct emu_cpu *cpu)
 {
-	for (unsigned int v = 0; v < MMU_VIEWS; v++)
+	for (unsigned int v = 0; v < JIT_TABLES; v++)
 		jump_clear(&cpu->jumps_to[v].to[0].tag, 0);
 	for (unsigned int g = 0; g < 2; g++) {
 		cpu->jit.jumps_used[g].flushes = 1;
@@ -594,6 +626,12 @@ static void forget_page(struct emu_cpu *cpu, struct emu_jumps_used *u,
 
 void jit_forget_page(struct emu_cpu *cpu, uint64_t lin)
 {
+	/* Entries by offset do not tell what page they are about. */
+	if (cpu->jit.legacy.cs_base) {
+		jit_forget_jumps(cpu, true);
+		cpu->jit.legacy = (struct emu_jit_legacy){ 0 };
+		return;
+	}
 	for (unsigned int g = 0; g < 2; g++)
 		forget_page(cpu, &cpu->jit.jumps_used[g], lin);
 }

@@ -20,7 +20,7 @@ void emit_lookup(struct emitter *e)
 	int32_t code;
 
 	ax_flags(e);
-	code = jit_put_lookup(&e->b, e->view, &miss);
+	code = jit_put_lookup(&e->b, e->table, &miss);
 	asm_fix(miss, written(&e->b, e->jit->lookup));
 	asm_rm(&e->b, W0, 0xff, 4, mem_gs_at(H_RDX, code)); /* jmp [code] */
 }
@@ -79,8 +79,16 @@ static struct jit_exit *emit_far(struct emitter *e, int32_t target, uint8_t op)
 	x->check = check;
 	x->page = page;
 	e->stubs[e->n_stubs - 1].jump = stale;
-	e->stubs[e->n_stubs - 1].view = e->view;
+	e->stubs[e->n_stubs - 1].table = e->table;
+	e->stubs[e->n_stubs - 1].legacy = e->key & JIT_KEY_LEGACY;
 	return x;
+}
+
+/* What was added last is the branch's: its target may have 16 bits. */
+static void cut_target(struct emitter *e, unsigned int n)
+{
+	e->blk->exits[e->blk->n_exits - 1].ip16 =
+		e->s->insn[n].d.z.operand_width == 16;
 }
 
 void emit_goto(struct emitter *e, int32_t target)
@@ -89,6 +97,43 @@ void emit_goto(struct emitter *e, int32_t target)
 		add_exit(e, asm_jmp32(&e->b), target);
 	else
 		emit_far(e, target, OP_JMP);
+}
+
+/*
+ * 16-bit and 32-bit code: to the interpreter if CS does not hold RCX, which
+ * the instruction would go to.
+ */
+static void limit_target(struct emitter *e, unsigned int n)
+{
+	int32_t limit = OFF(seg) +
+			(int32_t)(sizeof(struct x86_segment) * X86_CS +
+				  offsetof(struct x86_segment, limit));
+
+	if (!(e->key & JIT_KEY_LEGACY) || e->key & JIT_KEY_FLAT)
+		return;
+	ax_flags(e);
+	asm_rm(&e->b, W0, 0x3b, H_RCX, mem_gs(limit)); /* cmp */
+	emit_helper_if(e, n, asm_jcc(&e->b, 7));
+}
+
+/* The same for a place that the page does not hold. */
+static void limit_direct(struct emitter *e, unsigned int n, int32_t target)
+{
+	if (!(e->key & JIT_KEY_LEGACY) || e->key & JIT_KEY_FLAT ||
+	    same_page(target))
+		return;
+	ax_flags(e);
+	emit_rip(e, H_RCX, target);
+	if (e->s->insn[n].d.z.operand_width == 16)
+		asm_mov_zero(&e->b, 2, H_RCX, H_RCX);
+	limit_target(e, n);
+}
+
+/* On to where a branch leads, in the page or not. */
+static void goto_target(struct emitter *e, unsigned int n, int32_t target)
+{
+	emit_goto(e, target);
+	cut_target(e, n);
 }
 
 static int32_t branch_target(const struct emitter *e, const struct scan_insn *i)
@@ -110,7 +155,8 @@ static void emit_jcc(struct emitter *e, unsigned int n)
 	}
 	skip = asm_jcc(&e->b, i->cc ^ 1);
 	fl = e->fl;
-	emit_goto(e, target);
+	limit_direct(e, n, target);
+	goto_target(e, n, target);
 	e->fl = fl;
 	asm_fix(skip, e->b.w);
 }
@@ -120,17 +166,20 @@ static int32_t behind(const struct emitter *e, unsigned int n)
 	return e->start + e->s->insn[n].next;
 }
 
-/* Pushes the address behind the instruction, and leaves it in RCX. */
-static void push_return(struct emitter *e, unsigned int n,
-			const struct scan_mem *m)
+/* Pushes the address behind the instruction; returns a register that has it. */
+static int push_return(struct emitter *e, unsigned int n,
+		       const struct scan_mem *m)
 {
 	struct host_mem h = emit_mem(e, n, m);
+	int reg = scratch_beside(e, &h);
 
-	assert(!uses(&h, H_RCX));
-	emit_rip(e, H_RCX, behind(e, n));
-	asm_store(&e->b, W1, H_RCX, h);
-	e->sp -= 8;
+	emit_rip(e, reg, behind(e, n));
+	asm_store_size(&e->b, m->size, reg, h);
+	if (m->size == 2)
+		asm_mov_zero(&e->b, 2, reg, reg);
+	add_sp(e, -(int32_t)m->size);
 	flush_sp(e);
+	return reg;
 }
 
 static void put_push(struct jit_buf *b, int reg)
@@ -204,11 +253,13 @@ static void emit_call_near(struct emitter *e, int32_t target, int32_t next)
 }
 
 /* As long as the call is linked, so is what it comes back to. */
-static void emit_call_far(struct emitter *e, int32_t target, int32_t next)
+static void emit_call_far(struct emitter *e, unsigned int n, int32_t target,
+			  int32_t next)
 {
 	struct jit_exit *x = emit_far(e, target, OP_CALL);
 	struct stub *s = &e->stubs[e->n_stubs - 1];
 
+	cut_target(e, n);
 	s->next = next;
 	if (!same_page(next)) {
 		s->back = e->b.w;
@@ -229,7 +280,7 @@ static void emit_lookup_call(struct emitter *e)
 	int32_t code;
 
 	ax_flags(e);
-	code = jit_put_lookup(&e->b, e->view, &miss);
+	code = jit_put_lookup(&e->b, e->table, &miss);
 	asm_rm(&e->b, W0, 0xff, 2, mem_gs_at(H_RDX, code)); /* call [code] */
 	asm_fix(miss, cold->w);
 	ASM(cold, 0x48, 0x8d, 0x15); /* lea rdx, [rip + ...] */
@@ -255,7 +306,7 @@ static bool drops_top(const uint8_t *code)
 /* Code at an offset of the page, if it is at hand; at least 5 bytes. */
 static const uint8_t *peek(const struct emitter *e, int32_t offset)
 {
-	uint64_t lin = (e->blk->rip & EMU_PAGE_MASK) + offset;
+	uint64_t lin = jit_linear(e->cpu, e->blk->rip - e->start + offset);
 	const struct emu_itlb *t = mmu_fetched(e->cpu, lin);
 
 	if (!t || !t->host || (lin & ~EMU_PAGE_MASK) > EMU_PAGE - 5)
@@ -280,17 +331,19 @@ static void emit_call(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	int32_t next = behind(e, n), target = branch_target(e, i);
+	int reg;
 
-	push_return(e, n, &i->mem[0]);
+	limit_direct(e, n, target);
+	reg = push_return(e, n, &i->mem[0]);
 	if (!will_return(e, target, next)) {
-		emit_goto(e, target);
+		goto_target(e, n, target);
 		return;
 	}
-	put_push(&e->b, H_RCX);
+	put_push(&e->b, reg);
 	if (same_page(target))
 		emit_call_near(e, target, next);
 	else
-		emit_call_far(e, target, next);
+		emit_call_far(e, n, target, next);
 }
 
 static void emit_ret(struct emitter *e, unsigned int n)
@@ -302,15 +355,16 @@ static void emit_ret(struct emitter *e, unsigned int n)
 	if (i->d.z.operand_count_visible)
 		extra = i->d.op[0].imm.value.u;
 	ax_flags(e);
-	asm_load(&e->b, W1, H_RCX, h);
-	e->sp += 8 + extra;
+	asm_load_zero(&e->b, i->mem[0].size, H_RCX, h);
+	limit_target(e, n);
+	add_sp(e, (int32_t)i->mem[0].size + extra);
 	flush_sp(e);
 	if (n && replaces_top(e->s->insn[n - 1].bytes)) {
 		emit_lookup(e);
 		return;
 	}
 	asm_rm(&e->b, W1, 0x3b, H_RCX, mem_at(H_RSP, 8)); /* cmp */
-	asm_fix(asm_jcc(&e->b, 5), written(&e->b, e->jit->mismatch[e->view]));
+	asm_fix(asm_jcc(&e->b, 5), written(&e->b, e->jit->mismatch[e->table]));
 	put8(&e->b, 0xc3);
 }
 
@@ -318,12 +372,19 @@ static void emit_ret(struct emitter *e, unsigned int n)
 static int indirect_target(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
+	unsigned int size = i->d.z.operand_width / 8;
 	struct host_mem h;
 
-	if (i->d.op[0].type == ZYDIS_OPERAND_TYPE_REGISTER)
-		return load_spilled(e, H_RCX, jit_gpr_id(i->d.op[0].reg.value));
+	if (i->d.op[0].type == ZYDIS_OPERAND_TYPE_REGISTER) {
+		int reg = jit_gpr_id(i->d.op[0].reg.value);
+
+		if (size == 8)
+			return load_spilled(e, H_RCX, reg);
+		asm_mov_zero(&e->b, size, H_RCX, jit_map[reg]);
+		return H_RCX;
+	}
 	h = emit_mem(e, n, &i->mem[0]);
-	asm_load(&e->b, W1, H_RCX, h);
+	asm_load_zero(&e->b, size, H_RCX, h);
 	return H_RCX;
 }
 
@@ -333,6 +394,7 @@ static void emit_jmp_ind(struct emitter *e, unsigned int n)
 
 	if (target != H_RCX)
 		asm_mov_rr(&e->b, W1, H_RCX, target);
+	limit_target(e, n);
 	emit_lookup(e);
 }
 
@@ -342,10 +404,10 @@ static void emit_call_ind(struct emitter *e, unsigned int n)
 	int target = indirect_target(e, n);
 	bool kept = target != H_RCX && target != G_RSP;
 
+	limit_target(e, n);
 	if (!kept)
 		asm_store(&e->b, W1, target, mem_gs(OFF(jit.tmp)));
-	push_return(e, n, &i->mem[i->n_mem - 1]);
-	put_push(&e->b, H_RCX);
+	put_push(&e->b, push_return(e, n, &i->mem[i->n_mem - 1]));
 	if (kept)
 		asm_mov_rr(&e->b, W1, H_RCX, target);
 	else
@@ -363,7 +425,8 @@ void emit_branch(struct emitter *e, unsigned int n)
 		emit_jcc(e, n);
 		break;
 	case JK_JMP:
-		emit_goto(e, branch_target(e, i));
+		limit_direct(e, n, branch_target(e, i));
+		goto_target(e, n, branch_target(e, i));
 		break;
 	case JK_CALL:
 		emit_call(e, n);
@@ -384,17 +447,20 @@ void emit_branch(struct emitter *e, unsigned int n)
  * jump table knows; sometimes, and if it does not, the branch is linked anew
  * by what follows.
  */
-void emit_stale(struct emitter *e, const struct stub *s, int32_t target)
+void emit_stale(struct emitter *e, const struct stub *s, int32_t target,
+		bool ip16)
 {
 	struct jit_buf *b = &e->jit->cold;
 	uint8_t *again, *miss, *call, *hit = NULL;
 	int32_t code;
 
 	asm_load(b, W1, H_RCX, mem_gs(OFF(jit.page)));
-	asm_lea(b, W1, H_RCX, mem_at(H_RCX, target));
+	asm_lea(b, s->legacy ? W0 : W1, H_RCX, mem_at(H_RCX, target));
+	if (ip16)
+		asm_mov_zero(b, 2, H_RCX, H_RCX);
 	asm_rm(b, W0, 0xff, 1, mem_gs(OFF(jit.stale))); /* dec */
 	again = asm_jcc(b, 8);
-	code = jit_put_lookup(b, s->view, &miss);
+	code = jit_put_lookup(b, s->table, &miss);
 	asm_rm(b, W0, 0xff, s->back ? 2 : 4, mem_gs_at(H_RDX, code));
 	if (s->back)
 		hit = asm_short(b, OP_JMP8);

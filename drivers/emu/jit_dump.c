@@ -15,16 +15,32 @@ enum { TEXT_MAX = 256 };
 struct dump {
 	FILE *f;
 	const struct jit *jit;
-	ZydisDecoder decoder;
+	ZydisDecoder decoder; /* of host code */
+	ZydisDecoder guest;
 	ZydisFormatter formatter;
 };
 
-static void dump_init(struct dump *d, FILE *f, const struct jit *jit)
+static void guest_decoder(ZydisDecoder *d, enum emu_mode mode)
+{
+	if (mode == MODE_64)
+		ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LONG_64,
+				 ZYDIS_STACK_WIDTH_64);
+	else if (mode == MODE_32)
+		ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_32,
+				 ZYDIS_STACK_WIDTH_32);
+	else
+		ZydisDecoderInit(d, ZYDIS_MACHINE_MODE_LEGACY_16,
+				 ZYDIS_STACK_WIDTH_16);
+}
+
+static void dump_init(struct dump *d, FILE *f, const struct jit *jit,
+		      enum emu_mode mode)
 {
 	d->f = f;
 	d->jit = jit;
 	ZydisDecoderInit(&d->decoder, ZYDIS_MACHINE_MODE_LONG_64,
 			 ZYDIS_STACK_WIDTH_64);
+	guest_decoder(&d->guest, mode);
 	ZydisFormatterInit(&d->formatter, ZYDIS_FORMATTER_STYLE_INTEL);
 }
 
@@ -35,14 +51,16 @@ static void print_bytes(FILE *f, const uint8_t *p, size_t n)
 }
 
 /* One instruction; its length, 1 for what is none. */
-static unsigned int print_insn(const struct dump *d, const char *indent,
-			       const uint8_t *p, size_t max, uint64_t rip,
+static unsigned int print_insn(const struct dump *d,
+			       const ZydisDecoder *decoder,
+			       const char *indent, const uint8_t *p, size_t max,
+			       uint64_t rip,
 			       ZydisDecodedInstruction *ret_z,
 			       ZydisDecodedOperand *op)
 {
 	char text[TEXT_MAX] = "(bad)";
 
-	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&d->decoder, p, max, ret_z, op)))
+	if (ZYAN_FAILED(ZydisDecoderDecodeFull(decoder, p, max, ret_z, op)))
 		*ret_z = (ZydisDecodedInstruction){ .length = 1 };
 	else
 		ZydisFormatterFormatInstruction(&d->formatter, ret_z, op,
@@ -84,7 +102,8 @@ static void print_host(const struct dump *d, const uint8_t *p,
 	ZydisDecodedInstruction z;
 
 	while (p < end) {
-		p += print_insn(d, "\t\t", p, end - p, (uintptr_t)p, &z, op);
+		p += print_insn(d, &d->decoder, "\t\t", p, end - p,
+				(uintptr_t)p, &z, op);
 		if (has_meta(d->jit, &z, op, p) &&
 		    end - p >= (ptrdiff_t)sizeof(struct jit_meta))
 			p = print_meta(d, p);
@@ -98,7 +117,7 @@ void jit_dump_block(FILE *f, const struct jit *jit, const struct jit_block *b,
 	ZydisDecodedInstruction z;
 	struct dump d;
 
-	dump_init(&d, f, jit);
+	dump_init(&d, f, jit, jit_key_mode(b->key));
 	fprintf(f,
 		"block %" PRIx64 " phys %" PRIx64 " key %u: %u instructions, "
 		"%u bytes, %td of host code\n",
@@ -110,7 +129,8 @@ void jit_dump_block(FILE *f, const struct jit *jit, const struct jit_block *b,
 					     ? b->code + b->insn[n + 1].host
 					     : b->code_end;
 
-		print_insn(&d, "\t", guest + at, b->len - at, rip + at, &z, op);
+		print_insn(&d, &d.guest, "\t", guest + at, b->len - at,
+			   rip + at, &z, op);
 		print_host(&d, b->code + b->insn[n].host, end);
 	}
 	fputc('\n', f);

@@ -151,16 +151,23 @@ static void emit_offset(struct emitter *e, int dst, const struct jit_mem *m,
 						    (uint64_t)(int64_t)h.disp);
 	else
 		asm_lea(&e->b, m->addr32 ? W0 : W1, dst, h);
+	if (m->addr16)
+		asm_mov_zero(&e->b, 2, dst, dst);
 	if (dst == H_RCX)
 		e->rcx = -1;
 }
 
+static int32_t base_off(const struct jit_mem *m)
+{
+	return OFF(seg) + (int32_t)sizeof(struct x86_segment) * m->seg +
+	       (int32_t)offsetof(struct x86_segment, base);
+}
+
 void emit_address(struct emitter *e, const struct jit_mem *m)
 {
-	int32_t base = OFF(seg) + (int32_t)sizeof(struct x86_segment) * m->seg +
-		       (int32_t)offsetof(struct x86_segment, base);
+	int32_t base = base_off(m);
 
-	if (m->seg == X86_DS) {
+	if (m->seg == JIT_FLAT) {
 		emit_offset(e, H_RCX, m, m->lo);
 		return;
 	}
@@ -173,6 +180,24 @@ void emit_address(struct emitter *e, const struct jit_mem *m)
 	emit_offset(e, H_RCX, m, m->lo);
 	asm_load(&e->b, W1, H_RDX, mem_gs(base));
 	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RDX, 0));
+}
+
+/*
+ * The same where the segment has a limit: the branch returned is taken if the
+ * range is not within it.
+ */
+static uint8_t *emit_limited(struct emitter *e, const struct jit_mem *m)
+{
+	int32_t limit = OFF(jit.limit) + 16 * m->seg + 8 * m->write;
+	uint8_t *beyond;
+
+	emit_offset(e, H_RCX, m, m->lo);
+	asm_load(&e->b, W1, H_RDX, mem_gs(limit));
+	asm_rr(&e->b, W1, 0x2b, H_RDX, H_RCX); /* sub */
+	asm_ri(&e->b, W1, 7, H_RDX, m->hi - m->lo - 1);
+	beyond = asm_jcc(&e->b, 12); /* less */
+	asm_rm(&e->b, W0, 0x03, H_RCX, mem_gs(base_off(m))); /* add */
+	return beyond;
 }
 
 int32_t tlb_off(const struct emitter *e, size_t field)
@@ -204,7 +229,10 @@ uint8_t *emit_tlb(struct emitter *e, unsigned int size, int32_t tag, int reg)
 static void emit_check(struct emitter *e, unsigned int n, unsigned int mem,
 		       const struct jit_mem *m, int32_t tag, bool keep)
 {
-	emit_address(e, m);
+	if (m->limited)
+		add_stub(e, emit_limited(e, m), n, mem, STUB_SLOW);
+	else
+		emit_address(e, m);
 	add_stub(e, emit_tlb(e, m->hi - m->lo, tag, keep ? H_RAX : H_RCX), n,
 		 mem, STUB_SLOW);
 }
@@ -212,7 +240,7 @@ static void emit_check(struct emitter *e, unsigned int n, unsigned int mem,
 static bool is_simple(const struct jit_mem *m)
 {
 	return m->base >= 0 && !spilled(m->base) && m->index < 0 &&
-	       m->seg == X86_DS && !m->addr32;
+	       m->seg == JIT_FLAT && !m->addr32 && !m->addr16;
 }
 
 static void to_slot(struct emitter *e, int group)
@@ -457,6 +485,15 @@ static bool needs_scratch(const struct scan_insn *i)
 	return false;
 }
 
+/* RCX or RDX, whichever the operand is not made of. */
+int scratch_beside(struct emitter *e, struct host_mem *h)
+{
+	if (!uses(h, H_RCX))
+		return H_RCX;
+	*h = collapse(e, *h);
+	return H_RDX;
+}
+
 static struct jit_insn *kept(struct emitter *e, unsigned int n)
 {
 	return &e->blk->insn[n];
@@ -520,47 +557,60 @@ void emit_helper_if(struct emitter *e, unsigned int n, uint8_t *jump)
 void emit_rip(struct emitter *e, int reg, int32_t offset)
 {
 	asm_load(&e->b, W1, reg, mem_gs(OFF(jit.page)));
-	asm_lea(&e->b, W1, reg, mem_at(reg, offset));
+	asm_lea(&e->b, e->w, reg, mem_at(reg, offset));
 }
 
 void flush_sp(struct emitter *e)
 {
+	if (e->sp && e->key & JIT_KEY_SP16)
+		put8(&e->b, 0x66);
 	if (e->sp)
-		asm_lea(&e->b, W1, G_RSP, mem_at(G_RSP, e->sp));
+		asm_lea(&e->b, e->w, G_RSP, mem_at(G_RSP, e->sp));
 	e->sp = 0;
 }
 
-static void push_imm(struct emitter *e, struct host_mem h, int32_t imm)
+void add_sp(struct emitter *e, int32_t add)
 {
-	asm_rm(&e->b, W1, 0xc7, 0, h);
-	put32(&e->b, imm);
+	e->sp += add;
+	if (e->key & JIT_KEY_SP16) /* it wraps where the register does not */
+		flush_sp(e);
+}
+
+static void push_imm(struct emitter *e, unsigned int size, struct host_mem h,
+		     int32_t imm)
+{
+	if (size == 2)
+		put8(&e->b, 0x66);
+	asm_rm(&e->b, size == 8 ? W1 : W0, 0xc7, 0, h);
+	asm_bytes(&e->b, &imm, MIN(size, sizeof(imm)));
 }
 
 static void emit_push(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	const ZydisDecodedOperand *o = &i->d.op[0];
+	unsigned int size = i->mem[i->n_mem - 1].size;
 	struct host_mem h;
 	int src;
 
 	if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
 		h = emit_mem(e, n, &i->mem[0]);
 		e->rcx = -1;
-		asm_load(&e->b, W1, H_RCX, h);
+		asm_load_zero(&e->b, size, H_RCX, h);
 		asm_store(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
 	}
 	h = emit_mem(e, n, &i->mem[i->n_mem - 1]);
-	assert(!uses(&h, H_RCX));
 	if (o->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		push_imm(e, h, o->imm.value.s);
+		push_imm(e, size, h, o->imm.value.s);
 	} else if (o->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		asm_load(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
-		asm_store(&e->b, W1, H_RCX, h);
+		src = scratch_beside(e, &h);
+		asm_load(&e->b, W1, src, mem_gs(OFF(jit.tmp)));
+		asm_store_size(&e->b, size, src, h);
 	} else {
 		src = load_spilled(e, H_RCX, jit_gpr_id(o->reg.value));
-		asm_store(&e->b, W1, src, h);
+		asm_store_size(&e->b, size, src, h);
 	}
-	e->sp -= 8;
+	add_sp(e, -(int32_t)size);
 }
 
 static void emit_pop(struct emitter *e, unsigned int n)
@@ -568,24 +618,26 @@ static void emit_pop(struct emitter *e, unsigned int n)
 	struct scan_insn *i = &e->s->insn[n];
 	struct host_mem h = emit_mem(e, n, &i->mem[0]);
 	int reg = jit_gpr_id(i->d.op[0].reg.value);
+	unsigned int size = i->mem[0].size;
 
 	if (spilled(reg)) {
 		asm_load(&e->b, W1, H_RCX, h);
 		store_spilled(e, H_RCX, reg);
 	} else {
-		asm_load(&e->b, W1, jit_map[reg], h);
+		asm_load_size(&e->b, size, jit_map[reg], h);
 	}
 	if (reg != X86_RSP)
-		e->sp += 8;
+		add_sp(e, size);
 }
 
 static void emit_leave_frame(struct emitter *e, unsigned int n)
 {
 	struct host_mem h = emit_mem(e, n, &e->s->insn[n].mem[0]);
+	unsigned int size = e->s->insn[n].mem[0].size;
 
 	e->rcx = -1;
-	asm_load(&e->b, W1, H_RCX, h);
-	asm_lea(&e->b, W1, G_RSP, mem_at(H_RBP, 8));
+	asm_load_zero(&e->b, size, H_RCX, h);
+	asm_lea(&e->b, e->w, G_RSP, mem_at(H_RBP, size));
 	asm_mov_rr(&e->b, W1, H_RBP, H_RCX);
 }
 
@@ -593,15 +645,20 @@ static void emit_lea(struct emitter *e, unsigned int n)
 {
 	const struct scan_insn *i = &e->s->insn[n];
 	int reg = jit_gpr_id(i->d.op[0].reg.value);
-	int dst = spilled(reg) ? H_RCX : jit_map[reg];
+	bool w16 = i->d.op[0].size == 16;
+	int dst = spilled(reg) || w16 ? H_RCX : jit_map[reg];
 	struct jit_mem m;
 
 	jit_scan_address(i, &i->d.op[1], &m);
 	/* In the narrower of operand and address size. */
 	m.addr32 = m.addr32 || i->d.op[0].size == 32;
 	emit_offset(e, dst, &m, 0);
-	if (dst == H_RCX)
+	if (w16) { /* 32-bit code: none is spilled */
+		put8(&e->b, 0x66);
+		asm_mov_rr(&e->b, W0, jit_map[reg], H_RCX);
+	} else if (dst == H_RCX) {
 		store_spilled(e, H_RCX, reg);
+	}
 }
 
 static void emit_muldiv(struct emitter *e, unsigned int n)
@@ -670,7 +727,11 @@ static void emit_convert(struct emitter *e, const struct scan_insn *i)
 	asm_mov_rr(&e->b, W1, H_RAX, G_RAX);
 	asm_mov_rr(&e->b, W1, H_RDX, G_RDX);
 	e->rdx = -1;
-	asm_bytes(&e->b, i->bytes, i->i.len);
+	if (i->d.z.operand_width == 16)
+		put8(&e->b, 0x66);
+	if (i->d.z.operand_width == 64)
+		put8(&e->b, 0x48);
+	put8(&e->b, i->d.z.opcode);
 	asm_mov_rr(&e->b, W1, G_RAX, H_RAX);
 	asm_mov_rr(&e->b, W1, G_RDX, H_RDX);
 	e->fl = JF_HOST;
@@ -719,6 +780,18 @@ static void emit_acc(struct emitter *e, const struct scan_insn *i)
 	else
 		emit_acc_alu(e, i);
 	flags_after(e, i);
+}
+
+/* MOV of AL, AX or EAX: the opcode's second bit is the direction. */
+static void emit_moffs(struct emitter *e, unsigned int n)
+{
+	struct scan_insn *i = &e->s->insn[n];
+	struct host_mem h = emit_mem(e, n, &i->mem[0]);
+
+	if (i->d.z.operand_width == 16)
+		put8(&e->b, 0x66);
+	asm_rm(&e->b, W0, (i->d.z.opcode & 1) | (i->d.z.opcode & 2 ? 0x88 : 0x8a),
+	       G_RAX, h);
 }
 
 /* MULX takes RDX without naming it. */
@@ -812,6 +885,9 @@ static void emit_insn(struct emitter *e, unsigned int n)
 		break;
 	case JK_ACC:
 		emit_acc(e, i);
+		break;
+	case JK_MOFFS:
+		emit_moffs(e, n);
 		break;
 	case JK_MULX:
 		emit_mulx(e, n);
@@ -980,7 +1056,7 @@ static void put_stub(struct emitter *e, const struct stub *s)
 		struct jit_exit *x = &e->blk->exits[s->n];
 
 		if (x->check)
-			emit_stale(e, s, x->target);
+			emit_stale(e, s, x->target, x->ip16);
 		x->stub = cold->w + cold->to_exec;
 		to = x->flags == JF_AX ? j->link_ax : j->link;
 	} else if (s->kind != STUB_SLOW) {
@@ -1085,10 +1161,10 @@ static int scan_page(struct emu_cpu *cpu, struct source *src,
 static int scan_two(struct emu_cpu *cpu, struct source *src, uint64_t rip)
 {
 	struct jit_scan *s = jit_of(cpu)->scan;
-	unsigned int start = rip & ~EMU_PAGE_MASK;
+	unsigned int start = jit_linear(cpu, rip) & ~EMU_PAGE_MASK;
 	struct emu_itlb *t = &src->page, *u = &src->next;
 
-	*u = *mmu_fetch(cpu, (rip & EMU_PAGE_MASK) + EMU_PAGE);
+	*u = *mmu_fetch(cpu, jit_linear(cpu, rip - start + EMU_PAGE));
 	if (!u->host)
 		return 0;
 	do {
@@ -1102,18 +1178,20 @@ static int scan_two(struct emu_cpu *cpu, struct source *src, uint64_t rip)
 
 static int scan(struct emu_cpu *cpu, struct source *src, uint64_t rip)
 {
-	int r = scan_page(cpu, src, rip & ~EMU_PAGE_MASK);
+	int r = scan_page(cpu, src, jit_linear(cpu, rip) & ~EMU_PAGE_MASK);
 
-	if (r == 0 && !jit_of(cpu)->scan->n)
+	/* Where CS has a limit, the interpreter looks whether it holds both. */
+	if (r == 0 && !jit_of(cpu)->scan->n &&
+	    (cpu->mode == MODE_64 || cpu->jit.key & JIT_KEY_FLAT))
 		r = scan_two(cpu, src, rip);
 	return r;
 }
 
 static void set_source(struct jit_block *b, const struct source *src,
-		       uint64_t rip)
+		       uint64_t rip, unsigned int start)
 {
 	b->page = src->page.page;
-	b->phys = src->page.phys | (rip & ~EMU_PAGE_MASK);
+	b->phys = src->page.phys | start;
 	b->gen = src->gen;
 	b->rip = rip;
 	if (src->next.host) {
@@ -1132,8 +1210,11 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 		.jit = jit,
 		.s = jit->scan,
 		.b = jit->buf,
-		.start = rip & ~EMU_PAGE_MASK,
+		.start = jit_linear(cpu, rip) & ~EMU_PAGE_MASK,
 		.view = cpu->jit.key & JIT_KEY_VIEW,
+		.table = jit_table(cpu),
+		.key = cpu->jit.key,
+		.w = cpu->mode == MODE_64 ? W1 : W0,
 		.fl = JF_HOST,
 		.rdx = -1,
 		.rcx = -1,
@@ -1151,7 +1232,7 @@ struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
 		jit->full = true;
 		return NULL;
 	}
-	set_source(e.blk, &src, rip);
+	set_source(e.blk, &src, rip, e.start);
 	e.blk->vec = e.s->vec;
 	e.blk->x87 = e.s->x87;
 	e.blk->key = cpu->jit.key;

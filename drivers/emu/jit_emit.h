@@ -19,7 +19,8 @@ struct stub {
 	uint16_t n, mem;
 	uint8_t kind;
 	/* Of a branch to another page: */
-	uint8_t view;
+	uint8_t table;
+	bool legacy;
 	uint8_t *back; /* if it is a call: what is done behind it ... */
 	int32_t next;  /* ... for this place in the page */
 };
@@ -33,7 +34,9 @@ struct emitter {
 	struct jit_buf b;
 	struct jit_block *blk;
 	unsigned int start; /* of the block in its page */
-	unsigned int view;
+	unsigned int view, table;
+	uint8_t key;
+	int w; /* of addresses: W1 in 64-bit code */
 	enum jit_flags_at fl;
 	int rdx; /* slot in RDX, or -1 */
 	int rcx; /* guest register in RCX, or -1 */
@@ -51,7 +54,7 @@ void ax_flags(struct emitter *e);
 /* Host register of a guest's, which is loaded into scratch if need be. */
 int load_spilled(struct emitter *e, int scratch, int reg);
 void store_spilled(struct emitter *e, int host, int reg);
-/* RCX := linear address of the range to check. */
+/* RCX := linear address of the range to check, which has no limit. */
 void emit_address(struct emitter *e, const struct jit_mem *m);
 /*
  * Looks up RCX in the TLB: the branch returned is taken if size bytes there
@@ -73,7 +76,11 @@ void add_stub(struct emitter *e, uint8_t *jump, unsigned int n,
 	      unsigned int mem, enum stub_kind kind);
 /* RSP := what pushes and pops have made of it. */
 void flush_sp(struct emitter *e);
+/* One of them has just added this. */
+void add_sp(struct emitter *e, int32_t add);
 bool uses(const struct host_mem *h, int reg);
+/* A register that *h, which may change its form, is not made of. */
+int scratch_beside(struct emitter *e, struct host_mem *h);
 
 /* jit_branch.c: an instruction that ends the block, or JCC. */
 void emit_branch(struct emitter *e, unsigned int n);
@@ -84,7 +91,8 @@ void emit_goto(struct emitter *e, int32_t target);
 /* jit.page := the page that RCX, at this offset of it, is in. */
 void put_page(struct jit_buf *b, int32_t offset);
 /* For the stub of a branch to another page. */
-void emit_stale(struct emitter *e, const struct stub *s, int32_t target);
+void emit_stale(struct emitter *e, const struct stub *s, int32_t target,
+		bool ip16);
 
 /*
  * jit_sys.c: what system instructions are to the translator, JK_SYS or
@@ -92,7 +100,7 @@ void emit_stale(struct emitter *e, const struct stub *s, int32_t target);
  */
 enum jit_kind jit_sys_kind(struct emu_cpu *cpu, const struct scan_insn *s,
 			   enum jit_kind kind);
-/* A repetition of STOS or MOVS that is JK_SYS? */
+/* STOS, MOVS or LODS, repeated or not, that is JK_SYS? */
 bool jit_sys_string(const struct scan_insn *s);
 /* Sets reads, writes and kills. */
 void jit_sys_flags(struct scan_insn *s);

@@ -229,7 +229,9 @@ static bool run_interpreted(struct emu_cpu *cpu)
 
 static const uint8_t *guest_code(struct emu_cpu *cpu, const struct jit_block *b)
 {
-	return mmu_fetch(cpu, cpu->jit.lock->before.rip)->host +
+	uint64_t rip = cpu->jit.lock->before.rip;
+
+	return mmu_fetch(cpu, jit_linear(cpu, rip))->host +
 	       (b->phys & ~EMU_PAGE_MASK);
 }
 
@@ -239,13 +241,11 @@ static bool decode_at(struct emu_cpu *cpu, unsigned int n,
 {
 	const struct jit_block *b = cpu->jit.lock->block;
 	unsigned int at = b->insn[n].guest;
-	ZydisDecoder decoder;
+	const struct block_cache *cache = cpu->cache;
 
-	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
-			 ZYDIS_STACK_WIDTH_64);
-	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder,
-						   guest_code(cpu, b) + at,
-						   b->len - at, z, op));
+	return ZYAN_SUCCESS(ZydisDecoderDecodeFull(
+		&cache->decoder[jit_key_mode(b->key)],
+		guest_code(cpu, b) + at, b->len - at, z, op));
 }
 
 /* Flags that are undefined behind what was run, in RFLAGS' places. */

@@ -3,13 +3,25 @@
  *
  * Prefixes that choose a segment or the address size go, REX and VEX are made
  * anew for the new registers; opcode and immediates stay as they are (SDM
- * vol. 2, ch. 2).
+ * vol. 2, ch. 2).  What comes out is 64-bit code, whatever the guest's mode:
+ * the operand size's prefix means another size in 16-bit code, INC and DEC have
+ * opcodes there that are REX prefixes, and bits of VEX prefixes are ignored.
  */
 #include "drivers/emu/jit_rewrite.h"
 
 static bool has_modrm(const ZydisDecodedInstruction *z)
 {
 	return z->attributes & ZYDIS_ATTRIB_HAS_MODRM;
+}
+
+static bool is_64bit(const ZydisDecodedInstruction *z)
+{
+	return z->machine_mode == ZYDIS_MACHINE_MODE_LONG_64;
+}
+
+static bool is_16bit(const ZydisDecodedInstruction *z)
+{
+	return z->machine_mode == ZYDIS_MACHINE_MODE_LEGACY_16;
 }
 
 static bool is_mem(const ZydisDecodedInstruction *z, const struct rewrite *rw)
@@ -75,9 +87,11 @@ static unsigned int put_prefixes(struct jit_buf *b,
 			rep = c;
 		else if (c != 0x67 && c != 0x2e && c != 0x36 && c != 0x3e &&
 			 c != 0x26 && c != 0x64 && c != 0x65 &&
-			 (c & 0xf0) != 0x40)
+			 (!is_64bit(z) || (c & 0xf0) != 0x40))
 			break;
 	}
+	if (is_16bit(z)) /* no vector instructions */
+		size = z->operand_width == 16;
 	if (lock)
 		put8(b, 0xf0);
 	if (size)
@@ -87,6 +101,19 @@ static unsigned int put_prefixes(struct jit_buf *b,
 	return n;
 }
 
+/* INC and DEC of one byte, as those with a ModRM byte. */
+static bool short_incdec(struct jit_buf *b, const ZydisDecodedInstruction *z,
+			 const struct rewrite *rw)
+{
+	if (z->operand_width == 16)
+		put8(b, 0x66);
+	if (rw->opcode >= 8)
+		put8(b, 0x41);
+	put8(b, 0xff);
+	put8(b, 0xc0 | (z->opcode & 8) | (rw->opcode & 7));
+	return true;
+}
+
 static bool rewrite_legacy(struct jit_buf *b, const ZydisDecodedInstruction *z,
 			   const uint8_t *bytes, const struct rewrite *rw)
 {
@@ -94,6 +121,9 @@ static bool rewrite_legacy(struct jit_buf *b, const ZydisDecodedInstruction *z,
 	unsigned int n, end;
 	uint8_t rex;
 
+	if (!is_64bit(z) && (z->opcode & 0xf0) == 0x40 &&
+	    z->opcode_map == ZYDIS_OPCODE_MAP_DEFAULT)
+		return short_incdec(b, z, rw);
 	if (is_mem(z, rw) && rw->mem.gs)
 		put8(b, 0x65);
 	n = put_prefixes(b, z, bytes);
@@ -126,8 +156,11 @@ static bool rewrite_vex(struct jit_buf *b, const ZydisDecodedInstruction *z,
 	bool two = v[0] == 0xc5;
 	uint8_t map = two ? 1 : v[1] & 0x1f;
 	uint8_t last = two ? v[1] & 0x7f : v[2];
-	bool r = !(v[1] & 0x80), base = !two && !(v[1] & 0x20);
+	bool r = is_64bit(z) && !(v[1] & 0x80);
+	bool base = is_64bit(z) && !two && !(v[1] & 0x20);
 
+	if (!is_64bit(z))
+		last |= 0x40; /* no register above 7 */
 	if (rw->vvvv != H_NONE)
 		last = (last & 0x87) | (~rw->vvvv & 15) << 3;
 	if (is_mem(z, rw) && rw->mem.gs)

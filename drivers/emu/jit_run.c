@@ -66,7 +66,7 @@ static void guest_pointers(struct emu_cpu *cpu, uint8_t *image)
 		p.fip = b->rip + i->guest;
 		if (i->insn.fn == op_vec)
 			p.fop = i->insn.vec->op.fop;
-		if (i->insn.ea_slow & EA_SEGBASE)
+		if (i->insn.ea_slow & (EA_SEGBASE | EA_LEGACY))
 			p.fdp -= cpu->seg[i->insn.seg].base;
 	}
 	vec_put_pointers(image, &p);
@@ -107,7 +107,7 @@ static bool one_block(const struct emu_cpu *cpu)
 /* Into another block, which loads vector registers if it uses them. */
 static const void *enter_block(struct emu_cpu *cpu, const struct jit_block *b)
 {
-	cpu->jit.page = cpu->rip & EMU_PAGE_MASK;
+	cpu->jit.page = cpu->rip - (b->phys & ~EMU_PAGE_MASK);
 	cpu->jit.vec_loaded = false;
 	cpu->jit.sp = 0;
 	return b->code;
@@ -136,6 +136,8 @@ static const void *go_to_rip(struct emu_cpu *cpu)
 		if (cpu->jit.key & JIT_KEY_OFF)
 			return NULL;
 		check_fpu(cpu);
+		if (unlikely(cpu->jit.key & JIT_KEY_LEGACY))
+			jit_legacy_enter(cpu);
 		b = jit_known(cpu, cpu->rip);
 		if (!b)
 			b = jit_find(cpu, cpu->rip);
@@ -189,7 +191,7 @@ static const void *interpret(struct emu_cpu *cpu, const struct jit_block *b,
 		if (!may_stay(cpu))
 			return NULL;
 	}
-	if (n == b->n || jit_key(cpu) != b->key)
+	if (n == b->n || !jit_key_is(cpu, b->key))
 		return go_to_rip(cpu);
 	return resume(cpu, b, n);
 }
@@ -198,6 +200,8 @@ static const void *interpret(struct emu_cpu *cpu, const struct jit_block *b,
 static void find_sp(struct emu_cpu *cpu, const struct jit_insn *i)
 {
 	cpu->gpr[X86_RSP] += i->sp;
+	if (i->sp && cpu->mode != MODE_64)
+		cpu->gpr[X86_RSP] = (uint32_t)cpu->gpr[X86_RSP];
 }
 
 const void *jit_call_helper(struct emu_cpu *cpu, const struct jit_meta *m)
@@ -207,8 +211,9 @@ const void *jit_call_helper(struct emu_cpu *cpu, const struct jit_meta *m)
 	return interpret(cpu, m->block, m->n, m->n);
 }
 
-static uint64_t range_address(struct emu_cpu *cpu, const struct jit_block *b,
-			      const struct jit_mem *m)
+/* The offset in the segment. */
+static uint64_t range_offset(struct emu_cpu *cpu, const struct jit_block *b,
+			     const struct jit_mem *m)
 {
 	uint64_t a = (int64_t)m->disp;
 
@@ -218,9 +223,17 @@ static uint64_t range_address(struct emu_cpu *cpu, const struct jit_block *b,
 		a += cpu->gpr[m->base];
 	if (m->index >= 0)
 		a += cpu->gpr[m->index] << m->scale;
-	if (m->addr32)
-		a = (uint32_t)a;
-	return m->seg == X86_DS ? a : a + cpu->seg[m->seg].base;
+	return m->addr16 ? (uint16_t)a : m->addr32 ? (uint32_t)a : a;
+}
+
+static uint64_t range_address(struct emu_cpu *cpu, const struct jit_mem *m,
+			      uint64_t offset)
+{
+	uint64_t a = offset;
+
+	if (m->seg != JIT_FLAT)
+		a += cpu->seg[m->seg].base;
+	return m->limited ? (uint32_t)a : a;
 }
 
 /* Would the check pass now? */
@@ -274,14 +287,16 @@ const void *jit_call_slow(struct emu_cpu *cpu, const struct jit_meta *meta)
 	struct jit_block *b = meta->block;
 	const struct jit_insn *i = &b->insn[meta->n];
 	const struct jit_mem *m = &b->mems[meta->mem];
-	uint64_t lin;
+	uint64_t lin, offset;
 
 	cpu->jit.n_slow++;
 	find_sp(cpu, i);
 	if (i->flags_inside == JF_AX)
 		cpu->aflags = cpu->jit.rax;
-	lin = range_address(cpu, b, m);
-	if (comes_first(cpu, &i->insn, lin))
+	offset = range_offset(cpu, b, m);
+	lin = range_address(cpu, m, offset);
+	if (comes_first(cpu, &i->insn, lin) ||
+	    !jit_legacy_passes(cpu, m, offset))
 		return interpret(cpu, b, meta->n, i->until);
 	if ((lin & ~EMU_PAGE_MASK) + m->size <= EMU_PAGE) {
 		cpu->cur = &i->insn;
@@ -309,9 +324,12 @@ const void *jit_call_link(struct emu_cpu *cpu, const struct jit_meta *meta)
 	if (unlikely(cpu->jit.lock))
 		jit_lockstep_stop(cpu, JIT_RAN_OUT, false);
 	cpu->rip = cpu->jit.page + x->target;
+	if (cpu->mode != MODE_64)
+		cpu->rip = x->ip16 ? (uint16_t)cpu->rip : (uint32_t)cpu->rip;
 	if (!may_stay(cpu) || one_block(cpu))
 		return NULL;
-	cpu->jit.key = jit_key(cpu); /* SYSCALL and STAC have changed it */
+	if (cpu->mode == MODE_64) /* SYSCALL and STAC have changed it */
+		cpu->jit.key = jit_key(cpu);
 	if (cpu->jit.key & JIT_KEY_OFF)
 		return NULL;
 	to = jit_find(cpu, cpu->rip);

@@ -92,6 +92,8 @@ static enum jit_kind alu_kind(const struct scan_insn *s)
 {
 	if (!(s->d.z.attributes & ZYDIS_ATTRIB_HAS_MODRM))
 		return implied_acc(s, 0) ? JK_ACC : JK_HELPER;
+	if (s->d.z.opcode == 0x82) /* as 0x80, but not in 64-bit code */
+		return JK_HELPER;
 	return plain_or_helper(s);
 }
 
@@ -121,6 +123,9 @@ static enum jit_kind mov_kind(const struct scan_insn *s)
 	for (unsigned int n = 0; n < 2; n++)
 		if (is_reg(s, n) && !jit_is_gpr(&s->d.op[n]))
 			return s->kind;
+	if (jit_is_legacy(s) && (s->d.z.opcode & 0xfc) == 0xa0 &&
+	    !(s->d.z.attributes & ZYDIS_ATTRIB_HAS_MODRM))
+		return JK_MOFFS;
 	return plain_or_helper(s);
 }
 
@@ -186,27 +191,55 @@ static enum jit_kind cmpxchg_kind(const struct scan_insn *s)
 		       : JK_CMPXCHG;
 }
 
+/* Has an item on the stack a width that we know how to push? */
+static bool stack_width(const struct scan_insn *s)
+{
+	unsigned int w = s->d.z.operand_width;
+
+	return jit_is_legacy(s) ? w == 16 || w == 32 : w == 64;
+}
+
+static bool whole_gpr(const struct scan_insn *s)
+{
+	return jit_is_gpr(&s->d.op[0]) &&
+	       s->d.op[0].size == s->d.z.operand_width;
+}
+
 static enum jit_kind push_kind(const struct scan_insn *s)
 {
-	if (s->d.z.operand_width != 64)
-		return s->kind;
-	if (is_reg(s, 0) && class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64)
+	if (!stack_width(s) || (is_reg(s, 0) && !whole_gpr(s)))
 		return s->kind;
 	return JK_PUSH;
 }
 
 static enum jit_kind pop_kind(const struct scan_insn *s)
 {
-	if (s->d.z.operand_width != 64 || !is_reg(s, 0) ||
-	    class_of(&s->d.op[0]) != ZYDIS_REGCLASS_GPR64)
-		return s->kind;
-	return JK_POP;
+	return stack_width(s) && whole_gpr(s) ? JK_POP : s->kind;
+}
+
+static enum jit_kind leave_kind(const struct scan_insn *s)
+{
+	unsigned int w = s->key & JIT_KEY_SP16 ? 16
+			 : jit_is_legacy(s)    ? 32
+					       : 64;
+
+	return s->d.z.operand_width == w && w > 16 ? JK_LEAVE_FRAME : JK_HELPER;
+}
+
+/* In 32-bit code, 16 bits of EIP are too rare; 16-bit code may have 32. */
+static bool branch_width(const struct scan_insn *s)
+{
+	unsigned int w = s->d.z.operand_width;
+
+	if (!jit_is_legacy(s))
+		return w == 64;
+	return w == 32 || (w == 16 && s->key & JIT_KEY_16);
 }
 
 static enum jit_kind branch_kind(const struct scan_insn *s, bool call)
 {
 	if (s->d.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
-	    s->d.z.operand_width != 64)
+	    !branch_width(s))
 		return JK_LEAVE;
 	if (s->d.op[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
 		return call ? JK_CALL : JK_JMP;
@@ -216,9 +249,42 @@ static enum jit_kind branch_kind(const struct scan_insn *s, bool call)
 static enum jit_kind ret_kind(const struct scan_insn *s)
 {
 	if (s->d.z.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR ||
-	    s->d.z.operand_width != 64)
+	    !branch_width(s))
 		return JK_LEAVE;
 	return JK_RET;
+}
+
+/* As it says; 16 bits only where it stands in for no address or flags. */
+static enum jit_kind lea_kind(const struct scan_insn *s)
+{
+	if (s->d.z.operand_width != 16)
+		return JK_LEA;
+	return jit_is_legacy(s) ? JK_LEA : JK_HELPER;
+}
+
+/*
+ * VEX prefixes in 32-bit code: bits that are ignored there, and would not be
+ * in 64-bit code (SDM vol. 2, "VEX Prefix").
+ */
+static bool vex_differs(const struct scan_insn *s)
+{
+	const ZydisDecodedInstruction *z = &s->d.z;
+
+	if (!jit_is_legacy(s) || z->encoding != ZYDIS_INSTRUCTION_ENCODING_VEX)
+		return false;
+	if (z->opcode_map == ZYDIS_OPCODE_MAP_0F3A && z->opcode >= 0x4a &&
+	    z->opcode <= 0x4c)
+		return true; /* a register in an immediate */
+	if (!z->raw.vex.W)
+		return false;
+	for (unsigned int n = 0; n < z->operand_count_visible; n++)
+		if (jit_is_gpr(&s->d.op[n]))
+			return true;
+	return z->mnemonic == ZYDIS_MNEMONIC_VMOVD ||
+	       z->mnemonic == ZYDIS_MNEMONIC_VCVTSI2SD ||
+	       z->mnemonic == ZYDIS_MNEMONIC_VCVTSI2SS ||
+	       z->mnemonic == ZYDIS_MNEMONIC_VPINSRD ||
+	       z->mnemonic == ZYDIS_MNEMONIC_VPEXTRD;
 }
 
 /* What the interpreter does in C, although the host would do it right. */
@@ -239,7 +305,7 @@ static enum jit_kind vec_kind(struct emu_cpu *cpu, struct scan_insn *s)
 {
 	const struct vec_op *op = &s->i.vec->op;
 
-	if (!(cpu->jit.key & JIT_KEY_FPU) ||
+	if (!(cpu->jit.key & JIT_KEY_FPU) || s->key & JIT_KEY_16 ||
 	    (!native_as_it_is(s) &&
 	     (op->run != vec_run_thunk || op->kind ||
 	      op->flags & VEC_CALLBACK)))
@@ -248,6 +314,9 @@ static enum jit_kind vec_kind(struct emu_cpu *cpu, struct scan_insn *s)
 	s->vec = !s->x87 || op->xmm_in || op->xmm_out ||
 		 op->traits & VT_MXCSR;
 	switch (s->d.z.mnemonic) {
+	case ZYDIS_MNEMONIC_VZEROUPPER:
+	case ZYDIS_MNEMONIC_VZEROALL: /* 32-bit code has eight registers */
+		return jit_is_legacy(s) ? JK_HELPER : plain_or_helper(s);
 	case ZYDIS_MNEMONIC_FNSTSW:
 		return is_mem(s, 0) ? JK_PLAIN : JK_FNSTSW;
 	case ZYDIS_MNEMONIC_PCMPISTRI:
@@ -332,13 +401,13 @@ static enum jit_kind int_kind(struct scan_insn *s)
 	M(MULX):
 		return mulx_kind(s);
 	M(LEA):
-		return s->d.z.operand_width == 16 ? JK_HELPER : JK_LEA;
+		return lea_kind(s);
 	M(PUSH):
 		return push_kind(s);
 	M(POP):
 		return pop_kind(s);
 	M(LEAVE):
-		return s->d.z.operand_width == 64 ? JK_LEAVE_FRAME : JK_HELPER;
+		return leave_kind(s);
 	M(JMP):
 		return branch_kind(s, false);
 	M(CALL):
@@ -366,6 +435,8 @@ static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
 
 	if (s->i.fn == op_ud)
 		return JK_LEAVE;
+	if (vex_differs(s))
+		return JK_HELPER;
 	if (repeats(s))
 		return jit_sys_string(s) ? JK_SYS : JK_HELPER;
 	/* Otherwise, if int_kind() does not know better. */
@@ -375,7 +446,7 @@ static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
 	if (s->i.fn == op_vec)
 		return vec_kind(cpu, s);
 	if (is_jcc(s))
-		return s->d.z.operand_width == 64 ? JK_JCC : JK_LEAVE;
+		return branch_width(s) ? JK_JCC : JK_LEAVE;
 	if (is_cond_move(s))
 		return plain_or_helper(s);
 	return int_kind(s);
@@ -435,16 +506,29 @@ static void set_flags(struct scan_insn *s)
 		s->kills &= ~f->undefined;
 }
 
+/* What the segment is to a block with this key. */
+static uint8_t segment_in(uint8_t key, unsigned int seg)
+{
+	if (!(key & JIT_KEY_LEGACY))
+		return seg >= X86_FS ? seg : JIT_FLAT;
+	if (key & JIT_KEY_FLAT && seg != X86_CS && seg < X86_FS)
+		return JIT_FLAT;
+	return seg;
+}
+
 void jit_scan_address(const struct scan_insn *s, const ZydisDecodedOperand *o,
 		      struct jit_mem *ret_mem)
 {
 	const ZydisDecodedInstruction *z = &s->d.z;
 	bool no_base = z->attributes & ZYDIS_ATTRIB_HAS_SIB &&
 		       z->raw.modrm.mod == 0 && z->raw.sib.base == 5;
-	struct jit_mem m = { .base = -1, .seg = X86_DS };
+	struct jit_mem m = { .base = -1, .seg = segment_in(s->key,
+					    seg_index(o->mem.segment)) };
 
 	m.disp = o->mem.disp.has_displacement ? o->mem.disp.value : 0;
 	m.addr32 = z->address_width == 32;
+	m.addr16 = z->address_width == 16;
+	m.limited = jit_is_legacy(s) && m.seg != JIT_FLAT;
 	if (o->mem.base == ZYDIS_REGISTER_RIP) {
 		m.rip = true;
 		m.disp += s->next;
@@ -455,10 +539,6 @@ void jit_scan_address(const struct scan_insn *s, const ZydisDecodedOperand *o,
 		m.disp = z->raw.disp.value;
 	m.index = jit_gpr_id(o->mem.index);
 	m.scale = o->mem.scale ? __builtin_ctz(o->mem.scale) : 0;
-	if (o->mem.segment == ZYDIS_REGISTER_FS)
-		m.seg = X86_FS;
-	if (o->mem.segment == ZYDIS_REGISTER_GS)
-		m.seg = X86_GS;
 	*ret_mem = m;
 }
 
@@ -475,11 +555,22 @@ static void set_mem(struct scan_insn *s, const ZydisDecodedOperand *o)
 	jit_scan_address(s, o, &m->m);
 }
 
-static void set_stack(struct scan_insn *s, int base, int32_t disp, bool write)
+/* An item at a place on the stack, or right below it. */
+static void set_stack(struct scan_insn *s, int base, bool write)
 {
+	unsigned int size = s->d.z.operand_width / 8;
+	bool legacy = jit_is_legacy(s), sp16 = s->key & JIT_KEY_SP16;
+	uint8_t seg = segment_in(s->key, X86_SS);
+
 	s->mem[s->n_mem++] = (struct scan_mem){
-		.m = { .base = base, .index = -1, .seg = X86_DS, .disp = disp },
-		.size = 8,
+		.m = { .base = base,
+		       .index = -1,
+		       .seg = seg,
+		       .addr32 = legacy && !sp16,
+		       .addr16 = sp16,
+		       .limited = legacy && seg != JIT_FLAT,
+		       .disp = write ? -(int32_t)size : 0 },
+		.size = size,
 		.read = !write,
 		.write = write,
 		.group = -1,
@@ -495,12 +586,13 @@ static void set_mems(struct scan_insn *s)
 		if (is_mem(s, n))
 			set_mem(s, &s->d.op[n]);
 	if (s->kind == JK_PUSH || s->kind == JK_CALL ||
-	    s->kind == JK_CALL_IND || s->d.z.mnemonic == ZYDIS_MNEMONIC_PUSHFQ)
-		set_stack(s, X86_RSP, -8, true);
+	    s->kind == JK_CALL_IND || s->d.z.mnemonic == ZYDIS_MNEMONIC_PUSHFQ ||
+	    s->d.z.mnemonic == ZYDIS_MNEMONIC_PUSHFD)
+		set_stack(s, X86_RSP, true);
 	if (s->kind == JK_POP || s->kind == JK_RET)
-		set_stack(s, X86_RSP, 0, false);
+		set_stack(s, X86_RSP, false);
 	if (s->kind == JK_LEAVE_FRAME)
-		set_stack(s, X86_RBP, 0, false);
+		set_stack(s, X86_RBP, false);
 }
 
 /* Addresses with a 32-bit wrap or EIP are not worth a fast way. */
@@ -549,6 +641,7 @@ static int scan_one(struct emu_cpu *cpu, struct scan_insn *s,
 			     &s->d);
 	if (r < 0)
 		return r;
+	s->key = cpu->jit.key;
 	s->n_mem = 0;
 	s->vec = s->x87 = false;
 	s->reads = s->writes = s->kills = 0;
@@ -603,14 +696,20 @@ static void bump(struct versions *v, int reg)
 	v->delta[reg] = 0;
 }
 
-/* Does the instruction add a constant to a 64-bit register? */
+/* A register as wide as addresses are. */
+static bool is_wide(const struct scan_insn *s, const ZydisDecodedOperand *o)
+{
+	return class_of(o) == (jit_is_legacy(s) ? ZYDIS_REGCLASS_GPR32
+						: ZYDIS_REGCLASS_GPR64);
+}
+
+/* Does the instruction add a constant to such a register? */
 static bool adds_const(const struct scan_insn *s, int *reg, int *from,
 		       int64_t *add)
 {
 	const ZydisDecodedOperand *a = &s->d.op[0], *b = &s->d.op[1];
 
-	if (s->kind == JK_HELPER || a->type != ZYDIS_OPERAND_TYPE_REGISTER ||
-	    class_of(a) != ZYDIS_REGCLASS_GPR64)
+	if (s->kind == JK_HELPER || !is_wide(s, a))
 		return false;
 	*reg = *from = jit_gpr_id(a->reg.value);
 	switch (s->d.z.mnemonic) {
@@ -628,15 +727,14 @@ static bool adds_const(const struct scan_insn *s, int *reg, int *from,
 		return true;
 	M(MOV):
 		*add = 0;
-		if (class_of(b) != ZYDIS_REGCLASS_GPR64)
+		if (!is_wide(s, b))
 			return false;
 		*from = jit_gpr_id(b->reg.value);
 		return true;
 	M(LEA):
 		if (b->mem.index != ZYDIS_REGISTER_NONE ||
-		    s->d.z.address_width != 64 ||
-		    b->mem.base < ZYDIS_REGISTER_RAX ||
-		    b->mem.base > ZYDIS_REGISTER_R15)
+		    s->d.z.address_width != (jit_is_legacy(s) ? 32 : 64) ||
+		    ZydisRegisterGetClass(b->mem.base) != class_of(a))
 			return false;
 		*from = jit_gpr_id(b->mem.base);
 		*add = b->mem.disp.has_displacement ? b->mem.disp.value : 0;
@@ -648,7 +746,7 @@ static bool adds_const(const struct scan_insn *s, int *reg, int *from,
 
 static void advance(struct versions *v, const struct scan_insn *s)
 {
-	int64_t add;
+	int64_t add, item = s->d.z.operand_width / 8;
 	int reg, from;
 
 	if (s->kind == JK_HELPER) {
@@ -664,7 +762,7 @@ static void advance(struct versions *v, const struct scan_insn *s)
 	}
 	if (s->kind == JK_LEAVE_FRAME) {
 		v->ver[X86_RSP] = v->ver[X86_RBP];
-		v->delta[X86_RSP] = v->delta[X86_RBP] + 8;
+		v->delta[X86_RSP] = v->delta[X86_RBP] + item;
 		bump(v, X86_RBP);
 		return;
 	}
@@ -687,11 +785,13 @@ static void advance(struct versions *v, const struct scan_insn *s)
 			bump(v, X86_RSP);
 	}
 	if (s->kind == JK_PUSH)
-		v->delta[X86_RSP] -= 8;
-	if (s->kind == JK_POP && jit_gpr_id(s->d.op[0].reg.value) == X86_RSP)
+		v->delta[X86_RSP] -= item;
+	if ((s->kind == JK_POP &&
+	     jit_gpr_id(s->d.op[0].reg.value) == X86_RSP) ||
+	    s->key & JIT_KEY_SP16)
 		bump(v, X86_RSP);
 	else if (s->kind == JK_POP)
-		v->delta[X86_RSP] += 8;
+		v->delta[X86_RSP] += item;
 }
 
 enum { GROUP_SPAN = 256 };
@@ -720,7 +820,7 @@ static void group_key(const struct versions *v, const struct jit_mem *m,
 		.seg = m->seg,
 		.rip = m->rip,
 		.simple = m->base >= 0 && jit_map[m->base] != H_NONE &&
-			  m->index < 0 && m->seg == X86_DS,
+			  m->index < 0 && m->seg == JIT_FLAT && !m->addr32,
 		.origin = origin(v, m),
 	};
 }
@@ -778,6 +878,12 @@ static void set_ranges(struct jit_scan *s)
 		}
 }
 
+/* Sums wrap where versions do. */
+static bool may_share(const struct scan_insn *s, const struct jit_mem *m)
+{
+	return !m->addr16 && m->addr32 == jit_is_legacy(s);
+}
+
 static void set_groups(struct jit_scan *s, bool apart)
 {
 	struct versions v = { .next = 16 };
@@ -798,11 +904,11 @@ static void set_groups(struct jit_scan *s, bool apart)
 			m->group = -1;
 			m->first = true;
 			m->off = 0;
-			if (m->m.addr32 || apart)
+			if (!may_share(i, &m->m) || apart)
 				continue;
 			group_key(&v, &m->m, &key);
 			for (g = s->n_groups; g-- > 0;)
-				if ((key.seg == X86_DS ||
+				if ((key.seg == JIT_FLAT ||
 				     barrier[g] == v.barrier) &&
 				    group_join(&s->group[g], &key, m,
 					       n_jcc != jcc[g]))

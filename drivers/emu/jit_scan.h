@@ -21,6 +21,7 @@ enum jit_kind {
 	JK_CMPXCHG,
 	JK_CONVERT,  /* CBW, CWD and their kin */
 	JK_ACC,	     /* short forms that imply the accumulator */
+	JK_MOFFS,    /* MOV between it and an address without ModRM */
 	JK_MULX,
 	JK_FNSTSW,
 	JK_PCMPISTRI,
@@ -42,6 +43,7 @@ struct scan_insn {
 	struct emu_insn i;
 	uint8_t bytes[INSN_BYTES_MAX + 1];
 	enum jit_kind kind;
+	uint8_t key; /* of the block */
 	uint16_t guest, next;	       /* offsets in the block */
 	uint16_t reads, kills, writes; /* flags: RFLAGS' bits */
 	uint16_t live;		       /* flags wanted behind it */
@@ -73,6 +75,11 @@ struct jit_scan {
 	struct scan_insn insn[JIT_INSNS_MAX];
 	struct scan_group group[JIT_GROUPS_MAX];
 };
+
+static inline bool jit_is_legacy(const struct scan_insn *s)
+{
+	return s->key & JIT_KEY_LEGACY;
+}
 
 static inline bool jit_is_gpr(const ZydisDecodedOperand *o)
 {

@@ -78,13 +78,13 @@ static void emit_view(struct emitter *e, unsigned int view)
 
 	asm_store(b, W1, H_RSP, mem_gs(saved + 8 * (int32_t)e->view));
 	asm_load(b, W1, H_RSP, mem_gs(saved + 8 * (int32_t)view));
-	set_byte(e, OFF(jit.ret_view), view);
+	set_byte(e, OFF(jit.ret_table), view);
 	asm_mov_imm(b, H_RDX, jit_returns_base(e->cpu, view));
 	asm_store(b, W1, H_RDX, mem_gs(OFF(jit.ret_base)));
 	asm_mov_imm(b, H_RDX, (uintptr_t)&e->cpu->tlbs[view * EMU_TLB_SIZE]);
 	asm_store(b, W1, H_RDX, mem_gs(OFF(tlb)));
 	e->rdx = e->rcx = -1;
-	e->view = view;
+	e->view = e->table = view; /* 64-bit code */
 }
 
 static void emit_swapgs(struct emitter *e)
@@ -209,16 +209,17 @@ static void put_ax(struct jit_buf *b)
 
 static void emit_pushf(struct emitter *e, unsigned int n)
 {
-	struct host_mem h = emit_mem(e, n, &e->s->insn[n].mem[0]);
+	const struct scan_mem *m = &e->s->insn[n].mem[0];
+	struct host_mem h = emit_mem(e, n, m);
+	int reg = scratch_beside(e, &h);
 
-	assert(h.base != H_RCX && h.index != H_RCX);
 	ax_flags(e);
-	put_arith(&e->b, H_RCX);
-	asm_rm(&e->b, W0, 0x0b, H_RCX, mem_gs(OFF(rflags)));
-	asm_ri(&e->b, W0, AND, H_RCX, (int32_t) ~(FLAG_RF | FLAG_VM));
-	asm_store(&e->b, W1, H_RCX, h);
+	put_arith(&e->b, reg);
+	asm_rm(&e->b, W0, 0x0b, reg, mem_gs(OFF(rflags)));
+	asm_ri(&e->b, W0, AND, reg, (int32_t) ~(FLAG_RF | FLAG_VM));
+	asm_store_size(&e->b, m->size, reg, h);
 	e->rcx = -1;
-	e->sp -= 8;
+	add_sp(e, -(int32_t)m->size);
 }
 
 static void emit_to_reg(struct emitter *e, const struct scan_insn *i, int w,
@@ -260,7 +261,7 @@ static void emit_mov(struct emitter *e, const struct scan_insn *i)
 	ZydisRegister from = i->d.op[1].reg.value;
 
 	if (is_control(i))
-		emit_to_reg(e, i, W1, 0x8b, control_off(from));
+		emit_to_reg(e, i, e->w, 0x8b, control_off(from));
 	else
 		emit_to_reg(e, i, W0, 0x0fb7,
 			    seg_off(seg_index(from),
@@ -320,7 +321,7 @@ static void emit_bit_address(struct emitter *e, const struct scan_insn *i,
 	jit_scan_address(i, &i->d.op[0], &m);
 	emit_address(e, &m);
 	asm_load(b, W1, H_RDX, mem_gs(OFF(jit.tmp)));
-	asm_lea(b, W1, H_RCX,
+	asm_lea(b, m.addr32 ? W0 : W1, H_RCX,
 		(struct host_mem){ .base = H_RCX, .index = H_RDX,
 				   .scale = w64 ? 3 : 2 });
 }
@@ -539,6 +540,89 @@ static void put_back(struct jit_buf *b, int reg, int by)
 	asm_rm(b, W1, 0x8d, reg, mem_at2(reg, by, 1));
 }
 
+static bool repeated(const struct scan_insn *s)
+{
+	return s->i.flags & (INSN_REP | INSN_REPNE);
+}
+
+/* 32-bit code: its lower half counts, and is what it becomes. */
+static void cut_register(struct emitter *e, int reg)
+{
+	if (e->w == W0)
+		asm_mov_rr(&e->b, W0, reg, reg);
+}
+
+static void cut_string_registers(struct emitter *e, bool movs)
+{
+	cut_register(e, G_RCX);
+	cut_register(e, H_RDI);
+	if (movs)
+		cut_register(e, H_RSI);
+}
+
+/* To the interpreter if strings go downwards. */
+static void helper_if_down(struct emitter *e, unsigned int n)
+{
+	asm_rm(&e->b, W0, 0xf6, 0, mem_gs(OFF(rflags) + 1)); /* test */
+	put8(&e->b, FLAG_DF >> 8);
+	emit_helper_if(e, n, asm_jcc(&e->b, IF_SET));
+}
+
+/* The host's place of the element at reg, in terms of it and RDX. */
+static struct host_mem emit_element(struct emitter *e, unsigned int n, int reg,
+				    size_t tag)
+{
+	unsigned int size = e->s->insn[n].i.aux;
+
+	cut_register(e, reg);
+	asm_mov_rr(&e->b, W1, H_RCX, reg);
+	emit_helper_if(e, n, emit_tlb(e, size, tlb_off(e, tag), H_RCX));
+	asm_load(&e->b, W1, H_RDX,
+		 mem_gs_at(H_RDX,
+			   tlb_off(e, offsetof(struct emu_tlb, addend))));
+	return mem_at2(reg, H_RDX, 0);
+}
+
+/* MOV, of the element's size: 0x88 stores, 0x8a loads. */
+static void put_element(struct emitter *e, unsigned int size, uint8_t op,
+			int reg, struct host_mem h)
+{
+	if (size == 2)
+		put8(&e->b, 0x66);
+	asm_rm(&e->b, size == 8 ? W1 : W0, op | (size > 1), reg, h);
+}
+
+/* MOVS, STOS or LODS without repetition. */
+static void emit_string_once(struct emitter *e, unsigned int n, bool loads,
+			     bool stores)
+{
+	const struct scan_insn *i = &e->s->insn[n];
+	unsigned int size = i->i.aux;
+	struct host_mem h;
+
+	flags_aside(e, i);
+	helper_if_down(e, n);
+	if (loads) {
+		h = emit_element(e, n, H_RSI, offsetof(struct emu_tlb, rtag));
+		asm_store(&e->b, W1, H_RDX, mem_gs(OFF(jit.tmp)));
+	}
+	if (stores) {
+		h = emit_element(e, n, H_RDI, offsetof(struct emu_tlb, wtag));
+		if (loads) {
+			asm_load(&e->b, W1, H_RCX, mem_gs(OFF(jit.tmp)));
+			put_element(e, size, 0x8a, H_RCX,
+				    mem_at2(H_RSI, H_RCX, 0));
+		}
+		put_element(e, size, 0x88, loads ? H_RCX : G_RAX, h);
+		asm_lea(&e->b, e->w, H_RDI, mem_at(H_RDI, size));
+	} else {
+		put_element(e, size, 0x8a, G_RAX, h);
+	}
+	if (loads)
+		asm_lea(&e->b, e->w, H_RSI, mem_at(H_RSI, size));
+	e->rdx = e->rcx = -1;
+}
+
 static void emit_string(struct emitter *e, unsigned int n, bool movs)
 {
 	const struct scan_insn *i = &e->s->insn[n];
@@ -548,9 +632,8 @@ static void emit_string(struct emitter *e, unsigned int n, bool movs)
 
 	flags_aside(e, i);
 	fl = e->fl;
-	asm_rm(b, W0, 0xf6, 0, mem_gs(OFF(rflags) + 1)); /* test */
-	put8(b, FLAG_DF >> 8);
-	emit_helper_if(e, n, asm_jcc(b, IF_SET));
+	cut_string_registers(e, movs);
+	helper_if_down(e, n);
 	asm_ri(b, W1, CMP, G_RCX, ROUNDS_MAX);
 	emit_helper_if(e, n, asm_jcc(b, IF_ABOVE));
 	asm_rr(b, W1, 0x85, G_RCX, G_RCX); /* test */
@@ -575,6 +658,7 @@ static void emit_string(struct emitter *e, unsigned int n, bool movs)
 	put_back(b, H_RDI, H_RDX);
 	asm_mov_rr(b, W1, G_RCX, H_RCX);
 	asm_load(b, W1, H_RAX, mem_gs(OFF(jit.rax)));
+	cut_string_registers(e, movs);
 	asm_fix(none, b->w);
 	e->fl = fl;
 	e->rdx = e->rcx = -1;
@@ -609,6 +693,7 @@ void emit_sys(struct emitter *e, unsigned int n)
 		emit_verw(e, n);
 		break;
 	case ZYDIS_MNEMONIC_PUSHFQ:
+	case ZYDIS_MNEMONIC_PUSHFD:
 		emit_pushf(e, n);
 		break;
 	case ZYDIS_MNEMONIC_MOV:
@@ -625,17 +710,29 @@ void emit_sys(struct emitter *e, unsigned int n)
 	case ZYDIS_MNEMONIC_CMPXCHG16B:
 		emit_cmpxchg16b(e, n);
 		break;
+	case ZYDIS_MNEMONIC_LODSB:
+	case ZYDIS_MNEMONIC_LODSW:
+	case ZYDIS_MNEMONIC_LODSD:
+	case ZYDIS_MNEMONIC_LODSQ:
+		emit_string_once(e, n, true, false);
+		break;
 	case ZYDIS_MNEMONIC_STOSB:
 	case ZYDIS_MNEMONIC_STOSW:
 	case ZYDIS_MNEMONIC_STOSD:
 	case ZYDIS_MNEMONIC_STOSQ:
-		emit_string(e, n, false);
+		if (repeated(i))
+			emit_string(e, n, false);
+		else
+			emit_string_once(e, n, false, true);
 		break;
 	case ZYDIS_MNEMONIC_MOVSB:
 	case ZYDIS_MNEMONIC_MOVSW:
 	case ZYDIS_MNEMONIC_MOVSD:
 	case ZYDIS_MNEMONIC_MOVSQ:
-		emit_string(e, n, true);
+		if (repeated(i))
+			emit_string(e, n, true);
+		else
+			emit_string_once(e, n, true, true);
 		break;
 	case ZYDIS_MNEMONIC_SYSCALL:
 		emit_syscall(e, n);
@@ -717,11 +814,22 @@ static enum jit_kind supervisor_kind(struct emu_cpu *cpu,
 	}
 }
 
+/* Are its operands' segments flat, and its addresses of the usual size? */
+static bool flat_string(const struct scan_insn *s)
+{
+	const uint64_t fsgs = ZYDIS_ATTRIB_HAS_SEGMENT_FS |
+			      ZYDIS_ATTRIB_HAS_SEGMENT_GS;
+
+	if (s->d.z.attributes & fsgs)
+		return false;
+	if (!jit_is_legacy(s))
+		return s->d.z.address_width == 64;
+	return s->key & JIT_KEY_FLAT && s->d.z.address_width == 32 &&
+	       !(s->d.z.attributes & ZYDIS_ATTRIB_HAS_SEGMENT_CS);
+}
+
 bool jit_sys_string(const struct scan_insn *s)
 {
-	const uint64_t other = ZYDIS_ATTRIB_HAS_SEGMENT_FS |
-			       ZYDIS_ATTRIB_HAS_SEGMENT_GS;
-
 	switch (s->d.z.mnemonic) {
 	case ZYDIS_MNEMONIC_STOSB:
 	case ZYDIS_MNEMONIC_STOSW:
@@ -732,11 +840,46 @@ bool jit_sys_string(const struct scan_insn *s)
 	case ZYDIS_MNEMONIC_MOVSD: /* or SSE2's, which is no string */
 	case ZYDIS_MNEMONIC_MOVSQ:
 		return s->d.z.meta.category == ZYDIS_CATEGORY_STRINGOP &&
-		       s->d.z.attributes & ZYDIS_ATTRIB_HAS_REP &&
-		       !(s->d.z.attributes & other) &&
-		       s->d.z.address_width == 64;
+		       !(s->i.flags & INSN_REPNE) && flat_string(s);
+	case ZYDIS_MNEMONIC_LODSB:
+	case ZYDIS_MNEMONIC_LODSW:
+	case ZYDIS_MNEMONIC_LODSD:
+	case ZYDIS_MNEMONIC_LODSQ:
+		return !repeated(s) && flat_string(s);
 	default:
 		return false;
+	}
+}
+
+/* Of 16-bit and 32-bit code, whose supervisor may be in real mode. */
+static enum jit_kind legacy_kind(struct emu_cpu *cpu, const struct scan_insn *s,
+				 bool user, enum jit_kind kind)
+{
+	struct jit_mem m;
+
+	switch (s->d.z.mnemonic) {
+	case ZYDIS_MNEMONIC_MOV:
+		return mov_kind(s, user, kind);
+	case ZYDIS_MNEMONIC_BT:
+	case ZYDIS_MNEMONIC_BTS:
+	case ZYDIS_MNEMONIC_BTR:
+	case ZYDIS_MNEMONIC_BTC:
+		if (bit_kind(s, kind) == kind)
+			return kind;
+		jit_scan_address(s, &s->d.op[0], &m);
+		return m.seg == JIT_FLAT && !m.addr16 ? JK_SYS : kind;
+	case ZYDIS_MNEMONIC_CLD:
+		return JK_SYS;
+	case ZYDIS_MNEMONIC_CLI:
+		return user ? kind : JK_SYS;
+	case ZYDIS_MNEMONIC_STI:
+		return !user && cpu->lapic ? JK_SYS : kind;
+	case ZYDIS_MNEMONIC_PUSHFD:
+		return s->d.z.operand_width == 32 ? JK_SYS : kind;
+	case ZYDIS_MNEMONIC_RDTSC:
+		return jit_of(cpu)->strict ? kind : JK_SYS;
+	default:
+		return kind;
 	}
 }
 
@@ -744,6 +887,9 @@ enum jit_kind jit_sys_kind(struct emu_cpu *cpu, const struct scan_insn *s,
 			   enum jit_kind kind)
 {
 	bool user = (cpu->jit.key & JIT_KEY_VIEW) == MMU_USER, ok = false;
+
+	if (jit_is_legacy(s))
+		return legacy_kind(cpu, s, user, kind);
 
 	switch (s->d.z.mnemonic) {
 	case ZYDIS_MNEMONIC_MOV:
@@ -804,6 +950,7 @@ void jit_sys_flags(struct scan_insn *s)
 		s->writes = s->kills = FLAGS_ARITH;
 		break;
 	case ZYDIS_MNEMONIC_PUSHFQ:
+	case ZYDIS_MNEMONIC_PUSHFD:
 		s->reads = FLAGS_ARITH;
 		break;
 	case ZYDIS_MNEMONIC_VERW:

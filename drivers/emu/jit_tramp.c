@@ -271,20 +271,20 @@ uint32_t jit_jump_index(uint64_t rip)
 	return (rip ^ rip >> 4) & ((1u << JIT_JUMP_BITS) - 1);
 }
 
-int32_t jit_put_lookup(struct jit_buf *b, unsigned int view,
+int32_t jit_put_lookup(struct jit_buf *b, unsigned int table,
 		       uint8_t **ret_miss)
 {
-	int32_t table = OFF(jumps_to) +
-			(int32_t)(view * sizeof(struct emu_jumps));
+	int32_t at = OFF(jumps_to) +
+		     (int32_t)(table * sizeof(struct emu_jumps));
 
 	static_assert(sizeof(struct jit_to) == 16, "index is shifted by 4");
 	/* Sixteen times the index: the rotation shifts by 4 to the left. */
 	asm_rorx(b, W0, H_RDX, H_RCX, 28);
 	asm_rr(b, W0, 0x33, H_RDX, H_RCX); /* xor */
 	asm_ri(b, W0, 4, H_RDX, ((1 << JIT_JUMP_BITS) - 1) << 4);
-	asm_rm(b, W1, 0x3b, H_RCX, mem_gs_at(H_RDX, table)); /* cmp */
+	asm_rm(b, W1, 0x3b, H_RCX, mem_gs_at(H_RDX, at)); /* cmp */
 	*ret_miss = asm_jcc(b, 5);
-	return table + (int32_t)offsetof(struct jit_to, code);
+	return at + (int32_t)offsetof(struct jit_to, code);
 }
 
 /*
@@ -292,7 +292,7 @@ int32_t jit_put_lookup(struct jit_buf *b, unsigned int view,
  * be: then calls have been left without a return.
  */
 static const uint8_t *make_mismatch(struct jit *j, struct jit_buf *b,
-				    unsigned int view)
+				    unsigned int table)
 {
 	enum { SEARCH = 8 };
 	const uint8_t *start = here(b);
@@ -303,7 +303,7 @@ static const uint8_t *make_mismatch(struct jit *j, struct jit_buf *b,
 		asm_rm(b, W1, 0x3b, H_RCX, mem_at(H_RSP, 16 * n + 8));
 		found[n] = asm_jcc(b, 4);
 	}
-	code = jit_put_lookup(b, view, &miss);
+	code = jit_put_lookup(b, table, &miss);
 	asm_rm(b, W0, 0xff, 4, mem_gs_at(H_RDX, code));
 	asm_fix(miss, (uint8_t *)j->lookup - b->to_exec);
 	for (int n = 1; n <= SEARCH; n++) {
@@ -361,8 +361,8 @@ void jit_make_trampolines(struct emu_cpu *cpu)
 	j->lookup = make_way(j, save, j->load_vec, leave, &lookup);
 	j->fault = make_way(j, save, j->load_vec, leave, &fault);
 	j->stray = make_stray(j, b);
-	for (unsigned int v = 0; v < MMU_VIEWS; v++)
-		j->mismatch[v] = make_mismatch(j, b, v);
+	for (unsigned int t = 0; t < JIT_TABLES; t++)
+		j->mismatch[t] = make_mismatch(j, b, t);
 	j->blocks_start = b->w;
 	jit_tell_trampolines(cpu);
 }

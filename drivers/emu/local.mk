@@ -34,6 +34,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_dump.c \
 	%D%/jit_emit.c \
 	%D%/jit_emit.h \
+	%D%/jit_legacy.c \
 	%D%/jit_lockstep.c \
 	%D%/jit_mem.c \
 	%D%/jit_return.c \

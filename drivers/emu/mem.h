@@ -111,6 +111,12 @@ static inline unsigned int emu_view(const struct emu_cpu *cpu)
 	return view == MMU_ALIGN ? MMU_USER : view;
 }
 
+/* Of the translator's tables, that of the current view and mode. */
+static inline unsigned int jit_table(const struct emu_cpu *cpu)
+{
+	return emu_view(cpu) + (cpu->mode == MODE_64 ? 0 : MMU_VIEWS);
+}
+
 static inline bool emu_tlb_hit(uint64_t tag, uint64_t lin, unsigned int size)
 {
 	return likely(tag == (lin & EMU_PAGE_MASK)) &&
@@ -187,7 +193,7 @@ void jit_forget_jumps(struct emu_cpu *cpu, bool global);
 void jit_forget_page(struct emu_cpu *cpu, uint64_t lin);
 /* jit_return.c: the same for what it remembers of calls. */
 void jit_forget_returns(struct emu_cpu *cpu);
-void jit_returns_view(struct emu_cpu *cpu, unsigned int view);
+void jit_returns_view(struct emu_cpu *cpu); /* after a change of it */
 /* mmu.c: ends the life of all that was decoded or translated of the page. */
 void mmu_code_changed(struct emu_cpu *cpu, struct emu_page *page);
 /* run.c: ends what a write to code began, once it is there. */

@@ -761,7 +761,7 @@ void mmu_view(struct emu_cpu *cpu)
 	else if (cpu->rflags & FLAG_AC && cpu->cr4 & CR4_SMAP)
 		view = MMU_KERNEL_AC;
 	cpu->tlb = &cpu->tlbs[view * EMU_TLB_SIZE];
-	jit_returns_view(cpu, emu_view(cpu));
+	jit_returns_view(cpu);
 }
 
 void mmu_load_pdpte(struct emu_cpu *cpu, uint64_t cr3)
