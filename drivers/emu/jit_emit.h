@@ -25,7 +25,7 @@ struct stub {
 	int32_t next;  /* ... for this place in the page */
 };
 
-enum { STUBS_MAX = 4 * JIT_INSNS_MAX };
+enum { STUBS_MAX = 8 * JIT_INSNS_MAX };
 
 struct emitter {
 	struct emu_cpu *cpu;

@@ -6,8 +6,9 @@
  *
  * The machine is RAM in the middle of a mapping, pages with a pattern on both
  * sides and inaccessible ones around those.  Guest code is everywhere in RAM,
- * also behind every gate of its IDT, in ring 0 and ring 3; a guest runs for
- * some milliseconds.  The pattern and the memory of a bystander must stay as
+ * also behind every gate of its IDT, in ring 0 and ring 3; it is 64-bit code,
+ * or 32-bit code with segments of any kind, in long mode or not, or 16-bit
+ * code, in protected or real mode.  A guest runs for some milliseconds.  The pattern and the memory of a bystander must stay as
  * they were, and the process must live: translated code that reaches for host
  * memory that is not the guest's dies of its signal (jit_signal.c).
  */
@@ -36,11 +37,15 @@ enum {
 	IDT = 0x4000,
 	CODE = 0x10000,
 	STACK = 0x80000,
+	CS_32 = 0x40, CS_16 = 0x48,
 	REAL = 256 << 10, /* bytes of this program's own code */
 	SKIP = 77,
 };
 
+enum mode { LONG64, COMPAT, PROTECTED32, PROTECTED16, REAL16, MODES };
+
 struct fuzz {
+	enum mode mode;
 	struct bare b;
 	struct vcpu *cpu;
 	uint8_t *ram, *edges[2], *bystander, *real;
@@ -111,8 +116,13 @@ static uint64_t code_address(struct fuzz *f)
 	return CODE + rnd(f) % (RAM - CODE);
 }
 
+static bool long_mode(const struct fuzz *f)
+{
+	return f->mode == LONG64 || f->mode == COMPAT;
+}
+
 /* An interrupt gate (SDM vol. 3, "64-Bit Mode IDT"), some open to ring 3. */
-static void gate(struct fuzz *f, unsigned int vector)
+static void gate64(struct fuzz *f, unsigned int vector)
 {
 	uint64_t to = code_address(f);
 
@@ -123,19 +133,50 @@ static void gate(struct fuzz *f, unsigned int vector)
 	poke(f, IDT + 16 * vector + 8, to >> 32);
 }
 
+/* The same out of long mode: to 32-bit or 16-bit code. */
+static void gate32(struct fuzz *f, unsigned int vector)
+{
+	uint64_t to = code_address(f), cs = rnd(f) & 1 ? CS_32 : CS_16;
+
+	poke(f, IDT + 8 * vector,
+	     (to & 0xffff) | cs << 16 |
+		     (vector & 1 ? 0xeeull : 0x8eull) << 40 |
+		     (to >> 16 & 0xffff) << 48);
+}
+
+/* Real mode's vector table, at 0. */
+static void vector16(struct fuzz *f, unsigned int vector)
+{
+	uint32_t to = code_address(f) % 0xf0000;
+	uint32_t v = (to & 0xf) | to >> 4 << 16;
+
+	memcpy(f->ram + 4 * vector, &v, sizeof(v));
+}
+
+static void gate(struct fuzz *f, unsigned int vector)
+{
+	if (long_mode(f))
+		gate64(f, vector);
+	else if (f->mode == REAL16)
+		vector16(f, vector);
+	else
+		gate32(f, vector);
+}
+
 static void tables(struct fuzz *f)
 {
 	static const uint64_t gdt[] = {
 		0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cffb000000ffff,
 		0x00cff3000000ffff, 0x00affb000000ffff,
 		0x00008b0000000067 | (uint64_t)TSS << 16, 0,
+		0x00cf9b000000ffff, 0x00009b010000ffff,
 	};
 
 	memset(f->ram, 0, CODE);
 	poke(f, PML4, (PML4 + 0x1000) | 7);
 	poke(f, PML4 + 0x1000, 0x87); /* the first GiB, most of it no RAM */
 	memcpy(f->ram + GDT, gdt, sizeof(gdt));
-	poke(f, TSS + 4, STACK);
+	poke(f, TSS + 4, STACK | (long_mode(f) ? 0 : 0x10ull << 32));
 	for (unsigned int v = 0; v < 256; v++)
 		gate(f, v);
 }
@@ -154,10 +195,56 @@ static void fill(struct fuzz *f, bool real)
 	}
 }
 
+/* With any base, limit and right that a descriptor may give. */
+static void any_segment(struct fuzz *f, struct x86_segment *s)
+{
+	static const uint16_t attrs[] = { 0xc0f3, 0x00f3, 0x40f1, 0x40f7,
+					  0x00f7, 0xc0fb, 0x40f9 };
+
+	if (rnd(f) % 2)
+		return;
+	s->attr = attrs[rnd(f) % ARRAY_SIZE(attrs)];
+	s->base = rnd(f) % 4 ? rnd(f) % RAM : 0;
+	s->limit = rnd(f) % 3 ? 0xffff : rnd(f) % RAM;
+	s->unusable = rnd(f) % 16 == 0;
+}
+
+/* Out of 64-bit mode, and of long mode perhaps. */
+static void legacy_state(struct fuzz *f, bool user)
+{
+	static const uint16_t attrs[MODES] = { [COMPAT] = 0xc09b,
+					       [PROTECTED32] = 0xc09b,
+					       [PROTECTED16] = 0x009b,
+					       [REAL16] = 0x009b };
+	struct x86_state *s = &f->state;
+	struct x86_segment *cs = &s->seg[X86_CS];
+
+	for (unsigned int i = 0; i < X86_SEGS; i++)
+		if (i != X86_CS && rnd(f) % 2)
+			any_segment(f, &s->seg[i]);
+	s->seg[X86_SS].attr = (s->seg[X86_SS].attr & ~0x68) |
+			      (user ? 0x60 : 0);
+	cs->attr = attrs[f->mode] | (user ? 0x60 : 0);
+	cs->selector = user ? 0x1b : CS_32;
+	if (f->mode == PROTECTED16 || f->mode == REAL16) {
+		cs->base = s->rip & 0xff0000;
+		cs->limit = 0xffff;
+		s->rip &= 0xffff;
+	}
+	if (!long_mode(f)) {
+		s->cr0 &= ~0x80000000ull;
+		s->efer = 0;
+	}
+	if (f->mode == REAL16) {
+		s->cr0 &= ~1ull;
+		s->idt = (struct x86_table){ 0, 0x3ff };
+	}
+}
+
 static void start_state(struct fuzz *f)
 {
 	struct x86_state *s = &f->state;
-	bool user = rnd(f) & 1;
+	bool user = f->mode != REAL16 && rnd(f) & 1;
 
 	x86_state_reset(s, true, 0);
 	s->cr0 = 0x80010033;
@@ -181,8 +268,10 @@ static void start_state(struct fuzz *f)
 	s->tr = (struct x86_segment){ .selector = 0x30, .base = TSS,
 				      .limit = 0x67, .attr = 0x8b };
 	s->ldt = (struct x86_segment){ .unusable = true };
-	s->gdt = (struct x86_table){ GDT, 0x3f };
+	s->gdt = (struct x86_table){ GDT, 0x4f };
 	s->idt = (struct x86_table){ IDT, 0xfff };
+	if (f->mode != LONG64)
+		legacy_state(f, user);
 }
 
 static void build(struct fuzz *f)
@@ -215,6 +304,7 @@ static void *kicker(void *arg)
 
 static void run_guest(struct fuzz *f, bool real)
 {
+	f->mode = rnd(f) % 3 ? rnd(f) % MODES : LONG64;
 	fill(f, real);
 	tables(f);
 	start_state(f);
@@ -237,7 +327,7 @@ int main(int argc, char **argv)
 {
 	static struct fuzz f = { .lock = PTHREAD_MUTEX_INITIALIZER,
 				 .wake = PTHREAD_COND_INITIALIZER };
-	unsigned long guests = argc > 1 ? strtoul(argv[1], NULL, 0) : 150;
+	unsigned long guests = argc > 1 ? strtoul(argv[1], NULL, 0) : 250;
 	struct error err = { 0 };
 	uint64_t blocks = 0;
 	pthread_t thread;
