@@ -36,6 +36,8 @@ EXTRA_DIST += \
 	tests/guest/hotplug.py \
 	tests/guest/hotplug.sh \
 	tests/guest/functions.sh \
+	tests/guest/grub.py \
+	tests/guest/installer.sh \
 	tests/guest/mkdisk \
 	tests/guest/vmm.py \
 	tests/guest/vnc.py \
