@@ -174,6 +174,7 @@ void domain_owner_gone(struct registry *reg, void *owner)
 	struct dom_obj *obj;
 	struct error err;
 
+	migrate_owner_gone(reg, owner);
 	while (owner && (obj = next_owned(reg, owner))) {
 		destroy(obj, &err);
 		obj_unref(obj);
@@ -341,10 +342,18 @@ static int with_active(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	return r;
 }
 
+/* One that migrates is paused for the rest of the way only. */
 int domain_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		   struct error *err)
 {
-	return with_active(reg, uuid, "suspend", suspend, err);
+	struct dom_obj *obj;
+	int r = obj_get(reg, uuid, &obj, err);
+
+	if (r < 0)
+		return r;
+	r = migrate_suspend(obj, err);
+	obj_unref(obj);
+	return r <= 0 ? r : with_active(reg, uuid, "suspend", suspend, err);
 }
 
 int domain_resume(struct registry *reg, const uint8_t uuid[UUID_LEN],

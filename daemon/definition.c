@@ -201,6 +201,14 @@ static int undefine(struct dom_obj *obj, unsigned int flags,
 	return 0;
 }
 
+int config_remove(struct dom_obj *obj, struct error *err)
+{
+	return undefine(obj,
+			VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
+				VIR_DOMAIN_UNDEFINE_KEEP_NVRAM,
+			err);
+}
+
 enum {
 	UNDEFINE_FLAGS = VIR_DOMAIN_UNDEFINE_MANAGED_SAVE |
 			 VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA |

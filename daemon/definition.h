@@ -20,6 +20,9 @@ int config_parse(struct registry *reg, const char *xml, bool validate,
 int config_replace(struct dom_obj *obj, struct domain_def *def,
 		   struct error *err);
 
+/* Forgets the persistent one; what firmware stored stays. */
+int config_remove(struct dom_obj *obj, struct error *err);
+
 /* Resolves VIR_DOMAIN_AFFECT_CURRENT; refuses what the domain has not. */
 int config_impact(const struct dom_obj *obj, unsigned int *flags,
 		  struct error *err);

@@ -194,6 +194,21 @@ struct save_files {
 };
 void registry_set_files(struct registry *reg, const struct save_files *files);
 
+/* What migration needs of the host.  NULL: nothing migrates here. */
+struct migrate_net {
+	int (*open_disk)(const char *path, bool readonly, bool block,
+			 struct error *err, int *ret_fd);
+	int (*connect_unix)(const char *path, struct error *err, int *ret_fd);
+	int (*connect_tcp)(const char *host, unsigned int port,
+			   struct error *err, int *ret_fd);
+	int (*listen_unix)(const char *path, struct error *err, int *ret_fd);
+	int (*listen_tcp)(const char *address, unsigned int first,
+			  unsigned int last, struct error *err,
+			  unsigned int *ret_port, int *ret_fd);
+	const char *run_dir; /* as priv knows it */
+};
+void registry_set_net(struct registry *reg, const struct migrate_net *net);
+
 /* The job that takes long: a save, a migration. */
 struct domain_job {
 	int type;      /* virDomainJobType */
@@ -213,12 +228,15 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
  */
 enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG,
-       DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY, DOMAIN_NOTIFY_AGENT };
+       DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY, DOMAIN_NOTIFY_AGENT,
+       DOMAIN_NOTIFY_ITERATION, DOMAIN_NOTIFY_JOB };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
 	int event, detail; /* lifecycle; agent: detail is the reason */
-	uint64_t value;	   /* balloon, KiB; watchdog, agent: libvirt's */
+	uint64_t value;	   /* balloon, KiB; watchdog, agent: libvirt's;
+			      iteration */
+	struct domain_job job; /* the one that ended */
 	int type;	   /* metadata */
 	const char *uri;   /* tray: the drive's alias */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "daemon/domain.h"
 #include "daemon/events.h"
+#include "daemon/reply.h"
 #include "daemon/session.h"
 #include "rpc/procs.h"
 
@@ -190,6 +191,31 @@ static void tell_agent(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_cb_agent, &m);
 }
 
+static void tell_iteration(struct session *s, const struct subscription *sub,
+			   const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_dom_int m = { sub->id, *dom, n->value };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_MIGRATION_ITERATION,
+		     (xdrproc_t)xdr_wire_cb_dom_int, &m);
+}
+
+static void tell_job(struct session *s, const struct subscription *sub,
+		     const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_job m = { .id = sub->id, .dom = *dom };
+	struct params p = { 0 };
+
+	reply_job(&p, &n->job);
+	m.params.params_val = p.val;
+	m.params.params_len = p.len;
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_JOB_COMPLETED,
+		     (xdrproc_t)xdr_wire_cb_job, &m);
+	params_free(&p);
+}
+
 static void tell_metadata(struct session *s, const struct subscription *sub,
 			  const wire_dom *dom, const struct domain_notice *n)
 {
@@ -266,6 +292,9 @@ static const struct {
 				     tell_graphics },
 	[DOMAIN_NOTIFY_AGENT] = { VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
 				  tell_agent },
+	[DOMAIN_NOTIFY_ITERATION] = { VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION,
+				      tell_iteration },
+	[DOMAIN_NOTIFY_JOB] = { VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, tell_job },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 };

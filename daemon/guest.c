@@ -299,6 +299,11 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 	case DOMAIN_EVENT_PORT:
 		guest_port(obj, ev->why);
 		break;
+	case DOMAIN_EVENT_HANDOVER:
+		migrate_handover(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_ITERATION:
+		break; /* told at once */
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);
 		break;

@@ -24,13 +24,18 @@ int handle_auth_list(struct call *call, wire_auth_list *reply,
 
 /*
  * Features a client probes with VIR_DRV_FEATURE numbers: those of the
- * connection are answered by the server, those of the hypervisor (migration)
- * are all absent.
+ * connection are answered by the server, those of the hypervisor tell which
+ * ways to migrate there are.
  */
 enum {
+	FEATURE_MIGRATION_P2P = 4,
+	FEATURE_MIGRATION_V3 = 6,
+	FEATURE_CHANGE_PROTECTION = 7,
 	FEATURE_FD_PASSING = 8,
 	FEATURE_TYPED_PARAM_STRING = 9,
 	FEATURE_KEEPALIVE = 10,
+	FEATURE_XML_MIGRATABLE = 11,
+	FEATURE_MIGRATION_PARAMS = 13,
 	FEATURE_EVENT_CALLBACKS = 14,
 	FEATURE_CLOSE_CALLBACK = 15,
 	FEATURE_NETWORK_UPDATE_ORDER = 16,
@@ -44,6 +49,11 @@ int handle_connect_supports_feature(struct call *call, const wire_int *args,
 		session_start_pings(call->session);
 		*reply = 1;
 		break;
+	case FEATURE_MIGRATION_P2P:
+	case FEATURE_MIGRATION_V3:
+	case FEATURE_CHANGE_PROTECTION:
+	case FEATURE_XML_MIGRATABLE:
+	case FEATURE_MIGRATION_PARAMS:
 	case FEATURE_FD_PASSING: /* every transport is a Unix socket */
 	case FEATURE_TYPED_PARAM_STRING:
 	case FEATURE_EVENT_CALLBACKS:

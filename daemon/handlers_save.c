@@ -242,7 +242,7 @@ int handle_domain_get_job_info(struct call *call, const wire_dom *args,
 	return 0;
 }
 
-static void job_params(struct params *out, const struct domain_job *job)
+void reply_job(struct params *out, const struct domain_job *job)
 {
 	const struct domain_progress *p = &job->progress;
 	uint64_t left = p->total - MIN(p->done, p->total);
@@ -291,7 +291,7 @@ int handle_domain_get_job_stats(struct call *call, const wire_dom_flags *args,
 			     err);
 	if (r <= 0)
 		return r;
-	job_params(&out, &job);
+	reply_job(&out, &job);
 	reply->params.params_val = out.val;
 	reply->params.params_len = out.len;
 	return 0;

@@ -258,6 +258,19 @@ int host_listen_tcp(const char *address, unsigned int first,
 	return r;
 }
 
+int host_connect_tcp(const char *host, unsigned int port, struct error *err,
+		     int *ret_fd)
+{
+	struct priv_request rq = { .op = PRIV_CONNECT_TCP };
+	struct priv_reply reply;
+
+	if (strlen(host) >= sizeof(rq.host.host))
+		return error_set(err, -EINVAL, "a host's name is too long");
+	strcpy(rq.host.host, host);
+	rq.host.port = port;
+	return call_fd(&rq, sizeof(rq.host), &reply, ret_fd, err);
+}
+
 int host_open_kvm(struct error *err, int *ret_fd)
 {
 	struct priv_request rq = { .op = PRIV_OPEN_KVM };

@@ -209,12 +209,28 @@ void job_end(struct dom_obj *obj)
 
 /* ---- events ---- */
 
+/* About the call that holds the job: it cannot wait for that to end. */
+static void tell_iteration(struct dom_obj *obj, const char *why)
+{
+	struct domain_notice n = {
+		.kind = DOMAIN_NOTIFY_ITERATION,
+		.value = strtoul(why, NULL, 10),
+	};
+
+	notify(obj, &n);
+}
+
 void domain_event(struct domain *dom, enum domain_event event, const char *why)
 {
 	struct dom_obj *obj = container_of(dom, struct dom_obj, d);
 	struct registry *reg = obj->reg;
 	struct pending_event *ev = xcalloc(1, sizeof(*ev)), **at;
 
+	if (event == DOMAIN_EVENT_ITERATION) {
+		tell_iteration(obj, why);
+		free(ev);
+		return;
+	}
 	ev->event = event;
 	snprintf(ev->why, sizeof(ev->why), "%s", why ? why : "");
 	pthread_mutex_lock(&reg->lock);

@@ -24,6 +24,7 @@ static void note_done(struct dom_obj *obj)
 		.type = VIR_DOMAIN_JOB_COMPLETED,
 		.operation = obj->async.operation,
 	};
+	struct domain_notice n = { .kind = DOMAIN_NOTIFY_JOB };
 	struct error err;
 
 	if (obj->driver->job_progress &&
@@ -32,6 +33,8 @@ static void note_done(struct dom_obj *obj)
 	pthread_mutex_lock(&obj->reg->lock);
 	obj->async.done = job;
 	pthread_mutex_unlock(&obj->reg->lock);
+	n.job = job;
+	notify(obj, &n);
 }
 
 void async_end(struct dom_obj *obj, bool ok)
@@ -96,6 +99,20 @@ static int running_job(struct dom_obj *obj, struct domain_job *ret_job,
 	return r;
 }
 
+int async_call(struct dom_obj *obj, int operation,
+	       int (*fn)(struct dom_obj *obj, struct error *err),
+	       struct error *err)
+{
+	bool active;
+	int now = async_get(obj, &active), r = 1;
+
+	if (now == operation)
+		r = fn(obj, err);
+	if (now)
+		async_put(obj);
+	return r;
+}
+
 int domain_job_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		    bool completed, bool keep, struct domain_job *ret_job,
 		    struct error *err)
@@ -117,13 +134,18 @@ int domain_job_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 static int abort_job(struct dom_obj *obj, struct error *err)
 {
 	bool active;
-	int r;
+	int r, operation = async_get(obj, &active);
 
-	if (!async_get(obj, &active))
+	if (!operation)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID, "%s",
 				  active ? "no job is active on the domain" :
 					   "domain is not running");
-	r = driver_call(obj, err, job_cancel);
+	if (operation == VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN)
+		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
+			       "cannot abort incoming migration; use "
+			       "virDomainDestroy instead");
+	else
+		r = driver_call(obj, err, job_cancel);
 	async_put(obj);
 	return r;
 }

@@ -74,6 +74,16 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/index.h \
 	%D%/job.c \
 	%D%/metadata.c \
+	%D%/migrate.h \
+	%D%/migrate_cookie.c \
+	%D%/migrate_disks.c \
+	%D%/migrate_flags.c \
+	%D%/migrate_in.c \
+	%D%/migrate_out.c \
+	%D%/migrate_p2p.c \
+	%D%/migrate_uri.c \
+	%D%/peer.c \
+	%D%/peer.h \
 	%D%/query.c \
 	%D%/reconnect.c \
 	%D%/registry.c \
@@ -88,9 +98,11 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	$(NULL)
 %C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS) \
 	$(JSON_CFLAGS)
+	$(JSON_CFLAGS) $(TIRPC_CFLAGS)
 %C%_libdaemon_core_la_LIBADD = \
 	model/libmodel.la \
 	cpu/libcpu.la \
+	rpc/librpc.la \
 	base/libbase.la \
 	$(SQLITE_LIBS) \
 	$(XML_LIBS) \

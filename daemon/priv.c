@@ -71,6 +71,7 @@ static const struct {
 	[PRIV_LISTEN_UNIX] = OP_STR(priv_listen_unix, priv_path, path),
 	[PRIV_CONNECT_UNIX] = OP_STR(priv_connect_unix, priv_path, path),
 	[PRIV_LISTEN_TCP] = OP(priv_listen_tcp, priv_tcp),
+	[PRIV_CONNECT_TCP] = OP_STR(priv_connect_tcp, priv_host, host),
 	[PRIV_PROBE_KVM] = OP(priv_probe_kvm, priv_none),
 	[PRIV_SPAWN_VMM] = OP_STR(priv_spawn_vmm, priv_vmm, name),
 	[PRIV_CONNECT_VMM] = OP_STR(priv_connect_vmm, priv_vmm, name),

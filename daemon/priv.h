@@ -40,6 +40,7 @@ enum priv_op {
 	PRIV_LISTEN_UNIX,
 	PRIV_CONNECT_UNIX,
 	PRIV_LISTEN_TCP,
+	PRIV_CONNECT_TCP,
 	PRIV_PROBE_KVM,
 	PRIV_SPAWN_VMM,
 	PRIV_CONNECT_VMM,
@@ -97,6 +98,11 @@ struct priv_vsock {
 	uint32_t number;
 };
 
+struct priv_host {
+	char host[256]; /* a name or numeric address */
+	uint32_t port;
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -108,6 +114,7 @@ struct priv_request {
 		struct priv_tap tap;
 		struct priv_ifname ifname;
 		struct priv_tcp tcp;
+		struct priv_host host;
 		struct priv_vmm vmm;
 		struct priv_vsock vsock;
 		struct priv_none none;
@@ -163,7 +170,7 @@ priv_fn priv_file_begin, priv_file_end, priv_file_remove;
 /* priv_chr.c: what guests' character devices connect to */
 priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
 /* priv_net.c */
-priv_fn priv_open_tap, priv_remove_tap, priv_listen_tcp;
+priv_fn priv_open_tap, priv_remove_tap, priv_listen_tcp, priv_connect_tcp;
 /* priv_vsock.c: guests' AF_VSOCK */
 priv_fn priv_open_vsock, priv_connect_vsock;
 void priv_forget_vsock(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN]);

@@ -1,6 +1,7 @@
 /*
  * daemon/priv_net.c -- taps: what a guest's network card plugs into
- * (Documentation/networking/tuntap.rst); and sockets that viewers connect to.
+ * (Documentation/networking/tuntap.rst); and sockets that viewers connect to,
+ * or that guests go to other hosts through.
  *
  * A tap that we make lives as long as somebody holds it open, that is as long
  * as its VMM: nothing is left behind when a guest ends, however it ends.
@@ -13,13 +14,17 @@
 #include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
+#include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/error.h"
 #include "base/util.h"
+
+enum { CONNECT_MS = 10000 };
 
 unsigned int if_nametoindex(const char *name); /* net/if.h clashes */
 
@@ -233,6 +238,57 @@ int priv_listen_tcp(struct priv *priv, const void *arg,
 		return error_set(err, fd, "cannot listen on TCP port %u: %m",
 				 port - 1);
 	reply->pid = (int32_t)port - 1;
+	fds[0] = fd;
+	return 0;
+}
+
+/* Not for ever: the channel is one of few. */
+static int connect_within(int fd, const struct addrinfo *ai)
+{
+	struct pollfd p = { fd, POLLOUT, 0 };
+	socklen_t len = sizeof(int);
+	int error = ETIMEDOUT;
+
+	if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return -errno;
+	if (poll(&p, 1, CONNECT_MS) > 0)
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	return -error;
+}
+
+static int connect_one(const struct addrinfo *ai)
+{
+	_cleanup_close_ int fd =
+		socket(ai->ai_family,
+		       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = fd < 0 ? -errno : connect_within(fd, ai);
+
+	return r < 0 ? r : steal_fd(&fd);
+}
+
+int priv_connect_tcp(struct priv *priv, const void *arg,
+		     struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		     struct error *err)
+{
+	const struct priv_host *a = arg;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	int fd = -ENOENT, rc;
+	char port[16];
+
+	snprintf(port, sizeof(port), "%u", a->port);
+	rc = getaddrinfo(a->host, port, &hints, &list);
+	if (rc)
+		return error_set(err, -EHOSTUNREACH,
+				 "cannot find the host '%s': %s", a->host,
+				 gai_strerror(rc));
+	for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
+		fd = connect_one(ai);
+	freeaddrinfo(list);
+	if (fd < 0)
+		return error_set(err, fd, "cannot connect to '%s' port %u: %m",
+				 a->host, a->port);
 	fds[0] = fd;
 	return 0;
 }

@@ -3,7 +3,8 @@
  *
  * RUN/vmm/UUID holds what outlives the daemon: "control", where the VMM
  * listens; "status", which it rewrites; "log"; and "pid", the process with its
- * start time, so that a reused number is not mistaken for it.  The owner of
+ * start time, so that a reused number is not mistaken for it; "migration", where a
+ * guest comes in.  The owner of
  * "status" is the machine's uid: scanning the folders tells which uids are
  * taken, so nothing can disagree with them.
  *
@@ -145,7 +146,7 @@ static int listen_control(int dir)
 static void empty_dir(int dir)
 {
 	static const char *const names[] = { "control", "status", "log",
-					     "pid" };
+					     "pid", "migration" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		unlinkat(dir, names[i], 0);

@@ -95,10 +95,14 @@ static void reconnect(struct dom_obj *obj, bool was_starting)
 	pthread_mutex_lock(&obj->reg->lock);
 	domain_def_free(steal_ptr(&obj->boot));
 	pthread_mutex_unlock(&obj->reg->lock);
+	if (r == 0 && was_starting && incoming_recover(obj, paused))
+		return;
 	if (was_starting)
 		end_half_started(obj, r);
 	else if (obj->state == VIR_DOMAIN_SHUTOFF)
 		end_saved(obj, r);
+	else if (r == 0 && migrate_recover(obj))
+		return;
 	else if (r == 0 && obj->reason == VIR_DOMAIN_PAUSED_SAVE &&
 		 obj->state == VIR_DOMAIN_PAUSED)
 		save_recover(obj);
@@ -147,10 +151,15 @@ void registry_prepare(void)
 	xmlInitParser(); /* libxml2 wants it before threads */
 }
 
+const char *registry_boot_id(const struct registry *reg)
+{
+	return reg->boot_id ? reg->boot_id : host_boot;
+}
+
 /* As libvirt: once after the host booted, not at each start of the daemon. */
 static bool first_since_boot(struct registry *reg)
 {
-	const char *now = reg->boot_id ? reg->boot_id : host_boot;
+	const char *now = registry_boot_id(reg);
 	_cleanup_free_ char *then = NULL;
 	struct error err = { 0 };
 

@@ -193,6 +193,11 @@ int obj_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		job_end(obj);
 		r = obj_gone(uuid, err);
 	}
+	if (r == 0) {
+		r = migrate_protects(obj, job, err);
+		if (r < 0)
+			job_end(obj);
+	}
 	if (r < 0) {
 		obj_unref(obj);
 		return r;
@@ -591,6 +596,11 @@ void registry_set_files(struct registry *reg, const struct save_files *files)
 	reg->files = files;
 }
 
+void registry_set_net(struct registry *reg, const struct migrate_net *net)
+{
+	reg->net = net;
+}
+
 /* Guests that exist only in our memory end with it. */
 static void stop_all(struct registry *reg)
 {
@@ -611,6 +621,8 @@ void registry_close(struct registry *reg)
 		return;
 	if (reg->kind == REGISTRY_TEST)
 		stop_all(reg);
+	for (struct dom_obj *obj = reg->first; obj; obj = obj->next)
+		incoming_end(obj);
 	job_worker_stop(reg);
 	while (*at != reg)
 		at = &(*at)->next_registry;

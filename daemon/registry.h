@@ -55,6 +55,16 @@ struct async {
 	struct domain_job done;
 };
 
+/* Of a guest that goes to another host: what lasts between the calls. */
+struct migration {
+	enum { MIGRATION_NONE, MIGRATION_BEGUN, MIGRATION_SENT } phase;
+	void *owner; /* who calls; NULL: nobody is left that will */
+	bool was_running;
+	bool undefine;
+};
+
+struct incoming;
+
 struct dom_obj {
 	struct domain d; /* what drivers see */
 	struct registry *reg;
@@ -75,6 +85,10 @@ struct dom_obj {
 	uint64_t cpu_ns;   /* as last heard */
 	void *owner;	   /* the run ends with this connection */
 
+	struct migration migration;
+	uint64_t max_speed, max_downtime; /* MiB/s, ms; 0: not set */
+	struct incoming *incoming; /* it comes from another host */
+
 	const char *job; /* who holds it, NULL: nobody */
 	struct async async;
 	struct agent agent;
@@ -92,6 +106,7 @@ struct registry {
 	bool own_store;
 	const char *boot_id; /* for tests; NULL: the host's */
 	const struct save_files *files; /* NULL: nothing can be saved */
+	const struct migrate_net *net; /* NULL: nothing can migrate */
 	unsigned int job_timeout_ms, destroy_grace_ms;
 	struct registry *next_registry;
 
@@ -165,6 +180,13 @@ int run_start(struct dom_obj *obj, const struct domain_def *def, bool paused,
 int run_restore(struct dom_obj *obj, const struct domain_def *def,
 		const struct domain_saved *from, bool managed, bool paused,
 		void *owner, struct error *err);
+/* A machine that waits for a guest to come, and for run_arrived(). */
+int run_incoming(struct dom_obj *obj, const struct domain_def *def,
+		 void *owner, struct error *err);
+/* The guest is here: in that state it is the run's. */
+void run_arrived(struct dom_obj *obj, int state, int reason);
+/* Before that: records in which state it is going to be. */
+int run_record_incoming(struct dom_obj *obj, int reason, struct error *err);
 int run_destroy(struct dom_obj *obj, struct error *err);
 /* The driver has ended the run: what remains to be done. */
 void run_stopped(struct dom_obj *obj, int reason, int detail);
@@ -188,7 +210,35 @@ int save_forget(struct dom_obj *obj, struct error *err);
 /* At the daemon's start: a save that an earlier one did not finish. */
 void save_recover(struct dom_obj *obj);
 
+/* The text of a definition, if nothing is changed that the guest relies on. */
+int saved_guest_fits(const struct domain_def *saved,
+		     const struct domain_def *def, struct error *err);
+
+/* ---- migrate_out.c ---- */
+/* VIR_ERR_OPERATION_INVALID for a call that would change what migrates. */
+int migrate_protects(const struct dom_obj *obj, const char *job,
+		     struct error *err);
+/* The driver tells how the handover stands; the job held. */
+void migrate_handover(struct dom_obj *obj, const char *word);
+/* At the daemon's start, the job held: whether it was a migration's. */
+bool migrate_recover(struct dom_obj *obj);
+void migrate_owner_gone(struct registry *reg, void *owner);
+/* suspend of a guest that migrates: 0, or 1 if it does not. */
+int migrate_suspend(struct dom_obj *obj, struct error *err);
+
+/* ---- migrate_in.c: the job held ---- */
+/* Before the driver's stop(); nothing happens where no guest comes in. */
+void incoming_end(struct dom_obj *obj);
+bool incoming_recover(struct dom_obj *obj, bool paused);
+
+/* The host's, which is one for the process. */
+const char *registry_boot_id(const struct registry *reg);
+
 /* ---- jobinfo.c: the job held ---- */
+/* Calls fn while that operation goes on; 1: it does not. */
+int async_call(struct dom_obj *obj, int operation,
+	       int (*fn)(struct dom_obj *obj, struct error *err),
+	       struct error *err);
 void async_begin(struct dom_obj *obj, int operation);
 /* Waits for those who ask about it. */
 void async_end(struct dom_obj *obj, bool ok);

@@ -32,6 +32,9 @@ void params_string(struct params *p, const char *value, const char *fmt, ...)
 	PRINTF(3, 4);
 void params_free(struct params *p);
 
+/* Of a job, as virDomainGetJobStats and its event have them. */
+void reply_job(struct params *p, const struct domain_job *job);
+
 /*
  * Typed-parameter getters are called twice: with nparams 0 they tell the
  * count, then they give at most nparams.  Takes over what p holds.

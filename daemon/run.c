@@ -105,6 +105,8 @@ static void forget_run(struct dom_obj *obj, int reason)
 	obj->driver = NULL;
 	obj->owner = NULL;
 	obj->cpu_ns = 0;
+	obj->migration = (struct migration){ MIGRATION_NONE };
+	obj->max_speed = obj->max_downtime = 0;
 	obj->state = VIR_DOMAIN_SHUTOFF;
 	obj->reason = reason;
 	if (!obj->config && obj->listed)
@@ -134,8 +136,10 @@ void run_stopped(struct dom_obj *obj, int reason, int detail)
 
 int run_destroy(struct dom_obj *obj, struct error *err)
 {
-	int r = driver_call(obj, err, stop, STOP_FORCE);
+	int r;
 
+	incoming_end(obj);
+	r = driver_call(obj, err, stop, STOP_FORCE);
 	if (r == 0)
 		run_stopped(obj, VIR_DOMAIN_SHUTOFF_DESTROYED,
 			    VIR_DOMAIN_EVENT_STOPPED_DESTROYED);
@@ -147,6 +151,7 @@ void run_stop_quietly(struct dom_obj *obj)
 {
 	struct error err = { 0 };
 
+	incoming_end(obj);
 	if (driver_call(obj, &err, stop, STOP_FORCE) < 0)
 		log_warn("domain '%s': %s", obj->d.name, err.message);
 }
@@ -202,7 +207,7 @@ static void show_live(struct dom_obj *obj, void *owner, int state, int reason)
 /* How a run begins. */
 struct beginning {
 	const struct domain_saved *from; /* NULL: the guest boots */
-	bool managed, paused;
+	bool managed, paused, incoming;
 	void *owner;
 };
 
@@ -223,7 +228,7 @@ static int start_recorded(struct dom_obj *obj, const struct beginning *b,
 	if (r < 0)
 		return r;
 	set_saved(obj, saved && !b->managed);
-	r = record(obj, state, reason, false, err);
+	r = record(obj, state, reason, b->incoming, err);
 	if (r < 0) {
 		set_saved(obj, saved);
 		run_stop_quietly(obj);
@@ -244,13 +249,21 @@ static void notify_started(struct dom_obj *obj, bool restored, bool paused)
 				   (int)VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
 }
 
+static int begun_reason(const struct beginning *b)
+{
+	if (b->incoming)
+		return VIR_DOMAIN_PAUSED_MIGRATION;
+	if (b->paused)
+		return VIR_DOMAIN_PAUSED_USER;
+	return b->from ? (int)VIR_DOMAIN_RUNNING_RESTORED :
+			 (int)VIR_DOMAIN_RUNNING_BOOTED;
+}
+
 static int begin(struct dom_obj *obj, const struct domain_def *def,
 		 const struct beginning *b, struct error *err)
 {
 	int state = b->paused ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
-	int reason = b->paused ? (int)VIR_DOMAIN_PAUSED_USER :
-		     b->from ? (int)VIR_DOMAIN_RUNNING_RESTORED :
-			      (int)VIR_DOMAIN_RUNNING_BOOTED;
+	int reason = begun_reason(b);
 	const struct loaded_driver *l = driver_for(def->virt, err);
 	struct domain_def *live = NULL;
 	int r;
@@ -274,7 +287,11 @@ static int begin(struct dom_obj *obj, const struct domain_def *def,
 		return r;
 	}
 	show_live(obj, b->owner, state, reason);
-	notify_started(obj, b->from, b->paused);
+	if (b->incoming)
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_STARTED,
+				 VIR_DOMAIN_EVENT_STARTED_MIGRATED);
+	else
+		notify_started(obj, b->from, b->paused);
 	return 0;
 }
 
@@ -293,4 +310,29 @@ int run_restore(struct dom_obj *obj, const struct domain_def *def,
 	struct beginning b = { from, managed, paused, owner };
 
 	return begin(obj, def, &b, err);
+}
+
+int run_incoming(struct dom_obj *obj, const struct domain_def *def,
+		 void *owner, struct error *err)
+{
+	struct domain_saved from = { .fd = -1, .incoming = true };
+	struct beginning b = { .from = &from,
+			       .paused = true,
+			       .incoming = true,
+			       .owner = owner };
+
+	return begin(obj, def, &b, err);
+}
+
+int run_record_incoming(struct dom_obj *obj, int reason, struct error *err)
+{
+	return record(obj, VIR_DOMAIN_PAUSED, reason, true, err);
+}
+
+void run_arrived(struct dom_obj *obj, int state, int reason)
+{
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->owner = NULL;
+	pthread_mutex_unlock(&obj->reg->lock);
+	run_force_state(obj, state, reason);
 }

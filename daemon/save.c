@@ -116,8 +116,8 @@ static void target_drop(struct target *t)
 /* ---- definitions in files ---- */
 
 /* What a guest that exists cannot have changed under it. */
-static int check_same_guest(const struct domain_def *saved,
-			    const struct domain_def *def, struct error *err)
+int saved_guest_fits(const struct domain_def *saved,
+		     const struct domain_def *def, struct error *err)
 {
 	const char *what = NULL;
 
@@ -139,7 +139,7 @@ static int check_same_guest(const struct domain_def *saved,
 	else if (saved->n_ifaces != def->n_ifaces)
 		what = "number of network interfaces";
 	return what ? error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
-				 "the saved guest's %s cannot be changed",
+				 "the guest's %s cannot be changed",
 				 what) :
 		      0;
 }
@@ -158,7 +158,7 @@ static int parse_saved(struct registry *reg, const char *xml,
 	}
 	r = config_parse(reg, dxml, false, &def, err);
 	if (r == 0) {
-		r = check_same_guest(saved, def, err);
+		r = saved_guest_fits(saved, def, err);
 		if (r < 0)
 			domain_def_free(def);
 		else

@@ -37,6 +37,7 @@ struct main_half {
 	struct store *store;
 	struct registry *system, *test;
 	struct save_files files;
+	struct migrate_net net;
 	char *nvram_dir;
 };
 
@@ -127,6 +128,15 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 			.nvram_dir = m->nvram_dir,
 		};
 		registry_set_files(m->system, &m->files);
+		m->net = (struct migrate_net){
+			.open_disk = host_open_disk,
+			.connect_unix = host_connect_unix,
+			.connect_tcp = host_connect_tcp,
+			.listen_unix = host_listen_unix,
+			.listen_tcp = host_listen_tcp,
+			.run_dir = m->opt->run_dir,
+		};
+		registry_set_net(m->system, &m->net);
 		r = registry_open("/test", NULL, &m->test, err);
 	}
 	return r;

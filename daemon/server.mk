@@ -44,6 +44,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_guestcpus.c \
 	%D%/handlers_guestinfo.c \
 	%D%/handlers_interface.c \
+	%D%/handlers_migrate.c \
 	%D%/handlers_network.c \
 	%D%/handlers_node.c \
 	%D%/handlers_nodedev.c \

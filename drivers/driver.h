@@ -47,7 +47,19 @@ struct host_caps {
 struct domain_saved {
 	int fd;
 	uint64_t offset; /* a multiple of 4 KiB */
+	bool incoming;	 /* none of these: it comes by receive() */
 };
+
+/* How a guest is sent to another host; 0: as the driver likes. */
+struct domain_migration {
+	uint64_t bandwidth; /* bytes a second, 0: no limit */
+	uint64_t downtime_ns;
+	bool zstd, auto_converge;
+	unsigned int throttle_first, throttle_step; /* percent */
+	bool carried; /* the stream ends here, not in the other machine */
+	bool now; /* pause the guest and finish, whatever is left */
+};
+enum { DOMAIN_HANDOVER_MAX = 16 };
 
 /* How far a save or a migration is; what is not known is 0. */
 struct domain_progress {
@@ -130,7 +142,29 @@ struct driver {
 	int (*save)(struct domain *dom, const struct domain_saved *to,
 		    struct error *err);
 	/*
-	 * About the save that another thread is in: how far it is; and make it
+	 * migrate() sends the guest through a connected socket and returns when
+	 * the other side has all of it; it is paused then.  receive() takes it
+	 * into a machine that start() made for one that comes; not with the
+	 * job held, and interrupt() ends it.  Then two machines have it:
+	 * take() makes it the second one's, keep() the first one's; one of the
+	 * two fails, keep() with -EPERM, or -EBUSY while it is not settled.
+	 * Either may resume() then.  handover(): how it stands, in a word of
+	 * vmm/handover.h; "" when there was no migration.
+	 */
+	int (*migrate)(struct domain *dom, int fd,
+		       const struct domain_migration *how, struct error *err);
+	int (*receive)(struct domain *dom, int fd, bool carried,
+		       struct error *err);
+	int (*take)(struct domain *dom, struct error *err);
+	int (*keep)(struct domain *dom, struct error *err);
+	int (*handover)(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],
+			struct error *err);
+	/* Changes the migration that another thread is in. */
+	int (*migrate_limits)(struct domain *dom,
+			      const struct domain_migration *how,
+			      struct error *err);
+	/*
+	 * About the save or migration that another thread is in: how far it is; and make it
 	 * fail soon with -ECANCELED.  Never called outside of one.
 	 */
 	int (*job_progress)(struct domain *dom,
@@ -211,6 +245,8 @@ enum domain_event {
 	DOMAIN_EVENT_VSOCK, /* it connects to the host; why: the port */
 	/* The guest opened or closed a port; why as with a tray. */
 	DOMAIN_EVENT_PORT,
+	DOMAIN_EVENT_ITERATION, /* of a migration; why: which */
+	DOMAIN_EVENT_HANDOVER, /* of a guest sent away; why: its word */
 };
 enum { DOMAIN_WHY_MAX = 192 };
 void domain_event(struct domain *dom, enum domain_event ev, const char *why);
@@ -271,6 +307,9 @@ int host_listen_tcp(const char *address, unsigned int first,
 		    unsigned int last, struct error *err,
 		    unsigned int *ret_port, int *ret_fd);
 int host_connect_unix(const char *path, struct error *err, int *ret_fd);
+/* host: a name or numeric address. */
+int host_connect_tcp(const char *host, unsigned int port, struct error *err,
+		     int *ret_fd);
 
 /*
  * Starts vireo-vmm sandboxed for this domain under a uid of its own.  The
@@ -314,6 +353,17 @@ int launch_nmi(struct domain *dom, struct error *err);
 void launch_interrupt(struct domain *dom);
 int launch_save(struct domain *dom, const struct domain_saved *to,
 		struct error *err);
+int launch_migrate(struct domain *dom, int fd,
+		   const struct domain_migration *how, struct error *err);
+int launch_receive(struct domain *dom, int fd, bool carried,
+		   struct error *err);
+int launch_take(struct domain *dom, struct error *err);
+int launch_keep(struct domain *dom, struct error *err);
+int launch_handover(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],
+		    struct error *err);
+int launch_migrate_limits(struct domain *dom,
+			  const struct domain_migration *how,
+			  struct error *err);
 int launch_job_progress(struct domain *dom,
 			struct domain_progress *ret_progress,
 			struct error *err);

@@ -109,7 +109,8 @@ int launch_start(struct domain *dom, const char *engine,
 
 	if (r < 0)
 		return r;
-	if (from)
+	spec.incoming = from && from->incoming;
+	if (from && !from->incoming)
 		r = restore_from(&spec, from, err);
 	if (r >= 0)
 		r = start(dom, &spec, paused, err);

@@ -126,7 +126,10 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.reset = launch_reset, .reboot = launch_reboot, .nmi = launch_nmi, \
 	.interrupt = launch_interrupt, .save = launch_save, \
 	.job_progress = launch_job_progress, \
-	.job_cancel = launch_job_cancel, .set_balloon = launch_set_balloon, \
+	.job_cancel = launch_job_cancel, .migrate = launch_migrate, \
+	.receive = launch_receive, .take = launch_take, .keep = launch_keep, \
+	.handover = launch_handover, \
+	.migrate_limits = launch_migrate_limits, .set_balloon = launch_set_balloon, \
 	.change_medium = launch_change_medium, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.vsock_connect = launch_vsock_connect, \

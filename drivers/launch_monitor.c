@@ -180,6 +180,14 @@ static void on_vsock(struct monitor *mon, struct json_object *port)
 	domain_event(mon->dom, DOMAIN_EVENT_VSOCK, why);
 }
 
+static void on_iteration(struct monitor *mon, struct json_object *n)
+{
+	char why[32];
+
+	snprintf(why, sizeof(why), "%d", json_object_get_int(n));
+	domain_event(mon->dom, DOMAIN_EVENT_ITERATION, why);
+}
+
 static void on_event(struct monitor *mon, const char *event,
 		     struct json_object *json)
 {
@@ -208,6 +216,11 @@ static void on_event(struct monitor *mon, const char *event,
 		launch_tell_port(mon->dom, get_string(json, "port"),
 				 json_object_get_boolean(
 					 json_object_object_get(json, "open")));
+	else if (str_eq(event, "iteration"))
+		on_iteration(mon, json_object_object_get(json, "n"));
+	else if (str_eq(event, "handover"))
+		domain_event(mon->dom, DOMAIN_EVENT_HANDOVER,
+			     get_string(json, "state"));
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else

@@ -15,6 +15,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_graphics.c \
 	%D%/launch_tpm.c \
 	%D%/launch_firmware.c \
+	%D%/launch_migrate.c \
 	%D%/launch_monitor.c \
 	%D%/launch_save.c \
 	%D%/launch_spec.c \

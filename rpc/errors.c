@@ -168,3 +168,30 @@ struct packet *rpc_error_packet(const wire_header *to, const struct error *err,
 	h.status = FRAME_ERROR;
 	return packet_create(&h, (xdrproc_t)xdr_wire_error, &e);
 }
+
+/* What rpc_error_text() put in front is left out again. */
+static const char *without_prefix(int code, const char *text)
+{
+	const char *format =
+		code >= 0 && (size_t)code < ARRAY_SIZE(texts) ? texts[code] :
+								NULL;
+	size_t len = format ? strcspn(format, "%") : 0;
+
+	return len && !strncmp(text, format, len) ? text + len : text;
+}
+
+int rpc_error_read(const struct frame *f, struct error *err)
+{
+	wire_error e = { 0 };
+	int r;
+
+	if (!body_decode(f->body, f->len, (xdrproc_t)xdr_wire_error, &e))
+		return error_virt(err, VIR_ERR_RPC,
+				  "the other side reports an error that cannot "
+				  "be read");
+	r = error_virt(err, e.code, "%s",
+		       e.message ? without_prefix(e.code, *e.message) :
+				   "unknown error");
+	body_free((xdrproc_t)xdr_wire_error, &e);
+	return r;
+}

@@ -10,6 +10,9 @@
 /* The text with libvirt's prefix for the code; caller frees. */
 char *rpc_error_text(const struct error *err);
 
+/* What a packet that reports one says, as error_virt() would set it. */
+int rpc_error_read(const struct frame *f, struct error *err);
+
 /*
  * A packet that answers (REPLY, or STREAM for a stream) with the error.
  * domain (virErrorDomain) stands in where the error names none.

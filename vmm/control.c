@@ -19,9 +19,11 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "storage/format/block.h"
+#include "vmm/display.h"
+#include "vmm/handover.h"
 #include "vmm/hotplug.h"
 #include "vmm/image.h"
-#include "vmm/display.h"
 #include "vmm/input.h"
 #include "vmm/job.h"
 #include "vmm/loop.h"
@@ -42,6 +44,7 @@ enum state { STATE_NEW = 1, STATE_PAUSED = 2, STATE_RUNNING = 4,
 #define STATES_BUILT (STATE_PAUSED | STATE_RUNNING)
 #define STATES_ALL   (STATE_NEW | STATES_BUILT | STATE_STOPPED)
 #define WHILE_BUSY   16 /* a request that a job does not refuse */
+#define WHILE_AWAY   32 /* nor that the guest may be elsewhere */
 
 enum { REPLY_LATER = 1 };
 
@@ -69,6 +72,9 @@ struct control {
 	struct migrate_options migrate;
 	struct migrate_limits limits;
 	bool job_paused; /* the migration paused it */
+	bool job_trusted; /* its stream is the other VMM's own */
+	struct handover *handover; /* the guest was sent or came, or NULL */
+	int64_t take_id;
 	struct buf job_state;
 
 	/* The request at hand. */
@@ -359,20 +365,69 @@ static int control_create_machine(struct control *c, struct json_object *req,
 	if (r < 0)
 		return r;
 	c->tried = true;
+	for (unsigned int i = 0; i < c->spec.n_disks; i++)
+		c->spec.disks[i].unlocked = c->spec.incoming;
 	r = control_build(c, err);
 	if (r == 0)
 		control_set_state(c, STATE_PAUSED, STOP_NONE);
 	return r;
 }
 
+/* ---- whose the disks are ---- */
+
+static void let_go_disks(struct control *c, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (c->spec.disks[i].fd >= 0)
+			block_unlock(c->spec.disks[i].fd);
+	}
+}
+
+static int claim_disks(struct control *c, struct error *err)
+{
+	for (unsigned int i = 0; i < c->spec.n_disks; i++) {
+		const struct spec_disk *d = &c->spec.disks[i];
+		int r = d->fd < 0 ? 0 : block_lock(d->fd, d->readonly, err);
+
+		if (r < 0) {
+			let_go_disks(c, i);
+			error_prefix(err, "disk '%s'", d->id);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* A guest that was sent away or came: only if it is ours to run. */
+static int control_own(struct control *c, struct error *err)
+{
+	int r = handover_revoke(c->handover, err);
+
+	if (r == 0)
+		r = claim_disks(c, err);
+	if (r == 0) {
+		handover_destroy(c->handover);
+		c->handover = NULL;
+	}
+	return r;
+}
+
 static int control_run(struct control *c, struct json_object *req,
 		       struct json_object *ok, struct error *err)
 {
-	int r = machine_run(c->m);
+	int r = c->handover ? control_own(c, err) : 0;
 
+	if (r == 0)
+		r = machine_run(c->m);
 	if (r == 0)
 		control_set_state(c, STATE_RUNNING, STOP_NONE);
 	return r;
+}
+
+static int control_keep(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	return c->handover ? control_own(c, err) : 0;
 }
 
 static int control_pause(struct control *c, struct json_object *req,
@@ -432,6 +487,7 @@ static int control_status(struct control *c, struct json_object *req,
 
 	add_str(ok, "state", control_state(c));
 	json_object_object_add(ok, "reason", control_reason(c));
+	add_str(ok, "handover", handover_word(c->handover));
 	add_u64(ok, "balloon", c->m ? machine_balloon(c->m) : 0);
 	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
 	add_u64(ok, "first_run_ns", first ? first - c->started : 0);
@@ -625,6 +681,52 @@ static int migrate_work(void *arg, struct progress *p, struct error *err)
 			    &c->job_paused, err);
 }
 
+/* The destination was asked for its guest. */
+static void control_taken(struct control *c, bool ours)
+{
+	struct error err = { 0 };
+	int r = 0;
+
+	if (!ours) {
+		let_go_disks(c, c->spec.n_disks);
+		r = error_set(&err, -ECANCELED,
+			      "the source of the migration keeps its guest");
+	}
+	control_reply(c, json_object_new_int64(c->take_id), r,
+		      json_object_new_object(), &err);
+}
+
+static void control_on_handover(void *arg, enum handover_state state)
+{
+	struct control *c = arg;
+	struct json_object *o;
+
+	if (state == HANDOVER_TAKEN || state == HANDOVER_REFUSED) {
+		control_taken(c, state == HANDOVER_TAKEN);
+		return;
+	}
+	o = control_event("handover");
+	add_str(o, "state", handover_word(c->handover));
+	control_send(c, o);
+}
+
+/* Both have it now: the stream goes on as where that is settled. */
+static void control_offer(struct control *c, bool source)
+{
+	handover_destroy(c->handover);
+	c->handover = handover_create(c->loop, steal_fd(&c->job_fd), source,
+				      c->job_trusted, control_on_handover, c);
+}
+
+static void control_on_round(void *arg)
+{
+	struct control *c = arg;
+	struct json_object *o = control_event("iteration");
+
+	add_u64(o, "n", atomic_load(&c->progress.iterations));
+	control_send(c, o);
+}
+
 /* A guest that was not handed over goes on here. */
 static void migrate_done(void *arg, int result, const struct error *err)
 {
@@ -632,8 +734,11 @@ static void migrate_done(void *arg, int result, const struct error *err)
 
 	if (c->job_paused && result < 0)
 		machine_run(c->m);
-	else if (c->job_paused)
+	if (result == 0) {
 		control_set_state(c, STATE_PAUSED, STOP_NONE);
+		let_go_disks(c, c->spec.n_disks);
+		control_offer(c, true);
+	}
 	save_done(c, result, err);
 }
 
@@ -642,6 +747,15 @@ static int receive_work(void *arg, struct progress *p, struct error *err)
 	struct control *c = arg;
 
 	return migrate_receive(c->m, c->job_fd, p, err);
+}
+
+static void receive_done(void *arg, int result, const struct error *err)
+{
+	struct control *c = arg;
+
+	if (result == 0)
+		control_offer(c, false);
+	save_done(c, result, err);
 }
 
 static uint64_t member_u64(struct json_object *o, const char *key,
@@ -670,10 +784,12 @@ static void set_limits(struct control *c, struct json_object *req)
 	atomic_store(&l->now, member_bool(req, "now"));
 }
 
-static int take_stream(struct control *c, struct error *err)
+static int take_stream(struct control *c, struct json_object *req,
+		       struct error *err)
 {
 	if (c->n_fds != 1)
 		return error_set(err, -EINVAL, "one socket is wanted");
+	c->job_trusted = !member_bool(req, "carried");
 	c->job_fd = c->fds[--c->n_fds];
 	return 0;
 }
@@ -681,7 +797,7 @@ static int take_stream(struct control *c, struct error *err)
 static int control_migrate(struct control *c, struct json_object *req,
 			   struct json_object *ok, struct error *err)
 {
-	int r = take_stream(c, err);
+	int r = take_stream(c, req, err);
 
 	if (r < 0)
 		return r;
@@ -689,6 +805,10 @@ static int control_migrate(struct control *c, struct json_object *req,
 	c->migrate = (struct migrate_options){
 		.zstd = member_bool(req, "zstd"),
 		.auto_converge = member_bool(req, "auto_converge"),
+		.throttle_first = member_u64(req, "throttle_first", 0),
+		.throttle_step = member_u64(req, "throttle_step", 0),
+		.round = control_on_round,
+		.arg = c,
 	};
 	atomic_store(&c->limits.bandwidth, 0);
 	atomic_store(&c->limits.downtime, MIGRATE_DOWNTIME);
@@ -707,13 +827,32 @@ static int control_limits(struct control *c, struct json_object *req,
 static int control_receive(struct control *c, struct json_object *req,
 			   struct json_object *ok, struct error *err)
 {
-	int r = c->spec.incoming ? take_stream(c, err) :
+	int r = c->spec.incoming ? take_stream(c, req, err) :
 				   error_set(err, -EINVAL,
 					     "the machine has a guest");
 
 	return r < 0 ? r :
 		       control_start_job(c, req, "receive", receive_work,
-					 save_done, err);
+					 receive_done, err);
+}
+
+static int control_take(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	int r;
+
+	if (!c->handover)
+		return error_set(err, -EINVAL, "no guest has come");
+	r = claim_disks(c, err);
+	if (r < 0)
+		return r;
+	r = handover_take(c->handover, err);
+	if (r < 0) {
+		let_go_disks(c, c->spec.n_disks);
+		return r;
+	}
+	c->take_id = json_object_get_int64(json_object_object_get(req, "id"));
+	return REPLY_LATER;
 }
 
 static int control_job(struct control *c, struct json_object *req,
@@ -919,14 +1058,14 @@ static const struct request {
 		  struct json_object *ok, struct error *err);
 } requests[] = {
 	{ "create", STATE_NEW, control_create_machine },
-	{ "run", STATES_BUILT, control_run },
-	{ "pause", STATES_BUILT, control_pause },
+	{ "run", STATES_BUILT | WHILE_AWAY, control_run },
+	{ "pause", STATES_BUILT | WHILE_AWAY, control_pause },
 	{ "reset", STATES_BUILT, control_reset },
 	{ "powerbutton", STATES_BUILT, control_powerbutton },
 	{ "nmi", STATES_BUILT, control_nmi },
 	{ "quit", STATES_ALL | WHILE_BUSY, control_quit },
 	{ "status", STATES_ALL | WHILE_BUSY, control_status },
-	{ "stats", STATES_BUILT | STATE_STOPPED, control_stats },
+	{ "stats", STATES_BUILT | STATE_STOPPED | WHILE_AWAY, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT, control_insert },
@@ -938,6 +1077,8 @@ static const struct request {
 	{ "migrate", STATES_BUILT, control_migrate },
 	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },
 	{ "receive", STATE_PAUSED, control_receive },
+	{ "keep", STATES_BUILT | WHILE_AWAY, control_keep },
+	{ "take", STATE_PAUSED | WHILE_AWAY, control_take },
 	{ "job", STATES_ALL | WHILE_BUSY, control_job },
 	{ "cancel", STATES_ALL | WHILE_BUSY, control_cancel },
 	{ "keys", STATES_BUILT, control_keys },
@@ -980,6 +1121,10 @@ static int control_dispatch(struct control *c, struct json_object *req,
 				 "'%s' has to wait: the machine is busy with "
 				 "'%s'",
 				 name, c->job_name);
+	if (c->handover && !(r->states & (WHILE_BUSY | WHILE_AWAY)))
+		return error_set(err, -EBUSY,
+				 "'%s' has to wait: the guest is migrating",
+				 name);
 	ret = r->fn(c, req, ok, err);
 	if (ret < 0 && !err->message[0])
 		error_set(err, ret, "'%s' failed: %m", name);
@@ -1146,6 +1291,7 @@ void control_destroy(struct control *c)
 		return;
 	job_destroy(c->job);
 	control_forget_job(c);
+	handover_destroy(c->handover);
 	machine_destroy(c->m);
 	hotplug_destroy(c->hotplug);
 	loop_remove(c->loop, c->listen_fd);

@@ -29,7 +29,8 @@
  *		   off, start it anew as after a reset
  *	"nmi"
  *	"quit"     stop at once and exit; the reply is sent first
- *	"status"   {"state", "reason", "balloon": bytes the guest keeps,
+ *	"status"   {"state", "reason", "handover": STATE of vmm/handover.h or
+ *		   null, "balloon": bytes the guest keeps,
  *		   "cpu_ns": [per vCPU thread], "first_run_ns": time from exec
  *		   to the first guest instruction}
  *	"stats"    {"cpu_ns": [...], "disks": {id: {"rd_req", "rd_bytes",
@@ -60,16 +61,24 @@
  *		   "cancel", "status" and "quit" are refused.  The machine stays
  *		   paused, also when it could not be saved.
  *	"migrate"  {"bandwidth": bytes/s, "downtime_ns", "zstd": bool,
- *		   "auto_converge": bool, all optional} + a connected stream
- *		   socket: sends the guest there (vmm/migrate.h).  The reply
- *		   comes when the other side has all of it; the machine is paused
- *		   then, "run" would make a second copy.  When it fails the
+ *		   "auto_converge": bool, "throttle_first", "throttle_step":
+ *		   percent, "carried": bool, all optional} + a connected stream
+ *		   socket: sends the guest there (vmm/migrate.h).  carried: the
+ *		   socket is not the other machine's own, somebody passes bytes
+ *		   on.  The reply comes when the other side has all of it; the
+ *		   machine is paused then.  "run" takes it back, unless it is the
+ *		   other side's already (vmm/handover.h).  When it fails the
  *		   machine goes on as it was.
  *	"migrate-limits" {"bandwidth", "downtime_ns", "now": bool, all
  *		   optional}: changes them while it goes on
- *	"receive"  {} + a connected stream socket: the other side of "migrate",
- *		   for a machine whose spec said "incoming".  The reply comes
- *		   when the guest is complete; "run" starts it
+ *	"keep"     after "migrate": the guest is not given away, or no more; it
+ *		   stays paused.  -EPERM: the other side has it, -EBUSY: is
+ *		   about to
+ *	"receive"  {"carried"} + a connected stream socket: the other side of
+ *		   "migrate", for a machine whose spec said "incoming".  The reply
+ *		   comes when the guest is complete
+ *	"take"     then: makes it ours and nobody else's.  An error: it is the
+ *		   source's still.  "run" starts it
  *	"job"      {"job": "save" or null, "total", "done", "written", "zero",
  *		   "normal", "elapsed_ns", ...}: how far it is, or how far the
  *		   last one came (vmm/progress.h)
@@ -95,6 +104,8 @@
  *	{"event": "unplugged", "id"}           a device is gone
  *	{"event": "kept", "id"}                the guest will not let go of it
  *	{"event": "port", "port": id, "open": bool} by the guest
+ *	{"event": "iteration", "n": how often all memory was gone through}
+ *	{"event": "handover", "state"}         of the guest sent (handover.h)
  *	{"event": "panicked"}
  *	{"event": "vsock", "port"}: the guest connects to the host, and waits
  *	 for "vsock-connected"

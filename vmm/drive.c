@@ -341,6 +341,7 @@ static struct block_options options_of(const struct spec_disk *spec)
 		.discard = spec->discard,
 		.sync_writes = spec->cache == CACHE_WRITETHROUGH ||
 			       spec->cache == CACHE_DIRECTSYNC,
+		.unlocked = spec->unlocked,
 	};
 }
 

@@ -106,6 +106,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/engine.h \
 	%D%/input.c \
 	%D%/input.h \
+	%D%/handover.c \
+	%D%/handover.h \
 	%D%/image.c \
 	%D%/image.h \
 	%D%/job.c \

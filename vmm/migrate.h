@@ -32,6 +32,10 @@ struct migrate_limits {
 struct migrate_options {
 	bool zstd;
 	bool auto_converge; /* slow the guest down rather than never end */
+	/* Percent of its CPUs that it loses first, and then each time; 0: ours. */
+	unsigned int throttle_first, throttle_step;
+	void (*round)(void *arg); /* on the loop, after each; may be NULL */
+	void *arg;
 };
 
 #define MIGRATE_DOWNTIME 300000000ull /* default */

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "vmm/job.h"
+#include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/migrate_wire.h"
 #include "vmm/ram.h"
@@ -285,6 +286,8 @@ static void round_end(struct source *s, const struct round *r, int64_t dirty)
 	atomic_store(&s->p->dirty_rate,
 		     (unsigned __int128)dirty * 1000000000 / ns);
 	atomic_fetch_add(&s->p->iterations, 1);
+	if (s->opt->round)
+		loop_defer(s->m->loop, s->opt->round, s->opt->arg);
 	atomic_store(&s->p->downtime,
 		     (unsigned __int128)dirty * PAGE * 1000000000 /
 			     atomic_load(&s->p->bps));
@@ -304,8 +307,13 @@ static void slow_down(struct source *s, int64_t dirty, int64_t before)
 
 	if (!s->opt->auto_converge || dirty < before / 2)
 		return;
-	now = now ? MIN(now + THROTTLE_STEP, (uint64_t)THROTTLE_MAX) :
-		    (uint64_t)THROTTLE_FIRST;
+	if (!now)
+		now = s->opt->throttle_first ? s->opt->throttle_first :
+					       THROTTLE_FIRST;
+	else
+		now += s->opt->throttle_step ? s->opt->throttle_step :
+					       THROTTLE_STEP;
+	now = MIN(now, (uint64_t)THROTTLE_MAX);
 	atomic_store(&s->p->throttle, now);
 	machine_throttle(s->m, now);
 }

@@ -59,6 +59,7 @@ struct spec_disk {
 	int fd; /* -1: a CD-ROM drive without a medium */
 	bool vhost_user; /* fd is the socket of a program that serves it */
 	bool readonly;
+	bool unlocked; /* not in JSON: its guest is elsewhere still */
 	bool discard; /* unmap reaches the image */
 	char *serial; /* may be NULL */
 	char *wwn, *vendor, *product; /* may be NULL */

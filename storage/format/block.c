@@ -31,7 +31,7 @@ static const struct block_format *find_format(const char *name)
  * descriptor and ends with the last copy.  Where a file system has no locks
  * there is nothing to ask.
  */
-static int lock_image(int fd, bool readonly, struct error *err)
+int block_lock(int fd, bool readonly, struct error *err)
 {
 	struct flock lock = {
 		.l_type = readonly ? F_RDLCK : F_WRLCK,
@@ -50,7 +50,7 @@ static int lock_image(int fd, bool readonly, struct error *err)
 	return 0;
 }
 
-static void unlock_image(int fd)
+void block_unlock(int fd)
 {
 	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
 
@@ -83,7 +83,7 @@ int block_open(const char *format, int fd, const struct block_options *options,
 	blk->io_align = blk->mem_align = 1;
 	blk->best_align = BLOCK_SECTOR;
 
-	r = lock_image(fd, options->readonly, err);
+	r = options->unlocked ? 0 : block_lock(fd, options->readonly, err);
 	if (r < 0)
 		goto fail;
 	r = options->direct ? set_direct(fd, err) : 0;
@@ -95,7 +95,7 @@ int block_open(const char *format, int fd, const struct block_options *options,
 	return 0;
 
 fail_lock:
-	unlock_image(fd);
+	block_unlock(fd);
 fail:
 	free(blk);
 	return r;
@@ -107,7 +107,7 @@ void block_close(struct block *blk)
 		return;
 	if (blk->format->close)
 		blk->format->close(blk);
-	unlock_image(blk->fd);
+	block_unlock(blk->fd);
 	fd_close(blk->fd);
 	free(blk);
 }

@@ -38,11 +38,18 @@ struct block_req {
 
 struct block_options {
 	bool readonly, direct, no_flush, discard, sync_writes;
+	bool unlocked; /* another process has it still: block_lock() later */
 };
 
 /* format: "raw".  Takes fd over on success. */
 int block_open(const char *format, int fd, const struct block_options *options,
 	       struct block **ret_blk, struct error *err);
+/*
+ * For who has only the descriptor: the lock that block_open() takes, which is
+ * the open file's.
+ */
+int block_lock(int fd, bool readonly, struct error *err);
+void block_unlock(int fd);
 void block_close(struct block *blk); /* no request may be outstanding */
 uint64_t block_size(const struct block *blk);
 bool block_readonly(const struct block *blk);

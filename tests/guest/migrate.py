@@ -159,6 +159,8 @@ def migrate(guest, source, **options):
     source.wait(s)
     dest.wait(r)
     job = source.call("job")
+    dest.call("take")
+    refused(source, source.send("run"))
     source.end()
     dest.call("run")
     print(f"  {options or ''} {job['iterations']} rounds, "

@@ -1,0 +1,66 @@
+/*
+ * daemon/migrate_flags.c -- which of libvirt's many ways to migrate there are
+ * here; the others are refused by name.
+ */
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+#include "daemon/migrate.h"
+
+enum {
+	SUPPORTED = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER |
+		    VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE |
+		    VIR_MIGRATE_PAUSED | VIR_MIGRATE_CHANGE_PROTECTION |
+		    VIR_MIGRATE_UNSAFE | VIR_MIGRATE_COMPRESSED |
+		    VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
+};
+
+static const struct {
+	unsigned int flag;
+	const char *why;
+} refused[] = {
+	{ VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE_NON_SHARED_INC,
+	  "disks are not copied: both hosts must have them (shared storage)" },
+	{ VIR_MIGRATE_TUNNELLED, "tunnelled migration is not supported" },
+	{ VIR_MIGRATE_OFFLINE,
+	  "offline migration is not supported: define the domain there" },
+	{ VIR_MIGRATE_RDMA_PIN_ALL, "migration over RDMA is not supported" },
+	{ VIR_MIGRATE_POSTCOPY, "post-copy migration is not supported" },
+	{ VIR_MIGRATE_TLS,
+	  "migration over TLS is not supported: use a tunnel of your own" },
+	{ VIR_MIGRATE_PARALLEL, "parallel migration is not supported" },
+};
+
+static int check_flags_of(unsigned int flags, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (flags & refused[i].flag)
+			return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
+					  "%s", refused[i].why);
+	return check_flags(flags, SUPPORTED, "virDomainMigrate", err);
+}
+
+int migrate_check(const struct migrate_args *args, struct error *err)
+{
+	int r = check_flags_of(args->flags, err);
+
+	if (r < 0)
+		return r;
+	if (args->compression && !str_eq(args->compression, "zstd"))
+		return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
+				  "compression method '%s' is not supported, "
+				  "use 'zstd'",
+				  args->compression);
+	if (args->compression && !(args->flags & VIR_MIGRATE_COMPRESSED))
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "turn compression on to name its method");
+	if ((args->throttle_first || args->throttle_step) &&
+	    !(args->flags & VIR_MIGRATE_AUTO_CONVERGE))
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "turn auto convergence on to tune it");
+	if (args->throttle_first > 99 || args->throttle_step > 99)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "a guest can be slowed down by 1 to 99 "
+				  "percent");
+	return 0;
+}

@@ -1,0 +1,447 @@
+/*
+ * daemon/migrate_in.c -- a guest that comes from another host: the
+ * destination's calls.
+ *
+ * Between prepare and finish a machine waits for its guest, on a thread of its
+ * own: it lets one connection in, the one that begins with the token which
+ * the source was told, and hands it to the machine.  The domain is the
+ * caller's until finish: it ends with the caller's connection.
+ */
+#include "daemon/migrate.h"
+
+#include <errno.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+
+#include "daemon/definition.h"
+
+#define LOG_MODULE "migrate"
+#include "base/log.h"
+
+enum { TOKEN_LEN = 32, TOKEN_MS = 10000, TAKING_TRIES = 300 };
+
+struct incoming {
+	struct dom_obj *obj; /* a reference */
+	int listen_fd, stop_fd;
+	pthread_t thread;
+	char token[TOKEN_LEN + 1];
+	char *config; /* the persistent definition to be, or NULL */
+	int result;
+	struct error err;
+};
+
+/* ---- waiting for the guest ---- */
+
+/* 0: readable; -ECANCELED: it is no longer wanted. */
+static int wait_readable(const struct incoming *in, int fd, int ms)
+{
+	struct pollfd p[] = { { fd, POLLIN, 0 }, { in->stop_fd, POLLIN, 0 } };
+	int n;
+
+	do {
+		n = poll(p, 2, ms);
+	} while (n < 0 && errno == EINTR);
+	return p[1].revents ? -ECANCELED : n > 0 ? 0 : -ETIMEDOUT;
+}
+
+static int read_token(const struct incoming *in, int fd)
+{
+	char token[TOKEN_LEN];
+	size_t len = 0;
+
+	while (len < sizeof(token)) {
+		int r = wait_readable(in, fd, TOKEN_MS);
+		ssize_t n = r < 0 ? r :
+				    recv(fd, token + len, sizeof(token) - len,
+					 MSG_DONTWAIT);
+
+		if (r < 0)
+			return r;
+		if (n <= 0)
+			return -ECONNRESET;
+		len += n;
+	}
+	return memcmp(token, in->token, len) ? -EACCES : 0;
+}
+
+/* The first connection that knows the token. */
+static int let_in(struct incoming *in, int *ret_fd)
+{
+	int r = wait_readable(in, in->listen_fd, -1);
+
+	while (r == 0) {
+		_cleanup_close_ int fd =
+			accept4(in->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+		r = fd < 0 ? -errno : read_token(in, fd);
+		if (r == 0) {
+			*ret_fd = steal_fd(&fd);
+			return 0;
+		}
+		if (r == -ECANCELED)
+			break;
+		r = wait_readable(in, in->listen_fd, -1);
+	}
+	return error_set(&in->err, r, "nobody sent the guest: %m");
+}
+
+static void *incoming_main(void *arg)
+{
+	struct incoming *in = arg;
+	_cleanup_close_ int fd = -1;
+
+	in->result = let_in(in, &fd);
+	in->listen_fd = fd_close(in->listen_fd);
+	if (in->result == 0)
+		in->result = in->obj->driver->receive(&in->obj->d, fd, false,
+						      &in->err);
+	return NULL;
+}
+
+static void incoming_free(struct incoming *in)
+{
+	fd_close(in->listen_fd);
+	fd_close(in->stop_fd);
+	free(in->config);
+	free(in);
+}
+
+/* Waits for the guest; or, with stop, for nothing. */
+static int incoming_join(struct dom_obj *obj, bool stop, char **ret_config,
+			 struct error *err)
+{
+	struct incoming *in = steal_ptr(&obj->incoming);
+	uint64_t one = 1;
+	int r;
+
+	if (stop && write(in->stop_fd, &one, sizeof(one)) < 0)
+		log_warn("cannot wake a thread: %s", strerror(errno));
+	if (stop && obj->driver->interrupt)
+		obj->driver->interrupt(&obj->d);
+	pthread_join(in->thread, NULL);
+	r = in->result;
+	if (r < 0)
+		*err = in->err;
+	if (ret_config)
+		*ret_config = steal_ptr(&in->config);
+	async_end(obj, false);
+	obj_unref(in->obj);
+	incoming_free(in);
+	return r;
+}
+
+void incoming_end(struct dom_obj *obj)
+{
+	struct error ignored;
+
+	if (obj->incoming)
+		incoming_join(obj, true, NULL, &ignored);
+}
+
+static int make_token(char token[TOKEN_LEN + 1])
+{
+	uint8_t bytes[TOKEN_LEN / 2];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		sprintf(token + 2 * i, "%02x", bytes[i]);
+	return 0;
+}
+
+/* Takes listen_fd over. */
+static int incoming_begin(struct dom_obj *obj, int listen_fd,
+			  const char *config, struct error *err)
+{
+	struct incoming *in = xcalloc(1, sizeof(*in));
+	int r = make_token(in->token);
+
+	in->obj = obj;
+	in->listen_fd = listen_fd;
+	in->stop_fd = eventfd(0, EFD_CLOEXEC);
+	in->config = xstrdup(config);
+	if (r == 0 && in->stop_fd < 0)
+		r = -errno;
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->refs++;
+	pthread_mutex_unlock(&obj->reg->lock);
+	if (r == 0)
+		r = -pthread_create(&in->thread, NULL, incoming_main, in);
+	if (r < 0) {
+		obj_unref(obj);
+		incoming_free(in);
+		return error_set(err, r, "cannot wait for the guest: %m");
+	}
+	obj->incoming = in;
+	async_begin(obj, VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN);
+	return 0;
+}
+
+/* ---- prepare ---- */
+
+static int read_def(struct registry *reg, const struct migrate_args *args,
+		    struct domain_def **ret_def, struct error *err)
+{
+	int r;
+
+	if (!args->dxml)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "no domain XML passed");
+	r = config_parse(reg, args->dxml, false, ret_def, err);
+	if (r == 0 && args->dname) {
+		free((*ret_def)->name);
+		(*ret_def)->name = xstrdup(args->dname);
+	}
+	return r;
+}
+
+static void give_up(struct dom_obj *obj)
+{
+	run_stop_quietly(obj);
+	run_stopped(obj, VIR_DOMAIN_SHUTOFF_FAILED,
+		    VIR_DOMAIN_EVENT_STOPPED_FAILED);
+}
+
+static int wait_here(struct dom_obj *obj, const struct migrate_args *args,
+		     const struct migrate_cookie *in, char **ret_uri,
+		     struct migrate_cookie *out, struct error *err)
+{
+	bool same_host = in->boot && str_eq(in->boot,
+					    registry_boot_id(obj->reg));
+	int fd, r = migrate_uri_listen(obj->reg, args, obj->d.uuid, same_host,
+				       ret_uri, &fd, err);
+
+	if (r == 0)
+		r = incoming_begin(obj, fd, in->config, err);
+	if (r == 0)
+		out->token = xstrdup(obj->incoming->token);
+	return r;
+}
+
+static int prepare(struct dom_obj *obj, const struct domain_def *def,
+		   const struct migrate_args *args,
+		   const struct migrate_cookie *in, char **ret_uri,
+		   struct migrate_cookie *out, struct error *err)
+{
+	int r;
+
+	if (obj->active)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "domain '%s' is already active", def->name);
+	r = run_incoming(obj, def, args->owner, err);
+	if (r < 0)
+		return r;
+	if (!obj->driver->receive)
+		r = driver_lacks(obj->driver, "receive", err);
+	if (r == 0)
+		r = wait_here(obj, args, in, ret_uri, out, err);
+	if (r < 0)
+		give_up(obj);
+	return r;
+}
+
+int domain_migrate_prepare(struct registry *reg,
+			   const struct migrate_args *args,
+			   const struct migrate_cookie *in, char **ret_uri,
+			   struct migrate_cookie *out, struct error *err)
+{
+	struct domain_def *def = NULL;
+	struct dom_obj *obj;
+	int r = migrate_check(args, err);
+
+	if (r == 0 && !reg->net)
+		r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+			       "domains of '%s' cannot migrate", reg->path);
+	if (r == 0)
+		r = read_def(reg, args, &def, err);
+	if (r == 0)
+		r = migrate_disks_same(reg, def, args, in, err);
+	if (r == 0)
+		r = obj_claim(reg, def, "migrate", &obj, err);
+	if (r == 0) {
+		r = prepare(obj, def, args, in, ret_uri, out, err);
+		obj_unclaim(obj);
+	}
+	domain_def_free(def);
+	return r;
+}
+
+/* ---- finish ---- */
+
+static void fill_job(struct dom_obj *obj, const struct migrate_cookie *in)
+{
+	if (!in->has_job)
+		return;
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->async.done = (struct domain_job){
+		.type = VIR_DOMAIN_JOB_COMPLETED,
+		.operation = VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN,
+		.progress = in->job,
+	};
+	pthread_mutex_unlock(&obj->reg->lock);
+}
+
+static void arrived(struct dom_obj *obj, bool paused)
+{
+	if (paused) {
+		run_arrived(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_SUSPENDED,
+				 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+		return;
+	}
+	run_arrived(obj, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATED);
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_RESUMED,
+			 VIR_DOMAIN_EVENT_RESUMED_MIGRATED);
+}
+
+/* From take on it is here and nowhere else, whatever happens to us. */
+static int take(struct dom_obj *obj, bool paused, struct error *err)
+{
+	int r = run_record_incoming(obj,
+				    paused ? VIR_DOMAIN_PAUSED_USER :
+					     VIR_DOMAIN_PAUSED_MIGRATION,
+				    err);
+
+	if (r == 0)
+		r = driver_call(obj, err, take);
+	if (r < 0)
+		return r;
+	if (!paused && driver_call(obj, err, resume) < 0) {
+		log_error("domain '%s' has come, but does not run: %s",
+			  obj->d.name, err->message);
+		paused = true;
+	}
+	arrived(obj, paused);
+	return 0;
+}
+
+static void persist(struct dom_obj *obj, const char *config)
+{
+	struct domain_def *def = NULL;
+	struct error err = { 0 };
+	bool added = !obj->config;
+	int r;
+
+	if (config)
+		r = config_parse(obj->reg, config, false, &def, &err);
+	else
+		r = (def = domain_def_copy(obj->d.live)) ? 0 : -ENOMEM;
+	if (r == 0) {
+		free(def->name);
+		def->name = xstrdup(obj->d.name);
+		r = config_replace(obj, def, &err);
+	}
+	if (r < 0) {
+		domain_def_free(def);
+		log_error("domain '%s' is not defined here: %s", obj->d.name,
+			  err.message);
+		return;
+	}
+	notify_lifecycle(obj, VIR_DOMAIN_EVENT_DEFINED,
+			 added ? (int)VIR_DOMAIN_EVENT_DEFINED_ADDED :
+				 (int)VIR_DOMAIN_EVENT_DEFINED_UPDATED);
+}
+
+static int finish(struct dom_obj *obj, const struct migrate_args *args,
+		  const struct migrate_cookie *in, bool cancelled,
+		  struct error *err)
+{
+	_cleanup_free_ char *config = NULL;
+	int r = incoming_join(obj, cancelled, &config, err);
+
+	if (r == 0)
+		r = take(obj, args->flags & VIR_MIGRATE_PAUSED, err);
+	if (r < 0) {
+		give_up(obj);
+		return r;
+	}
+	fill_job(obj, in);
+	if (args->flags & VIR_MIGRATE_PERSIST_DEST)
+		persist(obj, config);
+	return 0;
+}
+
+static int finish_call(struct dom_obj *obj, const struct migrate_args *args,
+		       const struct migrate_cookie *in, bool cancelled,
+		       struct domain_ref *ret, struct error *err)
+{
+	int r;
+
+	if (!obj->incoming)
+		return error_virt(err, VIR_ERR_OPERATION_FAILED,
+				  "domain '%s' is not processing incoming "
+				  "migration",
+				  args->dname);
+	r = finish(obj, args, in, cancelled, err);
+	if (cancelled)
+		return error_virt(err, VIR_ERR_MIGRATE_FINISH_OK,
+				  "the migration was cancelled");
+	if (r == 0)
+		obj_ref_fill(obj, ret);
+	return r;
+}
+
+int domain_migrate_finish(struct registry *reg,
+			  const struct migrate_args *args,
+			  const struct migrate_cookie *in, bool cancelled,
+			  struct domain_ref *ret, struct error *err)
+{
+	struct dom_obj *obj;
+	int r;
+
+	if (!args->dname)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "no domain name was given");
+	r = domain_lookup_name(reg, args->dname, ret, err);
+	if (r == 0)
+		r = obj_begin(reg, ret->uuid, "migrate", &obj, err);
+	if (r < 0)
+		return r;
+	r = finish_call(obj, args, in, cancelled, ret, err);
+	obj_end(obj);
+	return r;
+}
+
+/* ---- a daemon that ended in between ---- */
+
+static void wait_taking(struct dom_obj *obj, char word[DOMAIN_HANDOVER_MAX])
+{
+	struct error err;
+
+	for (unsigned int i = 0; i < TAKING_TRIES; i++) {
+		if (driver_call(obj, &err, handover, word) < 0 ||
+		    !str_eq(word, "taking"))
+			return;
+		usleep(100000);
+	}
+}
+
+/*
+ * A guest that was taken is here and nowhere else: it is kept.  Any other goes
+ * on where it came from.
+ */
+bool incoming_recover(struct dom_obj *obj, bool paused)
+{
+	bool stays = obj->reason == VIR_DOMAIN_PAUSED_USER;
+	char word[DOMAIN_HANDOVER_MAX] = "";
+	struct error err = { 0 };
+
+	if (!obj->driver->handover || obj->state != VIR_DOMAIN_PAUSED ||
+	    (!stays && obj->reason != VIR_DOMAIN_PAUSED_MIGRATION))
+		return false;
+	wait_taking(obj, word);
+	if (!str_eq(word, "taken") && paused)
+		return false;
+	if (paused && !stays && driver_call(obj, &err, resume) < 0) {
+		log_error("domain '%s' has come, but does not run: %s",
+			  obj->d.name, err.message);
+		stays = true;
+	}
+	arrived(obj, stays);
+	return true;
+}
