@@ -84,6 +84,8 @@ int domain_migrate_limit(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 /* migrate_flags.c: refuses by name what there is not. */
 int migrate_check(const struct migrate_args *args, struct error *err);
+/* Clients give the destination the same parameters, but not these flags. */
+int migrate_check_source(const struct migrate_args *args, struct error *err);
 /* migrate_disks.c: where the guest's disks are, and whether that is here. */
 int migrate_disks_here(struct dom_obj *obj, const struct migrate_args *args,
 		       struct migrate_cookie *out, struct error *err);

@@ -54,6 +54,15 @@ int migrate_check(const struct migrate_args *args, struct error *err)
 	if (args->compression && !(args->flags & VIR_MIGRATE_COMPRESSED))
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "turn compression on to name its method");
+	return 0;
+}
+
+int migrate_check_source(const struct migrate_args *args, struct error *err)
+{
+	int r = migrate_check(args, err);
+
+	if (r < 0)
+		return r;
 	if ((args->throttle_first || args->throttle_step) &&
 	    !(args->flags & VIR_MIGRATE_AUTO_CONVERGE))
 		return error_virt(err, VIR_ERR_INVALID_ARG,

@@ -144,7 +144,7 @@ int domain_migrate_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 struct migrate_cookie *out, struct error *err)
 {
 	struct dom_obj *obj;
-	int r = migrate_check(args, err);
+	int r = migrate_check_source(args, err);
 
 	if (r == 0)
 		r = begin_call(reg, uuid, &obj, err);
@@ -248,7 +248,7 @@ int domain_migrate_perform(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			   struct migrate_cookie *out, struct error *err)
 {
 	struct dom_obj *obj;
-	int r = migrate_check(args, err);
+	int r = migrate_check_source(args, err);
 
 	if (r == 0)
 		r = begin_call(reg, uuid, &obj, err);

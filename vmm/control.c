@@ -1121,7 +1121,8 @@ static int control_dispatch(struct control *c, struct json_object *req,
 				 "'%s' has to wait: the machine is busy with "
 				 "'%s'",
 				 name, c->job_name);
-	if (c->handover && !(r->states & (WHILE_BUSY | WHILE_AWAY)))
+	if (c->handover && handover_state(c->handover) != HANDOVER_TAKEN &&
+	    !(r->states & (WHILE_BUSY | WHILE_AWAY)))
 		return error_set(err, -EBUSY,
 				 "'%s' has to wait: the guest is migrating",
 				 name);

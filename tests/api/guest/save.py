@@ -14,42 +14,6 @@ SAVED = (V.VIR_DOMAIN_EVENT_STOPPED, V.VIR_DOMAIN_EVENT_STOPPED_SAVED)
 RESTORED = (V.VIR_DOMAIN_EVENT_STARTED, V.VIR_DOMAIN_EVENT_STARTED_RESTORED)
 STAYS = (V.VIR_DOMAIN_EVENT_SUSPENDED, V.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED)
 
-# Checks what it has in memory and on its disk, changes both, and again.
-WORK = r"""cat >/work <<'END'
-dd if=/dev/urandom of=/big bs=64k count=64 2>/dev/null
-n=0
-while :; do
-	want=$(md5sum </big)
-	dd if=/big of=/dev/vda bs=64k conv=fsync 2>/dev/null
-	echo 3 >/proc/sys/vm/drop_caches
-	got=$(dd if=/dev/vda bs=64k count=64 2>/dev/null | md5sum)
-	[ "$got" = "$want" ] && [ "$(md5sum </big)" = "$want" ] || echo n=$n >>/bad
-	dd if=/dev/urandom of=/big bs=64k seek=$((n % 60)) count=4 conv=notrunc \
-		2>/dev/null
-	n=$((n + 1))
-	echo $n >/rounds
-done
-END
-sh /work & echo begun"""
-
-
-def rounds(con):
-    return int(con.run("cat /rounds 2>/dev/null; true") or 0)
-
-
-def works(con):
-    """The guest's work goes on, and nothing it checked was wrong."""
-    before = rounds(con)
-    until("a round of work", lambda: rounds(con) > before + 1)
-    assert con.run("cat /bad 2>/dev/null; true") == ""
-
-
-def console(c, dom):
-    con = StreamConsole(c, dom)
-    con.wake()
-    return con
-
-
 def main(d):
     c = d.open()
     ev = Events(c)
@@ -217,29 +181,6 @@ def main(d):
     g.managedSave()
     g.undefineFlags(V.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
     assert os.listdir(d.dir + "/state/save") in ([], [f"{g.UUIDString()}.partial"])
-
-
-def fails_any(fn, *args):
-    try:
-        fn(*args)
-    except libvirt.libvirtError:
-        return True
-    return False
-
-
-def ignore(fn):
-    try:
-        return fn()
-    except libvirt.libvirtError:
-        return None
-
-
-def code_of(fn, *args):
-    try:
-        fn(*args)
-    except libvirt.libvirtError as e:
-        return e.get_error_code()
-    return None
 
 
 with Daemon() as daemon:

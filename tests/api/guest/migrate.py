@@ -1,0 +1,297 @@
+#!/usr/bin/python3
+# Guests go from one daemon to another and back: virsh and python-libvirt,
+# while the guest works on its memory and its disk, and while clients, daemons
+# and machines are killed.
+#
+# RUNS: migrations in a row (default 5).  KILLS: how many are broken up
+# (default 10).
+import random
+import signal
+
+from functions import *
+
+V = libvirt
+OFF, RUNS, PAUSED = (V.VIR_DOMAIN_SHUTOFF, V.VIR_DOMAIN_RUNNING,
+                     V.VIR_DOMAIN_PAUSED)
+LIVE = V.VIR_MIGRATE_LIVE
+STARTED = (V.VIR_DOMAIN_EVENT_STARTED, V.VIR_DOMAIN_EVENT_STARTED_MIGRATED)
+RESUMED = (V.VIR_DOMAIN_EVENT_RESUMED, V.VIR_DOMAIN_EVENT_RESUMED_MIGRATED)
+SUSPENDED = (V.VIR_DOMAIN_EVENT_SUSPENDED,
+             V.VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED)
+STOPPED = (V.VIR_DOMAIN_EVENT_STOPPED, V.VIR_DOMAIN_EVENT_STOPPED_MIGRATED)
+FAILED = (V.VIR_DOMAIN_EVENT_STOPPED, V.VIR_DOMAIN_EVENT_STOPPED_FAILED)
+DEFINED = (V.VIR_DOMAIN_EVENT_DEFINED, V.VIR_DOMAIN_EVENT_DEFINED_ADDED)
+UNDEFINED = (V.VIR_DOMAIN_EVENT_UNDEFINED,
+             V.VIR_DOMAIN_EVENT_UNDEFINED_REMOVED)
+
+
+def qemu(d):
+    """What virsh's users write."""
+    return d.uri.replace("vireo+unix", "qemu+unix")
+
+
+def state(c, name="g"):
+    """[state, reason], or None when there is no such domain."""
+    return ignore(lambda: c.lookupByName(name).state())
+
+
+def lives(c, name="g"):
+    s = state(c, name)
+    return s is not None and s[0] != OFF
+
+
+def check_run(c, name="g"):
+    con = console(c, c.lookupByName(name))
+    works(con)
+    con.close()
+
+
+class More:
+    """Events about jobs."""
+
+    def __init__(self, conn):
+        self.rounds, self.jobs = [], []
+        conn.domainEventRegisterAny(
+            None, V.VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION,
+            lambda c, d, n, o: self.rounds.append(n), None)
+        conn.domainEventRegisterAny(
+            None, V.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+            lambda c, d, p, o: self.jobs.append(p), None)
+
+
+def by_virsh(a, b, ca, cb):
+    """There and back, driven by the client and by the daemon."""
+    ea, eb, more = Events(ca), Events(cb), More(ca)
+    a.virsh("migrate", "--live", "g", qemu(b))
+    ea.expect("g", SUSPENDED, STOPPED)
+    eb.expect("g", STARTED, RESUMED)
+    assert state(ca) == [OFF, V.VIR_DOMAIN_SHUTOFF_MIGRATED], state(ca)
+    assert state(cb) == [RUNS, V.VIR_DOMAIN_RUNNING_MIGRATED], state(cb)
+    assert not cb.lookupByName("g").isPersistent()
+    until("events of the job", lambda: more.rounds and more.jobs)
+    assert more.jobs[0]["memory_total"] >= 128 << 20, more.jobs
+    done = cb.lookupByName("g").jobStats(V.VIR_DOMAIN_JOB_STATS_COMPLETED)
+    assert done["operation"] == V.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, done
+    assert done["memory_total"] == more.jobs[0]["memory_total"]
+    assert done["downtime"] > 0, done
+    check_run(cb)
+
+    b.virsh("migrate", "--live", "--p2p", "--persistent", "g", qemu(a))
+    ea.expect("g", STARTED, RESUMED,
+              (V.VIR_DOMAIN_EVENT_DEFINED, V.VIR_DOMAIN_EVENT_DEFINED_UPDATED))
+    eb.expect("g", SUSPENDED, STOPPED)
+    assert state(cb) is None and state(ca)[0] == RUNS
+    check_run(ca)
+
+
+def by_uri(a, b, ca, cb):
+    """Definitions move too; other ways through; older calls."""
+    g = ca.lookupByName("g")
+    flags = LIVE | V.VIR_MIGRATE_PERSIST_DEST | V.VIR_MIGRATE_UNDEFINE_SOURCE
+    h = g.migrate3(cb, {V.VIR_MIGRATE_PARAM_URI: "tcp://127.0.0.1",
+                        V.VIR_MIGRATE_PARAM_LISTEN_ADDRESS: "127.0.0.1",
+                        V.VIR_MIGRATE_PARAM_DEST_NAME: "h"}, flags)
+    assert h.name() == "h" and h.isPersistent() and state(ca) is None
+    assert "<name>h</name>" in h.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
+    check_run(cb, "h")
+    h.migrateToURI3(qemu(a), {
+        V.VIR_MIGRATE_PARAM_DEST_NAME: "g",
+        V.VIR_MIGRATE_PARAM_URI: f"unix://{a.dir}/through"},
+        flags | V.VIR_MIGRATE_PEER2PEER)
+    assert state(cb, "h") is None and ca.lookupByName("g").isPersistent()
+    # Without typed parameters; paused it stays paused, and compressed.
+    g = ca.lookupByName("g")
+    g.suspend()
+    g = g.migrate2(cb, None, LIVE | V.VIR_MIGRATE_COMPRESSED, None, None, 0)
+    assert g.state() == [PAUSED, V.VIR_DOMAIN_PAUSED_USER], g.state()
+    g = g.migrate2(ca, None, LIVE | V.VIR_MIGRATE_PAUSED, None, None, 0)
+    assert g.state()[0] == PAUSED
+    g.resume()
+    check_run(ca)
+
+
+def refusals(a, b, ca, cb):
+    g = ca.lookupByName("g")
+    for flag in (V.VIR_MIGRATE_NON_SHARED_DISK, V.VIR_MIGRATE_NON_SHARED_INC,
+                 V.VIR_MIGRATE_POSTCOPY, V.VIR_MIGRATE_RDMA_PIN_ALL):
+        fails(V.VIR_ERR_ARGUMENT_UNSUPPORTED, g.migrate3, cb, {}, LIVE | flag)
+    fails(V.VIR_ERR_ARGUMENT_UNSUPPORTED, g.migrate3, cb,
+          {V.VIR_MIGRATE_PARAM_COMPRESSION: "xbzrle"},
+          LIVE | V.VIR_MIGRATE_COMPRESSED)
+    fails(V.VIR_ERR_INVALID_ARG, g.migrate3, cb,
+          {V.VIR_MIGRATE_PARAM_URI: "rdma://somewhere"}, LIVE)
+    fails(V.VIR_ERR_OPERATION_INVALID, g.migrate3, ca, {}, LIVE)  # to itself
+    # A file of the same name and other content is not the guest's disk.
+    other = b.dir + "/other"
+    with open(other, "wb") as f:
+        f.truncate(8 << 20)
+    xml = g.XMLDesc(V.VIR_DOMAIN_XML_MIGRATABLE).replace(a.dir + "/disk", other)
+    fails(V.VIR_ERR_MIGRATE_UNSAFE, g.migrate3, cb,
+          {V.VIR_MIGRATE_PARAM_DEST_XML: xml}, LIVE)
+    fails(V.VIR_ERR_CONFIG_UNSUPPORTED, g.migrate3, cb,
+          {V.VIR_MIGRATE_PARAM_DEST_XML:
+           re.sub("<vcpu[^<]*</vcpu>", "<vcpu>1</vcpu>", xml)}, LIVE)
+    t = ca.lookupByName("g")
+    assert t.state()[0] == RUNS and not lives(cb)
+    fails(V.VIR_ERR_NO_DOMAIN, cb.lookupByName, "g")
+
+
+def limits(a, b):
+    """Speed, downtime, what happens meanwhile, and giving up."""
+    ca, cb = a.open(), b.open()  # each tells its events once
+    ea, eb = Events(ca), Events(cb)
+    g = ca.lookupByName("g")
+    assert g.migrateGetMaxSpeed() == (1 << 63) - 1 >> 20
+    assert g.migrateGetMaxDowntime() == 300
+    g.migrateSetMaxSpeed(1)
+    g.migrateSetMaxDowntime(7)
+    assert (g.migrateGetMaxSpeed(), g.migrateGetMaxDowntime()) == (1, 7)
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.migrateSetCompressionCache,
+          1 << 20)
+
+    # At 1 MiB/s it does not end by itself.
+    def begin(flags=LIVE):
+        out = []
+        t = threading.Thread(
+            target=lambda: out.append(code_of(g.migrate3, cb, {}, flags)))
+        t.start()
+        until("the migration goes on", lambda: g.jobInfo()[4] > 0)
+        return t, out
+
+    t, out = begin(LIVE | V.VIR_MIGRATE_CHANGE_PROTECTION)
+    info = g.jobStats()
+    assert info["operation"] == V.VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT
+    assert info["memory_total"] >= 128 << 20, info
+    assert state(cb) == [PAUSED, V.VIR_DOMAIN_PAUSED_MIGRATION], state(cb)
+    fails(V.VIR_ERR_OPERATION_INVALID, cb.lookupByName("g").abortJob)
+    g.abortJob()
+    t.join()
+    assert out == [V.VIR_ERR_OPERATION_ABORTED], out
+    until("the other end", lambda: not lives(cb))
+    eb.expect("g", STARTED, FAILED)
+    assert g.state()[0] == RUNS
+    check_run(ca)
+
+    # Suspending lets it end, and the guest runs there.
+    t, out = begin()
+    g.suspend()
+    t.join()
+    assert out == [None] and state(cb)[0] == RUNS, (out, state(cb))
+    ea.expect("g", SUSPENDED, STOPPED)
+    # virsh does that by itself after a time.
+    b.virsh("migrate-setspeed", "g", "1")
+    b.virsh("migrate", "--live", "--timeout", "1", "g", qemu(a))
+    assert state(ca)[0] == RUNS and not lives(cb)
+    g = ca.lookupByName("g")
+    # The limit can be lifted on the way.
+    g.migrateSetMaxSpeed(1)
+    t, out = begin()
+    g.migrateSetMaxSpeed(100000)
+    t.join()
+    assert out == [None], out
+    # Slow, but the guest is slowed down until it can go.
+    b.virsh("migrate", "--live", "--auto-converge", "--bandwidth", "60",
+            "--auto-converge-initial", "40", "g", qemu(a))
+    check_run(ca)
+
+
+def settled(ds, name="g"):
+    """The connection on which the guest runs; it runs on one only."""
+    cs = [d.open() for d in ds]
+
+    def one():
+        states = [state(c, name) for c in cs]
+        running = [c for c, s in zip(cs, states) if s and s[0] == RUNS]
+        assert len(running) < 2, states
+        return running if running and all(
+            s is None or s[0] in (RUNS, OFF) for s in states) else None
+
+    return until("one running guest", one)[0]
+
+
+def kill(what, src, dst, client, g):
+    """Breaks a migration up; what stays up is seen to later."""
+    if what == "client":
+        client.kill()
+        return
+    pids = {"source": src.pids, "destination": dst.pids,
+            "source's main": lambda: src.pids()[1:],
+            "machine": lambda: [dst.vmm_pid(g)]}[what]()
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def broken_up(a, b, kills):
+    """Whatever is killed, and whenever: the guest goes on, once."""
+    rng = random.Random(os.getpid())
+    c = settled([a, b])
+    for i in range(kills):
+        src, dst = (a, b) if lives(a.open()) else (b, a)
+        g = c.lookupByName("g")
+        what = ["source", "destination", "client", "machine",
+                "source's main"][i % 5]
+        # A machine that has the guest already is the guest: not that one.
+        g.migrateSetMaxSpeed(1 if what == "machine" else 60)
+        argv = ["virsh", "-q", "-c", src.uri, "migrate", "--live",
+                "--persistent", *(["--p2p"] if rng.random() < 0.5 else []),
+                "g", qemu(dst)]
+        client = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+        if what == "machine":
+            until("a machine that waits", lambda: lives(dst.open()))
+        delay = rng.random() * 2.5
+        time.sleep(delay)
+        kill(what, src, dst, client, g)
+        client.wait(SECONDS)
+        if what not in ("client", "machine"):
+            a.up()
+            b.up()
+        c = settled([a, b])
+        print(f"  {what} after {delay:.2f} s: "
+              f"{'stays' if lives(src.open()) else 'went'}", flush=True)
+        check_run(c)
+    return c
+
+
+def main(a, b):
+    ca, cb = a.open(), b.open()
+    disk = a.dir + "/disk"
+    with open(disk, "wb") as f:
+        f.truncate(8 << 20)
+    devices = f"""<disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/><source file='{disk}'/>
+      <target dev='vda' bus='virtio'/></disk>
+    <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
+    <memballoon model='virtio'/>"""
+    g = ca.defineXML(a.xml("g", devices, vcpus=2))
+    fails(V.VIR_ERR_OPERATION_INVALID, g.migrate3, cb, {}, LIVE)
+    g.create()
+    con = StreamConsole(ca, g)
+    con.wait_prompt()
+    con.run(WORK)
+    works(con)
+    con.close()
+    by_virsh(a, b, ca, cb)
+    by_uri(a, b, ca, cb)
+    refusals(a, b, ca, cb)
+    limits(a, b)
+    con = console(ca, ca.lookupByName("g"))
+    here, there = (a, ca), (b, cb)
+    for i in range(int(os.environ.get("RUNS", "5"))):
+        here[0].virsh("migrate", "--live", *(["--p2p"] if i % 2 else []),
+                      *(["--compressed"] if i % 3 == 2 else []), "g",
+                      qemu(there[0]))
+        here, there = there, here
+        check_run(here[1])
+    c = broken_up(a, b, int(os.environ.get("KILLS", "10")))
+    con = console(c, c.lookupByName("g"))
+    assert con.run("dmesg | grep -c -E 'BUG:|stall|unstable'; true") == "0"
+    c.lookupByName("g").destroy()
+
+
+with Daemon() as a, Daemon() as b:
+    main(a, b)
