@@ -81,6 +81,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/migrate_in.c \
 	%D%/migrate_out.c \
 	%D%/migrate_p2p.c \
+	%D%/migrate_priv.h \
 	%D%/migrate_uri.c \
 	%D%/peer.c \
 	%D%/peer.h \

@@ -18,7 +18,7 @@
 #define DAEMON_MIGRATE_H
 
 #include "base/buf.h"
-#include "daemon/registry.h"
+#include "daemon/domain.h"
 
 /* What a caller asked for; strings may be NULL. */
 struct migrate_args {
@@ -79,35 +79,7 @@ enum migrate_limit { MIGRATE_SPEED, MIGRATE_DOWNTIME_MS };
 int domain_migrate_limit(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 enum migrate_limit which, bool set, uint64_t *value,
 			 struct error *err);
-
-/* ---- between the files ---- */
-
-/* migrate_flags.c: refuses by name what there is not. */
-int migrate_check(const struct migrate_args *args, struct error *err);
-/* Clients give the destination the same parameters, but not these flags. */
-int migrate_check_source(const struct migrate_args *args, struct error *err);
-/* migrate_disks.c: where the guest's disks are, and whether that is here. */
-int migrate_disks_here(struct dom_obj *obj, const struct migrate_args *args,
-		       struct migrate_cookie *out, struct error *err);
-int migrate_disks_same(struct registry *reg, const struct domain_def *def,
-		       const struct migrate_args *args,
-		       const struct migrate_cookie *in, struct error *err);
-/* migrate_uri.c */
-struct migrate_uri {
-	char *path; /* of a Unix socket, or: */
-	char *host;
-	unsigned int port; /* 0: any */
-};
-int migrate_uri_parse(const char *text, struct migrate_uri *ret_uri,
-		      struct error *err);
-void migrate_uri_finish(struct migrate_uri *uri);
-int migrate_uri_connect(struct registry *reg, const char *text, int *ret_fd,
-			struct error *err);
-/* In: NULL or what was asked for.  Out: what the source is to connect to. */
-int migrate_uri_listen(struct registry *reg, const struct migrate_args *args,
-		       const uint8_t uuid[UUID_LEN], bool same_host,
-		       char **ret_uri, int *ret_fd, struct error *err);
-/* migrate_p2p.c: all five, with the destination at args->dconnuri. */
+/* All five, with the destination at args->dconnuri. */
 int migrate_peer_to_peer(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 const struct migrate_args *args, struct error *err);
 

@@ -7,6 +7,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "daemon/migrate.h"
 
 enum { COOKIE_VERSION = 1, COOKIE_MAX = 4 << 20, DISKS_MAX = 1024,

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "daemon/migrate.h"
+#include "daemon/migrate_priv.h"
 
 /* Those that linux/magic.h lacks; from the file systems' own sources. */
 enum { MAGIC_GFS2 = 0x01161970, MAGIC_LUSTRE = 0x0bd00bd0,

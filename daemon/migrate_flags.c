@@ -5,7 +5,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
-#include "daemon/migrate.h"
+#include "daemon/migrate_priv.h"
 
 enum {
 	SUPPORTED = VIR_MIGRATE_LIVE | VIR_MIGRATE_PEER2PEER |

@@ -7,7 +7,7 @@
  * the source was told, and hands it to the machine.  The domain is the
  * caller's until finish: it ends with the caller's connection.
  */
-#include "daemon/migrate.h"
+#include "daemon/migrate_priv.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>

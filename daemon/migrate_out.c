@@ -5,7 +5,7 @@
  * Once the guest was sent, its machine and the destination's settle which of
  * them has it; this file asks, and acts on the answer.
  */
-#include "daemon/migrate.h"
+#include "daemon/migrate_priv.h"
 
 #include <errno.h>
 #include <libvirt/libvirt.h>

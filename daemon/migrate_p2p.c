@@ -7,7 +7,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "daemon/migrate.h"
+#include "daemon/migrate_priv.h"
 #include "daemon/peer.h"
 #include "rpc/procs.h"
 

@@ -6,7 +6,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "daemon/migrate.h"
+#include "daemon/migrate_priv.h"
 
 /* The ports that firewalls know from libvirt. */
 enum { PORT_FIRST = 49152, PORT_LAST = 49215 };

@@ -18,6 +18,7 @@ tests_unit_rpc_frame_LDADD = rpc/librpc.la base/libbase.la
 
 tests_unit_rpc_server_SOURCES = \
 	daemon/guestcpu.c \
+	daemon/migrate_cookie.c \
 	tests/unit/rpc/client.c \
 	tests/unit/rpc/client.h \
 	tests/unit/rpc/registry.c \
@@ -25,9 +26,9 @@ tests_unit_rpc_server_SOURCES = \
 	tests/unit/rpc/server.c \
 	$(NULL)
 tests_unit_rpc_server_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) \
-	$(SYSTEMD_CFLAGS) $(LIBVIRT_CFLAGS) -UNDEBUG
+	$(SYSTEMD_CFLAGS) $(LIBVIRT_CFLAGS) $(JSON_CFLAGS) -UNDEBUG
 tests_unit_rpc_server_LDADD = daemon/libserver.la model/libmodel.la \
-	cpu/libcpu.la base/libbase.la
+	cpu/libcpu.la base/libbase.la $(JSON_LIBS)
 
 tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
 tests_fuzz_rpc_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "daemon/agent.h"
+#include "daemon/migrate.h"
 #include "tests/unit/rpc/registry.h"
 
 struct registry {
@@ -237,6 +238,21 @@ NOT_HERE_INT(domain_has_managed_save, UUID)
 NOT_HERE_INT(domain_managed_save_remove, UUID)
 NOT_HERE_INT(domain_managed_save_define, UUID, const char *dxml,
 	     unsigned int flags)
+NOT_HERE_INT(domain_migrate_begin, UUID, const struct migrate_args *args,
+	     char **ret_xml, struct migrate_cookie *out)
+NOT_HERE_INT(domain_migrate_prepare, const struct migrate_args *args,
+	     const struct migrate_cookie *in, char **ret_uri,
+	     struct migrate_cookie *out)
+NOT_HERE_INT(domain_migrate_perform, UUID, const struct migrate_args *args,
+	     const struct migrate_cookie *in, struct migrate_cookie *out)
+NOT_HERE_INT(domain_migrate_finish, const struct migrate_args *args,
+	     const struct migrate_cookie *in, bool cancelled,
+	     struct domain_ref *ret)
+NOT_HERE_INT(domain_migrate_confirm, UUID, const struct migrate_args *args,
+	     bool cancelled)
+NOT_HERE_INT(migrate_peer_to_peer, UUID, const struct migrate_args *args)
+NOT_HERE_INT(domain_migrate_limit, UUID, enum migrate_limit which, bool set,
+	     uint64_t *value)
 NOT_HERE_INT(domain_abort_job, UUID, unsigned int flags)
 NOT_HERE_INT(domain_job_info, UUID, bool completed, bool keep,
 	     struct domain_job *ret_job)
