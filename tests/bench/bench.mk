@@ -1,5 +1,5 @@
 # tests/bench/bench.mk -- run by hand: figures beside a peer, nothing asserted.
-dist_noinst_SCRIPTS += tests/bench/daemon.py
+dist_noinst_SCRIPTS += tests/bench/daemon.py tests/bench/migrate.py
 dist_noinst_SCRIPTS += tests/bench/emu tests/bench/mkkit
 EXTRA_DIST += \
 	tests/bench/kit/WORKLOADS \
