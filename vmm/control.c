@@ -375,27 +375,38 @@ static int control_create_machine(struct control *c, struct json_object *req,
 
 /* ---- whose the disks are ---- */
 
-static void let_go_disks(struct control *c, unsigned int n)
+static void let_go_disks(struct control *c)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		if (c->spec.disks[i].fd >= 0)
-			block_unlock(c->spec.disks[i].fd);
+	const struct vmm_spec *s = NULL;
+
+	while ((s = hotplug_next_spec(c->hotplug, s))) {
+		for (unsigned int i = 0; i < s->n_disks; i++)
+			if (s->disks[i].fd >= 0)
+				block_unlock(s->disks[i].fd);
 	}
+}
+
+static int claim_disk(const struct spec_disk *d, struct error *err)
+{
+	int r = d->fd < 0 ? 0 : block_lock(d->fd, d->readonly, err);
+
+	if (r < 0)
+		error_prefix(err, "disk '%s'", d->id);
+	return r;
 }
 
 static int claim_disks(struct control *c, struct error *err)
 {
-	for (unsigned int i = 0; i < c->spec.n_disks; i++) {
-		const struct spec_disk *d = &c->spec.disks[i];
-		int r = d->fd < 0 ? 0 : block_lock(d->fd, d->readonly, err);
+	const struct vmm_spec *s = NULL;
+	int r = 0;
 
-		if (r < 0) {
-			let_go_disks(c, i);
-			error_prefix(err, "disk '%s'", d->id);
-			return r;
-		}
+	while (r == 0 && (s = hotplug_next_spec(c->hotplug, s))) {
+		for (unsigned int i = 0; i < s->n_disks && r == 0; i++)
+			r = claim_disk(&s->disks[i], err);
 	}
-	return 0;
+	if (r < 0)
+		let_go_disks(c);
+	return r;
 }
 
 /* A guest that was sent away or came: only if it is ours to run. */
@@ -688,7 +699,7 @@ static void control_taken(struct control *c, bool ours)
 	int r = 0;
 
 	if (!ours) {
-		let_go_disks(c, c->spec.n_disks);
+		let_go_disks(c);
 		r = error_set(&err, -ECANCELED,
 			      "the source of the migration keeps its guest");
 	}
@@ -736,7 +747,7 @@ static void migrate_done(void *arg, int result, const struct error *err)
 		machine_run(c->m);
 	if (result == 0) {
 		control_set_state(c, STATE_PAUSED, STOP_NONE);
-		let_go_disks(c, c->spec.n_disks);
+		let_go_disks(c);
 		control_offer(c, true);
 	}
 	save_done(c, result, err);
@@ -848,7 +859,7 @@ static int control_take(struct control *c, struct json_object *req,
 		return r;
 	r = handover_take(c->handover, err);
 	if (r < 0) {
-		let_go_disks(c, c->spec.n_disks);
+		let_go_disks(c);
 		return r;
 	}
 	c->take_id = json_object_get_int64(json_object_object_get(req, "id"));

@@ -63,6 +63,18 @@ void hotplug_destroy(struct hotplug *hp)
 	free(hp);
 }
 
+const struct vmm_spec *hotplug_next_spec(const struct hotplug *hp,
+					 const struct vmm_spec *spec)
+{
+	struct plugged *p = hp->plugged;
+
+	if (!spec)
+		return hp->first;
+	if (spec != hp->first)
+		p = container_of(spec, struct plugged, spec)->next;
+	return p ? &p->spec : NULL;
+}
+
 /* ---- what is missing ---- */
 
 static void note_missing(struct hotplug *hp, const char *id)

@@ -34,6 +34,11 @@ int hotplug_unplug(struct hotplug *hp, const char *id, bool *ret_gone,
  * caller frees; NULL: there is none (any more). */
 char *hotplug_on_bus(struct hotplug *hp, unsigned int bus, bool gone);
 
+/* The spec that comes after one (NULL: the first) of those that devices are
+ * in. */
+const struct vmm_spec *hotplug_next_spec(const struct hotplug *hp,
+					 const struct vmm_spec *spec);
+
 /* Ids of all that was taken away since the machine was built and is not back. */
 struct json_object *hotplug_missing(const struct hotplug *hp);
 
