@@ -98,7 +98,6 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/store.h \
 	$(NULL)
 %C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS) \
-	$(JSON_CFLAGS)
 	$(JSON_CFLAGS) $(TIRPC_CFLAGS)
 %C%_libdaemon_core_la_LIBADD = \
 	model/libmodel.la \
