@@ -87,9 +87,14 @@ static int check_iface(const struct dom_iface *i, struct error *err)
 	    (!i->source || !str_eq(i->source_mode, "client") ||
 	     (i->source_type && !str_eq(i->source_type, "unix"))))
 		return refuse(err, "<interface type='vhostuser'>: it needs <source type='unix' path= mode='client'>; mode 'server' is not supported");
-	if (i->model && !str_eq(i->model, "virtio"))
-		return refuse(err, "<interface>: model '%s' is not supported, use 'virtio'",
+	if (str_eq(i->model, "e1000"))
+		return refuse(err, "<interface>: model 'e1000' is not supported, use 'e1000e', whose driver all systems have that have the other's, or 'virtio'");
+	if (i->model && !str_eq(i->model, "virtio") &&
+	    !str_eq(i->model, "e1000e"))
+		return refuse(err, "<interface>: model '%s' is not supported, use 'virtio' or 'e1000e'",
 			      i->model);
+	if (i->type == IFACE_VHOSTUSER && !str_eq(i->model, "virtio"))
+		return refuse(err, "<interface type='vhostuser'>: its model can be 'virtio' only");
 	if (i->type == IFACE_BRIDGE && !i->source)
 		return refuse(err, "<interface type='bridge'>: it has no <source bridge>");
 	if (i->target_managed == TRI_OFF && !i->target_dev)

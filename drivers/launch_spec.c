@@ -167,6 +167,7 @@ static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err)
 {
 	s->fd = s->rom_fd = -1;
+	s->model = str_eq(d->model, "e1000e") ? NIC_E1000E : NIC_VIRTIO;
 	s->boot_index = d->info.boot_order;
 	launch_set_id(&s->id, &d->info, "net", i);
 	memcpy(s->mac, d->mac, sizeof(s->mac));

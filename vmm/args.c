@@ -48,7 +48,7 @@ static const char usage[] =
 "  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
 "                   sata, scsi, nvme; ro; cdrom (PATH may be empty);\n"
 "                   serial=TEXT; boot=N, its place in firmware's order\n"
-"  --tap NAME[,boot=N][,rom=FILE]  network card on an existing tap;\n"
+"  --tap NAME[,e1000e][,boot=N][,rom=FILE]  network card on an existing tap;\n"
 "                   repeatable; rom: an option ROM to boot from it\n"
 "  --input BUS-KIND ps2, usb or virtio; keyboard, mouse or (not ps2) tablet;\n"
 "                   repeatable\n"
@@ -345,6 +345,8 @@ static int add_nic(struct args *a, char *text, struct error *err)
 				     err);
 		else if (str_startswith(word, "rom="))
 			r = set_open(&n.rom_fd, word + 4, O_RDONLY, err);
+		else if (str_eq(word, "e1000e"))
+			n.model = NIC_E1000E;
 		else
 			r = error_set(err, -EINVAL,
 				      "--tap: unknown option '%s'", word);

@@ -48,6 +48,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/debugcon.h \
 	%D%/dev/debugexit.c \
 	%D%/dev/debugexit.h \
+	%D%/dev/e1000e.c \
+	%D%/dev/e1000e.h \
+	%D%/dev/e1000e_phy.c \
+	%D%/dev/e1000e_priv.h \
+	%D%/dev/e1000e_rx.c \
+	%D%/dev/e1000e_tx.c \
 	%D%/dev/edid.c \
 	%D%/dev/edid.h \
 	%D%/dev/i6300esb.c \

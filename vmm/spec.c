@@ -141,8 +141,11 @@ static const struct field controller[] = {
 };
 SHAPE(spec_controller, controller);
 
+static const char *const nic_words[] = { "virtio", "e1000e", NULL };
+
 static const struct field nic[] = {
 	STR(spec_nic, id, true, NAME_LEN),
+	ENUM(spec_nic, model, nic_words),
 	FD(spec_nic, fd),
 	BOOL(spec_nic, vhost_user),
 	BYTES(spec_nic, mac),

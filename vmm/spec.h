@@ -80,8 +80,11 @@ struct spec_controller {
 	struct spec_place pci;
 };
 
+enum spec_nic_model { NIC_VIRTIO, NIC_E1000E };
+
 struct spec_nic {
 	char *id; /* "net0" */
+	enum spec_nic_model model;
 	int fd;	  /* a tap, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR */
 	bool vhost_user; /* fd is the socket of a program that serves it */
 	uint8_t mac[6];

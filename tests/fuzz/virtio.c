@@ -9,17 +9,12 @@
  */
 #include "tests/unit/virtio/rig.h"
 
-#include <fcntl.h>
-#include <linux/if_tun.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_vsock.h>
-#include <net/if.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -257,25 +252,6 @@ static void honest_round(struct rig *rig)
 
 /* Devices, in slot order */
 
-/* Only root can, and not everywhere. */
-static int make_tap(void)
-{
-	struct ifreq ifr = { .ifr_name = "vfuzz",
-			     .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd, up;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		return -1;
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0)
-		return fd_close(fd);
-	up = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	ifr.ifr_flags = IFF_UP;
-	assert(up >= 0 && !ioctl(up, SIOCSIFFLAGS, &ifr));
-	close(up);
-	return fd;
-}
-
 /* Where programs of the host connect: an address without a name in a folder. */
 static struct sockaddr_un vsock_addr = { .sun_family = AF_UNIX };
 static socklen_t vsock_addr_len = sizeof(sa_family_t);
@@ -405,7 +381,7 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	close(cd.fd);
 	add_vsock(rig);
 	add_vhost_user(rig);
-	nic.fd = make_tap();
+	nic.fd = rig_tap();
 	if (nic.fd < 0)
 		return 7;
 	assert(!virtio_net_add(&rig->m, &nic, &err));

@@ -36,6 +36,8 @@ tests_fuzz_virtio_SOURCES = \
 tests_fuzz_virtio_LDADD = $(virtio_unit_ldadd)
 
 dist_check_SCRIPTS += \
+	tests/guest/e1000e.init \
+	tests/guest/e1000e.sh \
 	tests/guest/guards.init \
 	tests/guest/guards.sh \
 	tests/guest/mkinitrd \
@@ -67,6 +69,16 @@ tests_fuzz_ahci_SOURCES = \
 	tests/unit/virtio/rig.h \
 	$(NULL)
 tests_fuzz_ahci_LDADD = $(virtio_unit_ldadd)
+
+check_PROGRAMS += tests/fuzz/e1000e
+TESTS += tests/fuzz/e1000e
+tests_fuzz_e1000e_SOURCES = \
+	tests/fuzz/e1000e.c \
+	tests/fuzz/random.h \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_fuzz_e1000e_LDADD = $(virtio_unit_ldadd)
 
 check_PROGRAMS += tests/fuzz/nvme
 TESTS += tests/fuzz/nvme

@@ -4,6 +4,7 @@
 #include "vmm/virtio/devices.h"
 
 #include "base/error.h"
+#include "vmm/dev/e1000e.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 
@@ -32,15 +33,30 @@ static int add_disks(struct machine *m, const struct vmm_spec *spec,
 	return 0;
 }
 
+static int add_nics(struct machine *m, const struct vmm_spec *spec,
+		    struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++) {
+		const struct spec_nic *n = &spec->nics[i];
+
+		if (n->model == NIC_E1000E)
+			r = e1000e_add(m, n, err);
+		else
+			r = (n->vhost_user ? vhost_user_net_add :
+					     virtio_net_add)(m, n, err);
+	}
+	return r;
+}
+
 int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err)
 {
 	int r = add_disks(m, spec, err);
 
-	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++)
-		r = (spec->nics[i].vhost_user ? vhost_user_net_add :
-						virtio_net_add)(
-			m, &spec->nics[i], err);
+	if (r >= 0)
+		r = add_nics(m, spec, err);
 	for (unsigned int i = 0; i < spec->n_filesystems && r >= 0; i++)
 		r = vhost_user_fs_add(m, &spec->filesystems[i], err);
 	if (r >= 0 && spec->n_consoles)

@@ -1,10 +1,15 @@
 #include "tests/unit/virtio/rig.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_pci.h>
+#include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -304,4 +309,22 @@ int rig_image(size_t size)
 
 void machine_tell_port(struct machine *m, const char *id, bool open)
 {
+}
+
+int rig_tap(void)
+{
+	struct ifreq ifr = { .ifr_name = RIG_TAP,
+			     .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd, up;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return fd_close(fd);
+	up = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ifr.ifr_flags = IFF_UP;
+	assert(up >= 0 && !ioctl(up, SIOCSIFFLAGS, &ifr));
+	close(up);
+	return fd;
 }

@@ -81,4 +81,9 @@ void *rig_ptr(struct rig *rig, uint64_t gpa);
 /* An empty disk image without a name. */
 int rig_image(size_t size);
 
+/* A tap in a network namespace of our own; -1: only root can make one, and not
+ * everywhere. */
+#define RIG_TAP "vfuzz"
+int rig_tap(void);
+
 #endif
