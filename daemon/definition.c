@@ -466,3 +466,54 @@ int domain_set_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	obj_end(obj);
 	return r;
 }
+
+static int set_period_live(struct dom_obj *obj, unsigned int seconds,
+			   struct error *err)
+{
+	int r = driver_call(obj, err, set_balloon_period, seconds);
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->d.live->memballoon.stats_period = seconds;
+	pthread_mutex_unlock(&obj->reg->lock);
+	return run_record(obj, err);
+}
+
+static int set_period_config(struct dom_obj *obj, unsigned int seconds,
+			     struct error *err)
+{
+	struct domain_def *def = domain_def_copy(obj->config);
+	int r;
+
+	def->memballoon.stats_period = seconds;
+	r = config_replace(obj, def, err);
+	if (r < 0)
+		domain_def_free(def);
+	return r;
+}
+
+int domain_set_memory_stats_period(struct registry *reg,
+				   const uint8_t uuid[UUID_LEN], int period,
+				   unsigned int flags, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = check_flags(flags,
+			    VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
+			    __func__, err);
+
+	if (r == 0 && period < 0)
+		r = error_virt(err, VIR_ERR_INVALID_ARG,
+			       "period in %s must be zero or more", __func__);
+	if (r == 0)
+		r = obj_begin(reg, uuid, "set-memory-stats", &obj, err);
+	if (r < 0)
+		return r;
+	r = config_impact(obj, &flags, err);
+	if (r == 0 && flags & VIR_DOMAIN_AFFECT_LIVE)
+		r = set_period_live(obj, period, err);
+	if (r == 0 && flags & VIR_DOMAIN_AFFECT_CONFIG)
+		r = set_period_config(obj, period, err);
+	obj_end(obj);
+	return r;
+}

@@ -95,6 +95,10 @@ int domain_inject_nmi(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      unsigned int flags, struct error *err);
 int domain_set_autostart(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 bool autostart, struct error *err);
+/* Seconds between a balloon's statistics; 0: none. */
+int domain_set_memory_stats_period(struct registry *reg,
+				   const uint8_t uuid[UUID_LEN], int period,
+				   unsigned int flags, struct error *err);
 int domain_set_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      uint64_t bytes, unsigned int flags, struct error *err);
 /* Of what can change in a disk: the medium of a CD-ROM drive. */

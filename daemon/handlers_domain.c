@@ -322,6 +322,15 @@ int handle_domain_set_memory_flags(struct call *call,
 	return set_memory(call, &args->dom, args->value, args->flags, err);
 }
 
+int handle_domain_set_memory_stats_period(
+	struct call *call, const wire_stats_period_args *args,
+	struct error *err)
+{
+	return domain_set_memory_stats_period(call->reg,
+					      wire_uuid_of(&args->dom),
+					      args->period, args->flags, err);
+}
+
 int handle_domain_set_metadata(struct call *call,
 			       const wire_set_metadata_args *args,
 			       struct error *err)

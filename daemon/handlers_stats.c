@@ -242,12 +242,17 @@ int handle_domain_memory_stats(struct call *call,
 		r = get_live(call, &args->dom, &def, &stats, err);
 	if (r < 0)
 		return r;
-	if (args->max > 0) {
-		stat = xcalloc(1, sizeof(*stat));
-		stat->tag = VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON;
-		stat->value = stats.balloon_bytes / KIB;
-		reply->stats.stats_val = stat;
-		reply->stats.stats_len = 1;
+	stats.memory_has |= BIT(VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON);
+	stats.memory[VIR_DOMAIN_MEMORY_STAT_ACTUAL_BALLOON] =
+		stats.balloon_bytes / KIB;
+	stat = reply->stats.stats_val =
+		xcalloc(VIR_DOMAIN_MEMORY_STAT_NR, sizeof(*stat));
+	for (unsigned int tag = 0; tag < VIR_DOMAIN_MEMORY_STAT_NR; tag++) {
+		if (!(stats.memory_has & BIT(tag)) ||
+		    reply->stats.stats_len >= args->max)
+			continue;
+		stat[reply->stats.stats_len++] =
+			(wire_memory_stat){ tag, stats.memory[tag] };
 	}
 	domain_stats_finish(&stats);
 	domain_def_free(def);
@@ -304,10 +309,25 @@ static void add_cpu(struct params *p, const struct subject *s)
 
 static void add_balloon(struct params *p, const struct subject *s)
 {
+	static const char *const names[VIR_DOMAIN_MEMORY_STAT_NR] = {
+		[VIR_DOMAIN_MEMORY_STAT_SWAP_IN] = "balloon.swap_in",
+		[VIR_DOMAIN_MEMORY_STAT_SWAP_OUT] = "balloon.swap_out",
+		[VIR_DOMAIN_MEMORY_STAT_MAJOR_FAULT] = "balloon.major_fault",
+		[VIR_DOMAIN_MEMORY_STAT_MINOR_FAULT] = "balloon.minor_fault",
+		[VIR_DOMAIN_MEMORY_STAT_UNUSED] = "balloon.unused",
+		[VIR_DOMAIN_MEMORY_STAT_AVAILABLE] = "balloon.available",
+		[VIR_DOMAIN_MEMORY_STAT_USABLE] = "balloon.usable",
+		[VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE] = "balloon.last-update",
+		[VIR_DOMAIN_MEMORY_STAT_DISK_CACHES] = "balloon.disk_caches",
+	};
+
 	if (s->def)
 		params_ullong(p, s->stats.balloon_bytes / KIB,
 			      "balloon.current");
 	params_ullong(p, s->info.max_mem / KIB, "balloon.maximum");
+	for (unsigned int i = 0; i < ARRAY_SIZE(names) && s->def; i++)
+		if (names[i] && s->stats.memory_has & BIT(i))
+			params_ullong(p, s->stats.memory[i], names[i]);
 }
 
 static void add_vcpus(struct params *p, const struct subject *s)

@@ -174,6 +174,19 @@ static int make_live(const struct domain_def *def, const struct host_caps *caps,
 	return r;
 }
 
+/* Another generation of it, where the guest was told of the last one. */
+static void renew_genid(struct domain_def *live)
+{
+	uint8_t uuid[UUID_LEN];
+
+	if (!live->genid)
+		return;
+	uuid_generate_v4(uuid);
+	free(live->genid);
+	live->genid = xmalloc(UUID_STR_LEN);
+	uuid_format(uuid, live->genid);
+}
+
 static void begin_run(struct dom_obj *obj, const struct driver *driver,
 		      struct domain_def *live)
 {
@@ -275,6 +288,8 @@ static int begin(struct dom_obj *obj, const struct domain_def *def,
 		r = make_live(def, &l->caps, &live, err);
 	if (r < 0)
 		return r;
+	if (b->from)
+		renew_genid(live);
 	begin_run(obj, l->driver, live);
 	r = record(obj, obj->state, obj->reason, true, err);
 	if (r < 0) {

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <libvirt/libvirt.h>
+
 #include "cpu/cpuid.h"
 #include "model/domain.h"
 
@@ -97,6 +99,9 @@ struct domain_stats {
 	struct domain_counter *counters;
 	uint64_t cpu_ns; /* the whole process */
 	uint64_t balloon_bytes;
+	/* As virDomainMemoryStatTags counts and measures; bits: which. */
+	unsigned int memory_has;
+	uint64_t memory[VIR_DOMAIN_MEMORY_STAT_NR];
 };
 void domain_stats_finish(struct domain_stats *stats);
 
@@ -182,6 +187,8 @@ struct driver {
 			     bool force, struct error *err);
 	int (*set_balloon)(struct domain *dom, uint64_t bytes,
 			   struct error *err);
+	int (*set_balloon_period)(struct domain *dom, unsigned int seconds,
+				  struct error *err);
 	int (*stats)(struct domain *dom, struct domain_stats *ret_stats,
 		     struct error *err);
 	/* A descriptor for the named (or first) console; -1 index: first. */
@@ -371,6 +378,8 @@ int launch_job_cancel(struct domain *dom, struct error *err);
 int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 			 bool force, struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
+int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
+			      struct error *err);
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);
 int launch_open_console(struct domain *dom, const char *alias, bool force,

@@ -249,6 +249,16 @@ int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err)
 	return monitor_call(dom->priv, "balloon", args, NULL, err);
 }
 
+int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
+			      struct error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "seconds",
+			       json_object_new_int64(seconds));
+	return monitor_call(dom->priv, "balloon-period", args, NULL, err);
+}
+
 /* ---- consoles ---- */
 
 static const struct dom_char *find_console(const struct domain_def *def,

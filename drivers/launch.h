@@ -130,6 +130,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.receive = launch_receive, .take = launch_take, .keep = launch_keep, \
 	.handover = launch_handover, \
 	.migrate_limits = launch_migrate_limits, .set_balloon = launch_set_balloon, \
+	.set_balloon_period = launch_set_balloon_period, \
 	.change_medium = launch_change_medium, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.vsock_connect = launch_vsock_connect, \

@@ -61,6 +61,15 @@ static int check_cpu(const struct dom_cpu *cpu, struct error *err)
 	return check_cache(cpu, err);
 }
 
+static int check_timer(const struct domain_def *def,
+		       const struct dom_timer *t, struct error *err)
+{
+	if (str_eq(t->name, "hpet") && t->present == TRI_ON &&
+	    !str_eq(def->os.machine, "q35"))
+		return refuse(err, "<timer name='hpet'>: machine 'microvm' has none, use machine='q35'");
+	return 0;
+}
+
 static int check_general(const struct domain_def *def, struct error *err)
 {
 	if (!def->memory)
@@ -73,6 +82,9 @@ static int check_general(const struct domain_def *def, struct error *err)
 		return refuse(err, "'rename-restart' is not supported, use 'restart'");
 	if (is_coredump(def->on_crash))
 		return refuse(err, "<on_crash>: core dumps are not supported, use 'destroy' or 'restart'");
+	for (unsigned int i = 0; i < def->n_timers; i++)
+		if (check_timer(def, &def->timers[i], err) < 0)
+			return -EINVAL;
 	if (def->clock == CLOCK_ABSOLUTE)
 		return refuse(err, "<clock>: offset 'absolute' is not supported, use 'utc' or 'variable'");
 	return 0;

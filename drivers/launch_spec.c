@@ -106,6 +106,14 @@ static int64_t clock_offset(const struct domain_def *def)
 	return adjustment;
 }
 
+static void build_board(const struct domain_def *def, struct vmm_spec *s)
+{
+	s->has_genid = def->genid && uuid_parse(def->genid, s->genid) == 0;
+	for (unsigned int i = 0; i < def->n_timers; i++)
+		if (str_eq(def->timers[i].name, "hpet"))
+			s->hpet = def->timers[i].present == TRI_ON;
+}
+
 static void build_machine(const struct domain_def *def, const char *engine,
 			  struct vmm_spec *s)
 {
@@ -123,8 +131,13 @@ static void build_machine(const struct domain_def *def, const char *engine,
 		     !str_eq(def->memballoon.model, "none");
 	if (s->balloon && def->cur_memory < def->memory)
 		s->balloon_target = def->cur_memory;
+	s->balloon_deflate = str_eq(def->memballoon.autodeflate, "on");
+	s->balloon_reporting =
+		str_eq(def->memballoon.freepage_reporting, "on");
+	s->balloon_period = def->memballoon.stats_period;
 	launch_set_place(&s->balloon_pci, &def->memballoon.info);
 	build_cpu(def, s);
+	build_board(def, s);
 }
 
 static int open_boot(const struct domain_def *def, struct vmm_spec *s,

@@ -120,6 +120,36 @@ static void take_counters(struct json_object *json, struct domain_stats *s)
 	}
 }
 
+/* What the guest's driver says of its memory: bytes, counts, a time. */
+static void take_memory(struct json_object *json, struct domain_stats *s)
+{
+	static const struct {
+		const char *name;
+		unsigned int tag, unit;
+	} known[] = {
+		{ "swap_in", VIR_DOMAIN_MEMORY_STAT_SWAP_IN, KIB },
+		{ "swap_out", VIR_DOMAIN_MEMORY_STAT_SWAP_OUT, KIB },
+		{ "major_fault", VIR_DOMAIN_MEMORY_STAT_MAJOR_FAULT, 1 },
+		{ "minor_fault", VIR_DOMAIN_MEMORY_STAT_MINOR_FAULT, 1 },
+		{ "unused", VIR_DOMAIN_MEMORY_STAT_UNUSED, KIB },
+		{ "available", VIR_DOMAIN_MEMORY_STAT_AVAILABLE, KIB },
+		{ "usable", VIR_DOMAIN_MEMORY_STAT_USABLE, KIB },
+		{ "last_update", VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE, 1 },
+		{ "disk_caches", VIR_DOMAIN_MEMORY_STAT_DISK_CACHES, KIB },
+		{ "hugetlb_pgalloc", VIR_DOMAIN_MEMORY_STAT_HUGETLB_PGALLOC,
+		  1 },
+		{ "hugetlb_pgfail", VIR_DOMAIN_MEMORY_STAT_HUGETLB_PGFAIL, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!json_object_object_get(json, known[i].name))
+			continue;
+		s->memory_has |= BIT(known[i].tag);
+		s->memory[known[i].tag] = number(json, known[i].name) /
+					  known[i].unit;
+	}
+}
+
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err)
 {
@@ -132,8 +162,10 @@ int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 	take_vcpus(dom->live, json, ret_stats);
 	take_devices(dom->live, json, ret_stats);
 	take_counters(json, ret_stats);
-	if (json_object_object_get_ex(json, "balloon", &balloon))
+	if (json_object_object_get_ex(json, "balloon", &balloon)) {
 		ret_stats->balloon_bytes = number(balloon, "actual");
+		take_memory(balloon, ret_stats);
+	}
 	json_object_put(json);
 	return 0;
 }

@@ -206,7 +206,7 @@ static void add_features(xmlNode *root)
 	xmlNode *features = xml_add(root, "features", NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		add_supported(features, names[i], false);
+		add_supported(features, names[i], str_eq(names[i], "genid"));
 }
 
 char *domcaps_format(const struct domcaps *caps)

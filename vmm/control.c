@@ -560,6 +560,20 @@ static int control_balloon(struct control *c, struct json_object *req,
 	return r;
 }
 
+static int control_balloon_period(struct control *c, struct json_object *req,
+				  struct json_object *ok, struct error *err)
+{
+	struct json_object *v = json_object_object_get(req, "seconds");
+	int r;
+
+	if (!json_object_is_type(v, json_type_int) ||
+	    json_object_get_int64(v) < 0 ||
+	    json_object_get_int64(v) > INT32_MAX)
+		return error_set(err, -EINVAL, "\"seconds\" is not a number");
+	r = machine_set_balloon_period(c->m, json_object_get_int64(v));
+	return r < 0 ? error_set(err, r, "the machine has no balloon") : 0;
+}
+
 static int control_link(struct control *c, struct json_object *req,
 			struct json_object *ok, struct error *err)
 {
@@ -1078,6 +1092,7 @@ static const struct request {
 	{ "status", STATES_ALL | WHILE_BUSY, control_status },
 	{ "stats", STATES_BUILT | STATE_STOPPED | WHILE_AWAY, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
+	{ "balloon-period", STATES_BUILT, control_balloon_period },
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT, control_insert },
 	{ "plug", STATES_BUILT, control_plug },

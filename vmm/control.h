@@ -40,6 +40,7 @@
  *		   "ports": {id: {"open": 0 or 1, by the guest}},
  *		   "balloon": {"actual", ...}, "engine": {name: count}}
  *	"balloon"  {"target": bytes}
+ *	"balloon-period" {"seconds": between statistics, 0: only when read}
  *	"link"     {"nic": id, "up": bool}
  *	"insert"   {"drive": id, "format", "force": bool} and a descriptor, or
  *		   none: the CD-ROM drive is empty then

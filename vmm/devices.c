@@ -11,6 +11,7 @@
 #include "vmm/dev/bochs.h"
 #include "vmm/dev/debugcon.h"
 #include "vmm/dev/debugexit.h"
+#include "vmm/dev/hpet.h"
 #include "vmm/dev/i6300esb.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/lpc.h"
@@ -24,6 +25,7 @@
 #include "vmm/dev/serial.h"
 #include "vmm/dev/testdev.h"
 #include "vmm/dev/tpm.h"
+#include "vmm/dev/vmgenid.h"
 #include "vmm/spec.h"
 #include "vmm/usb/usb.h"
 #include "vmm/virtio/devices.h"
@@ -205,6 +207,10 @@ int machine_add_devices(struct machine *m, struct error *err)
 		r = i6300esb_add(m, err);
 	if (r == 0)
 		r = add_tpm(m, err);
+	if (m->spec->has_genid)
+		vmgenid_create(m);
+	if (m->spec->hpet)
+		hpet_create(m);
 	if (r < 0)
 		return r;
 	pcie_ports_settle(m);

@@ -56,6 +56,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/e1000e_tx.c \
 	%D%/dev/edid.c \
 	%D%/dev/edid.h \
+	%D%/dev/hpet.c \
+	%D%/dev/hpet.h \
 	%D%/dev/i6300esb.c \
 	%D%/dev/i6300esb.h \
 	%D%/dev/i8042.c \
@@ -102,6 +104,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/tpm_crb.c \
 	%D%/dev/tpm_tis.c \
 	%D%/dev/vga.c \
+	%D%/dev/vmgenid.c \
+	%D%/dev/vmgenid.h \
 	%D%/dev/vga.h \
 	%D%/dev/vga_draw.c \
 	%D%/devices.c \

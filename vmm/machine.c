@@ -795,6 +795,18 @@ int machine_connect(struct machine *m, const char *id, int fd, bool force)
 	return r;
 }
 
+int machine_set_balloon_period(struct machine *m, unsigned int seconds)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
+		if (p->device[i].ops->set_balloon_period)
+			r = p->device[i].ops->set_balloon_period(
+				p->device[i].dev, seconds);
+	return r;
+}
+
 int machine_set_balloon(struct machine *m, uint64_t bytes)
 {
 	struct machine_priv *p = m->priv;
@@ -1119,7 +1131,7 @@ static int machine_build(struct machine *m, const char *variant,
 	m->ioapic = ioapic_create(m);
 	p->pic = pic_create(m);
 	if (!m->q35)
-		acpi_pm_create(m);
+		m->acpi_pm = acpi_pm_create(m);
 	r = machine_add_cpus(m, err);
 	if (r == 0)
 		r = machine_add_devices(m, err);

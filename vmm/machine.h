@@ -19,6 +19,7 @@ struct display;
 struct input;
 struct ram;
 struct loop;
+struct acpi_pm;
 struct ich9_pm;
 struct ioapic;
 struct pci_bus;
@@ -67,6 +68,7 @@ struct machine {
 	struct display *display; /* the picture: vmm/display.h */
 	struct input *input; /* keys and pointer: vmm/input.h */
 	struct ich9_pm *pm; /* q35 */
+	struct acpi_pm *acpi_pm; /* the small machine */
 	bool q35;	      /* the large machine; else the small one */
 	uint64_t mmio32_base; /* BARs below 4 GiB may begin here */
 	uint64_t mmio64_base; /* PCI window above RAM */
@@ -115,6 +117,7 @@ struct machine_dev_ops {
 	int (*connect)(void *dev, const char *id, int fd, bool force);
 	int (*set_balloon)(void *dev, uint64_t bytes);
 	int (*get_balloon)(void *dev, uint64_t *ret_bytes);
+	int (*set_balloon_period)(void *dev, unsigned int seconds);
 	/* index: which VNC server.  A client's socket is taken over. */
 	int (*vnc_client)(void *dev, unsigned int index, int fd,
 			  bool trusted);
@@ -247,6 +250,7 @@ int machine_plug_disk(struct machine *m, const struct spec_disk *disk,
 		      struct error *err);
 int machine_unplug_disk(struct machine *m, const char *id); /* or -ENOENT */
 int machine_connect(struct machine *m, const char *id, int fd, bool force);
+int machine_set_balloon_period(struct machine *m, unsigned int seconds);
 int machine_set_balloon(struct machine *m, uint64_t bytes);
 /* -ENOENT: there is no such server.  trusted: without a password; that is
  * valid up to valid_to. */

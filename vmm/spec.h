@@ -251,12 +251,18 @@ struct vmm_spec {
 	bool balloon;
 	struct spec_place balloon_pci;
 	uint64_t balloon_target; /* bytes the guest keeps; 0: all */
+	bool balloon_deflate; /* a guest short of memory takes it back */
+	bool balloon_reporting; /* free pages are given back */
+	unsigned int balloon_period; /* seconds between statistics; 0: none */
 	bool pvpanic; /* the ISA one */
 	bool pvpanic_pci;
 	struct spec_place pvpanic_at;
 	bool watchdog; /* an i6300esb */
 	enum spec_watchdog watchdog_action;
 	struct spec_place watchdog_pci;
+	bool hpet;
+	bool has_genid;
+	uint8_t genid[16]; /* as its text */
 	enum spec_tpm tpm;
 	int tpm_control_fd, tpm_data_fd; /* to swtpm */
 	bool debug_exit;  /* the exit register at port 0xf4 */

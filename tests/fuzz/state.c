@@ -85,6 +85,7 @@ static void machine_init(struct fake *f)
 	f->spec.balloon = f->spec.test_device = true;
 	vmm_spec_add_rng(&f->spec);
 	f->spec.watchdog = f->spec.pvpanic_pci = true;
+	f->spec.hpet = f->spec.has_genid = true;
 	add_disks(&f->spec);
 	add_vsock(&f->spec);
 	fake_start(f);

@@ -17,24 +17,10 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "tests/fuzz/random.h"
 #include "vmm/bus.h"
 #include "vmm/dev/tpm.h"
 #include "vmm/loop.h"
-
-static uint64_t seed;
-
-static uint64_t rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed;
-}
-
-static uint64_t below(uint64_t n)
-{
-	return rnd() % n;
-}
 
 /* ---- the TPM ---- */
 
@@ -268,7 +254,7 @@ int main(int argc, char **argv)
 {
 	unsigned int rounds = argc > 1 ? atoi(argv[1]) : 60;
 
-	seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 20260202;
+	random_arg(argc, argv, 2);
 	for (unsigned int i = 0; i < rounds; i++)
 		one_round(i % 2 ? TPM_CRB : TPM_TIS, i % 3 == 2);
 	printf("%u rounds\n", rounds);

@@ -361,6 +361,8 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 				.bus = SPEC_SCSI, .discard = true };
 	struct spec_disk cd = { .id = "cd0", .format = "raw", .unit = 1,
 				.bus = SPEC_SCSI, .kind = SPEC_CDROM };
+	const struct vmm_spec balloon = { .balloon_deflate = true,
+					  .balloon_reporting = true };
 	const struct spec_disk *units[] = { &sd, &cd };
 	struct error err = { 0 };
 	int pair[2];
@@ -373,7 +375,7 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	assert(!virtio_blk_add(&rig->m, &disk, 2, &err));
 	close(disk.fd);
 	assert(!virtio_console_add(&rig->m, NULL, chr, 2, &err));
-	assert(!virtio_balloon_add(&rig->m, NULL, 0, &err));
+	assert(!virtio_balloon_add(&rig->m, &balloon, &err));
 	sd.fd = rig_image(MIB);
 	cd.fd = rig_image(MIB);
 	assert(!virtio_scsi_add(&rig->m, &scsi, units, 2, &err));

@@ -44,9 +44,9 @@ EXTRA_DIST += \
 	tests/guest/mkguest \
 	tests/guest/mkroot \
 	tests/guest/migrate.py \
-	tests/guest/platform.init \
-	tests/guest/platform.py \
-	tests/guest/platform.sh \
+	tests/guest/board.init \
+	tests/guest/board.py \
+	tests/guest/board.sh \
 	tests/guest/save.init \
 	tests/guest/save.sh \
 	tests/guest/stress.init \

@@ -85,6 +85,11 @@ tests_unit_vmm_state_LDADD = $(vmm_test_ldadd)
 tests_fuzz_state_SOURCES = tests/fuzz/state.c $(vmm_test_fake)
 tests_fuzz_state_LDADD = $(vmm_test_ldadd)
 
+check_PROGRAMS += tests/fuzz/hpet
+TESTS += tests/fuzz/hpet
+tests_fuzz_hpet_SOURCES = tests/fuzz/hpet.c $(vmm_test_fake)
+tests_fuzz_hpet_LDADD = $(vmm_test_ldadd)
+
 check_PROGRAMS += tests/fuzz/tpm
 TESTS += tests/fuzz/tpm
 tests_fuzz_tpm_SOURCES = tests/fuzz/tpm.c $(vmm_test_fake)

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "vmm/boot/boot.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/hpet.h"
 #include "vmm/dev/ich9_pm.h"
 #include "vmm/dev/pci.h"
 #include "vmm/dev/tpm.h"
@@ -22,7 +23,7 @@
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
-enum { HEADER_SIZE = 36, FADT_SIZE = 276, TABLES_MAX = 8 };
+enum { HEADER_SIZE = 36, FADT_SIZE = 276, TABLES_MAX = 10 };
 
 static void put(struct buf *b, uint64_t value, unsigned int bytes)
 {
@@ -246,6 +247,23 @@ static void acpi_tpm2(struct machine *m, struct buf *b)
 	acpi_end(b, start);
 }
 
+/* IA-PC HPET specification 1.0a, section 3.2.4 */
+static void acpi_hpet(struct buf *b)
+{
+	size_t start = b->len;
+
+	acpi_begin(b, "HPET", 1);
+	put(b, HPET_ID | HPET_ID_VENDOR, 4);
+	put(b, 0, 1); /* in memory */
+	put(b, 64, 1);
+	put(b, 0, 2);
+	put(b, HPET_BASE, 8);
+	put(b, 0, 1); /* the first */
+	put(b, 0, 2);
+	put(b, 0, 1);
+	acpi_end(b, start);
+}
+
 /* The guest address of the next table: they start on 16 bytes. */
 static uint64_t next_table(struct acpi_tables *t)
 {
@@ -309,6 +327,11 @@ void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 	if (m->spec->tpm != TPM_NONE) {
 		tables[n++] = next_table(t);
 		acpi_tpm2(m, &t->blob);
+		note_table(t, tables[n - 1] - base);
+	}
+	if (m->spec->hpet) {
+		tables[n++] = next_table(t);
+		acpi_hpet(&t->blob);
 		note_table(t, tables[n - 1] - base);
 	}
 	t->rsdt = acpi_root(t, "RSDT", tables, n, 4);

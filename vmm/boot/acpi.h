@@ -13,7 +13,7 @@ struct error;
 struct fwcfg;
 struct machine;
 
-enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 16, ACPI_TABLES_MAX = 8 };
+enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 32, ACPI_TABLES_MAX = 12 };
 
 /* All tables but the RSDP, one behind the other, made for one address. */
 struct acpi_tables {

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "vmm/boot/aml.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/hpet.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/ich9_pm.h"
 #include "vmm/dev/lpc.h"
@@ -13,6 +14,7 @@
 #include "vmm/dev/pvpanic.h"
 #include "vmm/dev/serial.h"
 #include "vmm/dev/tpm.h"
+#include "vmm/dev/vmgenid.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 
@@ -151,9 +153,23 @@ static void dsdt_pci(struct machine *m, struct buf *b)
  * 5.6.9: the event device's interrupt runs _EVT, which asks the selector what
  * happened.  The power button is a control method button (4.8.2.2.1.2).
  */
-static void dsdt_events(struct buf *b)
+static void dsdt_event(struct buf *b, unsigned int event, const char *device)
 {
-	size_t dev = aml_device(b, "PWRB"), res, field, method, branch;
+	size_t branch = aml_if(b);
+
+	aml_op(b, AML_AND);
+	aml_op(b, AML_LOCAL0);
+	aml_int(b, event);
+	aml_op(b, 0); /* no target */
+	aml_op(b, AML_NOTIFY);
+	aml_path(b, device);
+	aml_int(b, 0x80);
+	aml_close(b, branch);
+}
+
+static void dsdt_events(struct machine *m, struct buf *b)
+{
+	size_t dev = aml_device(b, "PWRB"), res, field, method;
 
 	dsdt_ids(b, "PNP0C0C", 0);
 	aml_close(b, dev);
@@ -172,15 +188,9 @@ static void dsdt_events(struct buf *b)
 	aml_op(b, AML_STORE);
 	aml_path(b, "ESEL");
 	aml_op(b, AML_LOCAL0);
-	branch = aml_if(b);
-	aml_op(b, AML_AND);
-	aml_op(b, AML_LOCAL0);
-	aml_int(b, ACPI_PM_EVENT_POWER);
-	aml_op(b, 0); /* no target */
-	aml_op(b, AML_NOTIFY);
-	aml_path(b, "\\_SB.PWRB");
-	aml_int(b, 0x80);
-	aml_close(b, branch);
+	dsdt_event(b, ACPI_PM_EVENT_POWER, "\\_SB.PWRB");
+	if (m->spec->has_genid)
+		dsdt_event(b, ACPI_PM_EVENT_GENID, "\\_SB.VGEN");
 	aml_close(b, method);
 	aml_close(b, dev);
 }
@@ -277,6 +287,50 @@ static void dsdt_tpm(struct machine *m, struct buf *b)
 	aml_close(b, dev);
 }
 
+/* Microsoft, "Virtual Machine Generation ID": an address of two halves. */
+static void dsdt_genid(struct buf *b)
+{
+	size_t dev = aml_device(b, "VGEN"), pkg;
+
+	dsdt_ids(b, "VREO0001", 0);
+	aml_name(b, "_CID");
+	aml_string(b, "VM_Gen_Counter");
+	aml_name(b, "_DDN");
+	aml_string(b, "VM_Gen_Counter");
+	aml_name(b, "ADDR");
+	pkg = aml_package(b, 2);
+	aml_int(b, (uint32_t)VMGENID_BASE);
+	aml_int(b, VMGENID_BASE >> 32);
+	aml_close(b, pkg);
+	aml_close(b, dev);
+}
+
+/* Where there are general purpose events: edge triggered, by its number. */
+static void dsdt_genid_event(struct buf *b)
+{
+	size_t scope = aml_scope(b, "\\_GPE"), method;
+
+	static_assert(ICH9_GPE_GENID == 5, "ORDER _E05");
+	method = aml_method(b, "_E05", 0);
+	aml_op(b, AML_NOTIFY);
+	aml_path(b, "\\_SB.VGEN");
+	aml_int(b, 0x80);
+	aml_close(b, method);
+	aml_close(b, scope);
+}
+
+static void dsdt_hpet(struct buf *b)
+{
+	size_t dev = aml_device(b, "HPET"), res;
+
+	dsdt_ids(b, "PNP0103", 0);
+	aml_name(b, "_CRS");
+	res = aml_resources(b);
+	aml_res_mem32(b, HPET_BASE, HPET_SIZE);
+	aml_resources_end(b, res);
+	aml_close(b, dev);
+}
+
 static void dsdt_s5(struct buf *b, unsigned int type)
 {
 	size_t pkg;
@@ -300,7 +354,7 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	dsdt_cpus(m, b);
 	dsdt_pci(m, b);
 	if (!m->q35) /* its events are fixed ones */
-		dsdt_events(b);
+		dsdt_events(m, b);
 	dsdt_serials(m, b);
 	dsdt_isa(b, "RTC0", "PNP0B00", 0, 0x70, 2, GSI_RTC);
 	if (machine_has_i8042(m)) {
@@ -311,6 +365,12 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 		dsdt_isa(b, "PEVT", "QEMU0001", 0, PVPANIC_PORT, 1, -1);
 	if (m->spec->tpm != TPM_NONE)
 		dsdt_tpm(m, b);
+	if (m->spec->has_genid)
+		dsdt_genid(b);
+	if (m->spec->hpet)
+		dsdt_hpet(b);
 	aml_close(b, scope);
+	if (m->spec->has_genid && m->q35)
+		dsdt_genid_event(b);
 	acpi_end(b, start);
 }

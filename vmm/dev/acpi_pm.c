@@ -23,15 +23,18 @@ struct acpi_pm {
 	uint32_t events;
 };
 
-static void acpi_pm_power_button(void *dev)
+void acpi_pm_event(struct acpi_pm *pm, uint32_t event)
 {
-	struct acpi_pm *pm = dev;
-
 	pthread_mutex_lock(&pm->lock);
-	pm->events |= ACPI_PM_EVENT_POWER;
+	pm->events |= event;
 	machine_irq(pm->m, GSI_GED, false);
 	machine_irq(pm->m, GSI_GED, true);
 	pthread_mutex_unlock(&pm->lock);
+}
+
+static void acpi_pm_power_button(void *dev)
+{
+	acpi_pm_event(dev, ACPI_PM_EVENT_POWER);
 }
 
 static uint32_t acpi_pm_take_events(struct acpi_pm *pm)
@@ -112,7 +115,7 @@ static const struct machine_dev_ops acpi_pm_dev_ops = {
 	.state = &acpi_pm_state,
 };
 
-void acpi_pm_create(struct machine *m)
+struct acpi_pm *acpi_pm_create(struct machine *m)
 {
 	struct acpi_pm *pm = xcalloc(1, sizeof(*pm));
 
@@ -121,4 +124,5 @@ void acpi_pm_create(struct machine *m)
 	bus_add(m->ports, ACPI_PM_SLEEP_CONTROL, PM_SIZE, &acpi_pm_ops, pm);
 	machine_add_device(m, &acpi_pm_dev_ops, pm);
 	machine_set_power_button(m, acpi_pm_power_button, pm);
+	return pm;
 }

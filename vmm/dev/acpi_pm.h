@@ -15,9 +15,14 @@ enum {
 	ACPI_PM_RESET = 0x602,
 	ACPI_PM_EVENTS = 0x604, /* 32 bits, reading clears */
 };
-enum { ACPI_PM_RESET_VALUE = 1, ACPI_PM_S5 = 5, ACPI_PM_EVENT_POWER = 1 };
+enum { ACPI_PM_RESET_VALUE = 1, ACPI_PM_S5 = 5, ACPI_PM_EVENT_POWER = 1,
+       ACPI_PM_EVENT_GENID = 2 };
+
+struct acpi_pm;
 
 /* Hears the machine's power button. */
-void acpi_pm_create(struct machine *m);
+struct acpi_pm *acpi_pm_create(struct machine *m);
+/* Any thread: the guest is told. */
+void acpi_pm_event(struct acpi_pm *pm, uint32_t event);
 
 #endif

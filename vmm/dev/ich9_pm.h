@@ -19,6 +19,7 @@ enum {
 	ICH9_GPE0 = 0x20,
 	ICH9_GPE0_LEN = 16,
 };
+enum { ICH9_GPE_GENID = 5 }; /* which general purpose event is whose */
 enum { ICH9_S5 = 0, /* the sleep type that switches off */
        ICH9_RESET_PORT = 0xcf9, ICH9_RESET_VALUE = 0x0f };
 

@@ -3,7 +3,8 @@
  *
  * Pages in the balloon, and pages that the driver reports as free, are
  * given back to the host.  Deflating needs nothing: touching a page brings
- * a fresh one.  Statistics are asked for when somebody reads the last ones.
+ * a fresh one.  Statistics are asked for when somebody reads the last ones, and
+ * periodically.
  * Left out: free page hinting, page poison.
  */
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
@@ -37,6 +39,8 @@ struct balloon {
 	uint32_t stats_seen; /* bits: which the driver gave */
 	uint64_t stats_time; /* CLOCK_REALTIME, seconds */
 	struct vq_buf buf;
+	struct loop_timer *timer; /* the main thread's, as the period is */
+	unsigned int period;	  /* seconds; 0: only when asked */
 };
 
 static struct balloon *from_dev(struct virtio_dev *dev)
@@ -297,12 +301,47 @@ static void balloon_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 		emit(emit_arg, "balloon", NULL, "last_update", when);
 }
 
+/* Those that are read are then at most that old. */
+static void arm(struct balloon *b)
+{
+	if (b->period)
+		timer_arm(b->timer, now_ns() + b->period * 1000000000ull);
+	else
+		timer_disarm(b->timer);
+}
+
+static void period_ended(void *arg)
+{
+	struct balloon *b = arg;
+
+	pthread_mutex_lock(&b->dev.lock);
+	ask_for_stats(b);
+	pthread_mutex_unlock(&b->dev.lock);
+	arm(b);
+}
+
+/* The first ones at once. */
+static int balloon_set_period(void *arg, unsigned int seconds)
+{
+	struct balloon *b = arg;
+
+	if (!b->timer)
+		return -ENOENT;
+	b->period = seconds;
+	if (seconds)
+		period_ended(b);
+	else
+		arm(b);
+	return 0;
+}
+
 static const struct machine_dev_ops balloon_machine_ops = {
 	.name = "virtio-balloon",
 	.stateless = true, /* its PCI function saves it */
 	.stats = balloon_stats,
 	.set_balloon = balloon_set,
 	.get_balloon = balloon_get,
+	.set_balloon_period = balloon_set_period,
 };
 
 static const struct state_field balloon_fields[] = {
@@ -331,6 +370,7 @@ static const struct state_type balloon_state = {
 
 static void balloon_destroy(struct virtio_dev *dev)
 {
+	timer_destroy(from_dev(dev)->timer);
 	virtio_finish(dev);
 	free(from_dev(dev));
 }
@@ -346,23 +386,34 @@ static const struct virtio_type virtio_balloon = {
 	.destroy = balloon_destroy,
 };
 
-int virtio_balloon_add(struct machine *m, const struct spec_place *place,
-		       uint64_t target, struct error *err)
+static uint64_t features(const struct vmm_spec *spec)
+{
+	uint64_t f = BIT64(VIRTIO_BALLOON_F_STATS_VQ);
+
+	if (spec->balloon_deflate)
+		f |= BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM);
+	if (spec->balloon_reporting)
+		f |= BIT64(VIRTIO_BALLOON_F_REPORTING);
+	return f;
+}
+
+int virtio_balloon_add(struct machine *m, const struct vmm_spec *spec,
+		       struct error *err)
 {
 	struct balloon *b = xcalloc(1, sizeof(*b));
 	int r = virtio_init(&b->dev, &virtio_balloon, m, "balloon0",
-			    BALLOON_QUEUES,
-			    BIT64(VIRTIO_BALLOON_F_STATS_VQ) |
-				    BIT64(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) |
-				    BIT64(VIRTIO_BALLOON_F_REPORTING),
-			    err);
+			    BALLOON_QUEUES, features(spec), err);
 
 	if (r >= 0) {
 		b->dev.config_size =
 			offsetof(struct virtio_balloon_config, poison_val);
-		if (target)
-			set_target(b, target);
-		r = virtio_pci_plug(&b->dev, place, err);
+		if (spec->balloon_target)
+			set_target(b, spec->balloon_target);
+		r = virtio_pci_plug(&b->dev, &spec->balloon_pci, err);
+	}
+	if (r >= 0 && m->loop) {
+		timer_create_on(m->loop, period_ended, b, &b->timer);
+		balloon_set_period(b, spec->balloon_period);
 	}
 	if (r < 0) {
 		balloon_destroy(&b->dev);

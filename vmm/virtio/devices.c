@@ -63,8 +63,7 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		r = virtio_console_add(m, &spec->console_pci, spec->consoles,
 				       spec->n_consoles, err);
 	if (r >= 0 && spec->balloon)
-		r = virtio_balloon_add(m, &spec->balloon_pci,
-				       spec->balloon_target, err);
+		r = virtio_balloon_add(m, spec, err);
 	for (unsigned int i = 0; i < spec->n_rngs && r >= 0; i++)
 		r = virtio_rng_add(m, &spec->rngs[i], err);
 	for (unsigned int i = 0; i < spec->n_vsocks && r >= 0; i++)

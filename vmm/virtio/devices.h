@@ -46,8 +46,9 @@ int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 int virtio_console_add(struct machine *m, const struct spec_place *place,
 		       const struct spec_char *specs, unsigned int n,
 		       struct error *err);
-int virtio_balloon_add(struct machine *m, const struct spec_place *place,
-		       uint64_t target, struct error *err);
+/* What the description says of it; tests give another one. */
+int virtio_balloon_add(struct machine *m, const struct vmm_spec *spec,
+		       struct error *err);
 int vhost_user_blk_add(struct machine *m, const struct spec_disk *spec,
 		       unsigned int queues, struct error *err);
 int vhost_user_net_add(struct machine *m, const struct spec_nic *spec,

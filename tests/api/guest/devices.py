@@ -66,7 +66,9 @@ def definition(d, bridge):
       <target dir='share'/>
     </filesystem>
     <vsock model='virtio'><cid auto='yes'/></vsock>
-    <memballoon model='virtio'/>""")
+    <memballoon model='virtio' autodeflate='on' freePageReporting='on'>
+      <stats period='1'/>
+    </memballoon>""")
 
 
 def disks(d, g, con, sums):
@@ -211,6 +213,54 @@ def balloon(c, g, con):
     fails(V.VIR_ERR_INVALID_ARG, g.setMemory, 256 * 1024)
 
 
+def meminfo(con, name):
+    return int(re.search(name + r":\s+(\d+)",
+                         con.run("cat /proc/meminfo")).group(1))
+
+
+def figures(g, con):
+    """The guest's own figures, asked for every second."""
+    first = until("statistics", lambda: g.memoryStats().get("last_update"))
+    until("others", lambda: g.memoryStats()["last_update"] > first)
+    got = g.memoryStats()
+    assert got["available"] == meminfo(con, "MemTotal"), got
+    assert 0 < got["unused"] < got["available"] and "disk_caches" in got, got
+    con.run("mkdir /mnt; mount -t tmpfs -o size=100% none /mnt; sync")
+    con.run("dd if=/dev/zero of=/mnt/x bs=1M count=24 2>/dev/null")
+    until("less memory", lambda: g.memoryStats()["unused"] <
+          got["unused"] - 16 * 1024)
+    con.run("rm /mnt/x")
+    g.setMemoryStatsPeriod(0)
+    assert "period" not in g.XMLDesc()
+    g.setMemoryStatsPeriod(2)
+    assert "<stats period='2'/>" in g.XMLDesc()
+
+
+def reporting(d, g, con):
+    """What the guest has freed, the host has again."""
+    def used():
+        with open(f"/proc/{d.vmm_pid(g)}/status") as f:
+            return sum(int(n) for n in re.findall(r"Rss(?:Anon|Shmem):\s+(\d+)",
+                                                  f.read()))
+
+    con.run("dd if=/dev/zero of=/mnt/x bs=1M count=48 2>/dev/null")
+    full = used()
+    con.run("rm /mnt/x")
+    until("free pages given back", lambda: used() < full - 24 * 1024)
+
+
+def deflating(g, con):
+    """A guest that is short of memory takes some from its balloon."""
+    g.setMemory(72 * 1024)
+    until("the balloon's growth", lambda: g.info()[2] == 72 * 1024)
+    mib = meminfo(con, "MemAvailable") // 1024 + 8
+    con.run(f"dd if=/dev/zero of=/mnt/x bs=1M count={mib} 2>/dev/null")
+    assert g.memoryStats()["actual"] > 72 * 1024
+    con.run("rm /mnt/x")
+    g.setMemory(128 * 1024)
+    until("the balloon's end", lambda: g.info()[2] == 128 * 1024)
+
+
 def statistics(c, g, tap):
     stats = c.domainListGetStats([g])[0][1]
     assert stats["block.count"] == 3 and stats["block.0.name"] == "vda"
@@ -245,6 +295,9 @@ with Daemon(["vsock", "vmw_vsock_virtio_transport_common",
         served_elsewhere(d, g, con)
         vsock(d, g, con)
         balloon(c, g, con)
+        figures(g, con)
+        reporting(d, g, con)
+        deflating(g, con)
         statistics(c, g, tap)
         con.send("poweroff -f")
         until("the end", lambda: not c.listAllDomains())

@@ -265,6 +265,8 @@ NOT_HERE(char *, domain_managed_save_xml,
 	 NULL)
 NOT_HERE_INT(domain_set_autostart, UUID, bool autostart)
 NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
+NOT_HERE_INT(domain_set_memory_stats_period, UUID, int period,
+	     unsigned int flags)
 NOT_HERE_INT(domain_update_disk, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)
 NOT_HERE_INT(domain_set_metadata, UUID, int type, const char *metadata,

@@ -88,13 +88,16 @@ static void disk(bool readonly)
 
 static void balloon(void)
 {
+	const struct vmm_spec spec = { .balloon_target = RIG_RAM - MIB,
+				       .balloon_deflate = true,
+				       .balloon_reporting = true };
 	struct rig_vq vq, stats;
 	uint32_t *pfns;
 	struct rig rig;
 	uint8_t *page;
 
 	rig_init(&rig);
-	assert(!virtio_balloon_add(&rig.m, NULL, RIG_RAM - MIB, NULL));
+	assert(!virtio_balloon_add(&rig.m, &spec, NULL));
 	rig_probe(&rig, 1);
 	assert(rig_in(&rig, rig.regs + 0x2000, 4) == MIB / 4096);
 	rig_negotiate(&rig, BIT64(VIRTIO_BALLOON_F_STATS_VQ));

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-# platform.py ENGINE: a stock kernel finds what firmware tells of: a TPM on both
-# of its interfaces.  The guest's half is platform.init.
+# board.py ENGINE: a stock kernel finds what firmware tells of: a TPM on both
+# of its interfaces, the generation id, HPET.  The guest's half is board.init.
 #
 # GENERIC_ROOT: where Debian's generic kernel package is unpacked.
 import hashlib
@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import uuid
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
@@ -107,24 +108,43 @@ def check_reset(directory):
     print("ok: TPM on a FIFO interface, and its reset")
 
 
-# Elsewhere, with a TPM of another state: it gets the saved one's.
-def check_saved(directory):
-    m = Machine(directory, "saved", {"tpm": "crb", "machine": "q35"})
+ID = "00112233-4455-6677-8899-aabbccddeeff"
+OTHER = "ffeeddcc-bbaa-9988-7766-554433221100"
+
+
+# As the guest reads it: the first three numbers in its own byte order.
+def seen(text):
+    data = uuid.UUID(text).bytes_le
+    return " ".join("0x%016X" % int.from_bytes(data[i:i + 8], "little")
+                    for i in (0, 8))
+
+
+# Elsewhere, with a TPM of another state: it gets the saved one's.  And it is
+# told that it is another machine than the saved one.
+def check_saved(directory, machine):
+    spec = {"tpm": "crb", "machine": machine, "has_genid": True,
+            "genid": ID.replace("-", ""), "hpet": machine == "q35"}
+    m = Machine(directory, "saved-" + machine, spec, "do=genid")
     try:
         check_tpm(m.vmm)
+        expect(m.vmm, "id", seen(ID))
+        clocks = m.vmm.said("clocks: ").split()
+        assert "hpet" in clocks or machine != "q35", clocks
         m.vmm.said("tick 1: pcr16 " + EXTENDED)
-        fd = m.save(os.path.join(directory, "image"))
+        fd = m.save(os.path.join(directory, "image-" + machine))
     finally:
         m.close()
-    m = Machine(directory, "restored", {"tpm": "crb", "machine": "q35"},
-                restore=fd)
+    spec["genid"] = OTHER.replace("-", "")
+    m = Machine(directory, "restored-" + machine, spec, "do=genid", restore=fd)
     os.close(fd)
     try:
         m.vmm.said("tick")
         m.vmm.said("tick 3: pcr16 " + EXTENDED)
+        expect(m.vmm, "forked", seen(OTHER))
     finally:
         m.close()
-    print("ok: TPM with a command response buffer, saved and restored")
+    print("ok: %s: TPM with a command response buffer, saved and restored; "
+          "generation id, HPET" % machine)
 
 
 def main():
@@ -134,9 +154,10 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run([here + "/mkinitrd", directory + "/initrd", root,
-                        here + "/platform.init"], check=True)
+                        here + "/board.init"], check=True)
         check_reset(directory)
-        check_saved(directory)
+        check_saved(directory, "q35")
+        check_saved(directory, "microvm")
     return 0
 
 
