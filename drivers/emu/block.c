@@ -70,6 +70,7 @@ void block_cache_trim(struct emu_cpu *cpu)
 		return;
 	block_cache_flush(cpu);
 	madvise(cache->arena, ARENA_SIZE, MADV_DONTNEED);
+	jit_release(cpu);
 }
 
 static void *map(size_t size)

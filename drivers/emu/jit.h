@@ -227,6 +227,8 @@ struct jit {
 int jit_create(struct emu_cpu *cpu);
 void jit_destroy(struct emu_cpu *cpu);
 void jit_flush(struct emu_cpu *cpu); /* everything; not from inside code */
+/* After that: the pages of what was translated go back to the host. */
+void jit_release(struct emu_cpu *cpu);
 static inline struct jit *jit_of(struct emu_cpu *cpu)
 {
 	return cpu->jit.priv;

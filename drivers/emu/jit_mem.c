@@ -142,3 +142,16 @@ void jit_flush(struct emu_cpu *cpu)
 	jit_forget_jumps(cpu, true);
 	cpu->jit.n_flush++;
 }
+
+/* #syscalls:vmm madvise */
+void jit_release(struct emu_cpu *cpu)
+{
+	struct jit *j = jit_of(cpu);
+	uintptr_t from;
+
+	if (!j)
+		return;
+	from = ALIGN_UP((uintptr_t)j->blocks_start, (uintptr_t)EMU_PAGE);
+	madvise((void *)from, (uintptr_t)j->write + JIT_CODE_SIZE - from,
+		MADV_REMOVE);
+}
