@@ -47,6 +47,10 @@ EXTRA_DIST += \
 	tests/guest/board.init \
 	tests/guest/board.py \
 	tests/guest/board.sh \
+	tests/guest/platform.init \
+	tests/guest/platform.py \
+	tests/guest/platform.sh \
+	tests/guest/releases.sh \
 	tests/guest/save.init \
 	tests/guest/save.sh \
 	tests/guest/stress.init \
