@@ -213,6 +213,11 @@ struct migrate_net {
 };
 void registry_set_net(struct registry *reg, const struct migrate_net *net);
 
+/* daemon/coredump.c: format VIR_DOMAIN_CORE_DUMP_FORMAT_*. */
+int domain_core_dump(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     const char *path, unsigned int format, unsigned int flags,
+		     struct error *err);
+
 /* The job that takes long: a save, a migration. */
 struct domain_job {
 	int type;      /* virDomainJobType */

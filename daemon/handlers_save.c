@@ -39,6 +39,22 @@ int handle_domain_restore_flags(struct call *call,
 			      args->flags, err);
 }
 
+int handle_domain_core_dump(struct call *call, const wire_dom_str_flags *args,
+			    struct error *err)
+{
+	return domain_core_dump(call->reg, wire_uuid_of(&args->dom), args->str,
+				VIR_DOMAIN_CORE_DUMP_FORMAT_RAW, args->flags,
+				err);
+}
+
+int handle_domain_core_dump_with_format(struct call *call,
+					const wire_core_dump_args *args,
+					struct error *err)
+{
+	return domain_core_dump(call->reg, wire_uuid_of(&args->dom), args->to,
+				args->format, args->flags, err);
+}
+
 struct save_params {
 	const char *file, *dxml;
 };

@@ -55,6 +55,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/agent_talk.c \
 	%D%/capabilities.c \
 	%D%/control.c \
+	%D%/coredump.c \
 	%D%/definition.c \
 	%D%/nvram.c \
 	%D%/nvram.h \

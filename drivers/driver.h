@@ -168,6 +168,9 @@ struct driver {
 	int (*migrate_limits)(struct domain *dom,
 			      const struct domain_migration *how,
 			      struct error *err);
+	/* The same as an ELF core file, and the guest goes on; live: it does
+	 * all the time. */
+	int (*dump)(struct domain *dom, int fd, bool live, struct error *err);
 	/*
 	 * About the save or migration that another thread is in: how far it is; and make it
 	 * fail soon with -ECANCELED.  Never called outside of one.
@@ -371,6 +374,7 @@ int launch_handover(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],
 int launch_migrate_limits(struct domain *dom,
 			  const struct domain_migration *how,
 			  struct error *err);
+int launch_dump(struct domain *dom, int fd, bool live, struct error *err);
 int launch_job_progress(struct domain *dom,
 			struct domain_progress *ret_progress,
 			struct error *err);

@@ -125,7 +125,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.stop = launch_stop, .pause = launch_pause, .resume = launch_resume, \
 	.reset = launch_reset, .reboot = launch_reboot, .nmi = launch_nmi, \
 	.interrupt = launch_interrupt, .save = launch_save, \
-	.job_progress = launch_job_progress, \
+	.dump = launch_dump, .job_progress = launch_job_progress, \
 	.job_cancel = launch_job_cancel, .migrate = launch_migrate, \
 	.receive = launch_receive, .take = launch_take, .keep = launch_keep, \
 	.handover = launch_handover, \

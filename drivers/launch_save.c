@@ -1,6 +1,6 @@
 /*
- * drivers/launch_save.c -- saving a guest that has a VMM, and asking how far
- * that is.
+ * drivers/launch_save.c -- saving or dumping a guest that has a VMM, and asking
+ * how far that is.
  */
 #include "drivers/launch.h"
 
@@ -58,4 +58,12 @@ int launch_job_progress(struct domain *dom,
 int launch_job_cancel(struct domain *dom, struct error *err)
 {
 	return monitor_call(dom->priv, "cancel", NULL, NULL, err);
+}
+
+int launch_dump(struct domain *dom, int fd, bool live, struct error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "live", json_object_new_boolean(live));
+	return monitor_call_long(dom->priv, "dump", args, fd, NULL, err);
 }

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "storage/format/block.h"
+#include "vmm/coredump.h"
 #include "vmm/display.h"
 #include "vmm/handover.h"
 #include "vmm/hotplug.h"
@@ -71,11 +72,13 @@ struct control {
 	const char *job_name;
 	struct migrate_options migrate;
 	struct migrate_limits limits;
-	bool job_paused; /* the migration paused it */
+	bool job_paused; /* the job paused it */
 	bool job_trusted; /* its stream is the other VMM's own */
 	struct handover *handover; /* the guest was sent or came, or NULL */
 	int64_t take_id;
 	struct buf job_state;
+	struct x86_state *job_cpus;
+	unsigned int n_job_cpus;
 
 	/* The request at hand. */
 	int fds[CONTROL_FDS_MAX];
@@ -633,6 +636,8 @@ static void control_forget_job(struct control *c)
 	c->job = NULL;
 	c->job_fd = fd_close(c->job_fd);
 	buf_free(&c->job_state);
+	free(c->job_cpus);
+	c->job_cpus = NULL;
 }
 
 static void save_done(void *arg, int result, const struct error *err)
@@ -694,6 +699,50 @@ static int control_save(struct control *c, struct json_object *req,
 	}
 	c->job_fd = c->fds[--c->n_fds];
 	return control_start_job(c, req, "save", save_work, save_done, err);
+}
+
+/* ---- core dumps ---- */
+
+static int dump_work(void *arg, struct progress *p, struct error *err)
+{
+	struct control *c = arg;
+
+	return coredump_write(c->m, c->job_cpus, c->n_job_cpus, c->job_fd, p,
+			      err);
+}
+
+static void dump_done(void *arg, int result, const struct error *err)
+{
+	struct control *c = arg;
+
+	if (c->job_paused)
+		machine_run(c->m);
+	save_done(c, result, err);
+}
+
+static int control_dump(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	bool live = json_object_get_boolean(
+		json_object_object_get(req, "live"));
+	bool running = c->state == STATE_RUNNING;
+	int r;
+
+	if (c->n_fds != 1)
+		return error_set(err, -EINVAL, "\"dump\" wants a file");
+	if (running)
+		machine_pause(c->m);
+	r = machine_get_cpus(c->m, &c->job_cpus, &c->n_job_cpus, err);
+	c->job_paused = running && !live && r == 0;
+	if (running && !c->job_paused)
+		machine_run(c->m);
+	if (r < 0)
+		return r;
+	c->job_fd = c->fds[--c->n_fds];
+	r = control_start_job(c, req, "dump", dump_work, dump_done, err);
+	if (r < 0 && c->job_paused)
+		machine_run(c->m);
+	return r;
 }
 
 /* ---- migration ---- */
@@ -1100,6 +1149,7 @@ static const struct request {
 	{ "missing", STATES_ALL | WHILE_BUSY, control_missing },
 	{ "connect", STATES_BUILT | WHILE_BUSY, control_connect },
 	{ "save", STATES_BUILT, control_save },
+	{ "dump", STATES_BUILT | STATE_STOPPED, control_dump },
 	{ "migrate", STATES_BUILT, control_migrate },
 	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },
 	{ "receive", STATE_PAUSED, control_receive },

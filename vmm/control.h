@@ -61,6 +61,9 @@
  *		   when that is done; until then other requests but "job",
  *		   "cancel", "status" and "quit" are refused.  The machine stays
  *		   paused, also when it could not be saved.
+ *	"dump"     {"live": bool} + one descriptor of a regular file: writes an
+ *		   ELF core there (vmm/coredump.h).  The guest stands still
+ *		   meanwhile, unless it is live.  A job as "save" is.
  *	"migrate"  {"bandwidth": bytes/s, "downtime_ns", "zstd": bool,
  *		   "auto_converge": bool, "throttle_first", "throttle_step":
  *		   percent, "carried": bool, all optional} + a connected stream

@@ -30,6 +30,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/control.c \
 	%D%/control.h \
 	%D%/controllers.c \
+	%D%/coredump.c \
+	%D%/coredump.h \
 	%D%/controllers.h \
 	%D%/outflow.c \
 	%D%/outflow.h \

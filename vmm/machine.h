@@ -166,6 +166,10 @@ int machine_get_state(struct machine *m, struct buf *ret_state,
 		      struct error *err);
 int machine_set_state(struct machine *m, const void *state, size_t len,
 		      struct error *err);
+/* The vCPUs' alone; *ret_n of them, which the caller frees. */
+struct x86_state;
+int machine_get_cpus(struct machine *m, struct x86_state **ret_cpus,
+		     unsigned int *ret_n, struct error *err);
 
 /*
  * vmm/machine_dirty.c: which pages were written, for migration.  log: main

@@ -272,3 +272,23 @@ int machine_prepare(struct machine *m, struct error *err)
 	return image_restore(m, m->spec->restore_fd, m->spec->restore_offset,
 			     err);
 }
+
+int machine_get_cpus(struct machine *m, struct x86_state **ret_cpus,
+		     unsigned int *ret_n, struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	struct x86_state *cpus = xcalloc(p->n_vcpus, sizeof(*cpus));
+
+	for (unsigned int i = 0; i < p->n_vcpus; i++) {
+		int r = m->engine->get_state(p->vcpu[i].cpu, &cpus[i]);
+
+		if (r < 0) {
+			free(cpus);
+			return error_set(err, r,
+					 "cannot read vCPU %u's state: %m", i);
+		}
+	}
+	*ret_cpus = cpus;
+	*ret_n = p->n_vcpus;
+	return 0;
+}

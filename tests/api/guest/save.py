@@ -2,6 +2,7 @@
 # Guests go to files and come back: virsh and python-libvirt, while the guest
 # works on its memory and its disk and the daemon is killed.
 import signal
+import struct
 
 from functions import *
 
@@ -13,6 +14,55 @@ SUSPENDED = (V.VIR_DOMAIN_EVENT_SUSPENDED,
 SAVED = (V.VIR_DOMAIN_EVENT_STOPPED, V.VIR_DOMAIN_EVENT_STOPPED_SAVED)
 RESTORED = (V.VIR_DOMAIN_EVENT_STARTED, V.VIR_DOMAIN_EVENT_STARTED_RESTORED)
 STAYS = (V.VIR_DOMAIN_EVENT_SUSPENDED, V.VIR_DOMAIN_EVENT_SUSPENDED_RESTORED)
+
+def core(path):
+    """An ELF core file: its pieces of memory as (address, bytes), and how
+    many processors it has."""
+    with open(path, "rb") as f:
+        data = f.read()
+    assert data[:5] == b"\x7fELF\2" and data[16:18] == b"\4\0"
+    at, = struct.unpack_from("<Q", data, 32)
+    size, n = struct.unpack_from("<HH", data, 54)
+    memory, names = [], []
+    for i in range(n):
+        kind, _, offset, _, gpa, length = struct.unpack_from(
+            "<IIQQQQ", data, at + i * size)
+        if kind == 1:
+            memory.append((gpa, data[offset:offset + length]))
+            assert len(memory[-1][1]) == length
+        while kind == 4 and length > 0:
+            name, desc, _ = struct.unpack_from("<III", data, offset)
+            names.append(data[offset + 12:offset + 11 + name])
+            whole = 12 + (name + 3 & ~3) + (desc + 3 & ~3)
+            offset, length = offset + whole, length - whole
+    assert names.count(b"CORE") == names.count(b"QEMU")
+    return memory, names.count(b"CORE")
+
+
+def dumps(d, g, con):
+    """Core dumps, for which the guest stops or not; it goes on."""
+    marker = "dumped-" + uuid.uuid4().hex
+    con.run(f"marker={marker}")
+    file = d.dir + "/core"
+    d.virsh("dump", "g", file, "--memory-only")
+    first = core(file)
+    g.coreDumpWithFormat(file, V.VIR_DOMAIN_CORE_DUMP_FORMAT_RAW,
+                         V.VIR_DUMP_MEMORY_ONLY | V.VIR_DUMP_LIVE)
+    assert os.stat(file).st_mode & 0o777 == 0o600
+    for memory, cpus in first, core(file):
+        assert cpus == 2 and memory[0][0] == 0
+        assert sum(len(m) for _, m in memory) == 128 << 20
+        assert any(marker.encode() in m for _, m in memory)
+    works(con)
+    info = g.jobStats(V.VIR_DOMAIN_JOB_STATS_COMPLETED)
+    assert info["operation"] == V.VIR_DOMAIN_JOB_OPERATION_DUMP, info
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.coreDump, file)
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.coreDumpWithFormat, file,
+          V.VIR_DOMAIN_CORE_DUMP_FORMAT_KDUMP_ZLIB, V.VIR_DUMP_MEMORY_ONLY)
+    fails(V.VIR_ERR_INVALID_ARG, g.coreDump, file,
+          V.VIR_DUMP_MEMORY_ONLY | V.VIR_DUMP_CRASH | V.VIR_DUMP_RESET)
+    os.unlink(file)
+
 
 def main(d):
     c = d.open()
@@ -39,6 +89,8 @@ def main(d):
     con.wait_prompt()
     con.run(WORK)
     works(con)
+
+    dumps(d, g, con)
 
     # ---- save and restore, by virsh
     file = d.dir + "/saved"

@@ -227,6 +227,8 @@ NOT_HERE_INT(agent_call, UUID, const char *command, struct json_object *args,
 NOT_HERE_INT(agent_call_text, UUID, const char *text, int timeout,
 	     char **ret_reply)
 NOT_HERE_INT(agent_set_timeout, UUID, int timeout)
+NOT_HERE_INT(domain_core_dump, UUID, const char *path, unsigned int format,
+	     unsigned int flags)
 NOT_HERE_INT(domain_save, UUID, const char *path, const char *dxml,
 	     unsigned int flags)
 NOT_HERE_INT(domain_restore, const char *path, const char *dxml,
