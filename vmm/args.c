@@ -23,7 +23,7 @@ static const char usage[] =
 "       vireo-vmm --firmware FILE [OPTION...]\n"
 "       vireo-vmm --control-fd N --status-fd N --log-fd N\n"
 "\n"
-"Runs one machine.  The second form is how the daemon starts it.\n"
+"Runs one machine.  The last form is how the daemon starts it.\n"
 "\n"
 "  --engine NAME    kvm, emu (default: kvm if /dev/kvm opens), or a variant:\n"
 "                   emu:interp the interpreter, emu:jit the translator,\n"
