@@ -69,8 +69,9 @@ static int check_video(const struct domain_def *def, const struct dom_video *v,
 		return 0;
 	if (small && str_eq(v->model, "vga"))
 		return refuse(err, "<video>: machine 'microvm' has no VGA, use <model type='bochs'>");
-	if (!str_eq(v->model, "vga") && !str_eq(v->model, "bochs"))
-		return refuse(err, "<video>: model '%s' is not supported, use 'vga' or 'bochs'",
+	if (!str_eq(v->model, "vga") && !str_eq(v->model, "bochs") &&
+	    !str_eq(v->model, "virtio"))
+		return refuse(err, "<video>: model '%s' is not supported, use 'vga', 'bochs' or 'virtio'",
 			      v->model);
 	if (v->heads > 1)
 		return refuse(err, "<video>: one head is supported");
@@ -131,7 +132,9 @@ static int build_video(const struct dom_video *v, struct spec_video *s,
 		       struct error *err)
 {
 	s->id = xstrdup(v->info.alias ? v->info.alias : "video0");
-	s->kind = str_eq(v->model, "vga") ? VIDEO_VGA : VIDEO_BOCHS;
+	s->kind = str_eq(v->model, "vga")    ? VIDEO_VGA :
+		  str_eq(v->model, "virtio") ? VIDEO_VIRTIO :
+					       VIDEO_BOCHS;
 	s->vram = vram_bytes(v);
 	s->width = v->width ? v->width : 1280;
 	s->height = v->height ? v->height : 800;

@@ -163,7 +163,8 @@ static void add_graphics(xmlNode *devices, const struct domcaps *caps)
 	add_enum(add_supported(devices, "graphics", true), "type",
 		 LIST("vnc"));
 	add_enum(add_supported(devices, "video", true), "modelType",
-		 small ? LIST("bochs", "none") : LIST("vga", "bochs", "none"));
+		 small ? LIST("virtio", "bochs", "none") :
+			 LIST("vga", "virtio", "bochs", "none"));
 }
 
 static void add_devices(xmlNode *root, const struct domcaps *caps)

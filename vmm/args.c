@@ -52,7 +52,7 @@ static const char usage[] =
 "                   repeatable; rom: an option ROM to boot from it\n"
 "  --input BUS-KIND ps2, usb or virtio; keyboard, mouse or (not ps2) tablet;\n"
 "                   repeatable\n"
-"  --video KIND[,rom=FILE]  vga, bochs; needs --vnc to be seen; rom: its BIOS\n"
+"  --video KIND[,rom=FILE]  vga, bochs, virtio; needs --vnc to be seen; rom: its BIOS\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
 "  --vhost-user KIND,PATH  a device that another program serves at a socket:\n"
 "                   net, blk, or fs with a tag after another comma\n"
@@ -407,7 +407,7 @@ static int add_input(struct args *a, char *name, struct error *err)
 static int add_video(struct args *a, char *text, struct error *err)
 {
 	struct vmm_spec *spec = a->spec;
-	static const char *const names[] = { "vga", "bochs" };
+	static const char *const names[] = { "vga", "bochs", "virtio" };
 	const char *name = strsep(&text, ",");
 	int rom_fd = -1, r = 0;
 	size_t i = 0;

@@ -96,12 +96,20 @@ static int add_chipset(struct machine *m, struct error *err)
 	return r < 0 ? r : lpc_create(m, err);
 }
 
+static int add_video(struct machine *m, unsigned int i, struct error *err)
+{
+	const struct spec_video *v = &m->spec->videos[i];
+
+	return v->kind == VIDEO_VIRTIO ? virtio_gpu_add(m, v, err) :
+					 bochs_create(m, v, i, err);
+}
+
 static int add_videos(struct machine *m, struct error *err)
 {
 	int r = 0;
 
 	for (unsigned int i = 0; i < m->spec->n_videos && r == 0; i++)
-		r = bochs_create(m, &m->spec->videos[i], i, err);
+		r = add_video(m, i, err);
 	return r;
 }
 

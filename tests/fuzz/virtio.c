@@ -19,10 +19,12 @@
 #include <sys/un.h>
 
 #include "tests/fuzz/random.h"
+#include "vmm/display.h"
 #include "vmm/spec.h"
 
 enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000,
-       SCSI_HEADERS = 0xa0000, VSOCK_HEADERS = 0xb0000, CID = 7 };
+       SCSI_HEADERS = 0xa0000, VSOCK_HEADERS = 0xb0000,
+       GPU_HEADERS = 0xc0000, CID = 7 };
 
 static uint64_t interesting(void)
 {
@@ -134,6 +136,42 @@ static void vsock_rx(struct rig_vq *vq, unsigned int i)
 	rig_offer(vq, i & n);
 }
 
+/* Commands of a graphics card, their numbers small and mostly the same. */
+static void scramble_gpu(struct rig *rig)
+{
+	for (unsigned int i = 0; i < 32; i++) {
+		uint32_t *p = rig_ptr(rig, GPU_HEADERS + 128 * i);
+
+		memset(p, 0, 128);
+		p[0] = chance(80) ? 0x100 + below(12) : 0x300 + below(2);
+		p[1] = below(2);
+		for (unsigned int k = 6; k < 16; k++)
+			p[k] = chance(50) ? below(4) :
+			       chance(80) ? below(128) :
+					    interesting();
+		if (p[0] == 0x106) { /* entries of its backing */
+			p[7] = below(4);
+			for (unsigned int k = 8; k < 20; k += 4) {
+				p[k] = any_gpa();
+				p[k + 1] = chance(95) ? 0 : rnd();
+				p[k + 2] = below(0x8000);
+			}
+		}
+	}
+}
+
+static void gpu_chain(struct rig_vq *vq, unsigned int i)
+{
+	unsigned int n = vq->size - 1;
+
+	rig_desc(vq, i & n, GPU_HEADERS + 128 * below(32),
+		 chance(90) ? 128 : below(128), VRING_DESC_F_NEXT,
+		 (i + 1) & n);
+	rig_desc(vq, (i + 1) & n, 0x120000, chance(90) ? 2048 : below(2048),
+		 VRING_DESC_F_WRITE, 0);
+	rig_offer(vq, i & n);
+}
+
 static void scramble_queue(struct rig_vq *vq)
 {
 	struct vring_desc *table =
@@ -213,15 +251,19 @@ static void hostile_round(struct rig *rig)
 	for (unsigned int n = 1 + below(8); n; n--) {
 		scramble_memory(rig);
 		scramble_scsi(rig);
+		scramble_gpu(rig);
 		scramble_vsock(rig);
 		if (rig_is_vsock(rig) && chance(90)) {
 			for (unsigned int k = below(8); k; k--)
 				vsock_chain(&vq[1], rnd() & 63);
 			vsock_rx(&vq[0], rnd() & 63);
-		} else if (chance(40))
+		} else if (chance(40)) {
 			scsi_chain(&vq[2 + below(2)], rnd() & 63);
-		else
+		} else if (chance(40)) {
+			gpu_chain(&vq[below(2)], rnd() & 63);
+		} else {
 			scramble_queue(&vq[below(QUEUES)]);
+		}
 		if (chance(30))
 			random_register(rig);
 		if (chance(40))
@@ -363,6 +405,8 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 				.bus = SPEC_SCSI, .kind = SPEC_CDROM };
 	const struct vmm_spec balloon = { .balloon_deflate = true,
 					  .balloon_reporting = true };
+	const struct spec_video video = { .id = "video0", .width = 640,
+					  .height = 480, .rom_fd = -1 };
 	const struct spec_disk *units[] = { &sd, &cd };
 	struct error err = { 0 };
 	int pair[2];
@@ -383,11 +427,22 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	close(cd.fd);
 	add_vsock(rig);
 	add_vhost_user(rig);
+	rig->m.display = display_create();
+	assert(!virtio_gpu_add(&rig->m, &video, &err));
 	nic.fd = rig_tap();
 	if (nic.fd < 0)
-		return 7;
+		return 8;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
-	return 8;
+	return 9;
+}
+
+static void look(struct rig *rig)
+{
+	display_lock(rig->m.display);
+	display_draw(rig->m.display);
+	if (chance(10))
+		display_wish(rig->m.display, below(5000), below(5000));
+	display_unlock(rig->m.display);
 }
 
 static void talk(int peer)
@@ -414,12 +469,14 @@ int main(int argc, char **argv)
 		rig_probe(&rig, 1 + below(devices));
 		hostile_round(&rig);
 		talk(peer);
+		look(&rig);
 		vsock_client();
 		if (i % 50 == 49)
 			honest_round(&rig);
 	}
 	honest_round(&rig);
 	rig_finish(&rig);
+	display_destroy(rig.m.display);
 	printf("%u rounds, %u devices\n", rounds, devices);
 	return 0;
 }

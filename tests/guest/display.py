@@ -19,6 +19,8 @@ import vnc  # noqa: E402
 root = os.environ.get("GENERIC_ROOT", "")
 MODULES = {
     "bochs": "drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper bochs",
+    "virtio-gpu": "drm drm_kms_helper drm_shmem_helper virtio_dma_buf "
+                  "virtio-gpu",
     "ps2": "psmouse",
     "usb": "usb-common usbcore xhci-hcd xhci-pci hid hid-generic usbhid",
     "virtio": "virtio_input",
@@ -191,8 +193,9 @@ def main():
     if not os.path.isdir(root) or os.geteuid() != 0:
         print("needs root and GENERIC_ROOT")
         return 77
+    card = "virtio-gpu" if video == "virtio" else video
     with tempfile.TemporaryDirectory() as directory:
-        kernel, initrd = prepare(directory, [video, "ps2", *inputs.split(",")])
+        kernel, initrd = prepare(directory, [card, "ps2", *inputs.split(",")])
         serial = os.path.join(directory, "serial")
         path = os.path.join(directory, "vnc")
         listener = socket.socket(socket.AF_UNIX)

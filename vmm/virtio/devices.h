@@ -15,6 +15,7 @@ struct spec_fs;
 struct spec_input;
 struct spec_nic;
 struct spec_place;
+struct spec_video;
 struct spec_rng;
 struct spec_vsock;
 struct vmm_spec;
@@ -46,6 +47,8 @@ int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 int virtio_console_add(struct machine *m, const struct spec_place *place,
 		       const struct spec_char *specs, unsigned int n,
 		       struct error *err);
+int virtio_gpu_add(struct machine *m, const struct spec_video *spec,
+		   struct error *err);
 /* What the description says of it; tests give another one. */
 int virtio_balloon_add(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);

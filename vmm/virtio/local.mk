@@ -18,6 +18,7 @@ vmm_libvmm_la_SOURCES += \
 	%D%/blk.c \
 	%D%/console.c \
 	%D%/devices.c \
+	%D%/gpu.c \
 	%D%/devices.h \
 	%D%/input.c \
 	%D%/iothread.c \
