@@ -67,6 +67,8 @@ struct control {
 	struct progress progress; /* of the last one, too */
 	int64_t job_id;
 	int job_fd;
+	int more[MIGRATE_MORE_MAX]; /* streams beside job_fd */
+	unsigned int n_more;
 	uint64_t job_offset;
 	enum image_format job_format;
 	const char *job_name;
@@ -635,6 +637,8 @@ static void control_forget_job(struct control *c)
 {
 	c->job = NULL;
 	c->job_fd = fd_close(c->job_fd);
+	while (c->n_more)
+		fd_close(c->more[--c->n_more]);
 	buf_free(&c->job_state);
 	free(c->job_cpus);
 	c->job_cpus = NULL;
@@ -820,7 +824,7 @@ static int receive_work(void *arg, struct progress *p, struct error *err)
 {
 	struct control *c = arg;
 
-	return migrate_receive(c->m, c->job_fd, p, err);
+	return migrate_receive(c->m, c->job_fd, c->more, c->n_more, p, err);
 }
 
 static void receive_done(void *arg, int result, const struct error *err)
@@ -861,9 +865,12 @@ static void set_limits(struct control *c, struct json_object *req)
 static int take_stream(struct control *c, struct json_object *req,
 		       struct error *err)
 {
-	if (c->n_fds != 1)
-		return error_set(err, -EINVAL, "one socket is wanted");
+	if (!c->n_fds || c->n_fds > 1 + MIGRATE_MORE_MAX)
+		return error_set(err, -EINVAL, "one to %d sockets are wanted",
+				 1 + MIGRATE_MORE_MAX);
 	c->job_trusted = !member_bool(req, "carried");
+	while (c->n_fds > 1)
+		c->more[c->n_more++] = c->fds[--c->n_fds];
 	c->job_fd = c->fds[--c->n_fds];
 	return 0;
 }
@@ -877,6 +884,8 @@ static int control_migrate(struct control *c, struct json_object *req,
 		return r;
 	c->job_paused = false;
 	c->migrate = (struct migrate_options){
+		.more = c->more,
+		.n_more = c->n_more,
 		.zstd = member_bool(req, "zstd"),
 		.auto_converge = member_bool(req, "auto_converge"),
 		.throttle_first = member_u64(req, "throttle_first", 0),

@@ -66,8 +66,8 @@
  *		   meanwhile, unless it is live.  A job as "save" is.
  *	"migrate"  {"bandwidth": bytes/s, "downtime_ns", "zstd": bool,
  *		   "auto_converge": bool, "throttle_first", "throttle_step":
- *		   percent, "carried": bool, all optional} + a connected stream
- *		   socket: sends the guest there (vmm/migrate.h).  carried: the
+ *		   percent, "carried": bool, all optional} + one to sixteen
+ *		   connected stream sockets: sends the guest there (vmm/migrate.h).  carried: the
  *		   socket is not the other machine's own, somebody passes bytes
  *		   on.  The reply comes when the other side has all of it; the
  *		   machine is paused then.  "run" takes it back, unless it is the
@@ -78,7 +78,7 @@
  *	"keep"     after "migrate": the guest is not given away, or no more; it
  *		   stays paused.  -EPERM: the other side has it, -EBUSY: is
  *		   about to
- *	"receive"  {"carried"} + a connected stream socket: the other side of
+ *	"receive"  {"carried"} + as many, the first first: the other side of
  *		   "migrate", for a machine whose spec said "incoming".  The reply
  *		   comes when the guest is complete
  *	"take"     then: makes it ours and nobody else's.  An error: it is the

@@ -134,6 +134,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/migrate.h \
 	%D%/migrate_in.c \
 	%D%/migrate_out.c \
+	%D%/migrate_pages.c \
+	%D%/migrate_pages.h \
 	%D%/migrate_wire.h \
 	%D%/progress.h \
 	%D%/memmap.c \

@@ -1,6 +1,6 @@
 /*
  * vmm/migrate.h -- a running machine goes from one VMM to another over a
- * stream (a connected socket).
+ * stream (a connected socket); pages also over further ones.
  *
  * The source sends memory while the guest runs, then what was written
  * meanwhile, and so on; when what is left can be sent within the allowed
@@ -30,6 +30,8 @@ struct migrate_limits {
 };
 
 struct migrate_options {
+	const int *more; /* further streams; stay the caller's */
+	unsigned int n_more;
 	bool zstd;
 	bool auto_converge; /* slow the guest down rather than never end */
 	/* Percent of its CPUs that it loses first, and then each time; 0: ours. */
@@ -38,6 +40,7 @@ struct migrate_options {
 	void *arg;
 };
 
+enum { MIGRATE_MORE_MAX = 15 };
 #define MIGRATE_DOWNTIME 300000000ull /* default */
 
 /*
@@ -50,7 +53,8 @@ int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
 		 bool *ret_paused, struct error *err);
 
 /* Into a machine just built; it is paused then. */
-int migrate_receive(struct machine *m, int fd, struct progress *p,
+int migrate_receive(struct machine *m, int fd, const int *more,
+		    unsigned int n_more, struct progress *p,
 		    struct error *err);
 
 #endif

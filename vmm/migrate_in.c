@@ -2,11 +2,16 @@
  * vmm/migrate_in.c -- the destination of a migration (vmm/migrate.h).
  *
  * What comes is not trusted: every record is checked before it is followed.
+ * A further stream has a thread.  At a mark it waits until all streams have
+ * had theirs: what follows may be about the same pages.
  */
 #include "vmm/migrate.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <zstd.h>
 
 #include "base/error.h"
@@ -16,8 +21,21 @@
 #include "vmm/ram.h"
 #include "vmm/stream.h"
 
+/* #syscalls:vmm shutdown */
+
+/* Where the streams meet. */
+struct meeting {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned int streams, here; /* of them at the mark */
+	uint64_t marks; /* that all have had */
+	bool over; /* one has ended */
+};
+
+/* One stream. */
 struct sink {
 	struct machine *m;
+	struct meeting *meeting;
 	int fd;
 	struct progress *p;
 	struct error *err;
@@ -25,7 +43,41 @@ struct sink {
 	unsigned int n_blocks;
 	ZSTD_DCtx *zstd;
 	void *in;
+	/* Of a further one: */
+	pthread_t thread;
+	struct error own_err;
+	bool started;
 };
+
+static void meeting_end(struct meeting *mt)
+{
+	pthread_mutex_lock(&mt->lock);
+	mt->over = true;
+	pthread_cond_broadcast(&mt->changed);
+	pthread_mutex_unlock(&mt->lock);
+}
+
+static int at_mark(struct sink *s)
+{
+	struct meeting *mt = s->meeting;
+	uint64_t marks;
+	bool met;
+
+	pthread_mutex_lock(&mt->lock);
+	marks = mt->marks;
+	if (++mt->here == mt->streams) {
+		mt->here = 0;
+		mt->marks++;
+		pthread_cond_broadcast(&mt->changed);
+	}
+	while (mt->marks == marks && !mt->over)
+		pthread_cond_wait(&mt->changed, &mt->lock);
+	met = mt->marks != marks;
+	pthread_mutex_unlock(&mt->lock);
+	return met ? 0 :
+		     error_set(s->err, -ECONNRESET,
+			       "a stream of the migration has ended");
+}
 
 static int get(struct sink *s, void *data, size_t len)
 {
@@ -48,6 +100,8 @@ static int check_header(struct sink *s, struct migrate_header *h)
 				 "the guest comes from another version of "
 				 "Vireo (format %u)",
 				 h->version);
+	if (h->n_streams != s->meeting->streams)
+		return broken(s);
 	if (h->n_blocks != s->n_blocks)
 		return error_set(s->err, -EINVAL,
 				 "the guest has other memory than here");
@@ -169,6 +223,11 @@ static int get_state(struct sink *s, const struct migrate_record *rec)
 	return e.result;
 }
 
+static int follow(struct sink *s, const struct migrate_record *rec)
+{
+	return rec->type == MIGRATE_MARK ? at_mark(s) : get_pages(s, rec);
+}
+
 static int get_all(struct sink *s)
 {
 	struct migrate_record rec;
@@ -179,9 +238,25 @@ static int get_all(struct sink *s)
 		if (r == 0 && rec.type == MIGRATE_STATE)
 			return get_state(s, &rec);
 		if (r == 0)
-			r = get_pages(s, &rec);
+			r = follow(s, &rec);
 	}
 	return r;
+}
+
+/* Until the source ends it, or another stream ends in error. */
+static void *more_main(void *arg)
+{
+	struct sink *s = arg;
+	struct migrate_record rec;
+	int r;
+
+	do {
+		r = get(s, &rec, sizeof(rec));
+		if (r == 0)
+			r = follow(s, &rec);
+	} while (r == 0);
+	meeting_end(s->meeting);
+	return NULL;
 }
 
 /* The source waits for it; whether it hears it is its own business. */
@@ -197,20 +272,85 @@ static int answer(struct sink *s, int result)
 	return stream_write(s->fd, &a, sizeof(a), s->p, s->err);
 }
 
-int migrate_receive(struct machine *m, int fd, struct progress *p,
+/* ---- streams ---- */
+
+static void sink_init(struct sink *s, struct machine *m, struct meeting *mt,
+		      int fd, struct progress *p, struct error *err)
+{
+	*s = (struct sink){ .m = m, .meeting = mt, .fd = fd, .p = p,
+			    .err = err };
+	s->n_blocks = ram_blocks(m->ram, &s->block);
+	s->zstd = ZSTD_createDCtx();
+	s->in = xmalloc(MIGRATE_PAGES_MAX * MIGRATE_PAGE);
+}
+
+static void sink_finish(struct sink *s)
+{
+	ZSTD_freeDCtx(s->zstd);
+	free(s->in);
+}
+
+/* Signals are for the main and vCPU threads. */
+static int sink_start(struct sink *s)
+{
+	sigset_t all, old;
+	int r;
+
+	s->err = &s->own_err;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = -pthread_create(&s->thread, NULL, more_main, s);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	s->started = r == 0;
+	return r;
+}
+
+static void more_end(struct sink *more, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (more[i].started) {
+			shutdown(more[i].fd, SHUT_RDWR);
+			pthread_join(more[i].thread, NULL);
+		}
+		sink_finish(&more[i]);
+	}
+}
+
+static int receive_all(struct sink *s, const int *fds, unsigned int n)
+{
+	struct sink *more = xcalloc(n + 1, sizeof(*more));
+	int r = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		sink_init(&more[i], s->m, s->meeting, fds[i], s->p, NULL);
+		if (r == 0)
+			r = sink_start(&more[i]);
+	}
+	r = r < 0 ? error_set(s->err, r, "cannot start a thread: %m") :
+		    get_all(s);
+	meeting_end(s->meeting);
+	more_end(more, n);
+	free(more);
+	return r;
+}
+
+int migrate_receive(struct machine *m, int fd, const int *more,
+		    unsigned int n_more, struct progress *p,
 		    struct error *err)
 {
-	struct sink s = { .m = m, .fd = fd, .p = p, .err = err };
+	struct meeting mt = { .streams = 1 + n_more };
+	struct sink s;
 	int r, told;
 
 	atomic_store(&p->started, now_ns());
-	s.n_blocks = ram_blocks(m->ram, &s.block);
-	s.zstd = ZSTD_createDCtx();
-	s.in = xmalloc(MIGRATE_PAGES_MAX * MIGRATE_PAGE);
-	r = get_all(&s);
+	pthread_mutex_init(&mt.lock, NULL);
+	pthread_cond_init(&mt.changed, NULL);
+	sink_init(&s, m, &mt, fd, p, err);
+	r = receive_all(&s, more, n_more);
 	told = answer(&s, r);
-	ZSTD_freeDCtx(s.zstd);
-	free(s.in);
+	sink_finish(&s);
+	pthread_mutex_destroy(&mt.lock);
+	pthread_cond_destroy(&mt.changed);
 	atomic_store(&p->finished, now_ns());
 	return r < 0 ? r : told;
 }

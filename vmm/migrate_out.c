@@ -12,13 +12,13 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "vmm/job.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/migrate_pages.h"
 #include "vmm/migrate_wire.h"
 #include "vmm/ram.h"
 #include "vmm/stream.h"
@@ -32,7 +32,6 @@ enum {
 	THROTTLE_FIRST = 20, /* percent */
 	THROTTLE_STEP = 10,
 	THROTTLE_MAX = 95,
-	ZSTD_LEVEL = 1,
 };
 
 struct source {
@@ -47,22 +46,23 @@ struct source {
 	uint64_t *todo[MIGRATE_BLOCKS_MAX]; /* bitmaps, a word to spare */
 	bool first;			    /* round */
 	bool paused;
-	uint64_t slice_start, slice_sent;
-	ZSTD_CCtx *zstd;
-	void *out, *copy; /* one record's pages */
+	uint64_t slice_start, slice_sent; /* of p->written */
+	struct page_sender sender;
+	struct page_pool *pool; /* the further streams', or NULL */
 };
 
 /* ---- sending ---- */
 
 /* Sleeps away what was sent too fast in this slice of time. */
-static void keep_bandwidth(struct source *s, size_t len)
+static void keep_bandwidth(struct source *s)
 {
 	uint64_t limit = atomic_load(&s->limits->bandwidth), now, due;
 
 	if (!limit || s->paused)
 		return;
-	s->slice_sent += len;
-	due = (unsigned __int128)s->slice_sent * 1000000000 / limit;
+	due = (unsigned __int128)(atomic_load(&s->p->written) -
+				  s->slice_sent) *
+	      1000000000 / limit;
 	now = now_ns() - s->slice_start;
 	while (due > now + SLICE_NS && !atomic_load(&s->p->cancel) &&
 	       !atomic_load(&s->limits->now)) {
@@ -71,7 +71,7 @@ static void keep_bandwidth(struct source *s, size_t len)
 	}
 	if (now > 1000000000) {
 		s->slice_start = now_ns();
-		s->slice_sent = 0;
+		s->slice_sent = atomic_load(&s->p->written);
 	}
 }
 
@@ -79,16 +79,17 @@ static int put(struct source *s, const void *data, size_t len)
 {
 	int r = stream_write(s->fd, data, len, s->p, s->err);
 
-	keep_bandwidth(s, len);
+	keep_bandwidth(s);
 	return r;
 }
 
 static int put_record(struct source *s, const struct migrate_record *rec,
 		      const void *data)
 {
-	int r = put(s, rec, sizeof(*rec));
+	int r = page_sender_record(&s->sender, rec, data, s->err);
 
-	return r < 0 || !rec->len ? r : put(s, data, rec->len);
+	keep_bandwidth(s);
+	return r;
 }
 
 static bool is_zero(const uint8_t *page)
@@ -101,23 +102,11 @@ static bool is_zero(const uint8_t *page)
 static int put_pages(struct source *s, unsigned int block, uint64_t page,
 		     unsigned int n)
 {
-	const uint8_t *data = s->block[block].host + page * PAGE;
-	struct migrate_record rec = { MIGRATE_RAW, block, page * PAGE, n,
-				      n * PAGE };
-	size_t len;
+	int r = s->pool ? page_pool_put(s->pool, block, page, n, s->err) :
+			  page_sender_put(&s->sender, block, page, n, s->err);
 
-	atomic_fetch_add(&s->p->normal, n);
-	if (!s->zstd)
-		return put_record(s, &rec, data);
-	/* A copy: the guest may write to it between two looks. */
-	data = memcpy(s->copy, data, rec.len);
-	len = ZSTD_compressCCtx(s->zstd, s->out, ZSTD_compressBound(rec.len),
-				data, rec.len, ZSTD_LEVEL);
-	if (ZSTD_isError(len) || len >= rec.len)
-		return put_record(s, &rec, data);
-	rec.type = MIGRATE_ZSTD;
-	rec.len = len;
-	return put_record(s, &rec, s->out);
+	keep_bandwidth(s);
+	return r;
 }
 
 static int put_zeros(struct source *s, unsigned int block, uint64_t page,
@@ -181,12 +170,17 @@ static int send_block(struct source *s, unsigned int block)
 
 static int send_round(struct source *s)
 {
+	struct migrate_record mark = { .type = MIGRATE_MARK };
 	int r = 0;
 
 	s->slice_start = now_ns();
-	s->slice_sent = 0;
+	s->slice_sent = atomic_load(&s->p->written);
 	for (unsigned int i = 0; i < s->n_blocks && r == 0; i++)
 		r = send_block(s, i);
+	if (r == 0 && s->pool)
+		r = page_pool_mark(s->pool, s->err);
+	if (r == 0 && s->pool)
+		r = put_record(s, &mark, NULL);
 	return r;
 }
 
@@ -398,7 +392,8 @@ static int send_header(struct source *s)
 {
 	struct migrate_header h = { .magic = MIGRATE_MAGIC,
 				    .version = MIGRATE_VERSION,
-				    .n_blocks = s->n_blocks };
+				    .n_blocks = s->n_blocks,
+				    .n_streams = 1 + s->opt->n_more };
 
 	for (unsigned int i = 0; i < s->n_blocks; i++) {
 		snprintf(h.block[i].name, sizeof(h.block[i].name), "%s",
@@ -448,7 +443,7 @@ static int hear_answer(struct source *s)
 				a.text);
 }
 
-static void set_up(struct source *s)
+static int set_up(struct source *s)
 {
 	s->n_blocks = ram_blocks(s->m->ram, &s->block);
 	assert(s->n_blocks <= MIGRATE_BLOCKS_MAX);
@@ -456,20 +451,21 @@ static void set_up(struct source *s)
 		s->todo[i] = xmalloc(words(s, i) * sizeof(uint64_t));
 		memset(s->todo[i], 0xff, words(s, i) * sizeof(uint64_t));
 	}
-	if (!s->opt->zstd)
-		return;
-	s->zstd = ZSTD_createCCtx();
-	s->out = xmalloc(ZSTD_compressBound(MIGRATE_PAGES_MAX * PAGE));
-	s->copy = xmalloc(MIGRATE_PAGES_MAX * PAGE);
+	page_sender_init(&s->sender, s->fd, s->opt->zstd, s->block, s->p);
+	if (!s->opt->n_more)
+		return 0;
+	s->pool = page_pool_create(s->opt->more, s->opt->n_more, s->opt->zstd,
+				   s->block, s->p);
+	return s->pool ? 0 :
+			 error_set(s->err, -EAGAIN, "cannot start threads");
 }
 
 static void clean_up(struct source *s)
 {
+	page_pool_destroy(s->pool);
+	page_sender_finish(&s->sender);
 	for (unsigned int i = 0; i < s->n_blocks; i++)
 		free(s->todo[i]);
-	ZSTD_freeCCtx(s->zstd);
-	free(s->out);
-	free(s->copy);
 }
 
 int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
@@ -483,8 +479,9 @@ int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
 	int r;
 
 	atomic_store(&p->started, now_ns());
-	set_up(&s);
-	r = set_log(&s, true);
+	r = set_up(&s);
+	if (r == 0)
+		r = set_log(&s, true);
 	if (r == 0)
 		r = send_header(&s);
 	if (r == 0)

@@ -1,7 +1,7 @@
 /*
  * vmm/migrate_wire.h -- what is on the stream of a migration: a header with
  * the names and sizes of all memory, records, and one answer.  Numbers are
- * little-endian.
+ * little-endian.  Further streams have records of pages and marks only.
  */
 #ifndef VMM_MIGRATE_WIRE_H
 #define VMM_MIGRATE_WIRE_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 enum {
-	MIGRATE_VERSION = 1,
+	MIGRATE_VERSION = 2,
 	MIGRATE_PAGE = 4096,
 	MIGRATE_PAGES_MAX = 64, /* of one record */
 	MIGRATE_BLOCKS_MAX = 16,
@@ -26,6 +26,7 @@ struct migrate_block {
 struct migrate_header {
 	char magic[8];
 	uint32_t version, n_blocks;
+	uint32_t n_streams, unused; /* this one counts */
 	struct migrate_block block[MIGRATE_BLOCKS_MAX];
 };
 
@@ -34,6 +35,7 @@ enum migrate_type {
 	MIGRATE_ZSTD,	 /* pages, compressed to len bytes */
 	MIGRATE_ZERO,	 /* pages of zeros: nothing follows */
 	MIGRATE_STATE,	 /* len bytes of vmm/state.h's; the last record */
+	MIGRATE_MARK,	 /* of several streams: a round ends here */
 };
 
 struct migrate_record {

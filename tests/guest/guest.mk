@@ -27,6 +27,7 @@ TESTS += \
 EXTRA_DIST += $(wildcard $(top_srcdir)/tests/guest/*.S) tests/guest/test.inc
 EXTRA_DIST += \
 	tests/guest/boots.sh \
+	tests/guest/migrate.sh \
 	tests/guest/compile.c \
 	tests/guest/display.init \
 	tests/guest/display.py \

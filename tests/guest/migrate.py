@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # migrate.py [--runs N] ENGINE: a stock kernel that checks its memory and its
-# disk goes from one vireo-vmm to the next, N times (default 6), and is left
+# disk goes from one vireo-vmm to the next, N times (default 7), and is left
 # alone by attempts that are broken off.
 #
 # GUEST_ROOT: where a Debian kernel package is unpacked (boot/, lib/modules/).
@@ -9,6 +9,7 @@ import array
 import glob
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SECONDS = 300
-runs, args = 6, sys.argv[1:]
+runs, args = 7, sys.argv[1:]
 if args[:1] == ["--runs"]:
     runs, args = int(args[1]), args[2:]
 ENGINE = args[0] if args else os.environ.get("GUEST_ENGINE", "")
@@ -109,7 +110,7 @@ class Guest:
             "initrd_fd": 1, "cmdline": "console=ttyS0 quiet panic=-1",
             "disks": [{"id": "disk", "format": "raw", "fd": 2}],
             "serials": [{"id": "serial0", "kind": "fd", "fd": 3}],
-            "rng": True, "balloon": True}
+            "rngs": [{"id": "rng0"}], "balloon": True}
         if ENGINE.startswith("kvm"):
             self.spec["kvm_fd"] = len(self.fds)
             self.fds.append(os.open("/dev/kvm", os.O_RDWR))
@@ -135,14 +136,15 @@ class Guest:
         assert "BAD" not in self.text(), self.text()[-2000:]
 
 
-def begin(guest, source, **options):
+def begin(guest, source, streams=1, **options):
     """A destination, and the ids of the two requests."""
-    a, b = socket.socketpair()
+    pairs = [socket.socketpair() for _ in range(streams)]
     dest = guest.vmm(incoming=True)
-    r = dest.send("receive", [b.fileno()])
-    s = source.send("migrate", [a.fileno()], **options)
-    a.close()
-    b.close()
+    r = dest.send("receive", [b.fileno() for _, b in pairs])
+    s = source.send("migrate", [a.fileno() for a, _ in pairs], **options)
+    for a, b in pairs:
+        a.close()
+        b.close()
     return dest, r, s
 
 
@@ -172,7 +174,8 @@ def migrate(guest, source, **options):
 
 def broken_off(guest, source, how, wait):
     """The source goes on, and the other side cannot run."""
-    dest, r, s = begin(guest, source, bandwidth=40 << 20, downtime_ns=1)
+    dest, r, s = begin(guest, source, random.choice((1, 3)),
+                       bandwidth=40 << 20, downtime_ns=1)
     time.sleep(wait)
     if how == "cancel":
         source.call("cancel")
@@ -196,7 +199,7 @@ def main(d):
     for how in ("cancel", "kill", "refuse"):
         for wait in (0.05, 0.6):
             broken_off(guest, vmm, how, wait)
-    options = [{}, {"zstd": True}, {"bandwidth": 100 << 20},
+    options = [{}, {"zstd": True, "streams": 4}, {"streams": 2}, {"bandwidth": 100 << 20},
                {"auto_converge": True, "bandwidth": 60 << 20},
                {"downtime_ns": 1000000000}]
     try:
