@@ -12,7 +12,7 @@ enum {
 		    VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE |
 		    VIR_MIGRATE_PAUSED | VIR_MIGRATE_CHANGE_PROTECTION |
 		    VIR_MIGRATE_UNSAFE | VIR_MIGRATE_COMPRESSED |
-		    VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
+		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
 };
 
 static const struct {
@@ -28,7 +28,6 @@ static const struct {
 	{ VIR_MIGRATE_POSTCOPY, "post-copy migration is not supported" },
 	{ VIR_MIGRATE_TLS,
 	  "migration over TLS is not supported: use a tunnel of your own" },
-	{ VIR_MIGRATE_PARALLEL, "parallel migration is not supported" },
 };
 
 static int check_flags_of(unsigned int flags, struct error *err)
@@ -67,6 +66,14 @@ int migrate_check_source(const struct migrate_args *args, struct error *err)
 	    !(args->flags & VIR_MIGRATE_AUTO_CONVERGE))
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "turn auto convergence on to tune it");
+	if (args->connections && !(args->flags & VIR_MIGRATE_PARALLEL))
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "turn parallel migration on to tune it");
+	if (args->connections > DOMAIN_STREAMS_MAX)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "a guest migrates over at most %d "
+				  "connections",
+				  DOMAIN_STREAMS_MAX);
 	if (args->throttle_first > 99 || args->throttle_step > 99)
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "a guest can be slowed down by 1 to 99 "

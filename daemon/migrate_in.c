@@ -3,8 +3,8 @@
  * destination's calls.
  *
  * Between prepare and finish a machine waits for its guest, on a thread of its
- * own: it lets one connection in, the one that begins with the token which
- * the source was told, and hands it to the machine.  The domain is the
+ * own: it lets those connections in that begin with the token which the source
+ * was told, and hands them to the machine.  The domain is the
  * caller's until finish: it ends with the caller's connection.
  */
 #include "daemon/migrate_priv.h"
@@ -23,13 +23,15 @@
 #define LOG_MODULE "migrate"
 #include "base/log.h"
 
-enum { TOKEN_LEN = 32, TOKEN_MS = 10000, TAKING_TRIES = 300 };
+enum { TOKEN_LEN = MIGRATE_TOKEN_LEN, TOKEN_MS = 10000, TAKING_TRIES = 300 };
 
 struct incoming {
 	struct dom_obj *obj; /* a reference */
 	int listen_fd, stop_fd;
 	pthread_t thread;
 	char token[TOKEN_LEN + 1];
+	unsigned int n, n_here; /* streams that there are; that have come */
+	int fds[DOMAIN_STREAMS_MAX];
 	char *config; /* the persistent definition to be, or NULL */
 	int result;
 	struct error err;
@@ -49,15 +51,16 @@ static int wait_readable(const struct incoming *in, int fd, int ms)
 	return p[1].revents ? -ECANCELED : n > 0 ? 0 : -ETIMEDOUT;
 }
 
-static int read_token(const struct incoming *in, int fd)
+static int read_hello(const struct incoming *in, int fd,
+		      char hello[MIGRATE_HELLO_LEN])
 {
-	char token[TOKEN_LEN];
 	size_t len = 0;
 
-	while (len < sizeof(token)) {
+	while (len < MIGRATE_HELLO_LEN) {
 		int r = wait_readable(in, fd, TOKEN_MS);
 		ssize_t n = r < 0 ? r :
-				    recv(fd, token + len, sizeof(token) - len,
+				    recv(fd, hello + len,
+					 MIGRATE_HELLO_LEN - len,
 					 MSG_DONTWAIT);
 
 		if (r < 0)
@@ -66,40 +69,56 @@ static int read_token(const struct incoming *in, int fd)
 			return -ECONNRESET;
 		len += n;
 	}
-	return memcmp(token, in->token, len) ? -EACCES : 0;
+	return memcmp(hello, in->token, TOKEN_LEN) ? -EACCES : 0;
 }
 
-/* The first connection that knows the token. */
-static int let_in(struct incoming *in, int *ret_fd)
+/* Takes the connection over if it is one that is waited for. */
+static int let_in(struct incoming *in, int *fd)
 {
-	int r = wait_readable(in, in->listen_fd, -1);
+	char hello[MIGRATE_HELLO_LEN + 1] = "";
+	unsigned int i, n;
+	int r = read_hello(in, *fd, hello);
 
-	while (r == 0) {
-		_cleanup_close_ int fd =
-			accept4(in->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (r < 0)
+		return r;
+	if (sscanf(hello + TOKEN_LEN, "%2u%2u", &i, &n) != 2 || i >= n ||
+	    n > DOMAIN_STREAMS_MAX || (in->n && in->n != n) || in->fds[i] >= 0)
+		return -EPROTO;
+	in->n = n;
+	in->fds[i] = steal_fd(fd);
+	in->n_here++;
+	return 0;
+}
 
-		r = fd < 0 ? -errno : read_token(in, fd);
-		if (r == 0) {
-			*ret_fd = steal_fd(&fd);
-			return 0;
-		}
-		if (r == -ECANCELED)
-			break;
+/* Whoever does not know the token is sent away, and waiting goes on. */
+static int let_all_in(struct incoming *in)
+{
+	int r = 0;
+
+	while (r != -ECANCELED && (!in->n || in->n_here < in->n)) {
+		_cleanup_close_ int fd = -1;
+
 		r = wait_readable(in, in->listen_fd, -1);
+		if (r == 0)
+			fd = accept4(in->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			r = let_in(in, &fd);
 	}
-	return error_set(&in->err, r, "nobody sent the guest: %m");
+	return r == -ECANCELED ? error_set(&in->err, r,
+					   "nobody sent the guest: %m") :
+				 0;
 }
 
 static void *incoming_main(void *arg)
 {
 	struct incoming *in = arg;
-	_cleanup_close_ int fd = -1;
-
-	in->result = let_in(in, &fd);
+	in->result = let_all_in(in);
 	in->listen_fd = fd_close(in->listen_fd);
 	if (in->result == 0)
-		in->result = in->obj->driver->receive(&in->obj->d, fd, false,
-						      &in->err);
+		in->result = in->obj->driver->receive(&in->obj->d, in->fds,
+						      in->n, false, &in->err);
+	for (unsigned int i = 0; i < in->n; i++)
+		in->fds[i] = fd_close(in->fds[i]);
 	return NULL;
 }
 
@@ -165,6 +184,7 @@ static int incoming_begin(struct dom_obj *obj, int listen_fd,
 	in->listen_fd = listen_fd;
 	in->stop_fd = eventfd(0, EFD_CLOEXEC);
 	in->config = xstrdup(config);
+	memset(in->fds, -1, sizeof(in->fds));
 	if (r == 0 && in->stop_fd < 0)
 		r = -errno;
 	pthread_mutex_lock(&obj->reg->lock);

@@ -173,30 +173,68 @@ static struct domain_migration how_to_go(const struct dom_obj *obj,
 	};
 }
 
-/* The destination lets nobody else in. */
-static int introduce(int fd, const struct migrate_cookie *in,
-		     struct error *err)
-{
-	size_t len = in->token ? strlen(in->token) : 0;
+/* The sockets of one migration. */
+struct streams {
+	unsigned int n;
+	int fds[DOMAIN_STREAMS_MAX];
+};
 
-	if (!len)
-		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "the destination does not run Vireo");
-	return send(fd, in->token, len, MSG_NOSIGNAL) == (ssize_t)len ?
+static void streams_close(struct streams *s)
+{
+	while (s->n)
+		fd_close(s->fds[--s->n]);
+}
+
+/* The destination lets nobody else in. */
+static int introduce(int fd, const char *token, unsigned int i,
+		     unsigned int n, struct error *err)
+{
+	char hello[MIGRATE_HELLO_LEN + 1];
+
+	snprintf(hello, sizeof(hello), "%s%02u%02u", token, i, n);
+	return send(fd, hello, MIGRATE_HELLO_LEN, MSG_NOSIGNAL) ==
+			       MIGRATE_HELLO_LEN ?
 		       0 :
 		       error_set(err, -errno, "the destination of the "
 				 "migration hung up: %m");
 }
 
+static unsigned int stream_count(const struct migrate_args *args)
+{
+	if (!(args->flags & VIR_MIGRATE_PARALLEL))
+		return 1;
+	return args->connections ? args->connections : 2; /* as libvirt */
+}
+
+static int streams_open(struct dom_obj *obj, const struct migrate_args *args,
+			const struct migrate_cookie *in, struct streams *s,
+			struct error *err)
+{
+	unsigned int n = stream_count(args);
+	int r = 0;
+
+	if (!in->token || strlen(in->token) != MIGRATE_TOKEN_LEN)
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "the destination does not run Vireo");
+	while (s->n < n && r == 0) {
+		r = migrate_uri_connect(obj->reg, args->uri, &s->fds[s->n],
+					err);
+		if (r == 0)
+			r = introduce(s->fds[s->n], in->token, s->n, n, err);
+		s->n += r == 0;
+	}
+	return r;
+}
+
 static int send_guest(struct dom_obj *obj, const struct migrate_args *args,
-		      int fd, struct error *err)
+		      const struct streams *s, struct error *err)
 {
 	struct domain_migration how;
 	int r;
 
 	async_begin(obj, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
 	how = how_to_go(obj, args);
-	r = driver_call(obj, err, migrate, fd, &how);
+	r = driver_call(obj, err, migrate, s->fds, s->n, &how);
 	async_end(obj, r == 0);
 	if (r == -ECANCELED)
 		r = error_virt(err, VIR_ERR_OPERATION_ABORTED,
@@ -220,18 +258,17 @@ static int perform(struct dom_obj *obj, const struct migrate_args *args,
 		   const struct migrate_cookie *in, struct migrate_cookie *out,
 		   struct error *err)
 {
-	_cleanup_close_ int fd = -1;
+	struct streams s = { 0 };
 	int r = check_can_go(obj, err);
 
 	if (r == 0 && !args->uri)
 		r = error_virt(err, VIR_ERR_INVALID_ARG,
 			       "no migration URI was given");
 	if (r == 0)
-		r = migrate_uri_connect(obj->reg, args->uri, &fd, err);
+		r = streams_open(obj, args, in, &s, err);
 	if (r == 0)
-		r = introduce(fd, in, err);
-	if (r == 0)
-		r = send_guest(obj, args, fd, err);
+		r = send_guest(obj, args, &s, err);
+	streams_close(&s);
 	if (r < 0) {
 		set_phase(obj, MIGRATION_NONE, NULL);
 		return r;

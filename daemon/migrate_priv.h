@@ -7,6 +7,12 @@
 #include "daemon/migrate.h"
 #include "daemon/registry.h"
 
+/*
+ * What each connection to the destination begins with: the token, and which of
+ * how many streams it is, each in two digits.
+ */
+enum { MIGRATE_TOKEN_LEN = 32, MIGRATE_HELLO_LEN = MIGRATE_TOKEN_LEN + 4 };
+
 /* migrate_flags.c: refuses by name what there is not. */
 int migrate_check(const struct migrate_args *args, struct error *err);
 /* Clients give the destination the same parameters, but not these flags. */

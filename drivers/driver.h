@@ -61,7 +61,7 @@ struct domain_migration {
 	bool carried; /* the stream ends here, not in the other machine */
 	bool now; /* pause the guest and finish, whatever is left */
 };
-enum { DOMAIN_HANDOVER_MAX = 16 };
+enum { DOMAIN_HANDOVER_MAX = 16, DOMAIN_STREAMS_MAX = 16 };
 
 /* How far a save or a migration is; what is not known is 0. */
 struct domain_progress {
@@ -147,7 +147,8 @@ struct driver {
 	int (*save)(struct domain *dom, const struct domain_saved *to,
 		    struct error *err);
 	/*
-	 * migrate() sends the guest through a connected socket and returns when
+	 * migrate() sends the guest through connected sockets, the first of
+	 * which is the same on both sides, and returns when
 	 * the other side has all of it; it is paused then.  receive() takes it
 	 * into a machine that start() made for one that comes; not with the
 	 * job held, and interrupt() ends it.  Then two machines have it:
@@ -156,10 +157,10 @@ struct driver {
 	 * Either may resume() then.  handover(): how it stands, in a word of
 	 * vmm/handover.h; "" when there was no migration.
 	 */
-	int (*migrate)(struct domain *dom, int fd,
+	int (*migrate)(struct domain *dom, const int *fds, unsigned int n,
 		       const struct domain_migration *how, struct error *err);
-	int (*receive)(struct domain *dom, int fd, bool carried,
-		       struct error *err);
+	int (*receive)(struct domain *dom, const int *fds, unsigned int n,
+		       bool carried, struct error *err);
 	int (*take)(struct domain *dom, struct error *err);
 	int (*keep)(struct domain *dom, struct error *err);
 	int (*handover)(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],
@@ -363,10 +364,10 @@ int launch_nmi(struct domain *dom, struct error *err);
 void launch_interrupt(struct domain *dom);
 int launch_save(struct domain *dom, const struct domain_saved *to,
 		struct error *err);
-int launch_migrate(struct domain *dom, int fd,
+int launch_migrate(struct domain *dom, const int *fds, unsigned int n,
 		   const struct domain_migration *how, struct error *err);
-int launch_receive(struct domain *dom, int fd, bool carried,
-		   struct error *err);
+int launch_receive(struct domain *dom, const int *fds, unsigned int n,
+		   bool carried, struct error *err);
 int launch_take(struct domain *dom, struct error *err);
 int launch_keep(struct domain *dom, struct error *err);
 int launch_handover(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],

@@ -47,6 +47,10 @@ int monitor_call_long(struct monitor *mon, const char *request,
 		      struct json_object *args, int fd,
 		      struct json_object **ret_ok, struct error *err);
 
+int monitor_call_fds(struct monitor *mon, const char *request,
+		     struct json_object *args, const int *fds,
+		     unsigned int n_fds, struct error *err);
+
 int monitor_call_fd(struct monitor *mon, const char *request,
 		    struct json_object *args, int fd,
 		    struct json_object **ret_ok, struct error *err);

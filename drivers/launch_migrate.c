@@ -31,7 +31,7 @@ static struct json_object *limits(const struct domain_migration *how)
 	return args;
 }
 
-int launch_migrate(struct domain *dom, int fd,
+int launch_migrate(struct domain *dom, const int *fds, unsigned int n,
 		   const struct domain_migration *how, struct error *err)
 {
 	struct json_object *args = limits(how);
@@ -41,7 +41,7 @@ int launch_migrate(struct domain *dom, int fd,
 	add_u64(args, "throttle_first", how->throttle_first);
 	add_u64(args, "throttle_step", how->throttle_step);
 	add_bool(args, "carried", how->carried);
-	return monitor_call_long(dom->priv, "migrate", args, fd, NULL, err);
+	return monitor_call_fds(dom->priv, "migrate", args, fds, n, err);
 }
 
 int launch_migrate_limits(struct domain *dom,
@@ -52,12 +52,13 @@ int launch_migrate_limits(struct domain *dom,
 			    err);
 }
 
-int launch_receive(struct domain *dom, int fd, bool carried, struct error *err)
+int launch_receive(struct domain *dom, const int *fds, unsigned int n,
+		   bool carried, struct error *err)
 {
 	struct json_object *args = json_object_new_object();
 
 	add_bool(args, "carried", carried);
-	return monitor_call_long(dom->priv, "receive", args, fd, NULL, err);
+	return monitor_call_fds(dom->priv, "receive", args, fds, n, err);
 }
 
 int launch_take(struct domain *dom, struct error *err)

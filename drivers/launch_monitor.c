@@ -438,7 +438,8 @@ static int call(struct monitor *mon, const char *request, const char *rest,
 }
 
 static int call_with(struct monitor *mon, const char *request,
-		     struct json_object *args, int fd, int seconds,
+		     struct json_object *args, const int *fds,
+		     unsigned int n_fds, int seconds,
 		     struct json_object **ret_ok, struct error *err)
 {
 	struct buf rest = { 0 };
@@ -451,7 +452,7 @@ static int call_with(struct monitor *mon, const char *request,
 					   value, JSON_C_TO_STRING_PLAIN));
 		json_object_put(args);
 	}
-	r = call(mon, request, rest.data ? rest.data : "", &fd, fd >= 0,
+	r = call(mon, request, rest.data ? rest.data : "", fds, n_fds,
 		 seconds, ret_ok, err);
 	buf_free(&rest);
 	return r;
@@ -461,21 +462,30 @@ int monitor_call(struct monitor *mon, const char *request,
 		 struct json_object *args, struct json_object **ret_ok,
 		 struct error *err)
 {
-	return call_with(mon, request, args, -1, REPLY_S, ret_ok, err);
+	return call_with(mon, request, args, NULL, 0, REPLY_S, ret_ok, err);
 }
 
 int monitor_call_fd(struct monitor *mon, const char *request,
 		    struct json_object *args, int fd,
 		    struct json_object **ret_ok, struct error *err)
 {
-	return call_with(mon, request, args, fd, REPLY_S, ret_ok, err);
+	return call_with(mon, request, args, &fd, fd >= 0, REPLY_S, ret_ok,
+			 err);
 }
 
 int monitor_call_long(struct monitor *mon, const char *request,
 		      struct json_object *args, int fd,
 		      struct json_object **ret_ok, struct error *err)
 {
-	return call_with(mon, request, args, fd, LONG_S, ret_ok, err);
+	return call_with(mon, request, args, &fd, fd >= 0, LONG_S, ret_ok,
+			 err);
+}
+
+int monitor_call_fds(struct monitor *mon, const char *request,
+		     struct json_object *args, const int *fds,
+		     unsigned int n_fds, struct error *err)
+{
+	return call_with(mon, request, args, fds, n_fds, LONG_S, NULL, err);
 }
 
 int monitor_create(struct monitor *mon, const char *spec, const int *fds,

@@ -119,6 +119,9 @@ def refusals(a, b, ca, cb):
           {V.VIR_MIGRATE_PARAM_COMPRESSION: "xbzrle"},
           LIVE | V.VIR_MIGRATE_COMPRESSED)
     fails(V.VIR_ERR_INVALID_ARG, g.migrate3, cb,
+          {V.VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS: 17},
+          LIVE | V.VIR_MIGRATE_PARALLEL)
+    fails(V.VIR_ERR_INVALID_ARG, g.migrate3, cb,
           {V.VIR_MIGRATE_PARAM_URI: "rdma://somewhere"}, LIVE)
     fails(V.VIR_ERR_OPERATION_INVALID, g.migrate3, ca, {}, LIVE)  # to itself
     # A file of the same name and other content is not the guest's disk.
@@ -287,7 +290,9 @@ def main(a, b):
     here, there = (a, ca), (b, cb)
     for i in range(int(os.environ.get("RUNS", "5"))):
         here[0].virsh("migrate", "--live", *(["--p2p"] if i % 2 else []),
-                      *(["--compressed"] if i % 3 == 2 else []), "g",
+                      *(["--compressed"] if i % 3 == 2 else []),
+                      *(["--parallel", "--parallel-connections", "4"]
+                        if i % 3 else []), "g",
                       qemu(there[0]))
         here, there = there, here
         check_run(here[1])
