@@ -318,6 +318,8 @@ static void build_rngs(const struct domain_def *def, struct vmm_spec *s)
 		launch_set_id(&rng->id, &def->rngs[i].info, "rng", i);
 		launch_set_place(&rng->pci, &def->rngs[i].info);
 		rng->fd = -1;
+		rng->max_bytes = def->rngs[i].rate_bytes;
+		rng->period = def->rngs[i].rate_period;
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <net/if.h>
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -56,7 +57,8 @@ static const char usage[] =
 "  --vnc PATH       serve the picture on a Unix socket\n"
 "  --vhost-user KIND,PATH  a device that another program serves at a socket:\n"
 "                   net, blk, or fs with a tag after another comma\n"
-"  --vsock CID,PATH  a socket device: programs connect to PATH and write\n"
+"  --vsock CID[,PATH]  a socket device, by the host's kernel; or, with a path,\n"
+"                   by Unix sockets: programs connect to PATH and write\n"
 "                   \"CONNECT PORT\"; the guest's connections go to PATH_PORT\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
 "  --watchdog ACTION  an i6300esb; none, reset, shutdown, poweroff, inject-nmi\n"
@@ -455,19 +457,35 @@ static int add_vnc(struct args *a, char *path, struct error *err)
 	return 0;
 }
 
+static int open_vhost_vsock(uint64_t cid, struct error *err)
+{
+	int fd = open_arg("/dev/vhost-vsock", O_RDWR, err);
+
+	if (fd < 0 || ioctl(fd, VHOST_VSOCK_SET_GUEST_CID, &cid) == 0)
+		return fd;
+	error_set(err, -errno, "cannot have the vsock address %llu: %m",
+		  (unsigned long long)cid);
+	fd_close(fd);
+	return err->errnum;
+}
+
 static int add_vsock(struct args *a, char *text, struct error *err)
 {
 	struct spec_vsock v = { .listen_fd = -1, .vhost_fd = -1 };
 	struct vmm_spec *spec = a->spec;
 	char *cid = strsep(&text, ",");
+	int r;
 
 	if (parse_u64(cid, 10, UINT32_MAX - 1, &v.cid) < 0 || v.cid < 3 ||
-	    !text || spec->n_vsocks)
+	    spec->n_vsocks)
 		return error_set(err, -EINVAL,
 				 "--vsock: one CID, from 3 up, and a path");
-	v.listen_fd = listen_unix(text, err);
-	if (v.listen_fd < 0)
-		return v.listen_fd;
+	if (text)
+		r = v.listen_fd = listen_unix(text, err);
+	else
+		r = v.vhost_fd = open_vhost_vsock(v.cid, err);
+	if (r < 0)
+		return r;
 	a->opt->vsock_path = text;
 	v.id = xstrdup("vsock0");
 	spec->vsocks = xcalloc(1, sizeof(*spec->vsocks));

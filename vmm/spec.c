@@ -160,6 +160,8 @@ SHAPE(spec_nic, nic);
 static const struct field rng[] = {
 	STR(spec_rng, id, true, NAME_LEN),
 	FD(spec_rng, fd),
+	UINT(spec_rng, max_bytes, UINT32_MAX),
+	UINT(spec_rng, period, UINT32_MAX),
 	PLACE(spec_rng, pci),
 };
 SHAPE(spec_rng, rng);

@@ -98,6 +98,8 @@ struct spec_nic {
 struct spec_rng {
 	char *id; /* "rng0" */
 	int fd;	  /* -1: getrandom(2) */
+	unsigned int max_bytes; /* in a period; 0: no limit */
+	unsigned int period;	/* milliseconds; 0: a second */
 	struct spec_place pci;
 };
 

@@ -1,8 +1,9 @@
 /*
- * tests/guest/vsock.c -- the guest's end of AF_VSOCK sockets (vsock(7)).
+ * tests/guest/vsock.c -- the guest's end of AF_VSOCK sockets (vsock(7)), or the
+ * host's, where its kernel has them.
  *
  *	vsock cid			says the guest's address
- *	vsock connect PORT		to the host: input there, output from there
+ *	vsock connect [CID:]PORT	to the host: input there, output from there
  *	vsock serve PORT COMMAND...	one client is the command's input and output
  */
 #include <fcntl.h>
@@ -63,8 +64,10 @@ static int show_cid(void)
 
 static int do_connect(const char *port)
 {
+	const char *colon = strchr(port, ':');
 	struct sockaddr_vm sa;
-	int fd = make(VMADDR_CID_HOST, port, &sa);
+	int fd = make(colon ? strtoul(port, NULL, 0) : VMADDR_CID_HOST,
+		      colon ? colon + 1 : port, &sa);
 
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		fail("connect");

@@ -1,5 +1,8 @@
 #!/bin/bash
 # tests/lab/virtio.sh -- tests/guest/virtio.sh on real (nested) KVM.
 . "$(dirname "$0")/functions.sh"
-in_lab env VMM="${VMM:-$BUILD/vireo-vmm}" GUEST_ROOT="$GUEST_ROOT" \
+vsock=$(mktemp -d "$BUILD/vsock.XXXXXX")
+trap 'rm -rf "$vsock"' EXIT
+"${CC:-cc}" -O -static -o "$vsock/vsock" "$top/tests/guest/vsock.c" || exit 1
+in_lab env VSOCK="$vsock/vsock" VMM="${VMM:-$BUILD/vireo-vmm}" GUEST_ROOT="$GUEST_ROOT" \
 	"$top/tests/guest/virtio.sh" kvm

@@ -1,5 +1,5 @@
 /*
- * tests/unit/virtio/devices.c -- block, balloon and console devices: what a
+ * tests/unit/virtio/devices.c -- block, balloon, console and entropy devices: what a
  * driver asks for and what the host then has.
  */
 #include "tests/unit/virtio/rig.h"
@@ -162,11 +162,55 @@ static void console(void)
 	close(pair[1]);
 }
 
+/* Four buffers of 32 bytes for a device that may give so much in a period. */
+static void entropy(struct rig *rig, struct rig_vq *vq,
+		    const struct spec_rng *spec)
+{
+	rig_init(rig);
+	assert(!virtio_rng_add(&rig->m, spec, NULL));
+	rig_probe(rig, 1);
+	rig_negotiate(rig, 0);
+	rig_queue(rig, vq, 0, 8, RING);
+	rig_driver_ok(rig);
+	for (unsigned int i = 0; i < 4; i++) {
+		rig_desc(vq, i, DATA + 32 * i, 32, W, 0);
+		rig_offer(vq, i);
+	}
+}
+
+static void entropy_rates(void)
+{
+	struct spec_rng slow = { .id = "rng0", .fd = -1, .max_bytes = 40,
+				 .period = 1000 * 3600 };
+	struct spec_rng quick = { .id = "rng0", .fd = -1, .max_bytes = 20,
+				  .period = 1 };
+	struct rig_vq vq;
+	struct rig rig;
+
+	/* What is left of the hour's bytes, and then nothing. */
+	entropy(&rig, &vq, &slow);
+	assert(rig_take(&vq).len == 32);
+	assert(rig_take(&vq).len == 8);
+	rig_settle(&rig);
+	assert(vq.used->idx == 2);
+	rig_finish(&rig);
+
+	/* All, one period after the other. */
+	entropy(&rig, &vq, &quick);
+	for (unsigned int i = 0; i < 4; i++) {
+		uint32_t len = rig_take(&vq).len;
+
+		assert(len && len <= 20);
+	}
+	rig_finish(&rig);
+}
+
 int main(void)
 {
 	disk(false);
 	disk(true);
 	balloon();
 	console();
+	entropy_rates();
 	return 0;
 }
