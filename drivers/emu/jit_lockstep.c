@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "drivers/emu/control.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/vec_int.h"
 
@@ -201,6 +202,14 @@ static void step(struct emu_cpu *cpu, const struct jit_insn *i)
 	cpu->cur = NULL;
 }
 
+/* A branch to what follows it anyway: translated code has stopped there. */
+static bool jumped_to_next(const struct emu_cpu *cpu, const struct emu_insn *i)
+{
+	return cpu->jit.lock->stop == JIT_RAN_OUT && !i->imm &&
+	       (i->fn == op_jcc || i->fn == jcc64_fns[i->aux & 15]) &&
+	       emu_cond(cpu, i->aux);
+}
+
 /* As many instructions; false: one of them raised something. */
 static bool run_interpreted(struct emu_cpu *cpu)
 {
@@ -215,7 +224,8 @@ static bool run_interpreted(struct emu_cpu *cpu)
 			const struct jit_insn *i = &l->block->insn[l->done++];
 
 			step(cpu, i);
-			if (cpu->rip != l->before.rip + i->insn.end)
+			if (cpu->rip != l->before.rip + i->insn.end ||
+			    jumped_to_next(cpu, &i->insn))
 				break;
 		}
 		good = true;

@@ -214,7 +214,12 @@ static enum jit_kind push_kind(const struct scan_insn *s)
 
 static enum jit_kind pop_kind(const struct scan_insn *s)
 {
-	return stack_width(s) && whole_gpr(s) ? JK_POP : s->kind;
+	if (!stack_width(s) || !whole_gpr(s))
+		return s->kind;
+	/* POP SP adds to ESP, and then replaces half of it. */
+	if (s->d.op[0].reg.value == ZYDIS_REGISTER_SP)
+		return s->kind;
+	return JK_POP;
 }
 
 static enum jit_kind leave_kind(const struct scan_insn *s)
@@ -428,6 +433,18 @@ static bool repeats(const struct scan_insn *s)
 	       s->d.z.meta.category == ZYDIS_CATEGORY_IOSTRINGOP;
 }
 
+/* In 16-bit code a prefix tells nothing but the operands' size. */
+static bool odd_in_16(const struct scan_insn *s)
+{
+	const ZydisDecodedInstruction *z = &s->d.z;
+
+	return s->key & JIT_KEY_16 &&
+	       (z->encoding != ZYDIS_INSTRUCTION_ENCODING_LEGACY ||
+		(z->opcode_map != ZYDIS_OPCODE_MAP_DEFAULT &&
+		 z->opcode_map != ZYDIS_OPCODE_MAP_0F) ||
+		z->mnemonic == ZYDIS_MNEMONIC_MOVNTI);
+}
+
 static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
 			     enum decode_end end)
 {
@@ -435,7 +452,7 @@ static enum jit_kind kind_of(struct emu_cpu *cpu, struct scan_insn *s,
 
 	if (s->i.fn == op_ud)
 		return JK_LEAVE;
-	if (vex_differs(s))
+	if (vex_differs(s) || odd_in_16(s))
 		return JK_HELPER;
 	if (repeats(s))
 		return jit_sys_string(s) ? JK_SYS : JK_HELPER;
