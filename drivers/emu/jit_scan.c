@@ -259,7 +259,7 @@ static enum jit_kind ret_kind(const struct scan_insn *s)
 	return JK_RET;
 }
 
-/* As it says; 16 bits only where it stands in for no address or flags. */
+/* 16 bits are put into a register that is the host's: emit_lea(). */
 static enum jit_kind lea_kind(const struct scan_insn *s)
 {
 	if (s->d.z.operand_width != 16)

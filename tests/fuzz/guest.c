@@ -8,9 +8,14 @@
  * sides and inaccessible ones around those.  Guest code is everywhere in RAM,
  * also behind every gate of its IDT, in ring 0 and ring 3; it is 64-bit code,
  * or 32-bit code with segments of any kind, in long mode or not, or 16-bit
- * code, in protected or real mode.  A guest runs for some milliseconds.  The pattern and the memory of a bystander must stay as
- * they were, and with lockstep the interpreter must agree; the process must live: translated code that reaches for host
- * memory that is not the guest's dies of its signal (jit_signal.c).
+ * code, in protected or real mode.  A guest runs for some milliseconds.  The
+ * pattern and the memory of a bystander must stay as they were, and the process
+ * must live: translated code that reaches for host memory that is not the
+ * guest's dies of its signal (jit_signal.c).
+ *
+ * With lockstep, the interpreter must agree with translated 16-bit and 32-bit
+ * code.  They may differ where a branch depends on flags that an instruction
+ * leaves undefined: IMUL's, mostly.
  */
 #undef NDEBUG
 #include <assert.h>
