@@ -168,14 +168,15 @@ static void guest_port(struct dom_obj *obj, const char *why)
 	const char *state = open ? "connected" : "disconnected";
 	const char *alias = strchr(why, ' ');
 	struct dom_char *c = find_channel(obj, alias ? alias + 1 : NULL);
-	bool same;
 
 	if (!c)
 		return;
-	same = str_eq(c->target_state, state);
-	/* A daemon that starts anew is not connected to what was open. */
-	if (same && !(open && agent_is_channel(c) && obj->agent.fd < 0))
+	if (str_eq(c->target_state, state)) {
+		/* A daemon that starts anew is not connected to it yet. */
+		if (open && agent_is_channel(c))
+			agent_opened(obj);
 		return;
+	}
 	pthread_mutex_lock(&obj->reg->lock);
 	free(c->target_state);
 	c->target_state = xstrdup(state);

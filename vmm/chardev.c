@@ -275,11 +275,20 @@ static void chardev_accept(void *arg, uint32_t events)
 		chardev_take(chr, fd);
 }
 
+/* Its hang-up may still wait to be noticed. */
+static bool chardev_has_client(const struct chardev *chr)
+{
+	struct pollfd p = { .fd = chr->peer, .events = POLLRDHUP };
+
+	return chr->peer >= 0 && (poll(&p, 1, 0) <= 0 ||
+				  !(p.revents & (POLLRDHUP | POLLHUP | POLLERR)));
+}
+
 int chardev_connect(struct chardev *chr, int fd, bool force)
 {
 	if (!chr->is_socket)
 		return -ENOTSUP;
-	if (chr->peer >= 0 && !force)
+	if (chardev_has_client(chr) && !force)
 		return -EBUSY;
 	if (chr->peer >= 0)
 		chardev_hangup(chr);
