@@ -129,6 +129,10 @@ struct engine {
 	int (*msi_eventfd)(struct vm *vm, int eventfd, unsigned int gsi,
 			   uint64_t addr, uint32_t data, bool add);
 
+	/* CPU time in ns that a vCPU has taken in other processes; NULL: 0.
+	 * Any thread. */
+	uint64_t (*time_elsewhere)(struct vcpu *cpu);
+
 	/* Counters for the control socket's "stats"; NULL: none. */
 	void (*stats)(struct vm *vm,
 		      void (*emit)(void *arg, const char *name, uint64_t value),

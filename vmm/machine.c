@@ -883,12 +883,15 @@ uint64_t machine_vcpu_ns(struct machine *m, unsigned int n)
 {
 	struct timespec ts;
 	clockid_t clock;
+	uint64_t more = 0;
 
 	if (n >= m->priv->n_vcpus || !m->priv->vcpu[n].started ||
 	    pthread_getcpuclockid(m->priv->vcpu[n].thread, &clock) != 0 ||
 	    clock_gettime(clock, &ts) < 0)
 		return 0;
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	if (m->engine->time_elsewhere)
+		more = m->engine->time_elsewhere(m->priv->vcpu[n].cpu);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec + more;
 }
 
 uint64_t machine_first_run(const struct machine *m)

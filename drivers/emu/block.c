@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "drivers/emu/direct.h"
 #include "drivers/emu/jit.h"
 
 enum { HASH_BITS = 16, ARENA_SIZE = 48 << 20, ARENA_KEEP = 1 << 20 };
@@ -68,6 +69,7 @@ void block_cache_trim(struct emu_cpu *cpu)
 
 	if (!trim_due(cache))
 		return;
+	direct_trim(cpu);
 	block_cache_flush(cpu);
 	madvise(cache->arena, ARENA_SIZE, MADV_DONTNEED);
 	jit_release(cpu);

@@ -439,6 +439,8 @@ void op_iret(struct emu_cpu *cpu, const struct emu_insn *i)
 		   cpu->gpr[X86_RSP] + 3 * size);
 	mask = iret_mask(old_cpl, old, size);
 	emu_set_rflags(cpu, (old & ~mask) | (f.flags & mask));
+	if (cpu->cpl == 3 && old_cpl == 0)
+		direct_consider(cpu);
 }
 
 /* Flat segments as SYSCALL and SYSENTER load them. */
@@ -486,6 +488,7 @@ void op_syscall(struct emu_cpu *cpu, const struct emu_insn *i)
 					    ~(FLAG_IF | FLAG_VM | FLAG_RF));
 	}
 	cpu->step_db = cpu->rflags & FLAG_TF; /* what SFMASK left of it */
+	cpu->direct.n_entries++;
 	cpu->rip = target;
 	seg_set_cs(cpu, &cs, 0);
 }
@@ -511,6 +514,7 @@ void op_sysret(struct emu_cpu *cpu, const struct emu_insn *i)
 	cpu->step_db = false;
 	if (cpu->rflags & FLAG_TF) /* as if SYSCALL had just ended */
 		cpu->db_pending |= DR6_BS;
+	direct_consider(cpu);
 }
 
 void op_sysenter(struct emu_cpu *cpu, const struct emu_insn *i)

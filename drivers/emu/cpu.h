@@ -355,6 +355,16 @@ struct emu_jit {
 		n_kick, n_drop, n_flush;
 };
 
+/* User code that runs as it is: direct.h. */
+struct emu_direct {
+	struct direct *priv; /* NULL: it never does */
+	_Atomic int inside;  /* the thread that does now, or 0 */
+	uint8_t want;	     /* at the next look of the run loop */
+	uint8_t eager;	     /* whenever the kernel returns to user mode */
+	uint64_t n_entries;  /* from user mode into the kernel */
+	uint64_t n_visits, n_maps, n_pages, n_ns;
+};
+
 /* The vCPU as others wait for it: sync.c. */
 struct emu_sync {
 	_Atomic bool busy; /* may touch memory: must be asked */
@@ -448,6 +458,7 @@ struct emu_cpu {
 		n_exits;
 
 	struct emu_jit jit;
+	struct emu_direct direct;
 
 	uint64_t epoch; /* advanced when the instruction TLB loses anything */
 	struct emu_jump jumps[EMU_JUMP_SIZE];

@@ -6,8 +6,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 
 #include "base/error.h"
+#include "drivers/emu/direct.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 #include "vmm/machine.h"
@@ -44,6 +46,7 @@ static void emu_vm_destroy(struct vm *vm)
 	}
 	close_file(vm->jit_dump);
 	close_file(vm->perf_map);
+	direct_zygote_destroy(vm);
 	pthread_mutex_destroy(&vm->split_lock);
 	pthread_mutex_destroy(&vm->changes.lock);
 	free(vm);
@@ -53,6 +56,22 @@ static void emu_vm_destroy(struct vm *vm)
 static bool can_translate(void)
 {
 	return __builtin_cpu_supports("bmi2");
+}
+
+/* ... and of user code nothing: direct.h. */
+static bool can_run_directly(void)
+{
+	enum { FSGSBASE = 2 }; /* Linux: Documentation/x86/fsgs.rst */
+
+	return can_translate() && __builtin_cpu_supports("avx") &&
+	       getauxval(AT_HWCAP2) & FSGSBASE;
+}
+
+static bool emu_shares_ram(const char *variant)
+{
+	return (!variant || str_eq(variant, "jit") ||
+		str_eq(variant, "direct")) &&
+	       can_run_directly();
 }
 
 /* Translator or interpreter, or each to check the other. */
@@ -66,7 +85,9 @@ static int choose_variant(struct vm *vm, const char *variant,
 	if (str_eq(variant, "interp"))
 		return 0;
 	vm->lockstep = str_eq(variant, "lockstep");
-	if (!vm->lockstep && !str_eq(variant, "jit"))
+	vm->direct_always = str_eq(variant, "direct");
+	if (!vm->lockstep && !vm->direct_always && !str_eq(variant, "jit") &&
+	    !str_eq(variant, "translator"))
 		return error_set(err, -EINVAL,
 				 "the emu engine has no variant '%s'", variant);
 	if (!can_translate())
@@ -114,6 +135,7 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 		return error_set(err, r, "cannot prepare the vector unit: %m");
 	vm = xcalloc(1, sizeof(*vm));
 	vm->m = m;
+	vm->zygote = -1;
 	r = choose_variant(vm, variant, err);
 	if (r == 0)
 		r = open_files(vm, m, err);
@@ -124,6 +146,8 @@ static int emu_vm_create(struct machine *m, int fd, const char *variant,
 	pthread_mutex_init(&vm->split_lock, NULL);
 	pthread_mutex_init(&vm->changes.lock, NULL);
 	kvmclock_start(vm);
+	if (m && m->ram && emu_shares_ram(variant))
+		direct_zygote_create(vm); /* or everything is translated */
 	r = lapic_timers_start(vm);
 	if (r < 0) {
 		emu_vm_destroy(vm);
@@ -302,6 +326,11 @@ static int emu_set_clock(struct vm *vm, uint64_t ns)
 	return 0;
 }
 
+static uint64_t emu_time_elsewhere(struct vcpu *cpu)
+{
+	return *(volatile uint64_t *)&to_emu(cpu)->direct.n_ns;
+}
+
 /* Names: docs/man/vireo-vmm.8.  All are sums over the vCPUs. */
 static const struct {
 	const char *name;
@@ -322,6 +351,10 @@ static const struct {
 	{ "jit_kicks", offsetof(struct emu_cpu, jit.n_kick) },
 	{ "jit_drops", offsetof(struct emu_cpu, jit.n_drop) },
 	{ "jit_flushes", offsetof(struct emu_cpu, jit.n_flush) },
+	{ "direct_visits", offsetof(struct emu_cpu, direct.n_visits) },
+	{ "direct_misses", offsetof(struct emu_cpu, direct.n_maps) },
+	{ "direct_pages", offsetof(struct emu_cpu, direct.n_pages) },
+	{ "direct_ns", offsetof(struct emu_cpu, direct.n_ns) },
 };
 
 /* The vCPUs count without locks: a sum may be a moment old. */
@@ -364,6 +397,7 @@ const struct engine emu_engine = {
 	.name = "emu",
 	.any_vendor = true,
 	.cheap_exits = true,
+	.shares_ram = emu_shares_ram,
 	.vm_create = emu_vm_create,
 	.vm_destroy = emu_vm_destroy,
 	.cpuid = emu_engine_cpuid,
@@ -387,5 +421,6 @@ const struct engine emu_engine = {
 	.set_clock = emu_set_clock,
 	.doorbell = NULL,    /* a bus_io() is cheap here */
 	.msi_eventfd = NULL, /* no vhost with an emulated CPU */
+	.time_elsewhere = emu_time_elsewhere,
 	.stats = emu_stats,
 };

@@ -311,6 +311,7 @@ void emu_deliver(struct emu_cpu *cpu, uint8_t vector, enum emu_int_kind kind,
 	cpu->delivering = kind == INT_EXCEPTION ? vector : DELIVER_BENIGN;
 	cpu->halted = false;
 	cpu->step_db = false;
+	cpu->direct.n_entries += cpu->cpl == 3;
 	if (!emu_pe(cpu)) {
 		deliver_real(cpu, vector);
 		cpu->delivering = DELIVER_NONE;

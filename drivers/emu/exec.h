@@ -41,6 +41,10 @@ struct vm {
 	bool paused;
 	bool translates; /* emu:jit, emu:lockstep */
 	bool lockstep;	 /* each block is interpreted too (jit_lockstep.c) */
+	int zygote; /* its socket; -1: user code is not run as it is */
+	bool direct_always; /* emu:direct */
+	unsigned int zygote_fds; /* memory that it has */
+	pthread_mutex_t zygote_lock;
 	FILE *jit_dump, *perf_map; /* NULL: not wanted (jit_dump.c) */
 	_Atomic uint64_t tsc_hz;
 };
@@ -104,6 +108,22 @@ void emu_sync_all(struct vm *vm, uint32_t bits);
 /* Before a look at cpu->pending; when all is done that it says. */
 uint32_t emu_sync_ticket(struct emu_cpu *cpu);
 void emu_sync_done(struct emu_cpu *cpu, uint32_t ticket);
+
+/*
+ * direct_map.c: what TLBs drop goes from where user code runs as it is.
+ * flush: everything; page: of physical memory, where it may be written; code:
+ * all pages that hold code, likewise.  CR3: new has bit 63 as it was loaded.
+ */
+void direct_flush(struct emu_cpu *cpu);
+void direct_flush_page(struct emu_cpu *cpu, uint64_t lin);
+void direct_drop_page(struct emu_cpu *cpu, uint64_t phys);
+void direct_drop_code(struct emu_cpu *cpu);
+void direct_drop_stale(struct emu_cpu *cpu); /* copies of what changed */
+void direct_load_cr3(struct emu_cpu *cpu, uint64_t old, uint64_t new);
+/* direct_policy.c: the guest's kernel is returning to user mode. */
+void direct_consider(struct emu_cpu *cpu);
+/* direct.c: any thread: out of user code. */
+void direct_kick(struct emu_cpu *cpu);
 
 /* The condition of Jcc, SETcc, CMOVcc. */
 static inline bool emu_cond(const struct emu_cpu *cpu, unsigned int cc)

@@ -132,6 +132,8 @@ static const void *go_to_rip(struct emu_cpu *cpu)
 	while (may_stay(cpu)) {
 		if (one_block(cpu) && cpu->jit.inside)
 			return NULL;
+		if (unlikely(cpu->direct.want) && cpu->cpl == 3)
+			return NULL;
 		cpu->jit.key = jit_key(cpu);
 		if (cpu->jit.key & JIT_KEY_OFF)
 			return NULL;

@@ -215,4 +215,6 @@ void jit_kick(struct emu_cpu *cpu)
 {
 	if (atomic_load(&cpu->jit.inside) && cpu != this_cpu)
 		syscall(SYS_tgkill, getpid(), cpu->jit.tid, KICK_SIGNAL);
+	if (unlikely(atomic_load(&cpu->direct.inside)))
+		direct_kick(cpu);
 }

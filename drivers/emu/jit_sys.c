@@ -454,6 +454,7 @@ static void emit_syscall(struct emitter *e, unsigned int n)
 	asm_store(b, W1, H_RDX, mem_gs(OFF(gpr) + 8 * X86_R11));
 	put_syscall_mask(b, H_RCX);
 	asm_rr(b, W0, 0x23, H_RCX, H_RDX);
+	asm_rm(b, W1, 0xff, 0, mem_gs(OFF(direct.n_entries))); /* inc */
 	put_rflags(e);
 	emit_rip(e, G_RCX, next);
 
@@ -476,6 +477,7 @@ static void emit_sysret(struct emitter *e, unsigned int n)
 
 	flags_aside(e, &e->s->insn[n]);
 	helper_on(e, n, OFF(efer), EFER_SCE, IF_CLEAR);
+	helper_on(e, n, OFF(direct.eager), 1, IF_SET);
 	asm_load(b, W0, H_RCX, mem_gs(OFF(gpr) + 8 * X86_R11));
 	asm_ri(b, W0, AND, H_RCX, SYSRET_FLAGS);
 	ASM(b, 0xf7, 0xc1);

@@ -21,6 +21,14 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/debug.c \
 	%D%/decode.c \
 	%D%/decode.h \
+	%D%/direct.c \
+	%D%/direct.h \
+	%D%/direct_map.c \
+	%D%/direct_policy.c \
+	%D%/direct_scan.c \
+	%D%/direct_stub.S \
+	%D%/direct_stub.h \
+	%D%/direct_zygote.c \
 	%D%/engine.c \
 	%D%/exception.c \
 	%D%/exec.h \

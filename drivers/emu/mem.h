@@ -236,6 +236,19 @@ void mmu_check_lines(struct emu_cpu *cpu);
 
 struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys);
 
+/* A page as user mode has it in long mode's tables, which stay as they are. */
+struct mmu_page {
+	uint64_t phys;	    /* of its 4 KiB */
+	unsigned int level; /* 1; 2 or 3: of a large page */
+	bool writable;	    /* and D is set */
+	bool executable;
+};
+/* False if it is not there, or A is not set somewhere. */
+bool mmu_peek(struct emu_cpu *cpu, uint64_t lin, struct mmu_page *ret_page);
+bool mmu_holds_code(struct emu_cpu *cpu, uint64_t phys);
+/* The page is about to be written to where no write is seen. */
+void mmu_make_data(struct emu_cpu *cpu, struct emu_page *page);
+
 /* Physical accesses by the processor: page tables, devices. */
 void emu_phys_io(struct emu_cpu *cpu, uint64_t phys, void *buf,
 		 unsigned int size, bool is_write);

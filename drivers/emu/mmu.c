@@ -284,6 +284,45 @@ static bool walk_try(struct emu_cpu *cpu, unsigned int view, uint64_t lin,
 	return true;
 }
 
+/* One entry of a page table; 0 where there is no RAM. */
+static uint64_t peek_entry(struct emu_cpu *cpu, uint64_t phys)
+{
+	struct emu_slot *s = mmu_slot(cpu, phys);
+
+	return s ? *(volatile uint64_t *)(s->host + (phys - s->gpa)) : 0;
+}
+
+bool mmu_peek(struct emu_cpu *cpu, uint64_t lin, struct mmu_page *ret_page)
+{
+	struct paging pg;
+	bool rw = true, us = true, nx = false, a = true;
+	unsigned int level;
+	uint64_t v;
+
+	paging_mode(cpu, lin, &pg);
+	for (level = pg.top;; level--) {
+		unsigned int index = lin >> (3 + 9 * level) & 511;
+
+		v = peek_entry(cpu, pg.table + 8 * index);
+		if (!(v & PTE_P) || pte_reserved(cpu, &pg, level, v))
+			return false;
+		rw = rw && v & PTE_W;
+		us = us && v & PTE_U;
+		nx = nx || v & PTE_NX;
+		a = a && v & PTE_A;
+		if (level == 1 || pte_is_large(cpu, &pg, level, v))
+			break;
+		pg.table = v & PTE_ADDR;
+	}
+	*ret_page = (struct mmu_page){
+		.phys = leaf_phys(&pg, level, v, lin) & ~cpu->vm->a20_off,
+		.level = level,
+		.writable = rw && v & PTE_D,
+		.executable = !nx,
+	};
+	return us && a;
+}
+
 /* Canonical addresses (SDM vol. 1, "Canonical Addressing"). */
 static void check_canonical(struct emu_cpu *cpu, uint64_t lin)
 {
@@ -356,6 +395,12 @@ static void smc_write(struct emu_cpu *cpu, struct emu_page *page)
 	emu_pend(cpu, PEND_SMC);
 	if (cpu->cur) /* end the block: it may be what is overwritten */
 		cpu->block_end = cpu->cur + 1;
+}
+
+void mmu_make_data(struct emu_cpu *cpu, struct emu_page *page)
+{
+	smc_write(cpu, page);
+	emu_code_written(cpu);
 }
 
 static uint64_t line_mask(unsigned int offset, unsigned int len)
@@ -703,6 +748,7 @@ void mmu_flush(struct emu_cpu *cpu, bool global)
 		for (unsigned int i = 0; i < EMU_ITLB_SIZE; i++)
 			cpu->itlb[i].tag = TLB_INVALID;
 		cpu->large_pages = false;
+		direct_flush(cpu);
 	}
 	cpu->epoch++;
 }
@@ -738,6 +784,7 @@ void mmu_flush_page(struct emu_cpu *cpu, uint64_t lin)
 	if (cpu->large_pages)
 		flush_large(cpu, lin);
 	jit_forget_page(cpu, lin);
+	direct_flush_page(cpu, lin);
 	cpu->epoch++;
 }
 
@@ -867,6 +914,7 @@ static void drop_writes_to(struct emu_cpu *cpu, uint64_t phys)
 		if ((e->phys & EMU_PAGE_MASK) == phys)
 			e->wtag = tlb_invalid(cpu, e);
 	}
+	direct_drop_page(cpu, phys);
 }
 
 /* The page gets its first block; a write may come in between. */
@@ -900,7 +948,7 @@ uint32_t mmu_mark_code(struct emu_cpu *cpu, struct emu_page *page,
 	return gen;
 }
 
-static bool holds_code(struct emu_cpu *cpu, uint64_t phys)
+bool mmu_holds_code(struct emu_cpu *cpu, uint64_t phys)
 {
 	struct emu_slot *s = mmu_slot(cpu, phys);
 
@@ -914,15 +962,17 @@ void mmu_drop_code_writes(struct emu_cpu *cpu)
 		struct emu_tlb *e = emu_tlb_used(cpu, i);
 
 		if (tlb_valid(e->wtag) &&
-		    holds_code(cpu, e->phys & EMU_PAGE_MASK))
+		    mmu_holds_code(cpu, e->phys & EMU_PAGE_MASK))
 			e->wtag = tlb_invalid(cpu, e);
 	}
+	direct_drop_code(cpu);
 }
 
 void mmu_drop_writes(struct emu_cpu *cpu)
 {
 	for (unsigned int i = 0; i < emu_tlb_n_used(cpu); i++)
 		tlb_no_writes(cpu, emu_tlb_used(cpu, i));
+	direct_flush(cpu);
 }
 
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "drivers/emu/decode.h"
+#include "drivers/emu/direct.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
@@ -80,8 +81,10 @@ static void housekeeping(struct emu_cpu *cpu, uint32_t p)
 		emu_code_written(cpu);
 		p |= PEND_SMC;
 	}
-	if (p & (PEND_CODE | PEND_SMC))
+	if (p & (PEND_CODE | PEND_SMC)) {
 		jit_drop_stale(cpu);
+		direct_drop_stale(cpu);
+	}
 }
 
 /* INIT and SIPI (SDM vol. 3, "Multiple-Processor (MP) Initialization"). */
@@ -293,6 +296,11 @@ static void run_blocks(struct emu_cpu *cpu)
 					break;
 				continue;
 			}
+		}
+		if (unlikely(cpu->direct.want) && cpu->cpl == 3 &&
+		    direct_run(cpu)) {
+			b = NULL;
+			continue;
 		}
 		if (!b) {
 			/* It may have interpreted, and something be pending. */

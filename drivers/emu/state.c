@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "drivers/emu/direct.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
@@ -48,6 +49,7 @@ struct emu_cpu *emu_cpu_create(struct vm *vm, unsigned int id)
 	}
 	mmu_flush(cpu, true);
 	mmu_align_view(cpu);
+	direct_attach(cpu);
 	return cpu;
 }
 
@@ -56,6 +58,7 @@ void emu_cpu_destroy(struct emu_cpu *cpu)
 	if (!cpu)
 		return;
 	lapic_destroy(cpu);
+	direct_detach(cpu);
 	jit_destroy(cpu);
 	block_cache_finish(cpu);
 	tell_sanitizer(cpu, false);

@@ -286,6 +286,8 @@ static void write_cr4(struct emu_cpu *cpu, uint64_t v)
 
 void sys_load_cr3(struct emu_cpu *cpu, uint64_t v)
 {
+	uint64_t old = cpu->cr3, loaded = v;
+
 	if (emu_long(cpu)) {
 		if (cpu->cr4 & CR4_PCIDE)
 			v &= ~BIT64(63);
@@ -298,6 +300,7 @@ void sys_load_cr3(struct emu_cpu *cpu, uint64_t v)
 	}
 	cpu->cr3 = v;
 	mmu_flush(cpu, false);
+	direct_load_cr3(cpu, old, loaded);
 }
 
 static uint64_t reg_operand(struct emu_cpu *cpu, unsigned int off)
@@ -519,6 +522,8 @@ void op_invpcid(struct emu_cpu *cpu, const struct emu_insn *i)
 		mmu_flush_page(cpu, desc[1]);
 	else
 		mmu_flush(cpu, type == 2);
+	if (type)
+		direct_flush(cpu);
 }
 
 /* Caches are the host's business: INVD, WBINVD. */

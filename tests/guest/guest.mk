@@ -55,5 +55,6 @@ EXTRA_DIST += \
 	tests/guest/save.init \
 	tests/guest/save.sh \
 	tests/guest/stress.init \
+	tests/guest/direct.sh \
 	tests/guest/stress.sh \
 	$(NULL)

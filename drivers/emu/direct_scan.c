@@ -1,0 +1,94 @@
+/*
+ * drivers/emu/direct_scan.c -- instructions that must not run natively.
+ *
+ * Most of what a guest's processor does otherwise than the host's faults in a
+ * stub.  What does not: CPUID and XGETBV, which tell what the host has; RDPID
+ * and LSL, by which Linux's programs ask for the number of the CPU they are
+ * on.  In a copy of their page they are made to fault, by HLT.
+ *
+ * Their bytes may be a part of other instructions.  Decoding from a few places
+ * before them finds the right boundaries soon, so the majority tells.
+ */
+#include <string.h>
+
+#include "drivers/emu/decode.h"
+#include "drivers/emu/direct.h"
+
+enum { BEFORE = 32, BEHIND = 2, SWEEPS = 16, HLT = 0xf4 };
+
+/* Do they begin such an instruction, prefixes aside? */
+static bool is_suspect(const uint8_t *p)
+{
+	if (p[0] != 0x0f)
+		return false;
+	switch (p[1]) {
+	case 0xa2: /* CPUID */
+		return true;
+	case 0x01: /* XGETBV */
+		return p[2] == 0xd0;
+	case 0x03: /* LSL, of a register */
+		return p[2] >= 0xc0;
+	case 0xc7: /* RDPID; RDSEED is one of them */
+		return p[2] >= 0xf8;
+	}
+	return false;
+}
+
+/* Does decoding from there arrive at the suspect, or at its prefixes? */
+static bool arrives(const ZydisDecoder *d, const uint8_t *from,
+		    const uint8_t *at)
+{
+	ZydisDecodedInstruction i;
+
+	while (from < at) {
+		if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
+			    d, NULL, from, 15, &i)))
+			return false;
+		if (from + i.length > at)
+			return i.mnemonic == ZYDIS_MNEMONIC_CPUID ||
+			       i.mnemonic == ZYDIS_MNEMONIC_RDPID ||
+			       i.mnemonic == ZYDIS_MNEMONIC_LSL ||
+			       i.mnemonic == ZYDIS_MNEMONIC_XGETBV;
+		from += i.length;
+	}
+	return true;
+}
+
+static bool is_instruction(const ZydisDecoder *d, const uint8_t *at)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < SWEEPS; i++)
+		n += arrives(d, at - BEFORE + i, at);
+	return 2 * n >= SWEEPS;
+}
+
+unsigned int direct_disarm(struct emu_cpu *cpu, uint8_t *page,
+			   const uint8_t *before, const uint8_t *behind,
+			   bool *ret_before)
+{
+	const struct block_cache *cache = cpu->cache;
+	uint8_t bytes[BEFORE + EMU_PAGE + BEFORE] = { 0 };
+	uint8_t *start = bytes + BEFORE, *p = start - BEHIND;
+	uint8_t *end = start + EMU_PAGE;
+	unsigned int n = 0;
+
+	if (before)
+		memcpy(bytes, before + EMU_PAGE - BEFORE, BEFORE);
+	memcpy(start, page, EMU_PAGE);
+	if (behind)
+		memcpy(end, behind, BEFORE);
+	*ret_before = false;
+	for (; (p = memchr(p, 0x0f, end - p)); p++) {
+		if (!is_suspect(p) ||
+		    !is_instruction(&cache->decoder[MODE_64], p))
+			continue;
+		if (p >= start) {
+			page[p - start] = HLT;
+			n++;
+		} else if (p + 2 >= start) {
+			*ret_before = true;
+		}
+	}
+	return n;
+}

@@ -1,0 +1,488 @@
+/*
+ * drivers/emu/direct_zygote.c -- stubs, and the process that makes them.
+ *
+ * The engine's process may make no processes once its sandbox is closed, so it
+ * leaves one behind before: the zygote, which has the guest's memory open and
+ * waits at a socket.  Each byte from there makes a child that becomes a stub;
+ * what comes back is its pid, with the memory that is shared with it and the
+ * socket of its mapper.  Zygote and stubs end when their sockets do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/rseq.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/rseq.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "drivers/emu/direct.h"
+#include "vmm/machine.h"
+#include "vmm/ram.h"
+
+#define IN_STUB(symbol) (STUB_CODE + ((symbol) - stub_code))
+
+/* ---- descriptors through sockets ---- */
+
+union fd_control {
+	struct cmsghdr header;
+	uint8_t room[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static int send_fds(int socket, int value, const int *fds, unsigned int n)
+{
+	union fd_control c = { 0 };
+	struct iovec iov = { &value, sizeof(value) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &c,
+			      .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+
+	c.header.cmsg_level = SOL_SOCKET;
+	c.header.cmsg_type = SCM_RIGHTS;
+	c.header.cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(&c.header), fds, n * sizeof(int));
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* #syscalls:vmm sendmsg recvmsg read write close mmap munmap poll ioctl */
+static int receive_fds(int socket, void *value, size_t size, int *fds,
+		       unsigned int n)
+{
+	union fd_control c;
+	struct iovec iov = { value, size };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &c,
+			      .msg_controllen = sizeof(c) };
+	const struct cmsghdr *h;
+
+	if (recvmsg(socket, &msg, MSG_CMSG_CLOEXEC) < (ssize_t)size)
+		return -EPIPE;
+	h = CMSG_FIRSTHDR(&msg);
+	if (!h || h->cmsg_type != SCM_RIGHTS ||
+	    h->cmsg_len != CMSG_LEN(n * sizeof(int)))
+		return -EPIPE;
+	memcpy(fds, CMSG_DATA(h), n * sizeof(int));
+	return 0;
+}
+
+/* ---- becoming a stub ---- */
+
+static bool map_at(uint64_t addr, size_t len, int prot, int fd, off_t offset)
+{
+	return mmap((void *)addr, len, prot,
+		    MAP_FIXED_NOREPLACE |
+			    (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED),
+		    fd, offset) == (void *)addr;
+}
+
+static bool map_parts(int shared)
+{
+	if (!map_at(STUB_CODE, STUB_CODE_LEN, PROT_READ | PROT_WRITE, -1, 0) ||
+	    !map_at(STUB_OPS, STUB_OPS_LEN, PROT_READ, shared, 0) ||
+	    !map_at(STUB_STATE, STUB_STATE_LEN, PROT_READ | PROT_WRITE, shared,
+		    STUB_OPS_LEN))
+		return false;
+	memcpy((void *)STUB_CODE, stub_code, stub_code_end - stub_code);
+	return mprotect((void *)STUB_CODE, STUB_CODE_LEN,
+			PROT_READ | PROT_EXEC) == 0;
+}
+
+/* As the kernel has it: no C library between it and the handler. */
+struct kernel_sigaction {
+	uint64_t handler, flags, restorer, mask;
+};
+
+static bool catch_signals(void)
+{
+	static const uint8_t signals[] = { SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+					   SIGTRAP, SIGSYS, SIGUSR1 };
+	const struct kernel_sigaction sa = {
+		.handler = IN_STUB(stub_handler),
+		.flags = SA_SIGINFO | SA_ONSTACK | 0x04000000, /* SA_RESTORER */
+		.restorer = IN_STUB(stub_restorer),
+		.mask = ~0ull,
+	};
+	const stack_t stack = {
+		.ss_sp = (void *)(STUB_STATE + sizeof(struct stub_state)),
+		.ss_size = STUB_STATE_LEN - sizeof(struct stub_state),
+	};
+
+	if (sigaltstack(&stack, NULL) < 0)
+		return false;
+	for (unsigned int i = 0; i < ARRAY_SIZE(signals); i++)
+		if (syscall(SYS_rt_sigaction, signals[i], &sa, NULL, 8) < 0)
+			return false;
+	return true;
+}
+
+/*
+ * The kernel must not write to memory that will be the guest's: not for
+ * restartable sequences, not at the end of a thread.
+ */
+static bool detach_from_libc(void)
+{
+	void *rseq = (uint8_t *)__builtin_thread_pointer() + __rseq_offset;
+
+	if (__rseq_size &&
+	    syscall(SYS_rseq, rseq, MAX(__rseq_size, 32u),
+		    RSEQ_FLAG_UNREGISTER, RSEQ_SIG) < 0)
+		return false;
+	syscall(SYS_set_tid_address, NULL);
+	return true;
+}
+
+#define LOAD(field) \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define LOAD_HIGH(field)                \
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, \
+		 offsetof(struct seccomp_data, field) + 4)
+#define ANSWER(what)  BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_##what)
+#define EQUAL(k, t, f) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (k), (t), (f))
+#define BELOW(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, (k), (f), (t))
+
+static_assert((uint32_t)STUB_CODE == 0, "the runner's filter");
+
+/* Everything but the handler's own two calls is the guest's. */
+static struct sock_filter runner_calls[] = {
+	LOAD(arch),
+	EQUAL(AUDIT_ARCH_X86_64, 0, 7),
+	LOAD_HIGH(instruction_pointer),
+	EQUAL(STUB_CODE >> 32, 0, 5),
+	LOAD(instruction_pointer),
+	BELOW(STUB_CODE_LEN, 0, 3),
+	LOAD(nr),
+	EQUAL(STUB_PARK, 2, 0),
+	EQUAL(__NR_rt_sigreturn, 2, 0),
+	ANSWER(TRAP),
+	ANSWER(USER_NOTIF),
+	ANSWER(ALLOW),
+};
+
+static struct sock_filter mapper_calls[] = {
+	LOAD(arch),
+	EQUAL(AUDIT_ARCH_X86_64, 0, 6),
+	LOAD(nr),
+	EQUAL(__NR_mmap, 5, 0),
+	EQUAL(__NR_munmap, 4, 0),
+	EQUAL(__NR_read, 3, 0),
+	EQUAL(__NR_write, 2, 0),
+	EQUAL(__NR_exit_group, 1, 0),
+	ANSWER(KILL_PROCESS),
+	ANSWER(ALLOW),
+};
+
+/*
+ * What the mapper sends first, and its filter: in the stub's memory, for it
+ * has no other.
+ */
+static void prepare_mapper(struct stub_state *s)
+{
+	struct sock_filter *filter = (void *)(s + 1);
+	struct iovec *iov = (void *)((uint8_t *)filter + sizeof(mapper_calls));
+	struct cmsghdr *h = (void *)s->control;
+
+	memcpy(filter, mapper_calls, sizeof(mapper_calls));
+	s->mapper_filter =
+		(struct sock_fprog){ ARRAY_SIZE(mapper_calls), filter };
+	*iov = (struct iovec){ &s->scratch, 1 };
+	s->msg = (struct msghdr){ .msg_iov = iov,
+				  .msg_iovlen = 1,
+				  .msg_control = s->control,
+				  .msg_controllen = sizeof(s->control) };
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	s->listener = -1;
+}
+
+/* Shares all but the stack, which it does not use. */
+static bool start_mapper(void)
+{
+	register uint64_t stack __asm__("rsi") =
+		STUB_STATE + sizeof(struct stub_state);
+	register uint64_t entry __asm__("r12") = IN_STUB(stub_mapper);
+	int64_t r;
+
+	__asm__ volatile("syscall\n\t"
+			 "test %%rax, %%rax\n\t"
+			 "jnz 1f\n\t"
+			 "jmp *%[entry]\n"
+			 "1:"
+			 : "=a"(r)
+			 : "a"(SYS_clone),
+			   "D"(CLONE_VM | CLONE_FS | CLONE_FILES |
+			       CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM),
+			   "r"(stack), "d"(0), [entry] "r"(entry)
+			 : "rcx", "r10", "r11", "memory");
+	return r > 0;
+}
+
+static _Noreturn void become_stub(int shared)
+{
+	struct stub_state *s = (void *)STUB_STATE;
+	struct sock_fprog filter = { ARRAY_SIZE(runner_calls), runner_calls };
+	sigset_t all, none;
+
+	sigfillset(&all);
+	sigemptyset(&none);
+	if (!map_parts(shared) || !catch_signals() ||
+	    prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0 ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || !detach_from_libc())
+		_exit(1);
+	prepare_mapper(s);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (!start_mapper())
+		_exit(1);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	s->listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			      SECCOMP_FILTER_FLAG_NEW_LISTENER |
+				      SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			      &filter);
+	if (s->listener < 0)
+		_exit(1);
+	__asm__ volatile("jmp *%0" : : "r"(IN_STUB(stub_first)));
+	__builtin_unreachable();
+}
+
+/* ---- the zygote ---- */
+
+/* As a stub has them, but that the socket is another. */
+static void take_fds(int socket, const int *ram, unsigned int n)
+{
+	int own[EMU_SLOTS + 1];
+
+	/* Out of the way of where they go. */
+	own[0] = fcntl(socket, F_DUPFD, 64);
+	for (unsigned int i = 0; i < n; i++)
+		own[i + 1] = fcntl(ram[i], F_DUPFD, 64);
+	for (unsigned int i = 0; i <= n; i++)
+		dup2(own[i], STUB_SOCKET + i);
+	close_range(STUB_SOCKET + 1 + n, ~0u, 0);
+}
+
+/* #syscalls:vmm-init fork socketpair close_range dup2 seccomp */
+static void make_stub(unsigned int n_ram)
+{
+	int shared = memfd_create("stub", 0), pair[2], fds[2];
+	int pid;
+
+	if (shared < 0 || ftruncate(shared, STUB_SHARED_LEN) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		_exit(1);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "guest-user");
+		dup2(pair[1], STUB_SOCKET);
+		dup2(shared, STUB_RAM + n_ram);
+		close_range(STUB_RAM + n_ram + 1, ~0u, 0);
+		become_stub(STUB_RAM + n_ram);
+	}
+	fds[0] = shared;
+	fds[1] = pair[0];
+	if (send_fds(STUB_SOCKET, pid, fds, 2) < 0)
+		_exit(1);
+	close(shared);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Their CPU time counts as ours when they are waited for. */
+static void on_child(int sig)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
+}
+
+static _Noreturn void zygote(unsigned int n_ram)
+{
+	const struct sigaction reap = { .sa_handler = on_child,
+					.sa_flags = SA_RESTART };
+	sigset_t none;
+	char c;
+
+	sigemptyset(&none);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "zygote");
+	for (int sig = 1; sig < NSIG; sig++)
+		signal(sig, SIG_DFL);
+	sigaction(SIGCHLD, &reap, NULL);
+	signal(SIGINT, SIG_IGN);  /* the terminal's are the engine's */
+	signal(SIGQUIT, SIG_IGN);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	while (read(STUB_SOCKET, &c, 1) == 1)
+		make_stub(n_ram);
+	_exit(0);
+}
+
+/* ---- the engine's side ---- */
+
+int direct_zygote_create(struct vm *vm)
+{
+	const struct ram_region *region;
+	unsigned int n = ram_regions(vm->m->ram, &region);
+	int pair[2], ram[EMU_SLOTS];
+
+	for (unsigned int i = 0; i < n; i++)
+		ram[i] = region[i].fd;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	switch (fork()) {
+	case -1:
+		close(pair[0]);
+		close(pair[1]);
+		return -errno;
+	case 0:
+		take_fds(pair[1], ram, n);
+		zygote(n);
+	}
+	close(pair[1]);
+	vm->zygote = pair[0];
+	vm->zygote_fds = n;
+	pthread_mutex_init(&vm->zygote_lock, NULL);
+	return 0;
+}
+
+void direct_zygote_destroy(struct vm *vm)
+{
+	if (vm->zygote < 0)
+		return;
+	close(vm->zygote);
+	vm->zygote = -1;
+	pthread_mutex_destroy(&vm->zygote_lock);
+}
+
+/* Waits until the runner parks. */
+static int await_parked(struct stub *s)
+{
+	struct seccomp_notif n;
+	struct pollfd p = { .fd = s->listener, .events = POLLIN };
+
+	for (;;) {
+		if (poll(&p, 1, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		memset(&n, 0, sizeof(n));
+		if (!(p.revents & POLLIN))
+			return -EPIPE;
+		if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0)
+			break;
+		if (errno != EINTR && errno != ENOENT)
+			return -errno;
+	}
+	s->parked = n.id;
+	return 0;
+}
+
+/* #syscalls:vmm tgkill */
+/* #ioctls:vmm SECCOMP_IOCTL_NOTIF_RECV SECCOMP_IOCTL_NOTIF_SEND */
+int stub_run(struct stub *s)
+{
+	struct seccomp_notif_resp r = { .id = s->parked };
+
+	s->parked = 0;
+	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0)
+		return -errno;
+	return await_parked(s);
+}
+
+int stub_map(struct stub *s)
+{
+	uint8_t c = 0;
+
+	if (write(s->socket, &c, 1) != 1 || read(s->socket, &c, 1) != 1)
+		return -EPIPE;
+	return c ? -ENOMEM : 0;
+}
+
+/* All that it has from its time as a process like others. */
+static int empty(struct stub *s)
+{
+	struct stub_ops *ops = stub_ops(s);
+	const uint64_t end = STUB_BASE + STUB_LEN;
+
+	ops->answer[1] = 1;
+	ops->op[0] = (struct stub_op){ .len = STUB_BASE, .prot = OP_UNMAP };
+	ops->op[1] = (struct stub_op){ .addr = end,
+				       .len = STUB_HIGH - end,
+				       .prot = OP_UNMAP };
+	ops->n = 2;
+	return stub_map(s);
+}
+
+static int meet(struct stub *s)
+{
+	uint8_t c;
+	int r = receive_fds(s->socket, &c, 1, &s->listener, 1);
+
+	if (r == 0)
+		r = await_parked(s);
+	return r < 0 ? r : empty(s);
+}
+
+static int order(struct vm *vm, int *ret_pid, int fds[2])
+{
+	uint8_t c = 0;
+	int r = -EPIPE;
+
+	pthread_mutex_lock(&vm->zygote_lock);
+	if (write(vm->zygote, &c, 1) == 1)
+		r = receive_fds(vm->zygote, ret_pid, sizeof(*ret_pid), fds, 2);
+	pthread_mutex_unlock(&vm->zygote_lock);
+	return r < 0 || *ret_pid > 0 ? r : -EAGAIN;
+}
+
+int stub_create(struct vm *vm, struct stub *s)
+{
+	int fds[2], r;
+
+	*s = (struct stub){ .socket = -1, .listener = -1 };
+	r = order(vm, &s->pid, fds);
+	if (r < 0)
+		return r;
+	s->clock = (clockid_t)(~(unsigned int)s->pid << 3 | 2);
+	s->socket = fds[1];
+	s->shared = mmap(NULL, STUB_SHARED_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 fds[0], 0);
+	close(fds[0]);
+	if (s->shared == MAP_FAILED) {
+		s->shared = NULL;
+		r = -ENOMEM;
+	}
+	if (r == 0)
+		r = meet(s);
+	if (r < 0)
+		stub_destroy(s);
+	return r;
+}
+
+/*
+ * The runner must be dead before nobody listens any more, which would let it
+ * go on; the mapper would end the process when it sees the socket's end.
+ */
+void stub_destroy(struct stub *s)
+{
+	if (s->parked)
+		syscall(SYS_tgkill, s->pid, s->pid, SIGKILL);
+	if (s->socket >= 0)
+		close(s->socket);
+	if (s->listener >= 0)
+		close(s->listener);
+	if (s->shared)
+		munmap(s->shared, STUB_SHARED_LEN);
+	*s = (struct stub){ .socket = -1, .listener = -1 };
+}
