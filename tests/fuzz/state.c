@@ -86,6 +86,12 @@ static void machine_init(struct fake *f)
 	vmm_spec_add_rng(&f->spec);
 	f->spec.watchdog = f->spec.pvpanic_pci = true;
 	f->spec.hpet = f->spec.has_genid = true;
+	f->spec.videos = xcalloc(1, sizeof(*f->spec.videos));
+	f->spec.videos[0] = (struct spec_video){
+		.id = xstrdup("video0"), .kind = VIDEO_VIRTIO, .rom_fd = -1,
+		.width = 640, .height = 480, .vram = MIB,
+	};
+	f->spec.n_videos = 1;
 	add_disks(&f->spec);
 	add_vsock(&f->spec);
 	fake_start(f);

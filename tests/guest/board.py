@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # board.py ENGINE: a stock kernel finds what firmware tells of: a TPM on both
-# of its interfaces, the generation id, HPET.  The guest's half is board.init.
+# of its interfaces, the generation id, HPET; and a
+# virtio graphics card is saved.  The guest's half is board.init.
 #
 # GENERIC_ROOT: where Debian's generic kernel package is unpacked.
 import hashlib
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -119,11 +121,27 @@ def seen(text):
                     for i in (0, 8))
 
 
+# The lower half: no cursor blinks there.  The driver tells of what was painted
+# when it likes; random bytes leave nothing black.
+def painted(vmm):
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        picture = vmm.screenshot()
+        assert (picture.width, picture.height) == (640, 480)
+        half = picture.data[len(picture.data) // 2:]
+        if bytes(64) not in half:
+            return half
+        time.sleep(0.1)
+    raise AssertionError("the guest's picture is not all there")
+
+
 # Elsewhere, with a TPM of another state: it gets the saved one's.  And it is
 # told that it is another machine than the saved one.
 def check_saved(directory, machine):
     spec = {"tpm": "crb", "machine": machine, "has_genid": True,
-            "genid": ID.replace("-", ""), "hpet": machine == "q35"}
+            "genid": ID.replace("-", ""), "hpet": machine == "q35",
+            "videos": [{"id": "video0", "kind": "virtio", "vram": 16 << 20,
+                        "width": 640, "height": 480}]}
     m = Machine(directory, "saved-" + machine, spec, "do=genid")
     try:
         check_tpm(m.vmm)
@@ -131,6 +149,8 @@ def check_saved(directory, machine):
         clocks = m.vmm.said("clocks: ").split()
         assert "hpet" in clocks or machine != "q35", clocks
         m.vmm.said("tick 1: pcr16 " + EXTENDED)
+        m.vmm.said("painted")
+        picture = painted(m.vmm)
         fd = m.save(os.path.join(directory, "image-" + machine))
     finally:
         m.close()
@@ -141,6 +161,7 @@ def check_saved(directory, machine):
         m.vmm.said("tick")
         m.vmm.said("tick 3: pcr16 " + EXTENDED)
         expect(m.vmm, "forked", seen(OTHER))
+        assert painted(m.vmm) == picture
     finally:
         m.close()
     print("ok: %s: TPM with a command response buffer, saved and restored; "
@@ -154,7 +175,9 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run([here + "/mkinitrd", directory + "/initrd", root,
-                        here + "/board.init"], check=True)
+                        here + "/board.init", "drm", "drm_kms_helper",
+                        "drm_shmem_helper", "virtio_dma_buf", "virtio-gpu"],
+                       check=True)
         check_reset(directory)
         check_saved(directory, "q35")
         check_saved(directory, "microvm")

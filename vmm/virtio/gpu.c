@@ -3,8 +3,8 @@
  * screen, pictures in memory of ours that the driver fills from its own, and a
  * cursor, which is drawn into the picture.
  *
- * Left out: 3D, blob resources, assigning UUIDs.  What the driver made here
- * cannot be saved, so a machine that has this card cannot be.
+ * Left out: 3D, blob resources, assigning UUIDs.  Of a picture it is saved
+ * where the driver has it; it is fetched from there again.
  */
 #include <errno.h>
 #include <linux/virtio_gpu.h>
@@ -17,6 +17,7 @@
 #include "vmm/machine.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
+#include "vmm/state.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
@@ -36,6 +37,11 @@ struct resource {
 	struct virtio_gpu_mem_entry *entries;
 };
 
+/* A resource as it is saved; its entries follow those of the last one. */
+struct saved_resource {
+	uint32_t id, format, width, height, n_entries;
+};
+
 struct gpu {
 	struct virtio_dev dev;
 	struct resource *resources;
@@ -47,6 +53,11 @@ struct gpu {
 	struct virtio_gpu_rect rect;
 	struct virtio_gpu_update_cursor cursor;
 	struct vq_buf buf;
+
+	/* Only while it is saved or restored. */
+	unsigned int n_saved, n_saved_entries;
+	struct saved_resource saved[RESOURCES_MAX];
+	struct virtio_gpu_mem_entry saved_entries[ENTRIES_MAX];
 };
 
 static struct gpu *from_dev(struct virtio_dev *dev)
@@ -523,6 +534,125 @@ static bool gpu_reset(struct virtio_dev *dev)
 	return true;
 }
 
+/* ---- saving ---- */
+
+static const struct state_field resource_fields[] = {
+	STATE(struct saved_resource, id),
+	STATE(struct saved_resource, format),
+	STATE(struct saved_resource, width),
+	STATE(struct saved_resource, height),
+	STATE(struct saved_resource, n_entries),
+	STATE_END,
+};
+
+static const struct state_field entry_fields[] = {
+	STATE(struct virtio_gpu_mem_entry, addr),
+	STATE(struct virtio_gpu_mem_entry, length),
+	STATE_END,
+};
+
+#define COUNTED(f, n, list) \
+	{ .name = #f, .kind = STATE_GROUP, .offset = offsetof(struct gpu, f), \
+	  .size = sizeof(((struct gpu *)0)->f[0]), \
+	  .count = ARRAY_SIZE(((struct gpu *)0)->f), \
+	  .counter = offsetof(struct gpu, n), .fields = (list) }
+static const struct state_field gpu_fields[] = {
+	STATE_MAX(struct gpu, width, 4096),
+	STATE_MAX(struct gpu, height, 4096),
+	STATE(struct gpu, shown),
+	STATE_RAW(struct gpu, rect),
+	STATE_RAW(struct gpu, cursor),
+	COUNTED(saved, n_saved, resource_fields),
+	COUNTED(saved_entries, n_saved_entries, entry_fields),
+	STATE_END,
+};
+
+static void save_one(struct gpu *g, const struct resource *r)
+{
+	g->saved[g->n_saved++] = (struct saved_resource){
+		r->id, r->format, r->width, r->height, r->n_entries
+	};
+	memcpy(g->saved_entries + g->n_saved_entries, r->entries,
+	       r->n_entries * sizeof(r->entries[0]));
+	g->n_saved_entries += r->n_entries;
+}
+
+/* What has no room any more is a picture that stays black. */
+static void gpu_saving(void *dev)
+{
+	struct gpu *g = dev;
+
+	g->n_saved = g->n_saved_entries = 0;
+	for (const struct resource *r = g->resources; r; r = r->next)
+		if (g->n_saved_entries + r->n_entries <= ENTRIES_MAX)
+			save_one(g, r);
+}
+
+static bool load_one(struct gpu *g, const struct saved_resource *s,
+		     unsigned int first)
+{
+	const union command c = {
+		.create = { .resource_id = s->id, .format = s->format,
+			    .width = s->width, .height = s->height },
+	};
+	size_t len = s->n_entries * sizeof(g->saved_entries[0]);
+	struct resource *r;
+
+	if (s->n_entries > g->n_saved_entries - first ||
+	    create(g, &c) != VIRTIO_GPU_RESP_OK_NODATA)
+		return false;
+	r = find(g, s->id);
+	if (!s->n_entries)
+		return true;
+	r->entries = xmalloc(len);
+	memcpy(r->entries, g->saved_entries + first, len);
+	r->n_entries = s->n_entries;
+	return true;
+}
+
+static int gpu_loaded(void *dev, unsigned int version, struct error *err)
+{
+	struct gpu *g = dev;
+	const struct resource *r;
+	unsigned int first = 0;
+	uint32_t shown = g->shown;
+
+	while (g->resources)
+		drop(g, g->resources);
+	for (unsigned int i = 0; i < g->n_saved; i++) {
+		if (!load_one(g, &g->saved[i], first))
+			return error_set(err, -EINVAL,
+					 "a graphics card's picture is not right");
+		first += g->saved[i].n_entries;
+	}
+	r = find(g, shown);
+	g->shown = r && within(&g->rect, r) && g->rect.width &&
+				   g->rect.height ?
+			   shown :
+			   0;
+	set_size(g, g->width, g->height);
+	return 0;
+}
+
+/* Guest memory is there now. */
+static void gpu_restored(void *dev)
+{
+	struct gpu *g = dev;
+
+	for (struct resource *r = g->resources; r; r = r->next)
+		if (r->n_entries)
+			read_backing(g, r, 0, r->pixels, pixel_bytes(r));
+}
+
+static const struct state_type gpu_state = {
+	.name = "virtio-gpu",
+	.version = 1,
+	.fields = gpu_fields,
+	.saving = gpu_saving,
+	.loaded = gpu_loaded,
+	.restored = gpu_restored,
+};
+
 static void gpu_destroy(struct virtio_dev *dev)
 {
 	gpu_reset(dev);
@@ -537,6 +667,7 @@ static const struct virtio_type virtio_gpu = {
 	.notify = gpu_notify,
 	.config_write = gpu_config_write,
 	.reset = gpu_reset,
+	.state = &gpu_state,
 	.destroy = gpu_destroy,
 };
 
