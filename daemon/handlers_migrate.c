@@ -131,6 +131,8 @@ static int do_prepare(struct call *call, const struct migrate_args *args,
 		reply_cookie(&out, &reply->cookie);
 		reply->uri = xmalloc(sizeof(*reply->uri));
 		*reply->uri = uri;
+	} else {
+		free(uri);
 	}
 	cookie_finish(&in);
 	cookie_finish(&out);
