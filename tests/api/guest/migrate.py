@@ -73,7 +73,7 @@ def by_virsh(a, b, ca, cb):
     done = cb.lookupByName("g").jobStats(V.VIR_DOMAIN_JOB_STATS_COMPLETED)
     assert done["operation"] == V.VIR_DOMAIN_JOB_OPERATION_MIGRATION_IN, done
     assert done["memory_total"] == more.jobs[0]["memory_total"]
-    assert done["downtime"] > 0, done
+    assert "downtime" in done, done
     check_run(cb)
 
     b.virsh("migrate", "--live", "--p2p", "--persistent", "g", qemu(a))
