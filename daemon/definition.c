@@ -42,7 +42,7 @@ static bool has_machine(const struct loaded_driver *l,
 }
 
 /* Whether this registry and a driver of this host take the definition. */
-static int config_check(const struct registry *reg,
+int config_check(const struct registry *reg,
 			const struct domain_def *def, struct error *err)
 {
 	const struct loaded_driver *l;

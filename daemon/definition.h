@@ -16,6 +16,10 @@ struct registry;
 int config_parse(struct registry *reg, const char *xml, bool validate,
 		 struct domain_def **ret_def, struct error *err);
 
+/* Whether this host can run it. */
+int config_check(const struct registry *reg, const struct domain_def *def,
+		 struct error *err);
+
 /* Stores def, then makes it the persistent one; owns it when it succeeds. */
 int config_replace(struct dom_obj *obj, struct domain_def *def,
 		   struct error *err);

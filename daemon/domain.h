@@ -101,6 +101,21 @@ int domain_set_memory_stats_period(struct registry *reg,
 				   unsigned int flags, struct error *err);
 int domain_set_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      uint64_t bytes, unsigned int flags, struct error *err);
+/* daemon/attach.c.  flags: live, config or current; a detach waits some seconds
+ * for the guest, and succeeds whether it has answered or not. */
+int domain_attach_device(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 const char *xml, unsigned int flags,
+			 struct error *err);
+int domain_detach_device(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 const char *xml, unsigned int flags,
+			 struct error *err);
+int domain_detach_alias(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *alias, unsigned int flags,
+			struct error *err);
+/* Of what can change in a network card: its link. */
+int domain_update_iface(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *xml, unsigned int flags,
+			struct error *err);
 /* Of what can change in a disk: the medium of a CD-ROM drive. */
 int domain_update_disk(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		       const char *xml, unsigned int flags,
@@ -238,7 +253,9 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
 enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_METADATA, DOMAIN_NOTIFY_WATCHDOG,
        DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY, DOMAIN_NOTIFY_AGENT,
-       DOMAIN_NOTIFY_ITERATION, DOMAIN_NOTIFY_JOB };
+       DOMAIN_NOTIFY_ITERATION, DOMAIN_NOTIFY_JOB,
+       DOMAIN_NOTIFY_DEVICE_ADDED, DOMAIN_NOTIFY_DEVICE_REMOVED,
+       DOMAIN_NOTIFY_DEVICE_KEPT };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
@@ -247,7 +264,7 @@ struct domain_notice {
 			      iteration */
 	struct domain_job job; /* the one that ended */
 	int type;	   /* metadata */
-	const char *uri;   /* tray: the drive's alias */
+	const char *uri;   /* tray, device: the alias */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */
 };
 void registry_subscribe(struct registry *reg,

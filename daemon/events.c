@@ -167,6 +167,44 @@ static void tell_tray(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_ev_tray, &m.msg);
 }
 
+static void tell_device(struct session *s, const struct subscription *sub,
+			const wire_dom *dom, const struct domain_notice *n,
+			int proc)
+{
+	wire_cb_device m = { sub->id, *dom, (char *)n->uri };
+
+	tell(s, proc, (xdrproc_t)xdr_wire_cb_device, &m);
+}
+
+static void tell_added(struct session *s, const struct subscription *sub,
+		       const wire_dom *dom, const struct domain_notice *n)
+{
+	if (sub->id) /* younger than the registrations without ids */
+		tell_device(s, sub, dom, n,
+			    PROC_DOMAIN_EVENT_CALLBACK_DEVICE_ADDED);
+}
+
+static void tell_kept(struct session *s, const struct subscription *sub,
+		      const wire_dom *dom, const struct domain_notice *n)
+{
+	if (sub->id)
+		tell_device(s, sub, dom, n,
+			    PROC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED);
+}
+
+static void tell_removed(struct session *s, const struct subscription *sub,
+			 const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_dom_str old = { *dom, (char *)n->uri };
+
+	if (sub->id)
+		tell_device(s, sub, dom, n,
+			    PROC_DOMAIN_EVENT_CALLBACK_DEVICE_REMOVED);
+	else
+		tell(s, PROC_DOMAIN_EVENT_DEVICE_REMOVED,
+		     (xdrproc_t)xdr_wire_dom_str, &old);
+}
+
 static void tell_watchdog(struct session *s, const struct subscription *sub,
 			  const wire_dom *dom, const struct domain_notice *n)
 {
@@ -286,6 +324,12 @@ static const struct {
 	[DOMAIN_NOTIFY_BALLOON] = { VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE,
 				    tell_balloon },
 	[DOMAIN_NOTIFY_TRAY] = { VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, tell_tray },
+	[DOMAIN_NOTIFY_DEVICE_ADDED] = { VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
+					 tell_added },
+	[DOMAIN_NOTIFY_DEVICE_REMOVED] = { VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
+					   tell_removed },
+	[DOMAIN_NOTIFY_DEVICE_KEPT] = {
+		VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED, tell_kept },
 	[DOMAIN_NOTIFY_WATCHDOG] = { VIR_DOMAIN_EVENT_ID_WATCHDOG,
 				     tell_watchdog },
 	[DOMAIN_NOTIFY_GRAPHICS] = { VIR_DOMAIN_EVENT_ID_GRAPHICS,

@@ -308,5 +308,11 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);
 		break;
+	case DOMAIN_EVENT_DEVICE_REMOVED:
+		guest_device_removed(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_DEVICE_KEPT:
+		guest_device_kept(obj, ev->why);
+		break;
 	}
 }

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 
+#include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
 #include "daemon/reply.h"
@@ -34,6 +35,48 @@ int handle_domain_update_device_flags(struct call *call,
 	if (str_eq(kind, "disk"))
 		return domain_update_disk(call->reg, wire_uuid_of(&args->dom),
 					  args->str, args->flags, err);
+	if (str_eq(kind, "interface"))
+		return domain_update_iface(call->reg, wire_uuid_of(&args->dom),
+					   args->str, args->flags, err);
 	return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 			  "a device '%s' cannot be changed", kind);
+}
+
+/* Without flags: as it runs. */
+int handle_domain_attach_device(struct call *call, const wire_dom_str *args,
+				struct error *err)
+{
+	return domain_attach_device(call->reg, wire_uuid_of(&args->dom),
+				    args->str, VIR_DOMAIN_AFFECT_LIVE, err);
+}
+
+int handle_domain_attach_device_flags(struct call *call,
+				      const wire_dom_str_flags *args,
+				      struct error *err)
+{
+	return domain_attach_device(call->reg, wire_uuid_of(&args->dom),
+				    args->str, args->flags, err);
+}
+
+int handle_domain_detach_device(struct call *call, const wire_dom_str *args,
+				struct error *err)
+{
+	return domain_detach_device(call->reg, wire_uuid_of(&args->dom),
+				    args->str, VIR_DOMAIN_AFFECT_LIVE, err);
+}
+
+int handle_domain_detach_device_flags(struct call *call,
+				      const wire_dom_str_flags *args,
+				      struct error *err)
+{
+	return domain_detach_device(call->reg, wire_uuid_of(&args->dom),
+				    args->str, args->flags, err);
+}
+
+int handle_domain_detach_device_alias(struct call *call,
+				      const wire_dom_str_flags *args,
+				      struct error *err)
+{
+	return domain_detach_alias(call->reg, wire_uuid_of(&args->dom),
+				   args->str, args->flags, err);
 }

@@ -61,6 +61,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/nvram.h \
 	%D%/tpm.c \
 	%D%/tpm.h \
+	%D%/attach.c \
 	%D%/disk.c \
 	%D%/definition.h \
 	%D%/graphics.c \

@@ -247,6 +247,10 @@ void async_end(struct dom_obj *obj, bool ok);
 void guest_event(struct dom_obj *obj, const struct pending_event *ev);
 void guest_refresh_balloon(struct dom_obj *obj);
 
+/* ---- attach.c: the job held ---- */
+void guest_device_removed(struct dom_obj *obj, const char *alias);
+void guest_device_kept(struct dom_obj *obj, const char *alias);
+
 /* ---- drivers.c ---- */
 const struct loaded_driver *driver_named(const char *name);
 /* Probes and adds one; drivers_load() does, and tests with their own. */

@@ -20,7 +20,6 @@
 #include "cpu/cpuid.h"
 #include "model/domain.h"
 
-struct device_def;
 struct error;
 
 /* What of a domain a driver sees; the daemon's object embeds it. */
@@ -182,10 +181,18 @@ struct driver {
 	int (*job_cancel)(struct domain *dom, struct error *err);
 
 	/* Live changes and observation. */
-	int (*attach)(struct domain *dom, const struct device_def *dev,
+	/*
+	 * attach: next is dom->live with the device in it; the driver fills in
+	 * what it chooses.  When it fails, nothing has changed.
+	 * detach: asks the guest to let go of it.  When it has,
+	 * DOMAIN_EVENT_DEVICE_REMOVED follows, maybe at once, maybe never.
+	 */
+	int (*attach)(struct domain *dom, struct domain_def *next,
+		      struct device_ref dev, struct error *err);
+	int (*detach)(struct domain *dom, const char *alias,
 		      struct error *err);
-	int (*detach)(struct domain *dom, const struct device_def *dev,
-		      struct error *err);
+	int (*set_link)(struct domain *dom, const char *alias, bool up,
+			struct error *err);
 	/* Another medium in a CD-ROM drive: disk has its alias and source. */
 	int (*change_medium)(struct domain *dom, const struct dom_disk *disk,
 			     bool force, struct error *err);
@@ -253,6 +260,8 @@ enum domain_event {
 	DOMAIN_EVENT_GRAPHICS,
 	DOMAIN_EVENT_TRAY, /* why: "open" or "close", a space, the alias */
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
+	DOMAIN_EVENT_DEVICE_REMOVED, /* why: its alias */
+	DOMAIN_EVENT_DEVICE_KEPT, /* the guest will not let go of it */
 	DOMAIN_EVENT_VSOCK, /* it connects to the host; why: the port */
 	/* The guest opened or closed a port; why as with a tray. */
 	DOMAIN_EVENT_PORT,
@@ -382,6 +391,11 @@ int launch_job_progress(struct domain *dom,
 int launch_job_cancel(struct domain *dom, struct error *err);
 int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 			 bool force, struct error *err);
+int launch_attach(struct domain *dom, struct domain_def *next,
+		  struct device_ref dev, struct error *err);
+int launch_detach(struct domain *dom, const char *alias, struct error *err);
+int launch_set_link(struct domain *dom, const char *alias, bool up,
+		    struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
 			      struct error *err);

@@ -174,6 +174,7 @@ int launch_reconnect(struct domain *dom, bool *ret_paused,
 	dom->priv = mon;
 	monitor_deliver(mon);
 	launch_ask_ports(dom);
+	launch_find_gone(dom);
 	return 0;
 }
 

@@ -10,7 +10,11 @@
 struct json_object;
 struct monitor;
 struct vmm_spec;
+struct spec_controller;
 struct spec_disk;
+struct spec_input;
+struct spec_nic;
+struct spec_rng;
 struct spec_place;
 
 /* ---- launch_monitor.c: the control socket, our side (vmm/control.h) ---- */
@@ -54,6 +58,10 @@ int monitor_call_fds(struct monitor *mon, const char *request,
 int monitor_call_fd(struct monitor *mon, const char *request,
 		    struct json_object *args, int fd,
 		    struct json_object **ret_ok, struct error *err);
+
+/* "plug": the device's JSON text and its descriptors. */
+int monitor_plug(struct monitor *mon, const char *devices, const int *fds,
+		 unsigned int n_fds, struct error *err);
 
 /* Whether its process has ended; waits up to ms for it. */
 bool monitor_dead(struct monitor *mon, int ms);
@@ -100,6 +108,28 @@ int launch_build_firmware(const struct domain_def *def, struct vmm_spec *s,
 /* <boot dev=...>, once the devices are in the description. */
 void launch_boot_order(const struct dom_os *os, struct vmm_spec *s);
 
+/* ---- launch_port.c: PCI's bridges ---- */
+
+int launch_check_port(const struct dom_controller *c, struct error *err);
+void launch_build_ports(const struct domain_def *def, struct vmm_spec *s);
+
+/* ---- launch_plug.c: devices of a running machine ---- */
+
+/* After a time away: tells of devices that have gone meanwhile. */
+void launch_find_gone(struct domain *dom);
+
+/* ---- one device each of a definition, into its place ---- */
+
+int launch_build_disk(const struct dom_disk *d, unsigned int i,
+		      struct spec_disk *s, struct error *err);
+void launch_build_controller(const struct dom_controller *c,
+			     struct spec_controller *to);
+int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
+		     struct error *err);
+void launch_build_rng(const struct dom_rng *d, unsigned int i,
+		      struct spec_rng *s);
+void launch_build_input(const struct dom_input *i, struct spec_input *s);
+
 /* ---- launch_disk.c: disks and the controllers they are on ---- */
 
 bool launch_is_storage(const struct dom_controller *c);
@@ -136,6 +166,8 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.migrate_limits = launch_migrate_limits, .set_balloon = launch_set_balloon, \
 	.set_balloon_period = launch_set_balloon_period, \
 	.change_medium = launch_change_medium, \
+	.attach = launch_attach, .detach = launch_detach, \
+	.set_link = launch_set_link, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.vsock_connect = launch_vsock_connect, \
 	.open_channel = launch_open_channel, \

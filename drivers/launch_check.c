@@ -165,10 +165,8 @@ static int check_char(const struct dom_char *c, struct error *err)
 
 static int check_controller(const struct dom_controller *c, struct error *err)
 {
-	if (str_eq(c->type, "pci") &&
-	    (!c->model || str_eq(c->model, "pcie-root") ||
-	     str_eq(c->model, "pci-root")))
-		return 0;
+	if (str_eq(c->type, "pci"))
+		return launch_check_port(c, err);
 	if (launch_is_storage(c))
 		return launch_check_storage(c, err);
 	if (str_eq(c->type, "virtio-serial") ||

@@ -180,7 +180,7 @@ static void set_place(const struct dom_disk *d, struct spec_disk *s)
 	s->unit = d->info.address.unit;
 }
 
-static int build_disk(const struct dom_disk *d, unsigned int i,
+int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		      struct spec_disk *s, struct error *err)
 {
 	s->fd = -1;
@@ -208,23 +208,25 @@ static int build_disk(const struct dom_disk *d, unsigned int i,
 			   0;
 }
 
+void launch_build_controller(const struct dom_controller *c,
+			     struct spec_controller *to)
+{
+	launch_set_id(&to->id, &c->info, c->type, c->index);
+	to->bus = bus_of(c->type);
+	to->index = c->index;
+	to->queues = c->queues;
+	to->serial = xstrdup(c->serial);
+	launch_set_place(&to->pci, &c->info);
+}
+
 static void build_controllers(const struct domain_def *def, struct vmm_spec *s)
 {
 	s->controllers = xcalloc(def->n_controllers, sizeof(*s->controllers));
-	for (unsigned int i = 0; i < def->n_controllers; i++) {
-		const struct dom_controller *c = &def->controllers[i];
-		struct spec_controller *to = &s->controllers[s->n_controllers];
-
-		if (!launch_is_storage(c))
-			continue;
-		launch_set_id(&to->id, &c->info, c->type, c->index);
-		to->bus = bus_of(c->type);
-		to->index = c->index;
-		to->queues = c->queues;
-		to->serial = xstrdup(c->serial);
-		launch_set_place(&to->pci, &c->info);
-		s->n_controllers++;
-	}
+	for (unsigned int i = 0; i < def->n_controllers; i++)
+		if (launch_is_storage(&def->controllers[i]))
+			launch_build_controller(
+				&def->controllers[i],
+				&s->controllers[s->n_controllers++]);
 }
 
 int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
@@ -235,8 +237,8 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 	build_controllers(def, s);
 	s->disks = xcalloc(def->n_disks, sizeof(*s->disks));
 	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++)
-		r = build_disk(&def->disks[i], i, &s->disks[s->n_disks++],
-			       err);
+		r = launch_build_disk(&def->disks[i], i,
+				      &s->disks[s->n_disks++], err);
 	return r;
 }
 

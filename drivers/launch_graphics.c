@@ -156,7 +156,7 @@ static void build_usb(const struct dom_controller *c, struct vmm_spec *s)
 	s->n_usbs = 1;
 }
 
-static void build_input(const struct dom_input *i, struct spec_input *s)
+void launch_build_input(const struct dom_input *i, struct spec_input *s)
 {
 	s->id = xstrdup(i->info.alias ? i->info.alias : "input");
 	s->kind = str_eq(i->type, "keyboard") ? INPUT_KIND_KEYBOARD :
@@ -231,7 +231,7 @@ int launch_build_graphics(struct domain_def *def, struct vmm_spec *s,
 		build_usb(&def->controllers[i], s);
 	s->inputs = xcalloc(def->n_inputs, sizeof(*s->inputs));
 	for (unsigned int i = 0; i < def->n_inputs; i++)
-		build_input(&def->inputs[i], &s->inputs[s->n_inputs++]);
+		launch_build_input(&def->inputs[i], &s->inputs[s->n_inputs++]);
 	s->videos = xcalloc(def->n_videos, sizeof(*s->videos));
 	for (unsigned int i = 0; i < def->n_videos && r == 0; i++)
 		if (!str_eq(def->videos[i].model, "none"))

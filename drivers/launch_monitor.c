@@ -221,6 +221,12 @@ static void on_event(struct monitor *mon, const char *event,
 	else if (str_eq(event, "handover"))
 		domain_event(mon->dom, DOMAIN_EVENT_HANDOVER,
 			     get_string(json, "state"));
+	else if (str_eq(event, "unplugged"))
+		domain_event(mon->dom, DOMAIN_EVENT_DEVICE_REMOVED,
+			     get_string(json, "device"));
+	else if (str_eq(event, "kept"))
+		domain_event(mon->dom, DOMAIN_EVENT_DEVICE_KEPT,
+			     get_string(json, "device"));
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else
@@ -494,6 +500,14 @@ int monitor_create(struct monitor *mon, const char *spec, const int *fds,
 	_cleanup_free_ char *rest = xasprintf(",\"spec\":%s", spec);
 
 	return call(mon, "create", rest, fds, n_fds, CREATE_S, NULL, err);
+}
+
+int monitor_plug(struct monitor *mon, const char *devices, const int *fds,
+		 unsigned int n_fds, struct error *err)
+{
+	_cleanup_free_ char *rest = xasprintf(",\"devices\":%s", devices);
+
+	return call(mon, "plug", rest, fds, n_fds, REPLY_S, NULL, err);
 }
 
 bool monitor_dead(struct monitor *mon, int ms)

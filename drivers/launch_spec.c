@@ -176,7 +176,7 @@ static int open_tap(struct dom_iface *d, struct spec_nic *s, struct error *err)
 	return 0;
 }
 
-static int build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
+int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err)
 {
 	s->fd = s->rom_fd = -1;
@@ -309,18 +309,21 @@ static void build_guards(const struct domain_def *def, struct vmm_spec *s)
 	}
 }
 
+void launch_build_rng(const struct dom_rng *d, unsigned int i,
+		      struct spec_rng *s)
+{
+	launch_set_id(&s->id, &d->info, "rng", i);
+	launch_set_place(&s->pci, &d->info);
+	s->fd = -1;
+	s->max_bytes = d->rate_bytes;
+	s->period = d->rate_period;
+}
+
 static void build_rngs(const struct domain_def *def, struct vmm_spec *s)
 {
 	s->rngs = xcalloc(def->n_rngs, sizeof(*s->rngs));
-	for (unsigned int i = 0; i < def->n_rngs; i++) {
-		struct spec_rng *rng = &s->rngs[s->n_rngs++];
-
-		launch_set_id(&rng->id, &def->rngs[i].info, "rng", i);
-		launch_set_place(&rng->pci, &def->rngs[i].info);
-		rng->fd = -1;
-		rng->max_bytes = def->rngs[i].rate_bytes;
-		rng->period = def->rngs[i].rate_period;
-	}
+	for (unsigned int i = 0; i < def->n_rngs; i++)
+		launch_build_rng(&def->rngs[i], i, &s->rngs[s->n_rngs++]);
 }
 
 static void place_ports(const struct domain_def *def, struct vmm_spec *s)
@@ -337,12 +340,13 @@ static int build_devices(struct domain_def *def, struct vmm_spec *s,
 {
 	int r = launch_build_disks(def, s, err);
 
+	launch_build_ports(def, s);
 	build_guards(def, s);
 	build_rngs(def, s);
 	place_ports(def, s);
 	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
 	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
-		r = build_nic(&def->ifaces[i], i, &s->nics[s->n_nics++], err);
+		r = launch_build_nic(&def->ifaces[i], i, &s->nics[s->n_nics++], err);
 	return r < 0 ? r : build_chars(def, s, err);
 }
 

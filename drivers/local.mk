@@ -17,6 +17,8 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_firmware.c \
 	%D%/launch_migrate.c \
 	%D%/launch_monitor.c \
+	%D%/launch_plug.c \
+	%D%/launch_port.c \
 	%D%/launch_save.c \
 	%D%/launch_spec.c \
 	%D%/launch_stats.c \

@@ -19,6 +19,12 @@ int domain_complete_graphics(struct domain_def *def, bool live,
 			     struct error *err);
 void domain_complete_controllers(struct domain_def *def);
 int domain_complete_addresses(struct domain_def *def, struct error *err);
+/* Unless it has one. */
+void iface_choose_mac(struct dom_iface *iface);
+
+/* For a device of a running domain: below a port that is free. */
+int domain_place_hot(struct domain_def *def, struct dom_info *info,
+		     struct error *err);
 int domain_check_unique(const struct domain_def *def, struct error *err);
 
 /* Makes a copy ready for writing: what the text says implicitly. */

@@ -32,7 +32,10 @@ static void need(struct domain_def *def, const char *type, unsigned int index,
 /* One without an index takes the first that is free for its type. */
 static void complete_index(struct domain_def *def, struct dom_controller *c)
 {
-	int index = 0;
+	/* 0 is the root. */
+	int index = str_eq(c->type, "pci") && c->model &&
+		    !str_eq(c->model, "pcie-root") &&
+		    !str_eq(c->model, "pci-root");
 
 	if (c->index >= 0)
 		return;

@@ -19,6 +19,12 @@ static void generate_mac(struct dom_iface *iface)
 	iface->mac_given = true;
 }
 
+void iface_choose_mac(struct dom_iface *iface)
+{
+	if (!iface->mac_given)
+		generate_mac(iface);
+}
+
 static const char *source_attr(const struct dom_iface *iface)
 {
 	switch (iface->type) {

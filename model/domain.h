@@ -191,6 +191,9 @@ struct dom_controller {
 	int index;	    /* -1: not given */
 	unsigned int queues;
 	char *serial; /* nvme */
+	/* pcie-root-port, and bridges like it. */
+	char *model_name, *port, *hotplug; /* "0x10"; "on", "off" */
+	unsigned int chassis;
 };
 
 struct dom_rng {
@@ -362,6 +365,40 @@ char *device_def_kind(const char *xml, struct error *err);
 int disk_def_parse(const char *xml, struct dom_disk *ret_disk,
 		   struct error *err);
 void disk_def_finish(struct dom_disk *disk);
+
+/*
+ * Devices alone (model/device.c), of kinds that may come and go.  A reference
+ * is to a definition's array and good until that changes.
+ */
+enum device_kind { DEVICE_DISK, DEVICE_IFACE, DEVICE_CONTROLLER, DEVICE_INPUT,
+		   DEVICE_RNG };
+struct device_ref {
+	enum device_kind kind;
+	unsigned int index;
+};
+struct device_def; /* a device's document */
+int device_def_parse(const char *xml, struct device_def **ret_dev,
+		     struct error *err);
+void device_def_free(struct device_def *dev);
+/* Fixes what is chosen at random, so that it is the same in two definitions. */
+void device_def_choose(struct device_def *dev);
+enum device_kind device_def_kind_of(const struct device_def *dev);
+const void *device_def_item(const struct device_def *dev);
+
+void *device_at(const struct domain_def *def, struct device_ref ref);
+struct dom_info *device_info(const struct domain_def *def,
+			     struct device_ref ref);
+/* The one that a document means: VIR_ERR_DEVICE_MISSING. */
+int domain_find_device(const struct domain_def *def,
+		       const struct device_def *dev,
+		       struct device_ref *ret_ref, struct error *err);
+bool domain_find_alias(const struct domain_def *def, const char *alias,
+		       struct device_ref *ret_ref);
+/* live: to a running domain's.  After a failure def is of no use. */
+int domain_add_device(struct domain_def *def, const struct device_def *dev,
+		      bool live, struct device_ref *ret_ref,
+		      struct error *err);
+void domain_remove_device(struct domain_def *def, struct device_ref ref);
 
 /* Names each device that has no alias yet, as starting a domain does. */
 void domain_def_assign_aliases(struct domain_def *def);

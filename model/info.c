@@ -7,7 +7,7 @@
 #include "model/complete.h"
 
 /* An entry for each kind of device, in the order addresses are given out. */
-static const struct device_kind {
+static const struct info_kind {
 	size_t items, n, size; /* n 0: the one memballoon */
 } kinds[] = {
 #define KIND(m, type) \
@@ -44,10 +44,26 @@ struct dom_info *domain_info(const struct domain_def *def, unsigned int i)
 	return (struct dom_info *)&def->memballoon.info;
 }
 
-static void name_it(struct dom_info *info, const char *name, unsigned int n)
+static bool alias_used(const struct domain_def *def, const char *alias)
 {
-	if (!info->alias)
-		info->alias = xasprintf("%s%u", name, n);
+	struct dom_info *info;
+
+	for (unsigned int i = 0; (info = domain_info(def, i)); i++)
+		if (str_eq(info->alias, alias))
+			return true;
+	return false;
+}
+
+/* The number may be one that is left of those before it. */
+static void name_it(const struct domain_def *def, struct dom_info *info,
+		    const char *name, unsigned int n)
+{
+	while (!info->alias) {
+		_cleanup_free_ char *alias = xasprintf("%s%u", name, n++);
+
+		if (!alias_used(def, alias))
+			info->alias = steal_ptr(&alias);
+	}
 }
 
 static void name_controllers(struct domain_def *def)
@@ -58,9 +74,9 @@ static void name_controllers(struct domain_def *def)
 		if (str_eq(c->type, "pci") && c->index == 0)
 			default_str(&c->info.alias, "pcie.0");
 		else if (str_eq(c->type, "pci"))
-			name_it(&c->info, "pci.", c->index);
+			name_it(def, &c->info, "pci.", c->index);
 		else
-			name_it(&c->info, c->type, c->index);
+			name_it(def, &c->info, c->type, c->index);
 	}
 }
 
@@ -94,7 +110,7 @@ static void name_chars(struct domain_def *def)
 	for (unsigned int i = 0; i < def->n_chars; i++) {
 		enum dom_char_kind kind = def->chars[i].kind;
 
-		name_it(&def->chars[i].info, names[kind], n[kind]++);
+		name_it(def, &def->chars[i].info, names[kind], n[kind]++);
 	}
 }
 
@@ -104,26 +120,26 @@ void domain_def_assign_aliases(struct domain_def *def)
 	for (unsigned int i = 0; i < def->n_disks; i++)
 		name_disk(&def->disks[i]);
 	for (unsigned int i = 0; i < def->n_ifaces; i++)
-		name_it(&def->ifaces[i].info, "net", i);
+		name_it(def, &def->ifaces[i].info, "net", i);
 	name_chars(def);
 	for (unsigned int i = 0; i < def->n_rngs; i++)
-		name_it(&def->rngs[i].info, "rng", i);
+		name_it(def, &def->rngs[i].info, "rng", i);
 	for (unsigned int i = 0; i < def->n_inputs; i++)
-		name_it(&def->inputs[i].info, "input", i);
+		name_it(def, &def->inputs[i].info, "input", i);
 	for (unsigned int i = 0; i < def->n_videos; i++)
-		name_it(&def->videos[i].info, "video", i);
+		name_it(def, &def->videos[i].info, "video", i);
 	for (unsigned int i = 0; i < def->n_watchdogs; i++)
-		name_it(&def->watchdogs[i].info, "watchdog", i);
+		name_it(def, &def->watchdogs[i].info, "watchdog", i);
 	for (unsigned int i = 0; i < def->n_panics; i++)
-		name_it(&def->panics[i].info, "panic", i);
+		name_it(def, &def->panics[i].info, "panic", i);
 	for (unsigned int i = 0; i < def->n_filesystems; i++)
-		name_it(&def->filesystems[i].info, "fs", i);
+		name_it(def, &def->filesystems[i].info, "fs", i);
 	for (unsigned int i = 0; i < def->n_vsocks; i++)
-		name_it(&def->vsocks[i].info, "vsock", i);
+		name_it(def, &def->vsocks[i].info, "vsock", i);
 	for (unsigned int i = 0; i < def->n_tpms; i++)
-		name_it(&def->tpms[i].info, "tpm", i);
+		name_it(def, &def->tpms[i].info, "tpm", i);
 	if (def->memballoon.present)
-		name_it(&def->memballoon.info, "balloon", 0);
+		name_it(def, &def->memballoon.info, "balloon", 0);
 }
 
 static int check_targets(const struct domain_def *def, unsigned int i,

@@ -16,6 +16,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/complete_chars.c \
 	%D%/complete_controllers.c \
 	%D%/complete_disks.c \
+	%D%/device.c \
 	%D%/complete_graphics.c \
 	%D%/complete_ifaces.c \
 	%D%/complete_os.c \

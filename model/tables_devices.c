@@ -170,6 +170,10 @@ static const struct field controller_fields[] = {
 	{ "@model", FIELD_STR, T(model) },
 	{ "serial", FIELD_STR, T(serial) },
 	{ "driver@queues", FIELD_UINT, T(queues) },
+	{ "model@name", FIELD_STR, T(model_name) },
+	{ "target@chassis", FIELD_UINT, T(chassis), .max = 255 },
+	{ "target@port", FIELD_STR, T(port) },
+	{ "target@hotplug", FIELD_STR, T(hotplug), &words_onoff },
 	INFO_FIELDS(struct dom_controller),
 	{ 0 },
 };

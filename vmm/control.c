@@ -291,7 +291,7 @@ static void control_tell_device(struct control *c, const char *event,
 {
 	struct json_object *o = control_event(event);
 
-	add_str(o, "id", id);
+	add_str(o, "device", id);
 	control_send(c, o);
 }
 
@@ -1103,10 +1103,10 @@ static int control_unplug(struct control *c, struct json_object *req,
 	return r;
 }
 
-static int control_missing(struct control *c, struct json_object *req,
+static int control_devices(struct control *c, struct json_object *req,
 			   struct json_object *ok, struct error *err)
 {
-	json_object_object_add(ok, "devices", hotplug_missing(c->hotplug));
+	json_object_object_add(ok, "devices", hotplug_present(c->hotplug));
 	return 0;
 }
 
@@ -1155,7 +1155,7 @@ static const struct request {
 	{ "insert", STATES_BUILT, control_insert },
 	{ "plug", STATES_BUILT, control_plug },
 	{ "unplug", STATES_BUILT, control_unplug },
-	{ "missing", STATES_ALL | WHILE_BUSY, control_missing },
+	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },
 	{ "connect", STATES_BUILT | WHILE_BUSY, control_connect },
 	{ "save", STATES_BUILT, control_save },
 	{ "dump", STATES_BUILT | STATE_STOPPED, control_dump },

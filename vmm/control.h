@@ -51,7 +51,7 @@
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.
- *	"missing"  {"devices": [ids]}: what was unplugged and is not back
+ *	"devices"  {"devices": [ids]}: all that is there
  *	"connect"  {"port": id, "force": bool} and one end of a socket: a client
  *		   for a port of the virtio console that takes clients; force
  *		   sends another one away
@@ -105,8 +105,8 @@
  *	{"event": "balloon", "actual": bytes}
  *	{"event": "watchdog", "action": word}
  *	{"event": "tray", "drive": id, "open": bool}
- *	{"event": "unplugged", "id"}           a device is gone
- *	{"event": "kept", "id"}                the guest will not let go of it
+ *	{"event": "unplugged", "device": id}    a device is gone
+ *	{"event": "kept", "device": id}         the guest will not let go of it
  *	{"event": "port", "port": id, "open": bool} by the guest
  *	{"event": "iteration", "n": how often all memory was gone through}
  *	{"event": "handover", "state"}         of the guest sent (handover.h)

@@ -28,8 +28,6 @@ struct hotplug {
 	struct machine *m;
 	struct vmm_spec *first;
 	struct plugged *plugged;
-	unsigned int n_missing;
-	char **missing;
 };
 
 struct hotplug *hotplug_create(struct machine *m, struct vmm_spec *first)
@@ -57,9 +55,6 @@ void hotplug_destroy(struct hotplug *hp)
 		hp->plugged = p->next;
 		plugged_free(p);
 	}
-	for (unsigned int i = 0; i < hp->n_missing; i++)
-		free(hp->missing[i]);
-	free(hp->missing);
 	free(hp);
 }
 
@@ -75,34 +70,21 @@ const struct vmm_spec *hotplug_next_spec(const struct hotplug *hp,
 	return p ? &p->spec : NULL;
 }
 
-/* ---- what is missing ---- */
-
-static void note_missing(struct hotplug *hp, const char *id)
+static void note(void *arg, const struct spec_device *dev)
 {
-	hp->missing = xrealloc(hp->missing, hp->n_missing + 1,
-			       sizeof(*hp->missing));
-	hp->missing[hp->n_missing++] = xstrdup(id);
+	if (dev->id[0])
+		json_object_array_add(arg, json_object_new_string(dev->id));
 }
 
-static void note_back(void *arg, const struct spec_device *dev)
-{
-	struct hotplug *hp = arg;
-
-	for (unsigned int i = 0; i < hp->n_missing; i++) {
-		if (!str_eq(hp->missing[i], dev->id))
-			continue;
-		free(hp->missing[i]);
-		hp->missing[i--] = hp->missing[--hp->n_missing];
-	}
-}
-
-struct json_object *hotplug_missing(const struct hotplug *hp)
+struct json_object *hotplug_present(const struct hotplug *hp)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (unsigned int i = 0; hp && i < hp->n_missing; i++)
-		json_object_array_add(list,
-				      json_object_new_string(hp->missing[i]));
+	if (!hp)
+		return list;
+	vmm_spec_each_device(hp->first, note, list);
+	for (struct plugged *p = hp->plugged; p; p = p->next)
+		vmm_spec_each_device(&p->spec, note, list);
 	return list;
 }
 
@@ -251,7 +233,6 @@ int hotplug_plug(struct hotplug *hp, struct vmm_spec *spec, struct error *err)
 		plugged_free(p);
 		return r;
 	}
-	vmm_spec_each_device(&p->spec, note_back, hp);
 	p->next = hp->plugged;
 	hp->plugged = p;
 	if (places.n)
@@ -273,7 +254,6 @@ int hotplug_unplug(struct hotplug *hp, const char *id, bool *ret_gone,
 	r = machine_unplug_disk(hp->m, id);
 	if (r == 0) {
 		*ret_gone = true;
-		note_missing(hp, id);
 		vmm_spec_close_device(s.spec, id);
 		forget_empty(hp);
 		return 0;
@@ -296,7 +276,6 @@ char *hotplug_on_bus(struct hotplug *hp, unsigned int bus, bool gone)
 		return NULL;
 	id = xstrdup(s.found.id);
 	if (gone) {
-		note_missing(hp, id);
 		vmm_spec_close_device(s.spec, id);
 		forget_empty(hp);
 	}

@@ -39,7 +39,7 @@ char *hotplug_on_bus(struct hotplug *hp, unsigned int bus, bool gone);
 const struct vmm_spec *hotplug_next_spec(const struct hotplug *hp,
 					 const struct vmm_spec *spec);
 
-/* Ids of all that was taken away since the machine was built and is not back. */
-struct json_object *hotplug_missing(const struct hotplug *hp);
+/* Ids of all that is there. */
+struct json_object *hotplug_present(const struct hotplug *hp);
 
 #endif

@@ -588,11 +588,12 @@ static struct json_object *object_to_json(const struct shape *s,
 	return json;
 }
 
-char *vmm_spec_to_json(const struct vmm_spec *spec, int *fds, unsigned int max,
-		       unsigned int *ret_n, struct error *err)
+static char *to_json(const struct shape *shape, const struct vmm_spec *spec,
+		     int *fds, unsigned int max, unsigned int *ret_n,
+		     struct error *err)
 {
 	struct writer w = { .fds = fds, .max = max };
-	struct json_object *json = object_to_json(&top_shape, spec, &w);
+	struct json_object *json = object_to_json(shape, spec, &w);
 	char *text = NULL;
 
 	if (w.full)
@@ -606,6 +607,19 @@ char *vmm_spec_to_json(const struct vmm_spec *spec, int *fds, unsigned int max,
 	if (text)
 		*ret_n = w.n;
 	return text;
+}
+
+char *vmm_spec_to_json(const struct vmm_spec *spec, int *fds, unsigned int max,
+		       unsigned int *ret_n, struct error *err)
+{
+	return to_json(&top_shape, spec, fds, max, ret_n, err);
+}
+
+char *vmm_spec_devices_to_json(const struct vmm_spec *spec, int *fds,
+			       unsigned int max, unsigned int *ret_n,
+			       struct error *err)
+{
+	return to_json(&devices_shape, spec, fds, max, ret_n, err);
 }
 
 /* ---- reading ---- */

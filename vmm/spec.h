@@ -307,6 +307,11 @@ int vmm_spec_devices_from_json(struct json_object *json, int *fds,
 			       unsigned int n, struct vmm_spec *ret_spec,
 			       struct error *err);
 
+/* The same for devices alone. */
+char *vmm_spec_devices_to_json(const struct vmm_spec *spec, int *fds,
+			       unsigned int max, unsigned int *ret_n,
+			       struct error *err);
+
 /* Takes the descriptors over, also on failure.  ret_spec is initialised. */
 int vmm_spec_from_json(struct json_object *json, int *fds, unsigned int n,
 		       struct vmm_spec *ret_spec, struct error *err);

@@ -270,6 +270,10 @@ NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
 NOT_HERE_INT(domain_set_memory_stats_period, UUID, int period,
 	     unsigned int flags)
 NOT_HERE_INT(domain_update_disk, UUID, const char *xml, unsigned int flags)
+NOT_HERE_INT(domain_attach_device, UUID, const char *xml, unsigned int flags)
+NOT_HERE_INT(domain_detach_device, UUID, const char *xml, unsigned int flags)
+NOT_HERE_INT(domain_detach_alias, UUID, const char *alias, unsigned int flags)
+NOT_HERE_INT(domain_update_iface, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)
 NOT_HERE_INT(domain_set_metadata, UUID, int type, const char *metadata,
 	     const char *key, const char *uri, unsigned int flags)

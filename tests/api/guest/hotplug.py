@@ -1,0 +1,211 @@
+#!/usr/bin/python3
+# Devices that come to and go from a guest while it runs, by stock clients.
+import hashlib
+import signal
+
+from functions import *
+
+# In a network of its own: its bridge is nobody's else.
+if "VIREO_TEST_NETNS" not in os.environ:
+    os.environ["VIREO_TEST_NETNS"] = "1"
+    os.execvp("unshare", ["unshare", "-n", sys.executable, "-B", __file__])
+
+V = libvirt
+LIVE, CONFIG = V.VIR_DOMAIN_AFFECT_LIVE, V.VIR_DOMAIN_AFFECT_CONFIG
+MIB = 1024 * 1024
+MAC = "52:54:00:12:34:77"
+PORTS = "".join(
+    "<controller type='pci' index='%d' model='pcie-root-port'/>" % n
+    for n in range(1, 5))
+
+
+class Devices:
+    """(what, alias) as events tell."""
+
+    def __init__(self, conn):
+        self.got, self.cond = [], threading.Condition()
+        for what, event in (
+                ("added", V.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED),
+                ("removed", V.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED),
+                ("kept", V.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED)):
+            conn.domainEventRegisterAny(None, event, self.tell, what)
+
+    def tell(self, conn, dom, alias, what):
+        with self.cond:
+            self.got.append((what, alias))
+            self.cond.notify_all()
+
+    def expect(self, *want):
+        with self.cond:
+            assert self.cond.wait_for(lambda: want in self.got, SECONDS), \
+                (want, self.got)
+            self.got.remove(want)
+
+
+def make_disk(d, name):
+    data = os.urandom(MIB)
+    with open(f"{d.dir}/{name}", "wb") as f:
+        f.write(data)
+    return hashlib.md5(data).hexdigest()
+
+
+def disk(d, name, dev, bus="virtio"):
+    return f"""<disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/><source file='{d.dir}/{name}'/>
+      <target dev='{dev}' bus='{bus}'/><serial>{name.upper()}</serial>
+    </disk>"""
+
+
+def iface(link=""):
+    return f"""<interface type='bridge'><mac address='{MAC}'/>
+      <source bridge='vhot'/><model type='virtio'/>{link}</interface>"""
+
+
+def fails(part, fn, *args):
+    try:
+        fn(*args)
+    except V.libvirtError as e:
+        assert part in str(e), e
+        return
+    raise AssertionError(f"was not refused: {part}")
+
+
+def there(con, dev):
+    return con.run(f"[ -e /sys/block/{dev} ] && echo yes || echo no") == "yes"
+
+
+def expect_disk(con, dev, serial, md5):
+    until(dev, lambda: there(con, dev))
+    assert con.run(f"cat /sys/block/{dev}/serial") == serial
+    assert con.run(f"md5sum </dev/{dev}").split()[0] == md5
+
+
+def no_system(d, conn):
+    """Nothing in the guest listens: a detach is refused at once."""
+    make_disk(d, "cold")
+    g = conn.createXML(d.xml("early", PORTS + f"""<disk type='file'>
+      <source file='{d.dir}/cold'/><target dev='vda' bus='virtio'/>
+      <address type='pci' bus='0x01' slot='0x00'/></disk>"""),
+                       V.VIR_DOMAIN_START_PAUSED)
+    fails("does not answer", g.detachDeviceAlias, "virtio-disk0", LIVE)
+    g.destroy()
+
+
+def disks(d, g, con, ev):
+    md5 = make_disk(d, "hot")
+    g.attachDeviceFlags(disk(d, "hot", "vdb"), LIVE)
+    ev.expect("added", "virtio-disk1")
+    expect_disk(con, "vda", "HOT", md5)
+    assert "virtio-disk1" in g.XMLDesc()
+    assert "vdb" not in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
+    assert g.blockStats("vdb")[0] > 0
+    fails("already exists", g.attachDeviceFlags, disk(d, "hot", "vdb"), LIVE)
+    # Both at once, by virsh.
+    md5 = make_disk(d, "both")
+    d.virsh("attach-disk", "g", d.dir + "/both", "vdc", "--serial", "BOTH",
+            "--targetbus", "virtio", "--live", "--config")
+    ev.expect("added", "virtio-disk2")
+    expect_disk(con, "vdb", "BOTH", md5)
+    assert "vdc" in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
+    # Away again: returns when it is gone or after a while, then the event.
+    g.detachDeviceFlags(disk(d, "hot", "vdb"), LIVE)
+    ev.expect("removed", "virtio-disk1")
+    until("vda gone", lambda: not there(con, "vda"))
+    assert "virtio-disk1" not in g.XMLDesc()
+    fails("not found", g.detachDeviceFlags, disk(d, "hot", "vdb"), LIVE)
+
+
+def cards(d, g, con, ev):
+    subprocess.run("ip link add vhot type bridge; ip link set vhot up",
+                   shell=True, check=True)
+    g.attachDeviceFlags(iface(), LIVE)
+    ev.expect("added", "net0")
+    until("eth0", lambda: con.run("ls /sys/class/net").split().count("eth0"))
+    assert con.run("cat /sys/class/net/eth0/address") == MAC
+    con.run("ip link set eth0 up")
+    carrier = "cat /sys/class/net/eth0/carrier"
+    until("carrier", lambda: con.run(carrier) == "1")
+    g.updateDeviceFlags(iface("<link state='down'/>"), LIVE)
+    until("no carrier", lambda: con.run(carrier) == "0")
+    assert "<link state='down'/>" in g.XMLDesc()
+    g.updateDeviceFlags(iface("<link state='up'/>"), LIVE)
+    until("carrier", lambda: con.run(carrier) == "1")
+    g.attachDeviceFlags("<rng model='virtio'><backend model='random'>"
+                        "/dev/urandom</backend></rng>", LIVE)
+    ev.expect("added", "rng0")
+    until("rng", lambda: "virtio_rng" in con.run(
+        "cat /sys/class/misc/hw_random/rng_available"))
+
+
+def restart(d, g):
+    """A daemon that was away finds what came and what has gone meanwhile."""
+    g.detachDeviceAlias("rng0", LIVE)
+    priv, main = d.pids()
+    os.kill(priv, signal.SIGKILL)
+    until("the end of main", lambda: not os.path.exists(f"/proc/{main}"))
+    d.up()
+
+
+def after(d, g, con, ev):
+    until("rng0 gone", lambda: "rng0" not in g.XMLDesc())
+    assert "net0" in g.XMLDesc()
+    g.detachDeviceFlags(iface(), LIVE)
+    ev.expect("removed", "net0")
+    # All ports but one are free; then there are none.
+    for dev in "vdd", "vde", "vdf":
+        make_disk(d, dev)
+        g.attachDeviceFlags(disk(d, dev, dev), LIVE)
+    make_disk(d, "more")
+    fails("pcie-root-port", g.attachDeviceFlags, disk(d, "more", "vdg"), LIVE)
+    assert "vdg" not in g.XMLDesc()
+
+
+def config(d, conn):
+    """A definition alone: addresses stay, ports are made."""
+    make_disk(d, "cfg")
+    q35 = d.xml("c").replace("microvm", "q35")
+    c = conn.defineXML(q35)
+    c.attachDeviceFlags(disk(d, "cfg", "vda"), CONFIG)
+    xml = c.XMLDesc()
+    assert "<target chassis='1' port='0x8'/>" in xml, xml
+    m = re.search(r"dev='vda'.*?bus='0x(\d+)' slot='0x00'", xml, re.S)
+    assert m and int(m.group(1), 16) > 0, xml
+    c.attachDeviceFlags(disk(d, "cfg", "vdb"), 0)
+    assert xml.replace("</disk>", "").split("vda")[1].split("/>")[0] in \
+        c.XMLDesc()
+    c.detachDeviceFlags(disk(d, "cfg", "vda"), CONFIG)
+    assert "vda" not in c.XMLDesc() and "vdb" in c.XMLDesc()
+    c.undefine()
+
+
+def main():
+    with Daemon() as d:
+        conn = d.open()
+        ev = Devices(conn)
+        no_system(d, conn)
+        config(d, conn)
+        g = conn.defineXML(d.xml("g", PORTS))
+        g.create()
+        con = StreamConsole(conn, g)
+        con.wake()
+        disks(d, g, con, ev)
+        cards(d, g, con, ev)
+        con.close()
+        restart(d, g)
+        conn = d.open()
+        ev = Devices(conn)
+        g = conn.lookupByName("g")
+        con = StreamConsole(conn, g)
+        con.wake()
+        after(d, g, con, ev)
+        con.close()
+        g.managedSave()
+        g.create()
+        con = StreamConsole(conn, g)
+        con.wake()
+        assert con.run("ls -d /sys/block/vd* | wc -l") == "4"
+        g.destroy()
+    print("hot plug: all right")
+
+
+main()
