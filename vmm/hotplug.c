@@ -163,12 +163,16 @@ static int add(struct hotplug *hp, const struct vmm_spec *s,
 {
 	int r = 0;
 
+	if ((s->n_disks && s->disks[0].vhost_user) ||
+	    (s->n_nics && s->nics[0].vhost_user))
+		return error_set(err, -ENOTSUP,
+				 "devices that another program serves cannot be plugged in while the guest runs");
 	if (s->n_controllers)
 		return controllers_add(hp->m, s, err);
 	if (s->n_disks)
 		r = plug_disk(hp, &s->disks[0], err);
 	else if (s->n_nics)
-		r = virtio_net_add(hp->m, &s->nics[0], err);
+		r = nic_add(hp->m, &s->nics[0], err);
 	else if (s->n_rngs)
 		r = virtio_rng_add(hp->m, &s->rngs[0], err);
 	else if (s->n_inputs && s->inputs[0].bus == INPUT_BUS_VIRTIO)

@@ -33,20 +33,21 @@ static int add_disks(struct machine *m, const struct vmm_spec *spec,
 	return 0;
 }
 
+int nic_add(struct machine *m, const struct spec_nic *n, struct error *err)
+{
+	if (n->model == NIC_E1000E)
+		return e1000e_add(m, n, err);
+	return (n->vhost_user ? vhost_user_net_add : virtio_net_add)(m, n,
+								     err);
+}
+
 static int add_nics(struct machine *m, const struct vmm_spec *spec,
 		    struct error *err)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++) {
-		const struct spec_nic *n = &spec->nics[i];
-
-		if (n->model == NIC_E1000E)
-			r = e1000e_add(m, n, err);
-		else
-			r = (n->vhost_user ? vhost_user_net_add :
-					     virtio_net_add)(m, n, err);
-	}
+	for (unsigned int i = 0; i < spec->n_nics && r >= 0; i++)
+		r = nic_add(m, &spec->nics[i], err);
 	return r;
 }
 

@@ -28,6 +28,10 @@ struct error;
 int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);
 
+/* A network card of whatever model. */
+int nic_add(struct machine *m, const struct spec_nic *spec,
+	    struct error *err);
+
 /* One queue a vCPU unless the spec says how many. */
 unsigned int virtio_queue_count(const struct vmm_spec *spec,
 				unsigned int queues);
