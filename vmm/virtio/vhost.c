@@ -28,7 +28,7 @@
 
 /* #syscalls:vmm read eventfd2 mmap munmap memfd_create ftruncate close */
 
-enum { PAGE = 4096 };
+enum { PAGE = 4096, COMPLAINTS_MAX = 10 };
 
 
 /* ---- interrupts ---- */
@@ -230,8 +230,9 @@ void vhost_start(struct vhost *v)
 		return;
 	r = hand_over(v);
 	if (r < 0) {
-		log_error("%s: %s does not take its queues: %s", v->dev->id,
-			  v->backend->name, strerror(-r));
+		if (v->complaints++ < COMPLAINTS_MAX)
+			log_error("%s: %s does not take its queues: %s",
+				  v->dev->id, v->backend->name, strerror(-r));
 		virtio_needs_reset(v->dev, "its backend failed");
 		return;
 	}

@@ -59,6 +59,7 @@ struct vhost {
 	uint64_t log_size;
 	uint64_t *log;
 	int log_fd;
+	unsigned int complaints; /* in the log: a guest may try for ever */
 	unsigned int n;
 	int call_fd[VHOST_QUEUES_MAX]; /* -1: none yet */
 };
