@@ -3,6 +3,8 @@ noinst_LTLIBRARIES += %D%/libbase.la
 %C%_libbase_la_SOURCES = \
 	%D%/buf.c \
 	%D%/buf.h \
+	%D%/cpuset.c \
+	%D%/cpuset.h \
 	%D%/error.c \
 	%D%/error.h \
 	%D%/keycodes.c \

@@ -116,6 +116,16 @@ static const struct feature_word {
 	{ 0xcf, 0, R_EAX, {
 		[5] = "split-lock-detect",
 	} },
+	/* Linux, Documentation/virt/kvm/x86/cpuid.rst */
+	{ 0x40000001, 0, R_EAX, {
+		"kvmclock_old", "kvm_nopiodelay", "kvm_mmu", "kvmclock",
+		"kvm_asyncpf", "kvm_steal_time", "kvm_pv_eoi",
+		"kvm_pv_unhalt", [9] = "kvm_pv_tlb_flush",
+		"kvm_asyncpf_vmexit", "kvm_pv_ipi", "kvm_poll_control",
+		"kvm_pv_sched_yield", "kvm_asyncpf_int",
+		"kvm_msi_ext_dest_id", "kvm_hc_map_gpa_range",
+		"kvm_migration_control", [24] = "kvmclock_stable_bit",
+	} },
 	{ 0x8000000a, 0, R_EDX, {
 		"npt", "lbrv", "svm-lock", "nrip-save", "tsc-scale",
 		"vmcb-clean", "flushbyasid", "decodeassists",
@@ -158,6 +168,11 @@ bool cpu_feature_settled(unsigned int feature)
 			return true;
 	}
 	return false;
+}
+
+bool cpu_feature_paravirtual(unsigned int feature)
+{
+	return words[feature / 32].function >> 28 == 4;
 }
 
 /* The bits that can be chosen. */

@@ -12,7 +12,7 @@
 struct buf;
 struct x86_cpuid;
 
-enum { CPU_WORDS = 21 };
+enum { CPU_WORDS = 22 };
 
 struct cpu_set {
 	uint32_t word[CPU_WORDS];
@@ -22,6 +22,10 @@ int cpu_feature_find(const char *name);		    /* -1: unknown */
 const char *cpu_feature_name(unsigned int feature); /* NULL: unused */
 /* Nobody chooses it: the machine's topology or the guest does. */
 bool cpu_feature_settled(unsigned int feature);
+
+/* A hypervisor's and no processor's: any guest has it where there is one, and
+ * nobody is told unless he asked. */
+bool cpu_feature_paravirtual(unsigned int feature);
 
 /* What of the named features the leaves have, but for settled ones. */
 void cpu_set_read(struct cpu_set *ret_set, struct x86_cpuid *cpuid);

@@ -199,7 +199,12 @@ static const struct cpu_model models[] = {
 };
 
 static const char always[] = "x2apic tsc-deadline hypervisor arat "
-			     "tsc_adjust";
+			     "tsc_adjust kvmclock_old kvm_nopiodelay kvm_mmu "
+			     "kvmclock kvm_asyncpf kvm_steal_time kvm_pv_eoi "
+			     "kvm_pv_unhalt kvm_pv_tlb_flush "
+			     "kvm_asyncpf_vmexit kvm_pv_ipi kvm_poll_control "
+			     "kvm_pv_sched_yield kvm_asyncpf_int "
+			     "kvm_msi_ext_dest_id kvmclock_stable_bit";
 static const char spare[] = "vmx svm npt nrip-save svme-addr-chk vnmi monitor "
 			    "vme osvw acpi ds ss tm pbe perfctr_core intel-pt "
 			    "wbnoinvd core-capability";

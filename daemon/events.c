@@ -154,6 +154,20 @@ static void tell_balloon(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_dom_u64, &old);
 }
 
+static void tell_rtc(struct session *s, const struct subscription *sub,
+		     const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_dom_u64 m = { sub->id, *dom, n->value };
+	wire_dom_u64 old = { *dom, n->value };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_RTC_CHANGE,
+		     (xdrproc_t)xdr_wire_cb_dom_u64, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_RTC_CHANGE,
+		     (xdrproc_t)xdr_wire_dom_u64, &old);
+}
+
 static void tell_tray(struct session *s, const struct subscription *sub,
 		      const wire_dom *dom, const struct domain_notice *n)
 {
@@ -339,6 +353,7 @@ static const struct {
 	[DOMAIN_NOTIFY_ITERATION] = { VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION,
 				      tell_iteration },
 	[DOMAIN_NOTIFY_JOB] = { VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, tell_job },
+	[DOMAIN_NOTIFY_RTC] = { VIR_DOMAIN_EVENT_ID_RTC_CHANGE, tell_rtc },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 };

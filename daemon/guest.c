@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/registry.h"
+#include "daemon/tune.h"
 
 #define LOG_MODULE "domain"
 #include "base/log.h"
@@ -254,6 +255,30 @@ void guest_refresh_balloon(struct dom_obj *obj)
 	domain_stats_finish(&stats);
 }
 
+/* It gave some back, perhaps long after it was asked. */
+static void guest_vcpus(struct dom_obj *obj, unsigned int n)
+{
+	if (!n || n == obj->d.live->vcpus || n > obj->d.live->max_vcpus)
+		return;
+	pthread_mutex_lock(&obj->reg->lock);
+	obj->d.live->vcpus = n;
+	pthread_mutex_unlock(&obj->reg->lock);
+	run_force_state(obj, obj->state, obj->reason);
+}
+
+/* Where the difference is kept, the guest finds its time again. */
+static void guest_rtc(struct dom_obj *obj, int64_t offset)
+{
+	struct domain_notice n = {
+		.kind = DOMAIN_NOTIFY_RTC,
+		.value = (uint64_t)offset,
+	};
+
+	if (obj->d.live->clock == CLOCK_VARIABLE)
+		tune_clock(obj, offset);
+	notify(obj, &n);
+}
+
 static void guest_ended(struct dom_obj *obj, bool crashed, const char *why)
 {
 	if (str_eq(why, "preserved"))
@@ -305,6 +330,12 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_ITERATION:
 		break; /* told at once */
+	case DOMAIN_EVENT_VCPUS:
+		guest_vcpus(obj, strtoul(ev->why, NULL, 10));
+		break;
+	case DOMAIN_EVENT_RTC:
+		guest_rtc(obj, strtoll(ev->why, NULL, 10));
+		break;
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);
 		break;

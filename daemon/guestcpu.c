@@ -146,14 +146,30 @@ void guestcpu_describe(struct dom_cpu *cpu, const struct cpu_model *model,
 	set_text(&cpu->match, "exact");
 }
 
-/* What makes the model into 'want' and surely not into 'off'. */
+static struct cpu_set without_paravirtual(const struct cpu_set *set,
+					  const struct cpu_set *named)
+{
+	struct cpu_set left = *set;
+
+	for (unsigned int i = 0; i < 32 * CPU_WORDS; i++)
+		if (cpu_feature_paravirtual(i) && !cpu_set_test(named, i))
+			cpu_set_put(&left, i, false);
+	return left;
+}
+
+/*
+ * What makes the model into 'want' and surely not into 'off'; 'named': asked
+ * for by name.
+ */
 static void describe_as(struct dom_cpu *cpu, const struct cpu_model *model,
-			const struct cpu_set *want, const struct cpu_set *off)
+			const struct cpu_set *want, const struct cpu_set *off,
+			const struct cpu_set *named)
 {
 	struct cpu_set less = cpu_model_features(model), more;
 
 	more = without_spare(&less, &(struct cpu_set){ 0 });
 	more = cpu_set_minus(want, &more);
+	more = without_paravirtual(&more, named);
 	cpu_set_or(&less, off);
 	less = cpu_set_minus(&less, want);
 	guestcpu_describe(cpu, model, &more, &less);
@@ -194,7 +210,7 @@ void guestcpu_host_model(struct x86_cpuid *host, struct dom_cpu *ret_cpu)
 	cpu_set_read(&have, host);
 	have = migratable(&have);
 	*ret_cpu = (struct dom_cpu){ 0 };
-	describe_as(ret_cpu, nearest(host), &have, &none);
+	describe_as(ret_cpu, nearest(host), &have, &none, &none);
 	set_text(&ret_cpu->vendor, vendor_of(host));
 }
 
@@ -304,7 +320,7 @@ static void drop(struct guestcpu *g, const struct cpu_set *have)
 
 static void show_model(struct dom_cpu *cpu, const struct guestcpu *g)
 {
-	describe_as(cpu, g->model, &g->want, &g->off);
+	describe_as(cpu, g->model, &g->want, &g->off, &g->on);
 	set_text(&cpu->check, "full");
 }
 

@@ -160,18 +160,6 @@ int handle_domain_get_os_type(struct call *call, const wire_dom *args,
 	return 0;
 }
 
-int handle_domain_get_scheduler_type(struct call *call, const wire_dom *args,
-				     wire_scheduler_type *reply,
-				     struct error *err)
-{
-	struct domain_info info;
-	int r = get_info(call, args, &info, err);
-
-	if (r >= 0)
-		reply->type = xstrdup("posix"); /* and nothing to set */
-	return r;
-}
-
 /* ---- vCPUs ---- */
 
 /*
@@ -203,7 +191,7 @@ static int count_vcpus(struct call *call, const wire_dom *dom,
 {
 	struct domain_info info;
 	struct domain_def *def;
-	bool live;
+	bool live = false;
 	int r = get_info(call, dom, &info, err);
 
 	if (r >= 0)
@@ -315,31 +303,6 @@ int handle_domain_get_vcpus(struct call *call, const wire_vcpus_args *args,
 		reply->maps.maps_len = n * args->map_len;
 	}
 	domain_stats_finish(&stats);
-	return 0;
-}
-
-/* vCPUs may run anywhere. */
-int handle_domain_get_vcpu_pin_info(struct call *call,
-				    const wire_vcpu_pins_args *args,
-				    wire_vcpu_pins *reply, struct error *err)
-{
-	struct domain_info info;
-	bool live;
-	int r = call_flags(call, args->flags,
-			   VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
-			   err);
-
-	if (r >= 0)
-		r = check_maps(call, args->max_maps, args->map_len, err);
-	if (r >= 0)
-		r = get_info(call, &args->dom, &info, err);
-	if (r >= 0)
-		r = choose_live(&info, args->flags, &live, err);
-	if (r < 0)
-		return r;
-	reply->num = MIN(info.vcpus, (unsigned int)args->max_maps);
-	reply->maps.maps_val = cpu_maps(call->host, reply->num, args->map_len);
-	reply->maps.maps_len = reply->num * args->map_len;
 	return 0;
 }
 

@@ -295,19 +295,3 @@ int handle_domain_set_guest_vcpus(struct call *call,
 	}
 	return r < 0 ? r : change(call, &args->dom, cpus, err);
 }
-
-/* A machine's own count is what it started with. */
-int handle_domain_set_vcpus_flags(struct call *call,
-				  const wire_dom_uint_flags *args,
-				  struct error *err)
-{
-	int r;
-
-	if (!(args->flags & VIR_DOMAIN_VCPU_GUEST))
-		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, "%s",
-				  "vCPUs cannot be plugged or unplugged");
-	r = call_flags(call, args->flags,
-		       VIR_DOMAIN_VCPU_GUEST | VIR_DOMAIN_AFFECT_LIVE, err);
-	return r < 0 ? r : guestinfo_set_vcpus(call, &args->dom, args->value,
-					       err);
-}

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #define LOG_MODULE "host"
+#include "base/cpuset.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/util.h"
@@ -422,6 +423,56 @@ int host_vmm_status(const uint8_t uuid[UUID_LEN], char ret_line[64])
 	if (r >= 0)
 		snprintf(ret_line, 64, "%.63s", reply.text);
 	return r;
+}
+
+int host_pin_vmm(const uint8_t uuid[UUID_LEN], const char *thread,
+		 const struct cpuset *cpus, int policy, unsigned int priority,
+		 struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_PIN_VMM };
+	struct priv_reply reply;
+
+	static_assert(sizeof(rq.pin.cpus) == sizeof(*cpus), "as many CPUs");
+	memcpy(rq.pin.uuid, uuid, UUID_LEN);
+	snprintf(rq.pin.thread, sizeof(rq.pin.thread), "%s",
+		 thread ? thread : "");
+	rq.pin.has_cpus = cpus != NULL;
+	if (cpus)
+		memcpy(rq.pin.cpus, cpus, sizeof(*cpus));
+	rq.pin.has_policy = policy >= 0;
+	rq.pin.policy = (uint32_t)policy;
+	rq.pin.priority = priority;
+	return call(&rq, sizeof(rq.pin), &reply, NULL, err);
+}
+
+int host_memlock_vmm(const uint8_t uuid[UUID_LEN], struct error *err)
+{
+	struct priv_reply reply;
+
+	return call_vmm(PRIV_MEMLOCK_VMM, uuid, "", &reply, NULL, err);
+}
+
+int host_limit_vmm(const uint8_t uuid[UUID_LEN], const struct dom_cputune *cpu,
+		   const struct dom_memtune *mem,
+		   const struct dom_blkiotune *io, struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_LIMIT_VMM };
+	struct priv_limits *l = &rq.limits;
+	struct priv_reply reply;
+
+	memcpy(l->uuid, uuid, UUID_LEN);
+	l->shares = cpu->shares;
+	l->period = cpu->period;
+	l->quota = cpu->quota;
+	l->global_period = cpu->global_period;
+	l->global_quota = cpu->global_quota;
+	l->emulator_period = cpu->emulator_period;
+	l->emulator_quota = cpu->emulator_quota;
+	l->mem_hard = mem->hard_limit;
+	l->mem_soft = mem->soft_limit;
+	l->mem_swap = mem->swap_hard_limit;
+	l->io_weight = io->weight;
+	return call(&rq, sizeof(rq.limits), &reply, NULL, err);
 }
 
 int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err)

@@ -22,6 +22,8 @@ vireod_SOURCES = \
 	%D%/priv_root.c \
 	%D%/priv_spawn.c \
 	%D%/priv_tpm.c \
+	%D%/priv_cgroup.c \
+	%D%/priv_tune.c \
 	%D%/priv_vmm.c \
 	%D%/priv_vsock.c \
 	%D%/serve.c \
@@ -87,6 +89,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/migrate_uri.c \
 	%D%/peer.c \
 	%D%/peer.h \
+	%D%/tune.c \
+	%D%/tune.h \
 	%D%/query.c \
 	%D%/reconnect.c \
 	%D%/registry.c \

@@ -13,7 +13,11 @@
 
 static const char *nvram_path(const struct dom_obj *obj)
 {
-	return obj->reg->files ? obj->config->os.nvram : NULL;
+	const struct dom_os *os = &obj->config->os;
+
+	if (!obj->reg->files)
+		return NULL;
+	return os->nvram_file ? os->nvram_file : os->nvram;
 }
 
 static bool exists(const struct save_files *files, const char *path)

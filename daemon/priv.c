@@ -80,6 +80,9 @@ static const struct {
 	[PRIV_FORGET_VMM] = OP_STR(priv_forget_vmm, priv_vmm, name),
 	[PRIV_SPAWN_TPM] = OP_STR(priv_spawn_tpm, priv_vmm, name),
 	[PRIV_FORGET_TPM] = OP_STR(priv_forget_tpm, priv_vmm, name),
+	[PRIV_PIN_VMM] = OP_STR(priv_pin_vmm, priv_pin, thread),
+	[PRIV_MEMLOCK_VMM] = OP_STR(priv_memlock_vmm, priv_vmm, name),
+	[PRIV_LIMIT_VMM] = OP(priv_limit_vmm, priv_limits),
 	[PRIV_READY] = OP(priv_ready, priv_none),
 };
 static_assert(ARRAY_SIZE(priv_ops) == PRIV_OPS, "priv_ops is short");

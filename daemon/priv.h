@@ -49,6 +49,9 @@ enum priv_op {
 	PRIV_FORGET_VMM,
 	PRIV_SPAWN_TPM,
 	PRIV_FORGET_TPM,
+	PRIV_PIN_VMM,
+	PRIV_MEMLOCK_VMM,
+	PRIV_LIMIT_VMM,
 	PRIV_READY,
 	PRIV_OPS,
 };
@@ -84,6 +87,25 @@ struct priv_vmm {
 	char name[256];
 };
 
+/* Where threads of a machine run: those of this name, or "": all but vCPUs'. */
+struct priv_pin {
+	uint8_t uuid[PRIV_UUID_LEN];
+	char thread[16];
+	uint8_t has_cpus, has_policy;
+	uint8_t unused[6];
+	uint32_t policy, priority; /* sched_setscheduler(2) */
+	uint64_t cpus[64];
+};
+
+/* 0: as it is.  Microseconds; bytes. */
+struct priv_limits {
+	uint8_t uuid[PRIV_UUID_LEN];
+	uint32_t shares, io_weight;
+	uint32_t period, global_period, emulator_period, unused;
+	int64_t quota, global_quota, emulator_quota; /* -1: none */
+	uint64_t mem_hard, mem_soft, mem_swap;
+};
+
 /* An address of 4 or 16 bytes, and ports of which the first free one is it. */
 struct priv_tcp {
 	uint8_t address[16];
@@ -117,6 +139,8 @@ struct priv_request {
 		struct priv_host host;
 		struct priv_vmm vmm;
 		struct priv_vsock vsock;
+		struct priv_pin pin;
+		struct priv_limits limits;
 		struct priv_none none;
 	};
 };
@@ -181,10 +205,18 @@ priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 	priv_forget_vmm;
 /* priv_tpm.c: TPMs, a process each */
 priv_fn priv_spawn_tpm, priv_forget_tpm;
+/* priv_tune.c, priv_cgroup.c: what machines get of the host */
+priv_fn priv_pin_vmm, priv_memlock_vmm, priv_limit_vmm;
 /* priv_probe.c */
 priv_fn priv_probe_kvm;
 
 /* ---- what they share ---- */
+
+/* priv_vmm.c: a pidfd of a machine's process, or -ESRCH. */
+int priv_find_vmm(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN],
+		  pid_t *ret_pid);
+/* priv_cgroup.c: the machine is gone. */
+void priv_forget_limits(const uint8_t uuid[PRIV_UUID_LEN]);
 
 /*
  * priv_path.c: an O_PATH descriptor of what an absolute path names.  Symbolic

@@ -109,6 +109,14 @@ static int find_process(int dir, pid_t *ret_pid)
 	return steal_fd(&pidfd);
 }
 
+int priv_find_vmm(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN],
+		  pid_t *ret_pid)
+{
+	_cleanup_close_ int dir = open_dir(priv, uuid);
+
+	return dir < 0 ? -ESRCH : find_process(dir, ret_pid);
+}
+
 static int connect_control(int dir)
 {
 	_cleanup_close_ int fd =
@@ -463,5 +471,6 @@ int priv_forget_vmm(struct priv *priv, const void *arg,
 				 pid);
 	remove_dir(priv, a->uuid, dir);
 	priv_forget_vsock(priv, a->uuid);
+	priv_forget_limits(a->uuid);
 	return 0;
 }

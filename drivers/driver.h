@@ -71,6 +71,9 @@ struct domain_progress {
 	uint64_t downtime_ns, throttle;
 };
 
+/* Bits for tune(). */
+enum domain_tune { DOMAIN_TUNE_PINS = 1, DOMAIN_TUNE_LIMITS = 2 };
+
 enum stop_how { STOP_REQUEST, STOP_FORCE };
 
 struct domain_disk_stats {
@@ -200,6 +203,17 @@ struct driver {
 			   struct error *err);
 	int (*set_balloon_period)(struct domain *dom, unsigned int seconds,
 				  struct error *err);
+	/*
+	 * What 'want' says of the host's resources takes the place of what
+	 * dom->live says: those that 'what' names.  dom->live is changed by
+	 * the caller, afterwards.
+	 */
+	int (*tune)(struct domain *dom, const struct domain_def *want,
+		    unsigned int what, struct error *err);
+	/* So many vCPUs; how many there are when it returns.  The guest may
+	 * give some back only later: DOMAIN_EVENT_VCPUS. */
+	int (*set_vcpus)(struct domain *dom, unsigned int n,
+			 unsigned int *ret_n, struct error *err);
 	int (*stats)(struct domain *dom, struct domain_stats *ret_stats,
 		     struct error *err);
 	/* A descriptor for the named (or first) console; -1 index: first. */
@@ -259,6 +273,8 @@ enum domain_event {
 	 * the machine's address first; "-" for what a family has not. */
 	DOMAIN_EVENT_GRAPHICS,
 	DOMAIN_EVENT_TRAY, /* why: "open" or "close", a space, the alias */
+	DOMAIN_EVENT_VCPUS, /* the guest gave some back; why: how many */
+	DOMAIN_EVENT_RTC,   /* set by the guest; why: seconds ahead of UTC */
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
 	DOMAIN_EVENT_DEVICE_REMOVED, /* why: its alias */
 	DOMAIN_EVENT_DEVICE_KEPT, /* the guest will not let go of it */
@@ -343,6 +359,17 @@ int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name,
 int host_connect_vmm(const uint8_t uuid[UUID_LEN], struct error *err,
 		     int *ret_control, int *ret_pidfd, int *ret_pid);
 int host_vmm_status(const uint8_t uuid[UUID_LEN], char ret_line[64]);
+/* Where its threads run: those of this name; NULL: all but vCPUs'.  cpus may
+ * be NULL; policy: SCHED_FIFO, ..., -1: as it is. */
+struct cpuset;
+int host_pin_vmm(const uint8_t uuid[UUID_LEN], const char *thread,
+		 const struct cpuset *cpus, int policy, unsigned int priority,
+		 struct error *err);
+int host_memlock_vmm(const uint8_t uuid[UUID_LEN], struct error *err);
+/* Its control groups: what of these the definition says. */
+int host_limit_vmm(const uint8_t uuid[UUID_LEN], const struct dom_cputune *cpu,
+		   const struct dom_memtune *mem,
+		   const struct dom_blkiotune *io, struct error *err);
 int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err);
 /* A TPM, which ends when its sockets are closed; its state stays. */
 int host_spawn_tpm(const uint8_t uuid[UUID_LEN], struct error *err,
@@ -399,6 +426,10 @@ int launch_set_link(struct domain *dom, const char *alias, bool up,
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
 			      struct error *err);
+int launch_tune(struct domain *dom, const struct domain_def *want,
+		unsigned int what, struct error *err);
+int launch_set_vcpus(struct domain *dom, unsigned int n, unsigned int *ret_n,
+		     struct error *err);
 int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		 struct error *err);
 int launch_open_console(struct domain *dom, const char *alias, bool force,

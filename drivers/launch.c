@@ -70,9 +70,15 @@ static int start(struct domain *dom, const struct vmm_spec *spec, bool paused,
 
 	if (r < 0)
 		return r;
-	r = send_spec(mon, spec, err);
+	r = launch_place_before(dom, err);
+	if (r >= 0)
+		r = send_spec(mon, spec, err);
+	if (r >= 0)
+		r = launch_place_built(dom, err);
 	if (r >= 0 && !paused)
 		r = monitor_call(mon, "run", NULL, NULL, err);
+	if (r >= 0 && !paused)
+		r = launch_place_running(dom, err);
 	if (r < 0) {
 		struct error ignored;
 
@@ -219,7 +225,9 @@ int launch_pause(struct domain *dom, struct error *err)
 
 int launch_resume(struct domain *dom, struct error *err)
 {
-	return monitor_call(dom->priv, "run", NULL, NULL, err);
+	int r = monitor_call(dom->priv, "run", NULL, NULL, err);
+
+	return r < 0 ? r : launch_place_running(dom, err);
 }
 
 int launch_reset(struct domain *dom, struct error *err)

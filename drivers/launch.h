@@ -87,6 +87,10 @@ int launch_build_graphics(struct domain_def *def, struct vmm_spec *s,
 
 /* "interp", ... that <metadata> asks for, or NULL (launch_variant.c). */
 #define LAUNCH_NAMESPACE "urn:vireo:domain"
+/* An attribute of an element of ours in <metadata>; NULL: it has none. */
+int launch_metadata(const struct domain_def *def, const char *element,
+		    const char *attr, bool *ret_there, char **ret_value,
+		    struct error *err);
 int launch_variant(const struct domain_def *def, char **ret_variant,
 		   struct error *err);
 
@@ -130,6 +134,18 @@ void launch_build_rng(const struct dom_rng *d, unsigned int i,
 		      struct spec_rng *s);
 void launch_build_input(const struct dom_input *i, struct spec_input *s);
 
+/* ---- launch_tune.c: clocks, Hyper-V, NUMA, where memory is ---- */
+
+int launch_check_tune(const struct domain_def *def, struct error *err);
+void launch_build_tune(const struct domain_def *def, struct vmm_spec *s);
+
+/* ---- launch_place.c: CPUs, limits ---- */
+
+/* Before the machine is built, when it is, and when its guest runs. */
+int launch_place_before(struct domain *dom, struct error *err);
+int launch_place_built(struct domain *dom, struct error *err);
+int launch_place_running(struct domain *dom, struct error *err);
+
 /* ---- launch_disk.c: disks and the controllers they are on ---- */
 
 bool launch_is_storage(const struct dom_controller *c);
@@ -160,6 +176,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.reset = launch_reset, .reboot = launch_reboot, .nmi = launch_nmi, \
 	.interrupt = launch_interrupt, .save = launch_save, \
 	.dump = launch_dump, .job_progress = launch_job_progress, \
+	.tune = launch_tune, .set_vcpus = launch_set_vcpus, \
 	.job_cancel = launch_job_cancel, .migrate = launch_migrate, \
 	.receive = launch_receive, .take = launch_take, .keep = launch_keep, \
 	.handover = launch_handover, \

@@ -85,8 +85,6 @@ static int check_general(const struct domain_def *def, struct error *err)
 	for (unsigned int i = 0; i < def->n_timers; i++)
 		if (check_timer(def, &def->timers[i], err) < 0)
 			return -EINVAL;
-	if (def->clock == CLOCK_ABSOLUTE)
-		return refuse(err, "<clock>: offset 'absolute' is not supported, use 'utc' or 'variable'");
 	return 0;
 }
 
@@ -242,6 +240,8 @@ int launch_check(const struct domain_def *def, struct error *err)
 		r = check_singles(def, err);
 	if (r >= 0)
 		r = check_cpu(&def->cpu, err);
+	if (r >= 0)
+		r = launch_check_tune(def, err);
 	if (r < 0)
 		return r;
 	CHECK_EACH(def, n_disks, disks, launch_check_disk, err);

@@ -21,9 +21,20 @@ enum { NVRAM_MAX = 16 << 20 };
 
 /* ---- what there is ---- */
 
+/* The file that variables are in, however it is written. */
+static const char *nvram_path(const struct dom_os *os)
+{
+	return os->nvram_file ? os->nvram_file : os->nvram;
+}
+
+static bool has_nvram(const struct dom_os *os)
+{
+	return nvram_path(os) || os->nvram_dev;
+}
+
 static int check_microvm(const struct dom_os *os, struct error *err)
 {
-	if (os->loader || os->firmware || os->nvram)
+	if (os->loader || os->firmware || has_nvram(os))
 		return refuse(err, "<os>: machine 'microvm' has no firmware; remove <loader>, <nvram> and the firmware attribute, or use machine='q35'");
 	if (!os->kernel)
 		return refuse(err, "<os>: machine 'microvm' boots a kernel directly; add <kernel>, or use machine='q35'");
@@ -44,7 +55,7 @@ static int check_q35(const struct dom_os *os, struct error *err)
 		return refuse(err, "<os><loader>: flash with code is read-only here; use readonly='yes' and <nvram>");
 	if (os->loader && os->kernel && !flash)
 		return refuse(err, "<os><loader>: a BIOS cannot be handed a kernel; remove <loader>, and the kernel is entered directly");
-	if (os->nvram && !flash)
+	if (has_nvram(os) && !flash)
 		return refuse(err, "<os><nvram>: it needs <loader type='pflash'>");
 	if (os->smbios && str_eq(os->smbios, "host"))
 		return refuse(err, "<os><smbios>: mode 'host' is not supported, use 'sysinfo'");
@@ -93,22 +104,29 @@ static int make_nvram(const struct dom_os *os, struct error *err)
 				  os->loader);
 	r = host_open_file(os->nvram_template, err, &from);
 	if (r >= 0)
-		r = host_file_begin(os->nvram, err, &to);
+		r = host_file_begin(nvram_path(os), err, &to);
 	if (r < 0)
 		return r;
 	r = copy_all(from, to);
 	if (r >= 0)
-		return host_file_end(os->nvram, true, err);
-	host_file_end(os->nvram, false, &dropped);
-	return error_set(err, r, "cannot make '%s' from '%s': %m", os->nvram,
+		return host_file_end(nvram_path(os), true, err);
+	host_file_end(nvram_path(os), false, &dropped);
+	return error_set(err, r, "cannot make '%s' from '%s': %m", nvram_path(os),
 			 os->nvram_template);
+}
+
+/* Variables on a device of their own are there already. */
+static int open_nvram_device(const struct dom_os *os, struct vmm_spec *s,
+			     struct error *err)
+{
+	return host_open_disk(os->nvram_dev, false, true, err, &s->nvram_fd);
 }
 
 static int open_nvram(const struct dom_os *os, struct vmm_spec *s,
 		      struct error *err)
 {
 	struct error missing;
-	int r = host_open_disk(os->nvram, false, false, &missing,
+	int r = host_open_disk(nvram_path(os), false, false, &missing,
 			       &s->nvram_fd);
 
 	if (r != -ENOENT) {
@@ -117,7 +135,7 @@ static int open_nvram(const struct dom_os *os, struct vmm_spec *s,
 		return r;
 	}
 	r = make_nvram(os, err);
-	return r < 0 ? r : host_open_disk(os->nvram, false, false, err,
+	return r < 0 ? r : host_open_disk(nvram_path(os), false, false, err,
 					  &s->nvram_fd);
 }
 
@@ -171,6 +189,19 @@ static void tell(const struct domain_def *def, struct vmm_spec *s)
 			tell_smbios(&def->sysinfos[i], s);
 }
 
+/* The boot menu's picture. */
+static int open_splash(const struct domain_def *def, struct vmm_spec *s,
+		       struct error *err)
+{
+	_cleanup_free_ char *path = NULL;
+	bool there;
+	int r = launch_metadata(def, "bootmenu", "splash", &there, &path, err);
+
+	if (r < 0 || !path)
+		return r;
+	return host_open_file(path, err, &s->boot_splash_fd);
+}
+
 int launch_build_firmware(const struct domain_def *def, struct vmm_spec *s,
 			  struct error *err)
 {
@@ -184,9 +215,14 @@ int launch_build_firmware(const struct domain_def *def, struct vmm_spec *s,
 	/* A kernel is entered directly where a BIOS would only load it. */
 	if (os->kernel && !os->loader)
 		return 0;
+	r = open_splash(def, s, err);
+	if (r < 0)
+		return r;
 	s->secure_loader = str_eq(os->loader_secure, "yes");
 	r = host_open_file(image, err, &s->firmware_fd);
-	return r < 0 || !os->nvram ? r : open_nvram(os, s, err);
+	if (r >= 0 && os->nvram_dev)
+		return open_nvram_device(os, s, err);
+	return r < 0 || !nvram_path(os) ? r : open_nvram(os, s, err);
 }
 
 /* ---- the order ---- */

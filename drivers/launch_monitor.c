@@ -188,6 +188,17 @@ static void on_iteration(struct monitor *mon, struct json_object *n)
 	domain_event(mon->dom, DOMAIN_EVENT_ITERATION, why);
 }
 
+static void on_number(struct monitor *mon, enum domain_event event,
+		      struct json_object *json, const char *key)
+{
+	char why[32];
+
+	snprintf(why, sizeof(why), "%lld",
+		 (long long)json_object_get_int64(
+			 json_object_object_get(json, key)));
+	domain_event(mon->dom, event, why);
+}
+
 static void on_event(struct monitor *mon, const char *event,
 		     struct json_object *json)
 {
@@ -227,6 +238,10 @@ static void on_event(struct monitor *mon, const char *event,
 	else if (str_eq(event, "kept"))
 		domain_event(mon->dom, DOMAIN_EVENT_DEVICE_KEPT,
 			     get_string(json, "device"));
+	else if (str_eq(event, "vcpus"))
+		on_number(mon, DOMAIN_EVENT_VCPUS, json, "count");
+	else if (str_eq(event, "rtc"))
+		on_number(mon, DOMAIN_EVENT_RTC, json, "offset");
 	else if (str_eq(event, "watchdog"))
 		on_watchdog(mon, get_string(json, "action"));
 	else

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <libvirt/virterror.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/util.h"
@@ -79,7 +78,7 @@ static void build_cpu(const struct domain_def *def, struct vmm_spec *s)
 	s->cpu_vendor = xstrdup(cpu->vendor_id);
 	s->cpu_cache = cpu_cache(cpu);
 	s->cpu_phys_bits = cpu->phys_bits;
-	s->sockets = cpu->sockets * (cpu->dies ? cpu->dies : 1);
+	s->sockets = cpu->sockets;
 	s->cores = cpu->cores;
 	s->threads = cpu->threads;
 	s->cpu_features = xcalloc(cpu->n_features, sizeof(*s->cpu_features));
@@ -90,20 +89,6 @@ static void build_cpu(const struct domain_def *def, struct vmm_spec *s)
 			cpu->features[i].policy != CPU_POLICY_DISABLE &&
 			cpu->features[i].policy != CPU_POLICY_FORBID;
 	}
-}
-
-/* The machine has no time zones: it gets the difference. */
-static int64_t clock_offset(const struct domain_def *def)
-{
-	time_t now = time(NULL);
-	int64_t adjustment = def->clock_adjustment ?
-				     strtoll(def->clock_adjustment, NULL, 10) :
-				     0;
-	struct tm tm;
-
-	if (def->clock == CLOCK_LOCALTIME && localtime_r(&now, &tm))
-		return tm.tm_gmtoff + adjustment;
-	return adjustment;
 }
 
 static void build_board(const struct domain_def *def, struct vmm_spec *s)
@@ -126,7 +111,6 @@ static void build_machine(const struct domain_def *def, const char *engine,
 	s->on_poweroff = action(def->on_poweroff);
 	s->on_reboot = action(def->on_reboot);
 	s->on_crash = action(def->on_crash);
-	s->clock_offset = clock_offset(def);
 	s->balloon = def->memballoon.present &&
 		     !str_eq(def->memballoon.model, "none");
 	if (s->balloon && def->cur_memory < def->memory)
@@ -138,6 +122,7 @@ static void build_machine(const struct domain_def *def, const char *engine,
 	launch_set_place(&s->balloon_pci, &def->memballoon.info);
 	build_cpu(def, s);
 	build_board(def, s);
+	launch_build_tune(def, s);
 }
 
 static int open_boot(const struct domain_def *def, struct vmm_spec *s,

@@ -1,11 +1,11 @@
 /*
- * drivers/launch_variant.c -- which variant of the emulator a definition wants.
+ * drivers/launch_variant.c -- what of a definition is ours alone, and so in its
+ * metadata, which libvirt's schema accepts and stock clients can set:
  *
  *	<metadata>
  *	  <vireo:engine xmlns:vireo='urn:vireo:domain' variant='interp'/>
+ *	  <vireo:bootmenu xmlns:vireo='urn:vireo:domain' splash='/PATH.bmp'/>
  *	</metadata>
- *
- * Metadata, so that libvirt's schema accepts it and stock clients can set it.
  */
 #include <libvirt/virterror.h>
 #include <string.h>
@@ -13,10 +13,35 @@
 #include "drivers/launch.h"
 #include "model/xml.h"
 
-static bool is_ours(const xmlNode *node)
+static bool is_ours(const xmlNode *node, const char *name)
 {
-	return xml_name(node) && str_eq(xml_name(node), "engine") && node->ns &&
+	return xml_name(node) && str_eq(xml_name(node), name) && node->ns &&
 	       str_eq((const char *)node->ns->href, LAUNCH_NAMESPACE);
+}
+
+int launch_metadata(const struct domain_def *def, const char *element,
+		    const char *attr, bool *ret_there, char **ret_value,
+		    struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_xml_ xmlDoc *doc = NULL;
+	const xmlNode *n;
+	int r;
+
+	*ret_there = false;
+	*ret_value = NULL;
+	if (!def->metadata)
+		return 0;
+	text = xasprintf("<metadata>%s</metadata>", def->metadata);
+	r = xml_parse(text, "metadata", &doc, err);
+	if (r < 0)
+		return r;
+	n = xml_child(xmlDocGetRootElement(doc), NULL);
+	while (n && !is_ours(n, element))
+		n = xml_next(n, NULL);
+	*ret_there = n;
+	*ret_value = n ? xml_attr(n, attr) : NULL;
+	return 0;
 }
 
 static bool all_lower_case(const char *s)
@@ -27,24 +52,15 @@ static bool all_lower_case(const char *s)
 int launch_variant(const struct domain_def *def, char **ret_variant,
 		   struct error *err)
 {
-	_cleanup_free_ char *text = NULL, *variant = NULL;
-	_cleanup_xml_ xmlDoc *doc = NULL;
-	const xmlNode *n;
-	int r;
+	_cleanup_free_ char *variant = NULL;
+	bool there;
+	int r = launch_metadata(def, "engine", "variant", &there, &variant,
+				err);
 
 	*ret_variant = NULL;
-	if (!def->metadata)
-		return 0;
-	text = xasprintf("<metadata>%s</metadata>", def->metadata);
-	r = xml_parse(text, "metadata", &doc, err);
 	if (r < 0)
 		return r;
-	n = xml_child(xmlDocGetRootElement(doc), NULL);
-	while (n && !is_ours(n))
-		n = xml_next(n, NULL);
-	if (n)
-		variant = xml_attr(n, "variant");
-	if (n && (!variant || !all_lower_case(variant)))
+	if (there && (!variant || !all_lower_case(variant)))
 		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
 				  "<metadata>: <engine> needs a variant, such "
 				  "as 'interp'");

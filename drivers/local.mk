@@ -19,9 +19,11 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_monitor.c \
 	%D%/launch_plug.c \
 	%D%/launch_port.c \
+	%D%/launch_place.c \
 	%D%/launch_save.c \
 	%D%/launch_spec.c \
 	%D%/launch_stats.c \
+	%D%/launch_tune.c \
 	%D%/launch_variant.c \
 	%D%/launch_fs.c \
 	%D%/launch_vsock.c \

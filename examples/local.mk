@@ -6,5 +6,6 @@ EXTRA_DIST += \
 	%D%/uefi.xml \
 	%D%/graphics.xml \
 	%D%/shared.xml \
+	%D%/show-and-tell.xml \
 	%D%/storage.xml \
 	$(NULL)

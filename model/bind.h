@@ -23,6 +23,7 @@ enum field_kind {
 	FIELD_UINT,   /* unsigned int, 0: absent */
 	FIELD_NUMBER, /* unsigned int, always written */
 	FIELD_INT,    /* int, -1: absent */
+	FIELD_LONG,   /* int64_t, 0: absent */
 	FIELD_HEX2,   /* unsigned int, written 0x00 */
 	FIELD_HEX4,   /* unsigned int, written 0x0000 */
 	FIELD_HEX1,   /* unsigned int, written 0x0 */

@@ -82,6 +82,28 @@ static char *put_int(const struct field *f, const void *member)
 	return *(const int *)member < 0 ? NULL : put_number(f, member);
 }
 
+/* Signed, as limits are of which -1 is none. */
+static int get_long(const struct field *f, const char *text, void *member)
+{
+	uint64_t v;
+	bool negative;
+	int r;
+
+	text += strspn(text, " \t\r\n");
+	negative = *text == '-';
+	r = get_number(f, text + negative, 10, INT64_MAX, &v);
+	if (r == 0)
+		*(int64_t *)member = negative ? -(int64_t)v : (int64_t)v;
+	return r;
+}
+
+static char *put_long(const struct field *f, const void *member)
+{
+	int64_t v = *(const int64_t *)member;
+
+	return v ? xasprintf("%lld", (long long)v) : NULL;
+}
+
 static char *put_hex4(const struct field *f, const void *member)
 {
 	return xasprintf("0x%04x", *(const unsigned int *)member);
@@ -158,6 +180,7 @@ const struct bind_scalar *bind_scalar(enum field_kind kind)
 		[FIELD_UINT] = { get_uint, put_uint },
 		[FIELD_NUMBER] = { get_uint, put_number },
 		[FIELD_INT] = { get_int, put_int },
+		[FIELD_LONG] = { get_long, put_long },
 		[FIELD_HEX1] = { get_hex, put_hex1 },
 		[FIELD_HEX2] = { get_hex, put_hex2 },
 		[FIELD_HEX4] = { get_hex, put_hex4 },

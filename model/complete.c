@@ -145,9 +145,11 @@ static int complete_guest(struct domain_def *def, struct error *err)
 	if (r == 0)
 		r = complete_genid(def, err);
 	if (r == 0)
-		r = complete_memory(def, err);
-	if (r == 0)
 		r = complete_vcpus(def, err);
+	if (r == 0)
+		r = domain_complete_tune(def, err);
+	if (r == 0)
+		r = complete_memory(def, err);
 	if (r == 0)
 		r = complete_cpu(def, err);
 	return r < 0 ? r : domain_complete_os(def, err);

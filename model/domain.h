@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/tune.h"
+
 struct error;
 
 #define UUID_LEN 16
@@ -96,6 +98,8 @@ struct dom_cpu {
 	unsigned int sockets, dies, cores, threads; /* 0: no topology */
 	unsigned int n_features;
 	struct dom_cpu_feature *features;
+	unsigned int n_cells;
+	struct dom_cell *cells; /* <numa>; in the order of their ids */
 	char *extra;
 };
 
@@ -110,6 +114,7 @@ struct dom_os {
 	char *firmware;	      /* "bios", "efi" or NULL */
 	char *loader, *loader_readonly, *loader_type, *loader_secure;
 	char *nvram, *nvram_template;
+	char *nvram_type, *nvram_file, *nvram_dev; /* <source>, else nvram */
 	char *kernel, *initrd, *cmdline;
 	unsigned int n_boot;
 	char *boot[4]; /* "hd", "cdrom", "network", "fd" */
@@ -136,6 +141,7 @@ struct dom_sysinfo {
 struct dom_timer {
 	char *name, *tickpolicy;
 	enum dom_tristate present;
+	char *track;
 	char *extra;
 };
 
@@ -149,6 +155,7 @@ struct dom_disk {
 	char *driver_name, *driver_type; /* "vireo"/"qemu", "raw" */
 	char *cache, *io, *discard, *detect_zeroes;
 	unsigned int queues;
+	unsigned int iothread; /* 0: one of its own */
 	char *serial, *wwn, *vendor, *product;
 	char *tray; /* "open"; NULL: closed */
 	bool readonly, shareable, transient;
@@ -292,14 +299,26 @@ struct domain_def {
 	unsigned int max_vcpus;
 	char *vcpu_placement, *vcpu_cpuset;
 	unsigned int iothreads;
+	unsigned int n_iothreadids;
+	struct dom_iothread *iothreadids;
+	struct dom_cputune cputune;
+	struct dom_memtune memtune;
+	struct dom_blkiotune blkiotune;
+	struct dom_numatune numatune;
+	struct dom_backing backing;
 	unsigned int n_sysinfos;
 	struct dom_sysinfo *sysinfos;
 	struct dom_os os;
 	bool acpi, apic, pae;
+	char *hyperv_mode; /* "custom", "passthrough" */
+	enum dom_tristate hyperv[HYPERV_FEATURES];
+	unsigned int hyperv_retries; /* spinlocks */
+	char *hyperv_vendor;
+	enum dom_tristate kvm_hidden;
 	char *features_extra;
 	struct dom_cpu cpu;
 	enum dom_clock clock;
-	char *clock_adjustment, *clock_timezone, *clock_basis;
+	char *clock_adjustment, *clock_timezone, *clock_basis, *clock_start;
 	unsigned int n_timers;
 	struct dom_timer *timers;
 	enum dom_action on_poweroff, on_reboot, on_crash;

@@ -131,7 +131,7 @@ static int complete_nvram(struct domain_def *def, const char *nvram_dir,
 
 	if (fw && fw->template)
 		default_str(&os->nvram_template, fw->template);
-	if (os->nvram)
+	if (os->nvram || os->nvram_file || os->nvram_dev)
 		return 0;
 	if (!os->nvram_template)
 		return error_virt(err, VIR_ERR_OPERATION_FAILED,

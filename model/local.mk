@@ -20,6 +20,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/complete_graphics.c \
 	%D%/complete_ifaces.c \
 	%D%/complete_os.c \
+	%D%/complete_tune.c \
 	%D%/cpu.c \
 	%D%/domain.c \
 	%D%/domain.h \
@@ -36,6 +37,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/tables_devices.c \
 	%D%/tables_domain.c \
 	%D%/tables_graphics.c \
+	%D%/tables_tune.c \
+	%D%/tune.h \
 	%D%/uninterpreted.c \
 	%D%/units.c \
 	%D%/units.h \

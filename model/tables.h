@@ -12,6 +12,15 @@ extern const struct xml_type type_cpu;
 extern const struct xml_type type_os;
 extern const struct xml_type type_clock;    /* in struct domain_def */
 extern const struct xml_type type_features; /* in struct domain_def */
+/* tables_tune.c */
+extern const struct xml_type type_cell;
+extern const struct xml_type type_iothreadids; /* in struct domain_def */
+extern const struct xml_type type_cputune;
+extern const struct xml_type type_memtune;
+extern const struct xml_type type_blkiotune;
+extern const struct xml_type type_numatune;
+extern const struct xml_type type_backing;
+extern const struct xml_type type_hyperv; /* in struct domain_def */
 extern const struct xml_type type_disk;
 extern const struct xml_type type_iface;
 extern const struct xml_type type_char;

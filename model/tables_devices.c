@@ -65,6 +65,7 @@ static const struct field disk_fields[] = {
 	{ "driver@discard", FIELD_STR, D(discard) },
 	{ "driver@detect_zeroes", FIELD_STR, D(detect_zeroes) },
 	{ "driver@queues", FIELD_UINT, D(queues) },
+	{ "driver@iothread", FIELD_UINT, D(iothread) },
 	{ "source@file", FIELD_STR, D(source), .only = BIT(DISK_FILE) },
 	{ "source@dev", FIELD_STR, D(source), .only = BIT(DISK_BLOCK) },
 	{ "source@dir", FIELD_STR, D(source), .only = BIT(DISK_DIR) },

@@ -31,6 +31,12 @@ static const struct words words_cpu_cache = { cpu_cache_list,
 static const char *const cpu_phys_list[] = { "passthrough", "emulate" };
 static const struct words words_cpu_phys = { cpu_phys_list,
 					     ARRAY_SIZE(cpu_phys_list) };
+static const struct field numa_fields[] = {
+	{ "cell", FIELD_LIST, C(cells), .type = &type_cell,
+	  .n_off = C(n_cells) },
+	{ 0 },
+};
+static const struct xml_type type_numa = { .fields = numa_fields };
 static const struct field cpu_fields[] = {
 	{ "@mode", FIELD_ENUM, C(mode), &words_cpu_mode },
 	{ "@match", FIELD_STR, C(match), &words_cpu_match },
@@ -50,6 +56,7 @@ static const struct field cpu_fields[] = {
 	{ "maxphysaddr@bits", FIELD_UINT, C(phys_bits) },
 	{ "feature", FIELD_LIST, C(features), .type = &type_feature,
 	  .n_off = C(n_features) },
+	{ "numa", FIELD_STRUCT, 0, .type = &type_numa },
 	{ 0 },
 };
 #undef C
@@ -91,6 +98,10 @@ static const char *const smbios_list[] = { "emulate", "host", "sysinfo" };
 static const struct words words_smbios = { smbios_list,
 					   ARRAY_SIZE(smbios_list) };
 
+static const char *const nvram_list[] = { "file", "block" };
+static const struct words words_nvram = { nvram_list,
+					  ARRAY_SIZE(nvram_list) };
+
 static const struct field os_fields[] = {
 	{ "@firmware", FIELD_STR, O(firmware), &words_firmware },
 	{ "type@arch", FIELD_STR, O(arch) },
@@ -102,6 +113,9 @@ static const struct field os_fields[] = {
 	{ "loader@type", FIELD_STR, O(loader_type) },
 	{ "loader", FIELD_STR, O(loader) },
 	{ "nvram@template", FIELD_STR, O(nvram_template) },
+	{ "nvram@type", FIELD_STR, O(nvram_type), &words_nvram },
+	{ "nvram/source@file", FIELD_STR, O(nvram_file) },
+	{ "nvram/source@dev", FIELD_STR, O(nvram_dev) },
 	{ "nvram", FIELD_STR, O(nvram) },
 	{ "kernel", FIELD_STR, O(kernel) },
 	{ "initrd", FIELD_STR, O(initrd) },
@@ -157,11 +171,20 @@ static const struct xml_type type_sysinfo = {
 	.order = " bios system * ",
 };
 
+static const char *const tickpolicy_list[] = { "delay", "catchup", "merge",
+					       "discard" };
+static const struct words words_tickpolicy = { tickpolicy_list,
+					       ARRAY_SIZE(tickpolicy_list) };
+static const char *const track_list[] = { "boot", "guest", "wall",
+					  "realtime" };
+static const struct words words_track = { track_list,
+					  ARRAY_SIZE(track_list) };
 #define M(m) offsetof(struct dom_timer, m)
 static const struct field timer_fields[] = {
 	{ "@name", FIELD_STR, M(name), .flags = FIELD_REQUIRED },
 	{ "@present", FIELD_ENUM, M(present), &words_yesno },
-	{ "@tickpolicy", FIELD_STR, M(tickpolicy) },
+	{ "@tickpolicy", FIELD_STR, M(tickpolicy), &words_tickpolicy },
+	{ "@track", FIELD_STR, M(track), &words_track },
 	{ 0 },
 };
 #undef M
@@ -176,6 +199,7 @@ static const struct field clock_fields[] = {
 	{ "@adjustment", FIELD_STR, D(clock_adjustment) },
 	{ "@basis", FIELD_STR, D(clock_basis) },
 	{ "@timezone", FIELD_STR, D(clock_timezone) },
+	{ "@start", FIELD_STR, D(clock_start) },
 	{ "timer", FIELD_LIST, D(timers), .type = &type_timer,
 	  .n_off = D(n_timers) },
 	{ 0 },
@@ -186,6 +210,8 @@ static const struct field features_fields[] = {
 	{ "acpi", FIELD_FLAG, D(acpi) },
 	{ "apic", FIELD_FLAG, D(apic) },
 	{ "pae", FIELD_FLAG, D(pae) },
+	{ "hyperv", FIELD_STRUCT, 0, .type = &type_hyperv },
+	{ "kvm/hidden@state", FIELD_ENUM, D(kvm_hidden), &words_onoff },
 	{ 0 },
 };
 const struct xml_type type_features = {
@@ -252,6 +278,12 @@ static const struct field domain_fields[] = {
 	{ "vcpu@current", FIELD_UINT, D(vcpus) },
 	{ "vcpu", FIELD_UINT, D(max_vcpus), .max = 65536 },
 	{ "iothreads", FIELD_UINT, D(iothreads) },
+	{ "iothreadids", FIELD_STRUCT, 0, .type = &type_iothreadids },
+	{ "cputune", FIELD_STRUCT, D(cputune), .type = &type_cputune },
+	{ "memtune", FIELD_STRUCT, D(memtune), .type = &type_memtune },
+	{ "blkiotune", FIELD_STRUCT, D(blkiotune), .type = &type_blkiotune },
+	{ "numatune", FIELD_STRUCT, D(numatune), .type = &type_numatune },
+	{ "memoryBacking", FIELD_STRUCT, D(backing), .type = &type_backing },
 	{ "sysinfo", FIELD_LIST, D(sysinfos), .type = &type_sysinfo,
 	  .n_off = D(n_sysinfos) },
 	{ "os", FIELD_STRUCT, D(os), .type = &type_os,

@@ -317,7 +317,25 @@ static void control_on_port(void *arg, const char *id, bool open)
 	control_send(arg, o);
 }
 
+static void control_on_vcpus(void *arg, unsigned int n)
+{
+	struct json_object *o = control_event("vcpus");
+
+	add_u64(o, "count", n);
+	control_send(arg, o);
+}
+
+static void control_on_rtc(void *arg, int64_t offset)
+{
+	struct json_object *o = control_event("rtc");
+
+	json_object_object_add(o, "offset", json_object_new_int64(offset));
+	control_send(arg, o);
+}
+
 static const struct machine_listener control_listener = {
+	.rtc = control_on_rtc,
+	.vcpus = control_on_vcpus,
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
 	.shutdown = control_on_shutdown,
@@ -1053,6 +1071,18 @@ static int control_vnc_password(struct control *c, struct json_object *req,
 		       0;
 }
 
+static int control_vcpus(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	struct json_object *count = json_object_object_get(req, "count");
+	int r = 0;
+
+	if (json_object_is_type(count, json_type_int))
+		r = machine_set_vcpus(c->m, json_object_get_int(count), err);
+	add_u64(ok, "count", machine_vcpus(c->m));
+	return r;
+}
+
 /* Without a descriptor the drive is empty then. */
 static int control_insert(struct control *c, struct json_object *req,
 			  struct json_object *ok, struct error *err)
@@ -1157,6 +1187,7 @@ static const struct request {
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },
 	{ "connect", STATES_BUILT | WHILE_BUSY, control_connect },
+	{ "vcpus", STATES_BUILT, control_vcpus },
 	{ "save", STATES_BUILT, control_save },
 	{ "dump", STATES_BUILT | STATE_STOPPED, control_dump },
 	{ "migrate", STATES_BUILT, control_migrate },

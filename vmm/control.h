@@ -55,6 +55,8 @@
  *	"connect"  {"port": id, "force": bool} and one end of a socket: a client
  *		   for a port of the virtio console that takes clients; force
  *		   sends another one away
+ *	"vcpus"    {"count": N, optional}: the guest is given vCPUs, or asked
+ *		   for some, so that there are N: {"count": how many there are}
  *	"save"     {"offset": bytes, "format": "raw" or "zstd"} + one descriptor
  *		   of a regular file, open for reading and writing: pauses the
  *		   machine and writes it there (vmm/image.h).  The reply comes
@@ -113,6 +115,9 @@
  *	{"event": "panicked"}
  *	{"event": "vsock", "port"}: the guest connects to the host, and waits
  *	 for "vsock-connected"
+ *	{"event": "rtc", "offset": seconds}    the guest has set its clock,
+ *		   so much ahead of UTC
+ *	{"event": "vcpus", "count": N}         the guest gave some back
  *	{"event": "vnc", "phase": "connected", "initialized" or "disconnected",
  *	 "auth": "none" or "vnc", "index", "local": ADDRESS, "remote": ADDRESS}
  *		   ADDRESS: {"family": "ipv4", "ipv6" or "unix", "node",

@@ -24,6 +24,7 @@ static unsigned int bits_for(unsigned int n)
 int cpuid_topology(const struct vmm_spec *spec, struct cpu_topology *ret_t,
 		   struct error *err)
 {
+	unsigned int dies = spec->dies ? spec->dies : 1;
 	unsigned int cores = spec->cores ? spec->cores : 1;
 	unsigned int threads = spec->threads ? spec->threads : 1;
 
@@ -31,16 +32,19 @@ int cpuid_topology(const struct vmm_spec *spec, struct cpu_topology *ret_t,
 		return error_set(err, -EINVAL,
 				 "%u vCPUs: the machine has 1 to %d",
 				 spec->vcpus, VCPUS_MAX);
-	if (cores > VCPUS_MAX || threads > VCPUS_MAX)
+	if (dies > VCPUS_MAX || cores > VCPUS_MAX || threads > VCPUS_MAX)
 		return error_set(err, -EINVAL,
-				 "a topology of %u cores and %u threads is "
-				 "beyond the machine", cores, threads);
+				 "a topology of %u dies, %u cores and %u "
+				 "threads is beyond the machine", dies, cores,
+				 threads);
 	*ret_t = (struct cpu_topology){
+		.dies = dies,
 		.cores = cores,
 		.threads = threads,
+		.die_bits = bits_for(dies),
 		.thread_bits = bits_for(threads),
 		.core_bits = bits_for(cores),
-		.vcpus = spec->vcpus,
+		.vcpus = MAX(spec->vcpus, spec->max_vcpus),
 	};
 	return 0;
 }
@@ -49,10 +53,17 @@ unsigned int cpuid_apic_id(const struct cpu_topology *t, unsigned int n)
 {
 	unsigned int thread = n % t->threads;
 	unsigned int core = n / t->threads % t->cores;
-	unsigned int package = n / t->threads / t->cores;
+	unsigned int die = n / t->threads / t->cores % t->dies;
+	unsigned int package = n / t->threads / t->cores / t->dies;
 
-	return package << (t->core_bits + t->thread_bits) |
+	return package << cpuid_package_bits(t) |
+	       die << (t->core_bits + t->thread_bits) |
 	       core << t->thread_bits | thread;
+}
+
+unsigned int cpuid_package_bits(const struct cpu_topology *t)
+{
+	return t->die_bits + t->core_bits + t->thread_bits;
 }
 
 unsigned int cpuid_phys_bits(struct x86_cpuid *cpuid)
@@ -76,7 +87,7 @@ static void cpuid_leaf1(struct x86_cpuid *cpuid, const struct cpu_topology *t,
 			unsigned int apic_id)
 {
 	struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 1, 0);
-	unsigned int logical = 1u << (t->core_bits + t->thread_bits);
+	unsigned int logical = 1u << cpuid_package_bits(t);
 
 	if (!leaf)
 		return;
@@ -102,7 +113,8 @@ static void cpuid_leaf4(struct x86_cpuid *cpuid, const struct cpu_topology *t)
 							       0));
 		leaf->eax = (leaf->eax & 0x3fff) | (sharing - 1) << 14;
 		if (leaf->function == 4)
-			leaf->eax |= ((1u << t->core_bits) - 1) << 26;
+			leaf->eax |= MIN((1u << (t->core_bits + t->die_bits)) -
+					 1, 63u) << 26;
 	}
 }
 
@@ -124,26 +136,39 @@ void cpuid_add(struct x86_cpuid *cpuid,
 		cpuid->leaf[cpuid->n++] = *leaf;
 }
 
-/* "Extended Topology Enumeration": threads, cores, end. */
+/*
+ * "Extended Topology Enumeration": threads, cores, and in leaf 1FH dies; the
+ * next one ends it.  Leaf 0BH has no dies: its second level is the package.
+ */
 static void cpuid_leaf_b(struct x86_cpuid *cpuid, uint32_t function,
 			 const struct cpu_topology *t, unsigned int apic_id)
 {
+	enum { SMT = 1, CORE = 2, DIE = 5 };
+	unsigned int package = cpuid_package_bits(t);
+	bool dies = function == 0x1f && t->dies > 1;
+	const struct {
+		unsigned int type, bits, logical;
+	} level[] = {
+		{ SMT, t->thread_bits, t->threads },
+		{ CORE, dies ? t->thread_bits + t->core_bits : package,
+		  t->threads * t->cores * (dies ? 1 : t->dies) },
+		{ DIE, package, t->threads * t->cores * t->dies },
+	};
+	unsigned int n = dies ? 3 : 2;
 	struct x86_cpuid_leaf leaf = { .function = function, .indexed = true,
 				       .edx = apic_id };
 
 	cpuid_drop(cpuid, function);
-	leaf.eax = t->thread_bits;
-	leaf.ebx = t->threads;
-	leaf.ecx = 1 << 8;
-	cpuid_add(cpuid, &leaf);
-	leaf.index = 1;
-	leaf.eax = t->thread_bits + t->core_bits;
-	leaf.ebx = t->threads * t->cores;
-	leaf.ecx = 2 << 8 | 1;
-	cpuid_add(cpuid, &leaf);
-	leaf.index = 2;
+	for (unsigned int i = 0; i < n; i++) {
+		leaf.index = i;
+		leaf.eax = level[i].bits;
+		leaf.ebx = level[i].logical;
+		leaf.ecx = level[i].type << 8 | i;
+		cpuid_add(cpuid, &leaf);
+	}
+	leaf.index = n;
 	leaf.eax = leaf.ebx = 0;
-	leaf.ecx = 2;
+	leaf.ecx = n;
 	cpuid_add(cpuid, &leaf);
 }
 
@@ -152,17 +177,19 @@ static void cpuid_amd(struct x86_cpuid *cpuid, const struct cpu_topology *t,
 		      unsigned int apic_id)
 {
 	struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 0x80000008, 0);
-	unsigned int logical = t->cores * t->threads;
+	unsigned int logical = t->dies * t->cores * t->threads;
 
 	if (leaf)
 		leaf->ecx = (leaf->ecx & ~0xf0ffu) | MIN(logical - 1, 255) |
-			    (t->core_bits + t->thread_bits) << 12;
+			    cpuid_package_bits(t) << 12;
 	leaf = x86_cpuid_find(cpuid, 0x8000001e, 0);
 	if (leaf) {
 		leaf->eax = apic_id;
 		leaf->ebx = (apic_id >> t->thread_bits & 0xff) |
 			    (t->threads - 1) << 8;
-		leaf->ecx = 0;
+		/* Nodes of the package, and which is this one. */
+		leaf->ecx = MIN(t->dies - 1, 7u) << 8 |
+			    apic_id >> (t->thread_bits + t->core_bits);
 	}
 	leaf = x86_cpuid_find(cpuid, 0x80000001, 0);
 	if (leaf && logical > 1)
@@ -181,6 +208,8 @@ void cpuid_for_vcpu(struct x86_cpuid *cpuid, const struct cpu_topology *t,
 	cpuid_leaf4(cpuid, t);
 	if (max && max->eax >= 0xb)
 		cpuid_leaf_b(cpuid, 0xb, t, apic_id);
+	if (max && max->eax >= 0xb && t->dies > 1)
+		max->eax = MAX(max->eax, 0x1fu); /* the only one with dies */
 	if (max && max->eax >= 0x1f)
 		cpuid_leaf_b(cpuid, 0x1f, t, apic_id);
 	if (cpuid_is_amd(cpuid))

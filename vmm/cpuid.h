@@ -12,16 +12,18 @@
 
 struct error;
 
-/* The APIC ID is package, core and thread, each in its own bits. */
+/* The APIC ID is package, die, core and thread, each in its own bits. */
 struct cpu_topology {
-	unsigned int cores, threads; /* per package, per core */
-	unsigned int thread_bits, core_bits;
+	unsigned int dies, cores, threads; /* per package, die, core */
+	unsigned int thread_bits, core_bits, die_bits;
 	unsigned int vcpus;
 };
 
 int cpuid_topology(const struct vmm_spec *spec, struct cpu_topology *ret_t,
 		   struct error *err);
 unsigned int cpuid_apic_id(const struct cpu_topology *t, unsigned int n);
+/* The bits below the package's. */
+unsigned int cpuid_package_bits(const struct cpu_topology *t);
 
 /*
  * Narrows what the engine can do to what the specification asks for.

@@ -60,6 +60,10 @@ struct engine {
 	/* The leaves this engine can honour, before any model is applied. */
 	int (*cpuid)(struct vm *vm, struct x86_cpuid *ret_cpuid);
 
+	/* Which of Hyper-V's features (bits: enum spec_hyperv); a vCPU's CPUID
+	 * says which it shall have.  NULL: none. */
+	unsigned int (*hyperv)(struct vm *vm);
+
 	int (*set_ram)(struct vm *vm, const struct ram_slot *slot);
 	int (*dirty_pages)(struct vm *vm, const struct ram_slot *slot,
 			   uint64_t *ret_bitmap);

@@ -382,7 +382,8 @@ static int load_range(struct restorer *r, unsigned int block, uint64_t at,
 	uint64_t from = r->base + r->header.block[block].offset + at;
 	int ret;
 
-	if (!r->block[block].anonymous || ++*extents > EXTENTS_MAX ||
+	if (!r->block[block].anonymous || r->block[block].huge ||
+	    ++*extents > EXTENTS_MAX ||
 	    from % PAGE)
 		return read_range(r, block, at, len);
 	ret = ram_map_file(r->ram, block, at, len, r->fd, from);

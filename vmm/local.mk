@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/acpi.c \
 	%D%/boot/acpi.h \
 	%D%/boot/acpi_loader.c \
+	%D%/boot/acpi_numa.c \
 	%D%/boot/aml.c \
 	%D%/boot/aml.h \
 	%D%/boot/boot.h \
@@ -11,6 +12,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/bootorder.h \
 	%D%/boot/bzimage.c \
 	%D%/boot/dsdt.c \
+	%D%/boot/dsdt_cpus.c \
 	%D%/boot/elf.c \
 	%D%/boot/firmware.c \
 	%D%/boot/firmware.h \
@@ -38,6 +40,10 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/cpuid.c \
 	%D%/cpuid.h \
 	%D%/cpuid_cache.c \
+	%D%/hyperv.c \
+	%D%/hyperv.h \
+	%D%/numa.c \
+	%D%/numa.h \
 	%D%/dev/acpi_pm.c \
 	%D%/dev/acpi_pm.h \
 	%D%/dev/ahci.c \
@@ -46,6 +52,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/ata.h \
 	%D%/dev/bochs.c \
 	%D%/dev/bochs.h \
+	%D%/dev/cpuhp.c \
+	%D%/dev/cpuhp.h \
 	%D%/dev/debugcon.c \
 	%D%/dev/debugcon.h \
 	%D%/dev/debugexit.c \

@@ -26,12 +26,15 @@
 #include "vmm/bus.h"
 #include "vmm/cpuid.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/cpuhp.h"
 #include "vmm/dev/ioapic.h"
 #include "vmm/dev/pic.h"
 #include "vmm/display.h"
+#include "vmm/hyperv.h"
 #include "vmm/input.h"
 #include "vmm/loop.h"
 #include "vmm/machine_priv.h"
+#include "vmm/numa.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 #include "vmm/x86.h"
@@ -439,7 +442,8 @@ void machine_power_button(struct machine *m, bool reboot)
 void machine_nmi(struct machine *m)
 {
 	for (unsigned int i = 0; i < m->priv->n_vcpus; i++)
-		m->engine->nmi(m->priv->vcpu[i].cpu);
+		if (machine_vcpu_there(m, i))
+			m->engine->nmi(m->priv->vcpu[i].cpu);
 }
 
 /* The vCPU whose thread this is, or NULL. */
@@ -472,7 +476,8 @@ bool machine_in_smm(struct machine *m)
 void machine_smi_all(struct machine *m)
 {
 	for (unsigned int i = 0; m->engine->smi && i < m->priv->n_vcpus; i++)
-		m->engine->smi(m->priv->vcpu[i].cpu);
+		if (machine_vcpu_there(m, i))
+			m->engine->smi(m->priv->vcpu[i].cpu);
 }
 
 static void tell_shutdown(void *arg)
@@ -904,6 +909,68 @@ unsigned int machine_apic_id(const struct machine *m, unsigned int n)
 	return cpuid_apic_id(&m->priv->topology, n);
 }
 
+/* ---- vCPUs that come and go ---- */
+
+unsigned int machine_max_vcpus(const struct machine *m)
+{
+	return MAX(m->spec->max_vcpus, m->spec->vcpus);
+}
+
+bool machine_vcpu_there(const struct machine *m, unsigned int n)
+{
+	return !m->cpuhp || cpuhp_enabled(m->cpuhp, n);
+}
+
+unsigned int machine_vcpus(const struct machine *m)
+{
+	return m->cpuhp ? cpuhp_count(m->cpuhp) : m->spec->vcpus;
+}
+
+int machine_set_vcpus(struct machine *m, unsigned int n, struct error *err)
+{
+	if (m->cpuhp)
+		return cpuhp_set(m->cpuhp, n, err);
+	return n == m->spec->vcpus ?
+		       0 :
+		       error_set(err, -EINVAL,
+				 "the machine has %u vCPUs and no more are possible",
+				 m->spec->vcpus);
+}
+
+static void tell_vcpus(void *arg)
+{
+	struct machine *m = arg;
+	struct machine_priv *p = m->priv;
+
+	if (p->listener && p->listener->vcpus)
+		p->listener->vcpus(p->listener_arg, machine_vcpus(m));
+}
+
+void machine_tell_vcpus(struct machine *m)
+{
+	loop_defer(m->loop, tell_vcpus, m);
+}
+
+static void tell_rtc(void *arg)
+{
+	struct machine_priv *p = ((struct machine *)arg)->priv;
+
+	if (p->listener && p->listener->rtc)
+		p->listener->rtc(p->listener_arg, atomic_load(&p->rtc_offset));
+}
+
+void machine_tell_rtc(struct machine *m, int64_t offset)
+{
+	atomic_store(&m->priv->rtc_offset, offset);
+	loop_defer(m->loop, tell_rtc, m);
+}
+
+/* SDM vol. 3, "IA32_APIC_BASE MSR": globally switched off. */
+static void park_state(struct x86_state *s)
+{
+	s->apic_base &= ~BIT64(11);
+}
+
 /* ---- building ---- */
 
 void machine_add_device(struct machine *m, const struct machine_dev_ops *ops,
@@ -945,6 +1012,45 @@ static void machine_keep_msrs(struct machine *m)
 	free(s);
 }
 
+static void reset_state(struct machine *m, unsigned int n, bool parked,
+			struct x86_state *s)
+{
+	struct machine_priv *p = m->priv;
+
+	x86_state_reset(s, n == 0, machine_apic_id(m, n));
+	s->n_msrs = p->n_msrs;
+	memcpy(s->msrs, p->msrs, p->n_msrs * sizeof(*p->msrs));
+	if (parked)
+		park_state(s);
+}
+
+/* A CPU that comes has the TSC that the boot CPU has by now. */
+static void take_tsc(struct machine *m, struct x86_state *s)
+{
+	enum { MSR_TSC = 0x10 };
+	struct x86_state *boot = xcalloc(1, sizeof(*boot));
+
+	if (m->engine->get_state(m->priv->vcpu[0].cpu, boot) == 0)
+		s->tsc = boot->tsc;
+	for (unsigned int i = 0; i < s->n_msrs; i++)
+		if (s->msrs[i].index == MSR_TSC)
+			s->msrs[i].value = s->tsc;
+	free(boot);
+}
+
+void machine_park_vcpu(struct machine *m, unsigned int n, bool parked)
+{
+	struct x86_state *s = xcalloc(1, sizeof(*s));
+
+	reset_state(m, n, parked, s);
+	if (!parked)
+		take_tsc(m, s);
+	if (m->engine->set_state(m->priv->vcpu[n].cpu, s) < 0)
+		machine_request_stop(m, STOP_CRASH,
+				     "a vCPU's state cannot be set");
+	free(s);
+}
+
 /* The boot processor enters the kernel, the others wait for INIT. */
 static int machine_load_cpus(struct machine *m, struct x86_state *s,
 			     struct error *err)
@@ -954,9 +1060,7 @@ static int machine_load_cpus(struct machine *m, struct x86_state *s,
 	for (unsigned int i = 0; i < p->n_vcpus; i++) {
 		int r = 0;
 
-		x86_state_reset(s, i == 0, machine_apic_id(m, i));
-		s->n_msrs = p->n_msrs;
-		memcpy(s->msrs, p->msrs, p->n_msrs * sizeof(*p->msrs));
+		reset_state(m, i, !machine_vcpu_there(m, i), s);
 		if (i == 0)
 			r = boot_load(m, s, err);
 		if (r < 0)
@@ -1040,10 +1144,11 @@ static int machine_add_vcpus(struct machine *m, const struct x86_cpuid *base,
 {
 	struct machine_priv *p = m->priv;
 	struct x86_cpuid *cpuid = xcalloc(1, sizeof(*cpuid));
+	unsigned int max = machine_max_vcpus(m);
 	int r = 0;
 
-	p->vcpu = xcalloc(m->spec->vcpus, sizeof(*p->vcpu));
-	for (unsigned int i = 0; i < m->spec->vcpus && r == 0; i++) {
+	p->vcpu = xcalloc(max, sizeof(*p->vcpu));
+	for (unsigned int i = 0; i < max && r == 0; i++) {
 		struct machine_vcpu *v = &p->vcpu[i];
 
 		v->m = m;
@@ -1073,6 +1178,13 @@ static int machine_add_cpus(struct machine *m, struct error *err)
 		r = cpuid_apply_spec(base, m->spec, m->engine->any_vendor,
 				     err);
 	if (r == 0)
+		r = hyperv_check(m->spec,
+				 m->engine->hyperv ?
+					 m->engine->hyperv(m->vm) : 0,
+				 m->engine->name, err);
+	if (r == 0)
+		hyperv_cpuid(base, m->spec);
+	if (r == 0)
 		r = machine_layout(m, cpuid_phys_bits(base), err);
 	if (r == 0)
 		r = machine_add_vcpus(m, base, err);
@@ -1086,14 +1198,31 @@ static int machine_add_cpus(struct machine *m, struct error *err)
  * Q35's low memory leaves room for PCI below 4 GiB where SeaBIOS and OVMF
  * want it: all of it up to 2.75 GiB, else 2 GiB.
  */
+static void machine_choose_ram(struct machine *m, const char *variant,
+			       struct ram_options *ret_options)
+{
+	const struct vmm_spec *spec = m->spec;
+	bool shares = vmm_spec_shares_memory(spec) ||
+		      (m->engine->shares_ram && m->engine->shares_ram(variant));
+	uint64_t low = RAM_LOW_MAX;
+
+	if (m->q35)
+		low = spec->memory < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
+	m->mmio32_base = m->q35 ? MIN(spec->memory, low) : MMIO32_BASE;
+	*ret_options = (struct ram_options){
+		.low_max = low,
+		.page_size = spec->mem_page_size,
+		.shared = shares || spec->mem_shared,
+		.unmerged = spec->mem_unmerged,
+		.locked = spec->mem_locked,
+		.allocated = spec->mem_allocated,
+	};
+}
+
 static int machine_create_ram(struct machine *m, const char *variant,
 			      struct error *err)
 {
-	uint64_t bytes = m->spec->memory;
-	uint64_t low = RAM_LOW_MAX;
-	bool others = vmm_spec_shares_memory(m->spec);
-	bool shared = others || (m->engine->shares_ram &&
-				 m->engine->shares_ram(variant));
+	struct ram_options options;
 	int r;
 
 	m->q35 = str_eq(m->spec->machine, "q35");
@@ -1103,13 +1232,15 @@ static int machine_create_ram(struct machine *m, const char *variant,
 	if (!m->q35 && (m->spec->firmware_fd >= 0 || m->spec->nvram_fd >= 0))
 		return error_set(err, -ENOTSUP,
 				 "the machine 'microvm' has no firmware");
-	if (m->q35)
-		low = bytes < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
-	m->mmio32_base = m->q35 ? MIN(bytes, low) : MMIO32_BASE;
-	r = ram_create_split(bytes, low, shared, &m->ram, err);
-	if (r == 0 && others)
+	machine_choose_ram(m, variant, &options);
+	r = numa_check(m->spec, err);
+	if (r == 0)
+		r = ram_create_with(m->spec->memory, &options, &m->ram, err);
+	if (r == 0 && vmm_spec_shares_memory(m->spec))
 		ram_keep_shared(m->ram);
-	return r;
+	if (r == 0)
+		r = numa_place(m, err);
+	return r < 0 ? r : ram_settle(m->ram, &options, err);
 }
 
 static int machine_build(struct machine *m, const char *variant,
@@ -1135,6 +1266,8 @@ static int machine_build(struct machine *m, const char *variant,
 	p->pic = pic_create(m);
 	if (!m->q35)
 		m->acpi_pm = acpi_pm_create(m);
+	if (machine_max_vcpus(m) > m->spec->vcpus)
+		m->cpuhp = cpuhp_create(m);
 	r = machine_add_cpus(m, err);
 	if (r == 0)
 		r = machine_add_devices(m, err);

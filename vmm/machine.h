@@ -14,7 +14,9 @@
 #include "vmm/engine.h"
 #include "vmm/spec.h"
 
+struct acpi_pm;
 struct bus;
+struct cpuhp;
 struct display;
 struct input;
 struct ram;
@@ -68,7 +70,8 @@ struct machine {
 	struct display *display; /* the picture: vmm/display.h */
 	struct input *input; /* keys and pointer: vmm/input.h */
 	struct ich9_pm *pm; /* q35 */
-	struct acpi_pm *acpi_pm; /* the small machine */
+	struct acpi_pm *acpi_pm; /* microvm */
+	struct cpuhp *cpuhp; /* NULL: all vCPUs are there */
 	bool q35;	      /* the large machine; else the small one */
 	uint64_t mmio32_base; /* BARs below 4 GiB may begin here */
 	uint64_t mmio64_base; /* PCI window above RAM */
@@ -211,6 +214,8 @@ struct machine_listener {
 	/* The guest connects to a port of the host's: to be answered with
 	 * machine_vsock_connected().  NULL: all are refused. */
 	void (*vsock)(void *arg, uint32_t port);
+	void (*vcpus)(void *arg, unsigned int n); /* so many are there now */
+	void (*rtc)(void *arg, int64_t offset); /* set: seconds ahead of UTC */
 };
 void machine_listen(struct machine *m, const struct machine_listener *l,
 		    void *arg);
@@ -236,6 +241,16 @@ void machine_watchdog(struct machine *m);
 /* The test device: stops with STOP_QUIT; the value decides the exit status. */
 void machine_debug_exit(struct machine *m, uint32_t value);
 int machine_debug_status(const struct machine *m); /* -1: not written */
+
+/* How many vCPUs are possible, how many there are; main thread: how many
+ * there shall be.  The guest is told or asked, and what came of it is told. */
+unsigned int machine_max_vcpus(const struct machine *m);
+unsigned int machine_vcpus(const struct machine *m);
+bool machine_vcpu_there(const struct machine *m, unsigned int n);
+int machine_set_vcpus(struct machine *m, unsigned int n, struct error *err);
+/* Any thread. */
+void machine_tell_vcpus(struct machine *m);
+void machine_tell_rtc(struct machine *m, int64_t offset);
 
 /* The initial APIC ID of vCPU n. */
 unsigned int machine_apic_id(const struct machine *m, unsigned int n);

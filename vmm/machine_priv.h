@@ -62,6 +62,7 @@ struct machine_priv {
 	bool reboot;   /* the next power-off is a reset */
 
 	_Atomic uint64_t balloon;
+	_Atomic int64_t rtc_offset;
 	_Atomic int debug_status;
 	_Atomic unsigned int throttle; /* percent */
 	struct loop_timer *throttle_timer;
@@ -82,6 +83,8 @@ struct machine_priv {
 };
 
 void machine_act(void *machine);
+/* vCPUs are stopped: this one waits for INIT; parked: and nothing reaches it. */
+void machine_park_vcpu(struct machine *m, unsigned int n, bool parked);
 /* Main thread: no vCPU runs when it returns; and on they go. */
 void machine_halt(struct machine *m);
 void machine_go(struct machine *m);

@@ -8,6 +8,7 @@
 #include "vmm/ram.h"
 
 #include <errno.h>
+#include <linux/memfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "base/error.h"
 
 /* #syscalls:vmm mmap munmap madvise clone clone3 close pread64 */
-/* #syscalls:vmm-init memfd_create ftruncate */
+/* #syscalls:vmm-init memfd_create ftruncate mlock */
 
 #define RAM_REGIONS_MAX 2
 
@@ -61,21 +62,22 @@ struct ram {
 enum { HUGE_PAGE = 2 << 20 };
 
 /* size bytes that begin where a huge page may; fd -1: anonymous. */
-static void *map_aligned(uint64_t size, int fd)
+static void *map_aligned(uint64_t size, uint64_t align, bool shared, int fd,
+			 int flags)
 {
-	int flags = MAP_NORESERVE |
-		    (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED);
-	uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_NONE,
+	flags |= shared ? MAP_SHARED : MAP_PRIVATE;
+	flags |= fd < 0 ? MAP_ANONYMOUS : 0;
+	uint8_t *p = mmap(NULL, size + align, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	size_t before;
 
 	if (p == MAP_FAILED)
 		return NULL;
-	before = -(uintptr_t)p & (HUGE_PAGE - 1);
+	before = -(uintptr_t)p & (align - 1);
 	if (before)
 		munmap(p, before);
 	p += before;
-	munmap(p + size, HUGE_PAGE - before);
+	munmap(p + size, align - before);
 	if (mmap(p, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) ==
 	    MAP_FAILED) {
 		munmap(p, size);
@@ -84,9 +86,19 @@ static void *map_aligned(uint64_t size, int fd)
 	return p;
 }
 
-static int make_memfd(uint64_t size)
+/* memfd_create(2): the base-2 logarithm of a huge page's size. */
+static unsigned int huge_flags(uint64_t page_size)
 {
-	int fd = memfd_create("guest-ram", MFD_CLOEXEC);
+	if (!page_size)
+		return 0;
+	return MFD_HUGETLB | (unsigned int)__builtin_ctzll(page_size)
+				     << MFD_HUGE_SHIFT;
+}
+
+static int make_memfd(uint64_t size, uint64_t page_size)
+{
+	int fd = memfd_create("guest-ram",
+			      MFD_CLOEXEC | huge_flags(page_size));
 
 	if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
 		close(fd);
@@ -95,56 +107,136 @@ static int make_memfd(uint64_t size)
 	return fd;
 }
 
-/* MAP_NORESERVE: a guest costs what it touches. */
-static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size, bool shared,
-		   struct error *err)
+static void advise(void *p, uint64_t size, const struct ram_options *o)
 {
-	int fd = shared ? make_memfd(size) : -1;
-	void *p = shared && fd < 0 ? NULL : map_aligned(size, fd);
+	madvise(p, size, MADV_DONTDUMP);
+	if (!o->page_size)
+		madvise(p, size, MADV_HUGEPAGE);
+	/* Daemons of the host may merge pages of those who agree. */
+	if (!o->unmerged && !o->shared && !o->page_size)
+		madvise(p, size, MADV_MERGEABLE);
+}
+
+static int map_failed(uint64_t size, uint64_t page_size, struct error *err)
+{
+	if (page_size)
+		return error_set(err, -ENOMEM,
+				 "cannot map %llu MiB of guest memory: the host has not so many huge pages of %llu KiB",
+				 (unsigned long long)(size / MIB),
+				 (unsigned long long)(page_size / KIB));
+	return error_set(err, -ENOMEM,
+			 "cannot map %llu MiB of guest memory: %m",
+			 (unsigned long long)(size / MIB));
+}
+
+/* MAP_NORESERVE: a guest costs what it touches; huge pages are reserved. */
+static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
+		   const struct ram_options *o, struct error *err)
+{
+	bool in_file = o->shared || o->page_size;
+	int fd = in_file ? make_memfd(size, o->page_size) : -1;
+	int flags = o->page_size ? 0 : MAP_NORESERVE;
+	void *p = in_file && fd < 0 ?
+			  NULL :
+			  map_aligned(size, MAX(o->page_size, HUGE_PAGE),
+				      o->shared, fd, flags);
 
 	if (!p) {
 		if (fd >= 0)
 			close(fd);
-		return error_set(err, -ENOMEM,
-				 "cannot map %llu MiB of guest memory: %m",
-				 (unsigned long long)(size / MIB));
+		return map_failed(size, o->page_size, err);
 	}
-	madvise(p, size, MADV_DONTDUMP);
-	madvise(p, size, MADV_HUGEPAGE);
+	advise(p, size, o);
 	ram_add_block(ram, ram->n ? "ram-high" : "ram-low", p, size);
 	ram->block[ram->n_blocks - 1].anonymous = true;
+	ram->block[ram->n_blocks - 1].huge = o->page_size;
 	ram->region[ram->n++] =
-		(struct ram_region){ gpa, size, p, fd };
+		(struct ram_region){ gpa, size, p, o->shared ? fd : -1 };
+	if (fd >= 0 && !o->shared)
+		close(fd);
 	return 0;
 }
 
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err)
 {
-	return ram_create_split(bytes, RAM_LOW_MAX, false, ret_ram, err);
+	return ram_create_with(
+		bytes, &(struct ram_options){ .low_max = RAM_LOW_MAX },
+		ret_ram, err);
 }
 
-int ram_create_split(uint64_t bytes, uint64_t low_max, bool shared,
-		     struct ram **ret_ram, struct error *err)
+static int check_options(uint64_t bytes, const struct ram_options *o,
+			 struct error *err)
 {
-	uint64_t low = MIN(bytes, low_max);
-	struct ram *ram;
-	int r;
+	uint64_t page = o->page_size;
 
 	if (!bytes || bytes % 4096 || bytes > INT64_MAX / 2)
 		return error_set(err, -EINVAL,
 				 "guest memory of %llu bytes is not a "
 				 "positive multiple of 4 KiB",
 				 (unsigned long long)bytes);
+	if (page & (page - 1) || page > GIB)
+		return error_set(err, -EINVAL,
+				 "pages of %llu bytes are no huge pages",
+				 (unsigned long long)page);
+	if (page && (bytes % page || o->low_max % page))
+		return error_set(err, -EINVAL,
+				 "guest memory is not whole huge pages of %llu KiB",
+				 (unsigned long long)(page / KIB));
+	return 0;
+}
+
+int ram_create_with(uint64_t bytes, const struct ram_options *o,
+		    struct ram **ret_ram, struct error *err)
+{
+	uint64_t low = MIN(bytes, o->low_max);
+	struct ram *ram;
+	int r = check_options(bytes, o, err);
+
+	if (r < 0)
+		return r;
 	ram = xcalloc(1, sizeof(*ram));
 	ram->size = bytes;
-	r = ram_map(ram, 0, low, shared, err);
+	r = ram_map(ram, 0, low, o, err);
 	if (r == 0 && bytes > low)
-		r = ram_map(ram, RAM_HIGH_BASE, bytes - low, shared, err);
+		r = ram_map(ram, RAM_HIGH_BASE, bytes - low, o, err);
 	if (r < 0) {
 		ram_destroy(ram);
 		return r;
 	}
 	*ret_ram = ram;
+	return 0;
+}
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+/* Kernels before 5.14 know no other way than to touch each page. */
+static int allocate(const struct ram_region *r)
+{
+	if (madvise(r->host, r->size, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	for (uint64_t at = 0; at < r->size; at += 4096)
+		*(volatile uint8_t *)(r->host + at) = 0;
+	return 0;
+}
+
+int ram_settle(struct ram *ram, const struct ram_options *o,
+	       struct error *err)
+{
+	for (unsigned int i = 0; i < ram->n; i++) {
+		const struct ram_region *region = &ram->region[i];
+		int r = o->allocated ? allocate(region) : 0;
+
+		if (r < 0)
+			return error_set(err, r,
+					 "cannot allocate the guest's memory: %m");
+		if (o->locked && mlock(region->host, region->size) < 0)
+			return error_set(err, -errno,
+					 "cannot lock the guest's memory: %m");
+	}
 	return 0;
 }
 
@@ -211,7 +303,7 @@ int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
 {
 	uint8_t *to = ram->block[block].host + at;
 
-	assert(ram->block[block].anonymous);
+	assert(ram->block[block].anonymous && !ram->block[block].huge);
 	assert(at <= ram->block[block].size);
 	assert(len <= ram->block[block].size - at);
 	if (ram->keep_shared)
@@ -225,10 +317,6 @@ int ram_map_file(struct ram *ram, unsigned int block, uint64_t at, uint64_t len,
 	ram->file[ram->n_files++] = (struct ram_file){ to, len };
 	return 0;
 }
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
 
 /*
  * A write fault on each page copies it, whatever the guest does meanwhile.

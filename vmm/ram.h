@@ -25,9 +25,23 @@ struct ram_region {
 
 /* bytes: total, a multiple of 4 KiB.  Sparse: costs nothing until touched. */
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err);
-/* The same with low memory ending at low_max; shared: in memfds. */
-int ram_create_split(uint64_t bytes, uint64_t low_max, bool shared,
-		     struct ram **ret_ram, struct error *err);
+/*
+ * The same with low memory ending at low_max; shared: in memfds.  page_size:
+ * of the host's huge pages, which are reserved at once; 0: as it has it.
+ */
+struct ram_options {
+	uint64_t low_max;
+	uint64_t page_size;
+	bool shared;
+	bool unmerged;	/* even if the host merges equal pages */
+	bool locked;	/* never swapped out */
+	bool allocated; /* all of it from the start */
+};
+int ram_create_with(uint64_t bytes, const struct ram_options *options,
+		    struct ram **ret_ram, struct error *err);
+/* Once it is where it shall be: locks and allocates. */
+int ram_settle(struct ram *ram, const struct ram_options *options,
+	       struct error *err);
 void ram_destroy(struct ram *ram);
 
 uint64_t ram_size(const struct ram *ram);
@@ -39,7 +53,8 @@ struct ram_block {
 	const char *name;
 	uint8_t *host;
 	uint64_t size;	/* a multiple of 4 KiB */
-	bool anonymous; /* a file may be mapped over it */
+	bool anonymous; /* a file may be mapped over it... */
+	bool huge;	/* ... if it is not made of the host's huge pages */
 };
 void ram_add_block(struct ram *ram, const char *name, void *host,
 		   uint64_t size);

@@ -48,7 +48,7 @@ struct shape {
 };
 
 /* Limits that no sensible machine meets; they bound what a reader allocates. */
-enum { NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
+enum { CPUS_LEN = 8191, NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
        VCPUS = 255, SCSI_LUNS = 16383, VRAM_MAX = 256 * 1024 * 1024 };
 
 #define FIELD(s, m, t, req, mx) \
@@ -237,6 +237,50 @@ static const struct field vnc[] = {
 };
 SHAPE(spec_vnc, vnc);
 
+static const char *const numa_words[] = { "none", "strict", "interleave",
+					  "preferred", NULL };
+
+static const struct field distance[] = {
+	UINT(spec_distance, value, 255),
+};
+SHAPE(spec_distance, distance);
+
+static const struct field cell[] = {
+	STR(spec_cell, cpus, false, CPUS_LEN),
+	{ FIELD(spec_cell, memory, U64, true, INT64_MAX) },
+	ENUM(spec_cell, policy, numa_words),
+	STR(spec_cell, nodes, false, CPUS_LEN),
+	ARRAY(spec_cell, distances, distance_shape, VCPUS),
+};
+SHAPE(spec_cell, cell);
+
+static const char *const hyperv_words[] = {
+	[SPEC_HV_RELAXED] = "relaxed",
+	[SPEC_HV_VAPIC] = "vapic",
+	[SPEC_HV_SPINLOCKS] = "spinlocks",
+	[SPEC_HV_VPINDEX] = "vpindex",
+	[SPEC_HV_RUNTIME] = "runtime",
+	[SPEC_HV_SYNIC] = "synic",
+	[SPEC_HV_STIMER] = "stimer",
+	[SPEC_HV_STIMER_DIRECT] = "stimer-direct",
+	[SPEC_HV_RESET] = "reset",
+	[SPEC_HV_FREQUENCIES] = "frequencies",
+	[SPEC_HV_REENLIGHTENMENT] = "reenlightenment",
+	[SPEC_HV_TLBFLUSH] = "tlbflush",
+	[SPEC_HV_TLBFLUSH_EXTENDED] = "tlbflush-extended",
+	[SPEC_HV_IPI] = "ipi",
+	[SPEC_HV_EVMCS] = "evmcs",
+	[SPEC_HV_TIME] = "time",
+	[SPEC_HV_AVIC] = "avic",
+	[SPEC_HV_XMM_INPUT] = "xmm-input",
+};
+static_assert(ARRAY_SIZE(hyperv_words) == SPEC_HV_FEATURES, "names");
+
+const char *vmm_spec_hyperv_name(enum spec_hyperv feature)
+{
+	return hyperv_words[feature];
+}
+
 static const struct field top[] = {
 	STR(vmm_spec, name, true, NAME_LEN),
 	BYTES(vmm_spec, uuid),
@@ -247,8 +291,21 @@ static const struct field top[] = {
 	{ FIELD(vmm_spec, vcpus, UINT, true, VCPUS) },
 	UINT(vmm_spec, max_vcpus, VCPUS),
 	UINT(vmm_spec, sockets, VCPUS),
+	UINT(vmm_spec, dies, VCPUS),
 	UINT(vmm_spec, cores, VCPUS),
 	UINT(vmm_spec, threads, VCPUS),
+	ARRAY(vmm_spec, cells, cell_shape, VCPUS),
+	{ FIELD(vmm_spec, mem_page_size, U64, false, GIB) },
+	BOOL(vmm_spec, mem_shared),
+	BOOL(vmm_spec, mem_locked),
+	BOOL(vmm_spec, mem_unmerged),
+	BOOL(vmm_spec, mem_allocated),
+	ENUM(vmm_spec, mem_policy, numa_words),
+	STR(vmm_spec, mem_nodes, false, CPUS_LEN),
+	UINT(vmm_spec, hyperv, BIT(SPEC_HV_FEATURES) - 1),
+	UINT(vmm_spec, hyperv_retries, UINT32_MAX),
+	STR(vmm_spec, hyperv_vendor, false, 12),
+	BOOL(vmm_spec, kvm_hidden),
 	STR(vmm_spec, cpu_model, false, NAME_LEN),
 	ARRAY(vmm_spec, cpu_features, feature_shape, FEATURES),
 	STR(vmm_spec, cpu_vendor, false, 12),
@@ -280,6 +337,8 @@ static const struct field top[] = {
 	BOOL(vmm_spec, clock_localtime),
 	{ FIELD(vmm_spec, clock_offset, I64, false, 0) },
 	ARRAY(vmm_spec, ports, port_shape, 255),
+	BOOL(vmm_spec, rtc_catchup),
+	{ FIELD(vmm_spec, tsc_hz, U64, false, INT64_MAX) },
 	ARRAY(vmm_spec, disks, disk_shape, DEVICES),
 	ARRAY(vmm_spec, controllers, controller_shape, DEVICES),
 	ARRAY(vmm_spec, nics, nic_shape, DEVICES),

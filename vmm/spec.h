@@ -192,6 +192,47 @@ struct spec_cpu_feature {
 enum spec_cpu_cache { SPEC_CPU_DEFAULT, SPEC_CPU_PASSTHROUGH,
 		      SPEC_CPU_EMULATE, SPEC_CPU_NO_CACHE };
 
+/* A guest's NUMA node; from the first on they divide its memory. */
+enum spec_numa { SPEC_NUMA_NONE, SPEC_NUMA_STRICT, SPEC_NUMA_INTERLEAVE,
+		 SPEC_NUMA_PREFERRED };
+
+struct spec_distance {
+	unsigned int value; /* 10: itself */
+};
+
+struct spec_cell {
+	char *cpus; /* "0-3"; NULL: none */
+	uint64_t memory; /* bytes, whole MiB */
+	enum spec_numa policy; /* NONE: the machine's */
+	char *nodes; /* the host's nodes it comes from */
+	unsigned int n_distances; /* one for each cell, or none */
+	struct spec_distance *distances;
+};
+
+/* What Hyper-V offers its guests; bits of vmm_spec.hyperv. */
+enum spec_hyperv {
+	SPEC_HV_RELAXED,
+	SPEC_HV_VAPIC,
+	SPEC_HV_SPINLOCKS,
+	SPEC_HV_VPINDEX,
+	SPEC_HV_RUNTIME,
+	SPEC_HV_SYNIC,
+	SPEC_HV_STIMER,
+	SPEC_HV_STIMER_DIRECT,
+	SPEC_HV_RESET,
+	SPEC_HV_FREQUENCIES,
+	SPEC_HV_REENLIGHTENMENT,
+	SPEC_HV_TLBFLUSH,
+	SPEC_HV_TLBFLUSH_EXTENDED,
+	SPEC_HV_IPI,
+	SPEC_HV_EVMCS,
+	SPEC_HV_TIME, /* reference counter and TSC page */
+	SPEC_HV_AVIC,
+	SPEC_HV_XMM_INPUT,
+	SPEC_HV_FEATURES,
+};
+const char *vmm_spec_hyperv_name(enum spec_hyperv feature);
+
 struct vmm_spec {
 	char *name;
 	uint8_t uuid[16];
@@ -200,7 +241,20 @@ struct vmm_spec {
 	char *machine; /* "microvm" or "q35" */
 	uint64_t memory; /* bytes */
 	unsigned int vcpus, max_vcpus;
-	unsigned int sockets, cores, threads; /* 0: not given */
+	unsigned int sockets, dies, cores, threads; /* 0: not given */
+	unsigned int n_cells;
+	struct spec_cell *cells;
+	/* Guest memory: pages of that size (0: as the host has it), in memfds
+	 * that others map too, never swapped, not merged with equal pages, all
+	 * there from the start; where it comes from. */
+	uint64_t mem_page_size;
+	bool mem_shared, mem_locked, mem_unmerged, mem_allocated;
+	enum spec_numa mem_policy;
+	char *mem_nodes;
+	unsigned int hyperv; /* bits: enum spec_hyperv */
+	unsigned int hyperv_retries; /* 0: never */
+	char *hyperv_vendor; /* up to 12 letters; NULL: "Microsoft Hv" */
+	bool kvm_hidden; /* no word of KVM */
 	char *cpu_model; /* "host", "max", or a model's name */
 	unsigned int n_cpu_features;
 	struct spec_cpu_feature *cpu_features;
@@ -231,6 +285,8 @@ struct vmm_spec {
 	enum spec_action on_poweroff, on_reboot, on_crash;
 	bool clock_localtime;
 	int64_t clock_offset; /* seconds the guest's RTC is ahead of UTC */
+	bool rtc_catchup; /* ticks the guest missed come later */
+	uint64_t tsc_hz; /* 0: the host's */
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
 		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs,

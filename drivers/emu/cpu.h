@@ -39,6 +39,7 @@
 
 struct emu_cpu;
 struct emu_insn;
+struct hv_cpu;
 struct lapic;
 
 typedef void emu_fn(struct emu_cpu *cpu, const struct emu_insn *i);
@@ -270,6 +271,7 @@ enum {
 	PEND_SMI = 1024,
 	PEND_CODE = 512, /* code that was translated has changed */
 	PEND_SYNC = 2048, /* somebody waits for an answer (sync.c) */
+	PEND_HYPERV = 16384, /* a message is to be delivered */
 	PEND_LINES = 8192, /* look again at line_page's lines */
 	PEND_WRITES = 4096, /* drop all write tags: writes are logged anew */
 };
@@ -280,7 +282,7 @@ struct emu_msrs {
 	uint64_t pat, tsc_aux, misc_enable, mtrr_def;
 	uint64_t mtrr_fixed[11], mtrr_base[8], mtrr_mask[8];
 	uint64_t kvmclock, wallclock, tsc_adjust, mcg_status;
-	uint64_t debugctl;
+	uint64_t debugctl, pv_eoi;
 };
 
 /*
@@ -408,6 +410,7 @@ struct emu_cpu {
 	uint8_t nmi_latched; /* at most two: one being taken, one behind it */
 	_Atomic uint8_t nmis_arrived;
 	bool halted;
+	_Atomic bool unhalted; /* by another vCPU: HLT is over */
 	bool smm, smi_latched;
 	bool init_latched; /* in SMM: INIT comes after RSM */
 	bool smm_in_nmi;   /* NMIs were blocked when the SMI came */
@@ -432,6 +435,7 @@ struct emu_cpu {
 	unsigned int id;
 	struct vm *vm;
 	struct lapic *lapic;
+	struct hv_cpu *hv; /* hyperv.h */
 	struct x86_cpuid cpuid;
 	void *cache; /* decode.c's */
 	struct emu_test *test;

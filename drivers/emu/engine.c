@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "drivers/emu/direct.h"
+#include "drivers/emu/hyperv.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 #include "vmm/machine.h"
@@ -163,6 +164,11 @@ static int emu_engine_cpuid(struct vm *vm, struct x86_cpuid *ret_cpuid)
 	return 0;
 }
 
+static unsigned int emu_hyperv(struct vm *vm)
+{
+	return hyperv_offered();
+}
+
 /* vCPUs are stopped, or the slot is one they do not use yet. */
 static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 {
@@ -228,6 +234,7 @@ static int emu_vcpu_create(struct vm *vm, unsigned int id,
 		return error_set(err, -ENOMEM, "out of memory");
 	cpu->cpuid = *cpuid;
 	cpu->lapic = lapic_create(cpu, id);
+	hyperv_cpu_create(cpu);
 	vm->cpus[n] = cpu;
 	atomic_store(&vm->n_cpus, n + 1);
 	*ret_cpu = (struct vcpu *)cpu;
@@ -312,6 +319,7 @@ static void emu_pause_clock(struct vm *vm, bool paused)
 		if (vm->cpus[i])
 			vm->cpus[i]->tsc_offset -= now - vm->pause_tsc;
 	kvmclock_resume(vm);
+	hyperv_resume(vm);
 }
 
 static int emu_get_clock(struct vm *vm, uint64_t *ret_ns)
@@ -401,6 +409,7 @@ const struct engine emu_engine = {
 	.vm_create = emu_vm_create,
 	.vm_destroy = emu_vm_destroy,
 	.cpuid = emu_engine_cpuid,
+	.hyperv = emu_hyperv,
 	.set_ram = emu_set_ram,
 	.dirty_pages = emu_dirty_pages,
 	.msi = lapic_msi,

@@ -47,6 +47,9 @@ struct vm {
 	pthread_mutex_t zygote_lock;
 	FILE *jit_dump, *perf_map; /* NULL: not wanted (jit_dump.c) */
 	_Atomic uint64_t tsc_hz;
+	struct { /* MSRs that all vCPUs share: hyperv.c */
+		uint64_t os_id, hypercall, tsc_page;
+	} hv;
 };
 
 /* Registers, by byte offset.  A 32-bit write clears the upper half. */
@@ -313,6 +316,8 @@ void kvmclock_wall(struct emu_cpu *cpu, uint64_t msr);
 void kvmclock_resume(struct vm *vm);
 void kvmclock_start(struct vm *vm); /* the measuring of the TSC begins */
 uint64_t emu_tsc_hz(struct vm *vm);
+/* The guest's time on this vCPU. */
+uint64_t kvmclock_now(struct emu_cpu *cpu);
 uint64_t kvmclock_get(struct vm *vm); /* while time stands still */
 void kvmclock_set_time(struct vm *vm, uint64_t ns);
 void kvmclock_tsc_was_set(struct vm *vm);

@@ -103,6 +103,11 @@ static uint64_t time_at(struct vm *vm, uint64_t tsc)
 	return vm->clock_ns + ((unsigned __int128)ticks * mul >> 32);
 }
 
+uint64_t kvmclock_now(struct emu_cpu *cpu)
+{
+	return time_at(cpu->vm, emu_guest_tsc(cpu));
+}
+
 /* While the clock stands: vCPUs whose guest left it alone agree. */
 static uint64_t paused_tsc(struct vm *vm)
 {

@@ -9,6 +9,7 @@
  * deadline.
  */
 #include "drivers/emu/lapic.h"
+#include "drivers/emu/hyperv.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -189,7 +190,8 @@ int lapic_accept(struct emu_cpu *cpu)
 	if ((vector & 0xf0u) <= (ppr(apic) & 0xf0))
 		return -1;
 	atomic_fetch_and(&apic->irr[vector / 64], ~BIT64(vector & 63));
-	apic->isr[vector / 64] |= BIT64(vector & 63);
+	if (likely(!cpu->hv) || !synic_auto_eoi(cpu, vector))
+		apic->isr[vector / 64] |= BIT64(vector & 63);
 	return vector;
 }
 
@@ -232,6 +234,8 @@ void lapic_nmi(struct emu_cpu *cpu)
 static void accept_message(struct emu_cpu *cpu, unsigned int mode,
 			   uint8_t vector, bool level)
 {
+	if (!(cpu->lapic->base & BASE_ENABLE))
+		return; /* it is not on the bus */
 	switch (mode) {
 	case DM_FIXED:
 	case DM_LOWEST:
@@ -319,6 +323,24 @@ int lapic_msi(struct vm *vm, uint64_t addr, uint32_t data)
 		    data & BIT(15));
 }
 
+/* ---- Hyper-V's ways in ---- */
+
+void lapic_hv_eoi(struct emu_cpu *cpu)
+{
+	eoi(cpu);
+}
+
+int lapic_hv_icr(struct emu_cpu *cpu, uint64_t *ret)
+{
+	*ret = (uint64_t)cpu->lapic->icr_hi << 32 | cpu->lapic->icr_lo;
+	return 0;
+}
+
+void lapic_hv_interrupt(struct emu_cpu *cpu, uint8_t vector)
+{
+	accept_message(cpu, DM_FIXED, vector, false);
+}
+
 bool lapic_enabled(const struct emu_cpu *cpu)
 {
 	return !cpu->lapic || cpu->lapic->base & BASE_ENABLE;
@@ -381,6 +403,13 @@ static void send_ipi(struct emu_cpu *cpu, uint64_t icr)
 	}
 }
 
+void lapic_hv_send(struct emu_cpu *cpu, uint64_t icr)
+{
+	cpu->lapic->icr_hi = icr >> 32;
+	cpu->lapic->icr_lo = (uint32_t)icr;
+	send_ipi(cpu, icr);
+}
+
 /* The timer.  One count is a nanosecond times the divider. */
 static unsigned int timer_shift(const struct lapic *apic)
 {
@@ -418,6 +447,18 @@ static uint64_t timer_ns(const struct lapic *apic)
 	if (ns && ns < 20000 && timer_mode(apic) == TIMER_PERIODIC)
 		return 20000; /* a storm would starve the guest */
 	return ns;
+}
+
+void lapic_hv_timer(struct emu_cpu *cpu, uint64_t *deadline, uint64_t value)
+{
+	struct lapic_timers *t = cpu->vm->timers;
+
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock);
+	*deadline = value;
+	pthread_cond_signal(&t->cond);
+	pthread_mutex_unlock(&t->lock);
 }
 
 /* While the guest's time stands still, so does this. */
@@ -525,6 +566,8 @@ static uint64_t timers_fire(struct vm *vm, uint64_t now)
 	for (unsigned int i = 0; i < n; i++) {
 		struct lapic *apic = vm->cpus[i] ? vm->cpus[i]->lapic : NULL;
 
+		if (apic && vm->cpus[i]->hv)
+			next = MIN(next, synic_fire(vm->cpus[i], now));
 		if (!apic || !apic->deadline)
 			continue;
 		if (apic->deadline <= now) {

@@ -34,6 +34,15 @@ int lapic_accept(struct emu_cpu *cpu);
 void lapic_set_cr8(struct emu_cpu *cpu, uint64_t v);
 uint64_t lapic_get_cr8(struct emu_cpu *cpu);
 
+/* Own thread, for Hyper-V's registers: the end of an interrupt, the command
+ * register (as in xAPIC mode), an interrupt by the synthetic controller. */
+void lapic_hv_eoi(struct emu_cpu *cpu);
+int lapic_hv_icr(struct emu_cpu *cpu, uint64_t *ret);
+void lapic_hv_send(struct emu_cpu *cpu, uint64_t icr);
+void lapic_hv_interrupt(struct emu_cpu *cpu, uint8_t vector);
+/* Sets a deadline of the timers' thread's (synic_fire()). */
+void lapic_hv_timer(struct emu_cpu *cpu, uint64_t *deadline, uint64_t value);
+
 /* Any thread. */
 int lapic_msi(struct vm *vm, uint64_t addr, uint32_t data);
 void lapic_extint(struct vm *vm, bool level);

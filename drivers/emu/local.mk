@@ -39,6 +39,9 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_asm.h \
 	%D%/jit_block.c \
 	%D%/jit_branch.c \
+	%D%/hyperv.c \
+	%D%/hyperv.h \
+	%D%/hyperv_synic.c \
 	%D%/jit_dump.c \
 	%D%/jit_emit.c \
 	%D%/jit_emit.h \

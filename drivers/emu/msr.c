@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "drivers/emu/exec.h"
+#include "drivers/emu/hyperv.h"
 #include "drivers/emu/lapic.h"
 
 enum {
@@ -58,6 +59,9 @@ enum {
 	MSR_DE_CFG = 0xc0011029,
 	MSR_KVM_WALL = 0x4b564d00,
 	MSR_KVM_TIME = 0x4b564d01,
+	MSR_KVM_PV_EOI = 0x4b564d04,
+	MSR_HYPERV = 0x40000000,
+	MSR_HYPERV_END = 0x400000ff,
 	MTRR_VARIABLE = 8,
 };
 
@@ -143,6 +147,12 @@ static bool msr_ignored(uint32_t index)
 	}
 }
 
+static bool has_pv_eoi(struct emu_cpu *cpu)
+{
+	return emu_has(cpu, 0x40000001, 0, 0, 6) ||
+	       emu_has(cpu, 0x40000101, 0, 0, 6);
+}
+
 int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret)
 {
 	uint64_t *p = msr_plain(cpu, index);
@@ -188,6 +198,11 @@ int sys_rdmsr(struct emu_cpu *cpu, uint32_t index, uint64_t *ret)
 	case MSR_HWCR: /* TscFreqSel: the TSC's rate is that of P0 */
 		*ret = BIT64(24);
 		return 0;
+	case MSR_KVM_PV_EOI:
+		*ret = cpu->msr.pv_eoi;
+		return has_pv_eoi(cpu) ? 0 : -EINVAL;
+	case MSR_HYPERV ... MSR_HYPERV_END:
+		return hyperv_rdmsr(cpu, index, ret);
 	default:
 		*ret = 0;
 		return msr_ignored(index) ? 0 : -EINVAL;
@@ -269,6 +284,11 @@ int sys_wrmsr(struct emu_cpu *cpu, uint32_t index, uint64_t v)
 	case MSR_KVM_WALL:
 		kvmclock_wall(cpu, v);
 		return 0;
+	case MSR_KVM_PV_EOI: /* never used: the flag in memory stays 0 */
+		cpu->msr.pv_eoi = v;
+		return has_pv_eoi(cpu) ? 0 : -EINVAL;
+	case MSR_HYPERV ... MSR_HYPERV_END:
+		return hyperv_wrmsr(cpu, index, v);
 	default:
 		return msr_ignored(index) ? 0 : -EINVAL;
 	}

@@ -156,9 +156,10 @@ static void add_kvm(struct x86_cpuid *c)
 {
 	static const uint32_t id[4] = { KVM_BASE + 1, 0x4b4d564b, 0x564b4d56,
 					0x4d };
-	/* CLOCKSOURCE2, NOP_IO_DELAY, PV_SEND_IPI, CLOCKSOURCE_STABLE_BIT */
-	static const uint32_t features[4] = { BIT(1) | BIT(3) | BIT(11) |
-					      BIT(24) };
+	/* CLOCKSOURCE2, NOP_IO_DELAY, PV_EOI, PV_UNHALT, PV_SEND_IPI,
+	 * CLOCKSOURCE_STABLE_BIT */
+	static const uint32_t features[4] = { BIT(1) | BIT(3) | BIT(6) |
+					      BIT(7) | BIT(11) | BIT(24) };
 
 	add(c, KVM_BASE, 0, false, id);
 	add(c, KVM_BASE + 1, 0, false, features);

@@ -12,6 +12,7 @@
 
 #include "drivers/emu/decode.h"
 #include "drivers/emu/direct.h"
+#include "drivers/emu/hyperv.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
@@ -77,6 +78,8 @@ static void housekeeping(struct emu_cpu *cpu, uint32_t p)
 	}
 	if (p & PEND_LINES)
 		mmu_check_lines(cpu);
+	if (p & PEND_HYPERV)
+		synic_deliver(cpu);
 	if (cpu->n_smc) {
 		emu_code_written(cpu);
 		p |= PEND_SMC;
@@ -166,6 +169,12 @@ static enum event events(struct emu_cpu *cpu)
 		if (unlikely(cpu->smi_latched) && !cpu->smm) {
 			cpu->smi_latched = false;
 			smm_enter(cpu);
+		}
+		if (unlikely(atomic_load_explicit(&cpu->unhalted,
+						  memory_order_relaxed)) &&
+		    cpu->halted) {
+			atomic_store(&cpu->unhalted, false);
+			cpu->halted = false;
 		}
 		if (!interrupts(cpu) && cpu->halted) {
 			cpu_sleep(cpu);

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "drivers/emu/direct.h"
+#include "drivers/emu/hyperv.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/lapic.h"
 
@@ -57,6 +58,7 @@ void emu_cpu_destroy(struct emu_cpu *cpu)
 {
 	if (!cpu)
 		return;
+	hyperv_cpu_destroy(cpu);
 	lapic_destroy(cpu);
 	direct_detach(cpu);
 	jit_destroy(cpu);
@@ -132,6 +134,7 @@ static const struct msr_field msr_fields[] = {
 	FIELD(0x1d9, debugctl),
 	FIELD(0x4b564d00, wallclock),
 	FIELD(0x4b564d01, kvmclock),
+	FIELD(0x4b564d04, pv_eoi),
 };
 
 static uint64_t *msr_at(struct emu_cpu *cpu, const struct msr_field *f)
@@ -141,6 +144,8 @@ static uint64_t *msr_at(struct emu_cpu *cpu, const struct msr_field *f)
 
 static void get_msrs(struct emu_cpu *cpu, struct x86_state *s)
 {
+	uint32_t index;
+
 	s->n_msrs = 0;
 	for (unsigned int n = 0; n < ARRAY_SIZE(msr_fields); n++)
 		s->msrs[s->n_msrs++] =
@@ -151,6 +156,12 @@ static void get_msrs(struct emu_cpu *cpu, struct x86_state *s)
 
 		if (sys_rdmsr(cpu, index, &v) == 0)
 			s->msrs[s->n_msrs++] = (struct x86_msr){ index, v };
+	}
+	for (unsigned int i = 0; (index = hyperv_saved_msr(cpu, i)); i++) {
+		struct x86_msr *m = &s->msrs[s->n_msrs++];
+
+		m->index = index;
+		hyperv_rdmsr(cpu, index, &m->value);
 	}
 	if (cpu->lapic) {
 		struct x86_msr *m = &s->msrs[s->n_msrs++];
@@ -179,6 +190,16 @@ static void set_msrs(struct emu_cpu *cpu, const struct x86_state *s)
 	}
 }
 
+/* While the guest runs, a value next to the boot CPU's means the same. */
+static bool joins_boot_cpu(const struct emu_cpu *cpu, uint64_t tsc,
+			   uint64_t now)
+{
+	const struct emu_cpu *boot = cpu->vm->cpus[0];
+
+	return boot && boot != cpu && !cpu->vm->paused &&
+	       now + boot->tsc_offset - tsc < BIT64(26);
+}
+
 /*
  * The TSCs of all vCPUs are set one after the other, but must agree: states
  * with one value, set within a moment, count from the same instant.
@@ -188,6 +209,10 @@ static void set_tsc(struct emu_cpu *cpu, uint64_t tsc)
 	struct vm *vm = cpu->vm;
 	uint64_t now = emu_clock_tsc(vm);
 
+	if (joins_boot_cpu(cpu, tsc, now)) {
+		cpu->tsc_offset = vm->cpus[0]->tsc_offset;
+		return;
+	}
 	if (!vm->sync_host || tsc != vm->sync_tsc ||
 	    now - vm->sync_host > BIT64(32)) {
 		vm->sync_tsc = tsc;

@@ -2,6 +2,7 @@
  * drivers/emu/system.c -- privileged and system instructions (SDM vol. 2 and
  * vol. 3, "System Architecture Overview").
  */
+#include "drivers/emu/hyperv.h"
 #include "drivers/emu/system.h"
 
 #include <sched.h>
@@ -695,7 +696,22 @@ void op_fence(struct emu_cpu *cpu, const struct emu_insn *i)
 }
 
 /* KVM's hypercalls (Linux, Documentation/virt/kvm/x86/hypercalls.rst). */
-enum { HC_SEND_IPI = 10, HC_EPERM = 1, HC_ENOSYS = 1000 };
+enum { HC_KICK_CPU = 5, HC_SEND_IPI = 10, HC_EPERM = 1, HC_ENOSYS = 1000 };
+
+/* The vCPU with this APIC ID waits in HLT for a lock, perhaps without
+ * interrupts: it goes on. */
+static int64_t kick_cpu(struct emu_cpu *cpu)
+{
+	for (unsigned int i = 0; i < cpu->vm->n_cpus; i++) {
+		struct emu_cpu *to = cpu->vm->cpus[i];
+
+		if (to && to->id == (uint32_t)cpu->gpr[X86_RCX]) {
+			atomic_store(&to->unhalted, true);
+			emu_notify(to, PEND_IRQ);
+		}
+	}
+	return 0;
+}
 
 static int64_t send_ipi(struct emu_cpu *cpu)
 {
@@ -716,8 +732,12 @@ void op_vmcall(struct emu_cpu *cpu, const struct emu_insn *i)
 {
 	int64_t r = -HC_ENOSYS;
 
+	if (!cpu->cpl && hyperv_hypercall(cpu))
+		return;
 	if (cpu->cpl)
 		r = -HC_EPERM;
+	else if (reg_operand(cpu, 8 * X86_RAX) == HC_KICK_CPU)
+		r = kick_cpu(cpu);
 	else if (reg_operand(cpu, 8 * X86_RAX) == HC_SEND_IPI)
 		r = send_ipi(cpu);
 	if (cpu->mode == MODE_64)

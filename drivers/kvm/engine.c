@@ -244,6 +244,8 @@ static int vcpu_create(struct vm *vm, unsigned int id,
 	r = cpu->fd < 0 ? -errno : map_run(cpu);
 	if (r == 0)
 		r = kvm_set_cpuid(cpu, cpuid);
+	if (r == 0)
+		r = kvm_hyperv_enable(cpu, cpuid);
 	if (r < 0) {
 		vcpu_destroy(cpu);
 		return error_set(err, r, "cannot create vCPU %u: %m", id);
@@ -332,6 +334,9 @@ static enum run_result run_loop(struct vcpu *cpu)
 			break;
 		case KVM_EXIT_IOAPIC_EOI:
 			machine_eoi(m, run->eoi.vector);
+			break;
+		case KVM_EXIT_HYPERV:
+			kvm_exit_hyperv(run);
 			break;
 		case KVM_EXIT_IRQ_WINDOW_OPEN:
 		case KVM_EXIT_INTR:
@@ -433,6 +438,7 @@ const struct engine kvm_engine = {
 	.vm_create = vm_create,
 	.vm_destroy = vm_destroy,
 	.cpuid = engine_cpuid,
+	.hyperv = kvm_hyperv,
 	.set_ram = set_ram,
 	.dirty_pages = dirty_pages,
 	.msi = msi,

@@ -38,6 +38,7 @@ struct vcpu {
 	unsigned int id;
 	int fd;
 	struct kvm_run *run;
+	bool hyperv, synic; /* by its CPUID: hyperv.c */
 	atomic_bool kicked; /* run() is to return RUN_KICKED */
 	atomic_bool nmi;    /* inject one before entering again */
 	atomic_int tid;	    /* thread inside run(), 0: none */
@@ -53,6 +54,12 @@ int kvm_msi_eventfd(struct vm *vm, int eventfd, unsigned int gsi,
 /* cpuid.c */
 int kvm_cpuid(int kvm_fd, struct x86_cpuid *ret_cpuid);
 int kvm_set_cpuid(struct vcpu *cpu, const struct x86_cpuid *cpuid);
+
+/* hyperv.c */
+unsigned int kvm_hyperv(struct vm *vm);
+int kvm_hyperv_enable(struct vcpu *cpu, const struct x86_cpuid *cpuid);
+uint32_t kvm_hyperv_msr(const struct vcpu *cpu, unsigned int i); /* 0: end */
+void kvm_exit_hyperv(struct kvm_run *run);
 
 /* state.c */
 int kvm_msr_list_read(struct vm *vm);

@@ -253,23 +253,31 @@ static struct kvm_msrs *alloc_msrs(uint32_t n)
 
 #define MSR_IA32_TSC 0x10
 
+/* May be listed, but this guest's CPUID lacks it. */
+static void get_msr(struct vcpu *cpu, uint32_t index, struct kvm_msrs *m,
+		    struct x86_state *s)
+{
+	m->entries[0].index = index;
+	if (s->n_msrs == X86_MSRS_MAX || ioctl(cpu->fd, KVM_GET_MSRS, m) != 1)
+		return;
+	s->msrs[s->n_msrs++] = (struct x86_msr){ index, m->entries[0].data };
+	if (index == MSR_IA32_TSC)
+		s->tsc = m->entries[0].data;
+}
+
 static int get_msrs(struct vcpu *cpu, struct x86_state *s)
 {
 	const struct kvm_msr_list *list = cpu->vm->msr_list;
 	uint32_t n = MIN(list->nmsrs, (uint32_t)X86_MSRS_MAX);
 	_cleanup_free_ struct kvm_msrs *m = alloc_msrs(1);
 
+	uint32_t index;
+
 	s->n_msrs = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		m->entries[0].index = list->indices[i];
-		if (ioctl(cpu->fd, KVM_GET_MSRS, m) != 1)
-			continue; /* listed, but this guest's CPUID lacks it */
-		s->msrs[s->n_msrs++] = (struct x86_msr){
-			m->entries[0].index, m->entries[0].data
-		};
-		if (m->entries[0].index == MSR_IA32_TSC)
-			s->tsc = m->entries[0].data;
-	}
+	for (uint32_t i = 0; i < n; i++)
+		get_msr(cpu, list->indices[i], m, s);
+	for (unsigned int i = 0; (index = kvm_hyperv_msr(cpu, i)); i++)
+		get_msr(cpu, index, m, s);
 	return 0;
 }
 

@@ -15,6 +15,7 @@ api_tests = \
 	tests/api/cpu.py \
 	tests/api/events.py \
 	tests/api/lifecycle.py \
+	tests/api/showtell.py \
 	tests/api/virsh.py \
 	$(NULL)
 TESTS += $(api_tests)

@@ -23,7 +23,7 @@
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
-enum { HEADER_SIZE = 36, FADT_SIZE = 276, TABLES_MAX = 10 };
+enum { HEADER_SIZE = 36, FADT_SIZE = 276, TABLES_MAX = 16 };
 
 static void put(struct buf *b, uint64_t value, unsigned int bytes)
 {
@@ -161,23 +161,30 @@ static void acpi_fadt(struct machine *m, struct acpi_tables *t, uint64_t dsdt)
 	acpi_end(b, start);
 }
 
-/* 5.2.12.2 and 5.2.12.12: IDs above 254 need the x2APIC structure. */
-static void madt_cpu(struct buf *b, unsigned int uid, uint32_t apic_id)
+/*
+ * 5.2.12.2 and 5.2.12.12: IDs above 254 need the x2APIC structure.  One that is
+ * not there may come later.
+ */
+void acpi_madt_cpu(struct machine *m, struct buf *b, unsigned int n,
+		   bool enabled)
 {
-	if (apic_id < 255 && uid < 255) {
+	uint32_t apic_id = machine_apic_id(m, n);
+	uint32_t flags = enabled ? 1 : 2;
+
+	if (apic_id < 255 && n < 255) {
 		put(b, 0, 1);
 		put(b, 8, 1);
-		put(b, uid, 1);
+		put(b, n, 1);
 		put(b, apic_id, 1);
-		put(b, 1, 4); /* enabled */
+		put(b, flags, 4);
 		return;
 	}
 	put(b, 9, 1);
 	put(b, 16, 1);
 	put(b, 0, 2);
 	put(b, apic_id, 4);
-	put(b, 1, 4);
-	put(b, uid, 4);
+	put(b, flags, 4);
+	put(b, n, 4);
 }
 
 /* 5.2.12.5: interrupt source override: level, active high. */
@@ -198,8 +205,8 @@ static void acpi_madt(struct machine *m, struct buf *b)
 	acpi_begin(b, "APIC", 5);
 	put(b, LAPIC_BASE, 4);
 	put(b, 1, 4); /* PCAT_COMPAT: there is a pair of 8259s */
-	for (unsigned int i = 0; i < m->spec->vcpus; i++)
-		madt_cpu(b, i, machine_apic_id(m, i));
+	for (unsigned int i = 0; i < machine_max_vcpus(m); i++)
+		acpi_madt_cpu(m, b, i, machine_vcpu_there(m, i));
 	put(b, 1, 1); /* 5.2.12.3: I/O APIC */
 	put(b, 12, 1);
 	put(b, 0, 2);
@@ -306,10 +313,29 @@ void acpi_rsdp(uint8_t rsdp[ACPI_RSDP_SIZE], uint64_t rsdt, uint64_t xsdt)
 	rsdp[32] = checksum(rsdp, ACPI_RSDP_SIZE);
 }
 
+typedef void table_fn(struct machine *m, struct buf *b);
+
+/* Those that point at no others. */
+static unsigned int plain_tables(const struct machine *m, table_fn **ret_fns)
+{
+	unsigned int n = 0;
+
+	ret_fns[n++] = acpi_madt;
+	ret_fns[n++] = acpi_mcfg;
+	if (m->spec->n_cells) {
+		ret_fns[n++] = acpi_srat;
+		ret_fns[n++] = acpi_slit;
+	}
+	if (m->spec->tpm != TPM_NONE)
+		ret_fns[n++] = acpi_tpm2;
+	return n;
+}
+
 void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 {
 	uint64_t dsdt, tables[TABLES_MAX];
-	unsigned int n = 0;
+	table_fn *fns[TABLES_MAX];
+	unsigned int n = 0, n_plain = plain_tables(m, fns);
 
 	*t = (struct acpi_tables){ .base = base };
 	dsdt = next_table(t);
@@ -318,16 +344,10 @@ void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 	tables[n++] = next_table(t);
 	acpi_fadt(m, t, dsdt);
 	note_table(t, tables[0] - base);
-	tables[n++] = next_table(t);
-	acpi_madt(m, &t->blob);
-	note_table(t, tables[1] - base);
-	tables[n++] = next_table(t);
-	acpi_mcfg(m, &t->blob);
-	note_table(t, tables[2] - base);
-	if (m->spec->tpm != TPM_NONE) {
-		tables[n++] = next_table(t);
-		acpi_tpm2(m, &t->blob);
-		note_table(t, tables[n - 1] - base);
+	for (unsigned int i = 0; i < n_plain; i++) {
+		tables[n] = next_table(t);
+		fns[i](m, &t->blob);
+		note_table(t, tables[n++] - base);
 	}
 	if (m->spec->hpet) {
 		tables[n++] = next_table(t);

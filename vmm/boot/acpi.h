@@ -4,6 +4,7 @@
 #ifndef VMM_BOOT_ACPI_H
 #define VMM_BOOT_ACPI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,7 +14,7 @@ struct error;
 struct fwcfg;
 struct machine;
 
-enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 32, ACPI_TABLES_MAX = 12 };
+enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 40, ACPI_TABLES_MAX = 16 };
 
 /* All tables but the RSDP, one behind the other, made for one address. */
 struct acpi_tables {
@@ -41,6 +42,16 @@ void acpi_offer(struct machine *m, struct fwcfg *fw);
 
 /* The DSDT alone: header and AML; also for tests. */
 void acpi_dsdt(struct machine *m, struct buf *b);
+
+/* acpi_numa.c, for machines with NUMA cells */
+void acpi_srat(struct machine *m, struct buf *b);
+void acpi_slit(struct machine *m, struct buf *b);
+
+/* dsdt_cpus.c: processors, and what happens when there are more or fewer. */
+void acpi_dsdt_cpus(struct machine *m, struct buf *b);
+/* The MADT's entry of a processor (acpi.c). */
+void acpi_madt_cpu(struct machine *m, struct buf *b, unsigned int n,
+		   bool enabled);
 
 /* A table's header, and its length and checksum once it is complete. */
 void acpi_begin(struct buf *b, const char *signature, uint8_t revision);

@@ -186,13 +186,23 @@ size_t aml_package(struct buf *b, uint8_t elements)
 	return start;
 }
 
-size_t aml_dword_field(struct buf *b, const char *region)
+static size_t open_field(struct buf *b, const char *region, uint8_t access)
 {
 	size_t start = aml_open_ext(b, 0x81);
 
 	aml_path(b, region);
-	put(b, 3, 1); /* DWordAcc, NoLock, Preserve */
+	put(b, access, 1); /* NoLock, Preserve */
 	return start;
+}
+
+size_t aml_dword_field(struct buf *b, const char *region)
+{
+	return open_field(b, region, 3);
+}
+
+size_t aml_byte_field(struct buf *b, const char *region)
+{
+	return open_field(b, region, 1);
 }
 
 /* 20.2.4: the length counts itself, and takes one to four bytes. */
@@ -221,6 +231,29 @@ void aml_field_unit(struct buf *b, const char *name, unsigned int bits)
 
 	put_seg(b, name, strlen(name));
 	buf_add(b, length, pkg_length(length, bits, false));
+}
+
+/* 20.2.5.2: ReservedField */
+void aml_field_gap(struct buf *b, unsigned int bits)
+{
+	uint8_t length[4];
+
+	put(b, 0, 1);
+	buf_add(b, length, pkg_length(length, bits, false));
+}
+
+void aml_bytes(struct buf *b, const void *bytes, unsigned int n)
+{
+	size_t start = aml_open(b, BUFFER_OP);
+
+	aml_int(b, n);
+	buf_add(b, bytes, n);
+	aml_close(b, start);
+}
+
+size_t aml_while(struct buf *b)
+{
+	return aml_open(b, 0xa2);
 }
 
 size_t aml_if(struct buf *b)

@@ -29,6 +29,7 @@ enum {
 	AML_OR = 0x7d,	   /* a, b, target */
 	AML_NOTIFY = 0x86, /* object, value */
 	AML_LEQUAL = 0x93, /* a, b */
+	AML_LLESS = 0x95,  /* a, b */
 	AML_RETURN = 0xa4, /* value */
 };
 
@@ -52,6 +53,12 @@ size_t aml_method(struct buf *b, const char *name, unsigned int args);
 size_t aml_package(struct buf *b, uint8_t elements);
 size_t aml_dword_field(struct buf *b, const char *region);
 void aml_field_unit(struct buf *b, const char *name, unsigned int bits);
+/* A field of bytes, whose units may be of any size. */
+size_t aml_byte_field(struct buf *b, const char *region);
+void aml_field_gap(struct buf *b, unsigned int bits);
+size_t aml_while(struct buf *b);
+/* A buffer of these bytes, up to 63. */
+void aml_bytes(struct buf *b, const void *bytes, unsigned int n);
 size_t aml_if(struct buf *b);
 size_t aml_else(struct buf *b);
 void aml_close(struct buf *b, size_t opened);

@@ -191,6 +191,16 @@ static void dsdt_events(struct machine *m, struct buf *b)
 	dsdt_event(b, ACPI_PM_EVENT_POWER, "\\_SB.PWRB");
 	if (m->spec->has_genid)
 		dsdt_event(b, ACPI_PM_EVENT_GENID, "\\_SB.VGEN");
+	if (m->cpuhp) {
+		size_t branch = aml_if(b);
+
+		aml_op(b, AML_AND);
+		aml_op(b, AML_LOCAL0);
+		aml_int(b, ACPI_PM_EVENT_CPUS);
+		aml_op(b, 0); /* no target */
+		aml_path(b, "\\_SB.CPUS.SCAN");
+		aml_close(b, branch);
+	}
 	aml_close(b, method);
 	aml_close(b, dev);
 }
@@ -258,17 +268,16 @@ static void dsdt_mouse(struct buf *b)
 	aml_close(b, dev);
 }
 
-static void dsdt_cpus(struct machine *m, struct buf *b)
+/* 5.6.4.1: general purpose event 2 is an edge. */
+static void dsdt_gpe(struct buf *b)
 {
-	for (unsigned int i = 0; i < m->spec->vcpus; i++) {
-		char name[5];
-		size_t dev;
+	size_t scope = aml_scope(b, "\\_GPE"), method;
 
-		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
-		dev = aml_device(b, name);
-		dsdt_ids(b, "ACPI0007", i);
-		aml_close(b, dev);
-	}
+	static_assert(ICH9_GPE_CPUS == 2, "the method's name");
+	method = aml_method(b, "_E02", 0);
+	aml_path(b, "\\_SB.CPUS.SCAN");
+	aml_close(b, method);
+	aml_close(b, scope);
 }
 
 /* TCG ACPI Specification 1.2, section 8.1 */
@@ -351,7 +360,7 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	acpi_begin(b, "DSDT", 2);
 	dsdt_s5(b, m->q35 ? ICH9_S5 : ACPI_PM_S5);
 	scope = aml_scope(b, "\\_SB");
-	dsdt_cpus(m, b);
+	acpi_dsdt_cpus(m, b);
 	dsdt_pci(m, b);
 	if (!m->q35) /* its events are fixed ones */
 		dsdt_events(m, b);
@@ -372,5 +381,7 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	aml_close(b, scope);
 	if (m->spec->has_genid && m->q35)
 		dsdt_genid_event(b);
+	if (m->cpuhp && m->q35)
+		dsdt_gpe(b);
 	acpi_end(b, start);
 }

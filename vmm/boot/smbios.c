@@ -155,7 +155,7 @@ static void processor(struct smbios *s, unsigned int n, unsigned int cores,
 
 static void processors(struct smbios *s, const struct vmm_spec *spec)
 {
-	unsigned int cores = MAX(spec->cores, 1u);
+	unsigned int cores = MAX(spec->cores, 1u) * MAX(spec->dies, 1u);
 	unsigned int threads = MAX(spec->threads, 1u);
 	unsigned int sockets = spec->sockets ? spec->sockets : spec->vcpus;
 

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+struct acpi_pm;
 struct machine;
 
 /* I/O ports, told to the guest in the FADT and the DSDT. */
@@ -16,9 +17,7 @@ enum {
 	ACPI_PM_EVENTS = 0x604, /* 32 bits, reading clears */
 };
 enum { ACPI_PM_RESET_VALUE = 1, ACPI_PM_S5 = 5, ACPI_PM_EVENT_POWER = 1,
-       ACPI_PM_EVENT_GENID = 2 };
-
-struct acpi_pm;
+       ACPI_PM_EVENT_GENID = 2, ACPI_PM_EVENT_CPUS = 4 };
 
 /* Hears the machine's power button. */
 struct acpi_pm *acpi_pm_create(struct machine *m);

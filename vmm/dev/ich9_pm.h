@@ -30,6 +30,9 @@ struct ich9_pm *ich9_pm_create(struct machine *m);
 void ich9_pm_place(struct ich9_pm *pm, uint16_t base, bool smi_locked);
 uint16_t ich9_pm_base(const struct ich9_pm *pm);
 
+/* Whose handlers the DSDT has. */
+enum { ICH9_GPE_CPUS = 2 };
+
 /* A general purpose event, 0 to 63; any thread. */
 void ich9_pm_gpe(struct ich9_pm *pm, unsigned int n);
 

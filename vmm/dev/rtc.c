@@ -34,6 +34,8 @@ enum { D_VRT = 0x80 };
 #define TIME_MAX  8000000000ll /* in the year 2223 */
 #define UIP_NS	  244000 /* "update cycle": flagged this long before */
 
+#define OWED_MAX 1000000ull
+
 struct rtc {
 	struct machine *m;
 	struct loop_timer *timer;
@@ -42,6 +44,7 @@ struct rtc {
 	uint8_t index;
 	uint8_t cmos[CMOS_SIZE]; /* the time registers only while SET is on */
 	uint64_t periodic;	 /* last periodic interrupt, guest time */
+	uint64_t owed; /* periodic ticks to come later */
 };
 
 static int64_t host_ns(void)
@@ -108,6 +111,14 @@ static void rtc_latch(struct rtc *rtc)
 	r[CENTURY] = encode(rtc, (tm.tm_year + 1900) / 100);
 }
 
+/* Registers hold whole seconds: to the nearest. */
+static int64_t nearest_s(int64_t ns)
+{
+	int64_t half = (int64_t)SECOND_NS / 2;
+
+	return (ns + (ns < 0 ? -half : half)) / (int64_t)SECOND_NS;
+}
+
 /* Makes the clock run from what the registers say. */
 static void rtc_set(struct rtc *rtc)
 {
@@ -123,6 +134,7 @@ static void rtc_set(struct rtc *rtc)
 	};
 
 	rtc->offset = clamp_time(timegm(&tm)) * (int64_t)SECOND_NS - host_ns();
+	machine_tell_rtc(rtc->m, nearest_s(rtc->offset));
 }
 
 /* ---- interrupts ---- */
@@ -189,6 +201,28 @@ static void rtc_second(struct rtc *rtc)
 		rtc->cmos[REG_C] |= C_AF;
 }
 
+/*
+ * Ticks that came while the one before was not yet acknowledged, or while this
+ * process did not run: a guest that counts them is given them later.
+ */
+static void note_missed(struct rtc *rtc, uint64_t ticks)
+{
+	if (!rtc->m->spec->rtc_catchup || !(rtc->cmos[REG_B] & B_PIE))
+		return;
+	rtc->owed += ticks - 1 + !!(rtc->cmos[REG_C] & C_PF);
+	rtc->owed = MIN(rtc->owed, OWED_MAX);
+}
+
+/* One at a time: the next when this has been acknowledged. */
+static void give_missed(struct rtc *rtc)
+{
+	if (!rtc->owed || !(rtc->cmos[REG_B] & B_PIE))
+		return;
+	rtc->owed--;
+	rtc->cmos[REG_C] |= C_PF;
+	rtc_update_irq(rtc);
+}
+
 static void rtc_fire(void *arg)
 {
 	struct rtc *rtc = arg;
@@ -199,8 +233,10 @@ static void rtc_fire(void *arg)
 	period = rtc_period(rtc);
 	if (now / SECOND_NS != rtc->periodic / SECOND_NS)
 		rtc_second(rtc);
-	if (period && now / period != rtc->periodic / period)
+	if (period && now / period != rtc->periodic / period) {
+		note_missed(rtc, now / period - rtc->periodic / period);
 		rtc->cmos[REG_C] |= C_PF;
+	}
 	rtc->periodic = now;
 	rtc_update_irq(rtc);
 	rtc_arm(rtc);
@@ -224,6 +260,8 @@ static uint8_t rtc_read_c(struct rtc *rtc)
 
 	rtc->cmos[REG_C] = 0;
 	rtc_update_irq(rtc);
+	if (value & C_PF)
+		give_missed(rtc);
 	return value;
 }
 
@@ -319,6 +357,7 @@ static void rtc_reset(void *dev)
 	pthread_mutex_lock(&rtc->lock);
 	rtc->index = 0;
 	rtc->cmos[REG_B] &= ~(B_UIE | B_AIE | B_PIE);
+	rtc->owed = 0;
 	rtc->cmos[REG_C] = 0;
 	rtc_update_irq(rtc);
 	rtc_arm(rtc);

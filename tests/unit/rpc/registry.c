@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "daemon/agent.h"
 #include "daemon/migrate.h"
+#include "daemon/tune.h"
 #include "tests/unit/rpc/registry.h"
 
 struct registry {
@@ -266,6 +267,9 @@ NOT_HERE(char *, domain_managed_save_xml,
 	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
 	 NULL)
 NOT_HERE_INT(domain_set_autostart, UUID, bool autostart)
+NOT_HERE_INT(domain_set_vcpus, UUID, unsigned int n, unsigned int flags)
+NOT_HERE_INT(domain_tune, UUID, const char *job, unsigned int flags,
+	     unsigned int what, tune_edit *edit, const void *arg)
 NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
 NOT_HERE_INT(domain_set_memory_stats_period, UUID, int period,
 	     unsigned int flags)
@@ -282,6 +286,9 @@ NOT_HERE_INT(domain_get_stats, UUID, struct domain_stats *ret)
 NOT_HERE(char *, domain_get_metadata,
 	 (struct registry * reg, UUID, int type, const char *uri,
 	  unsigned int flags, struct error *err),
+	 NULL)
+NOT_HERE(struct domain_def *, domain_tuned,
+	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
 	 NULL)
 NOT_HERE(struct domain_def *, domain_get_def,
 	 (struct registry * reg, UUID, bool live, struct error *err), NULL)

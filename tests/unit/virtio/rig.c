@@ -81,8 +81,11 @@ unsigned int rig_msis(uint32_t data)
 
 void rig_init(struct rig *rig)
 {
+	const struct ram_options options = { .low_max = RIG_RAM,
+					     .shared = true };
+
 	*rig = (struct rig){ 0 };
-	assert(!ram_create_split(RIG_RAM, RIG_RAM, true, &rig->m.ram, NULL));
+	assert(!ram_create_with(RIG_RAM, &options, &rig->m.ram, NULL));
 	rig->m.ports = bus_create();
 	rig->m.mmio = bus_create();
 	rig->m.mmio32_base = MMIO32_BASE;

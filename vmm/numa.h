@@ -1,0 +1,35 @@
+/*
+ * vmm/numa.h -- the guest's NUMA nodes, and where on the host their memory is.
+ *
+ * The cells of a specification divide guest memory from its first byte on, in
+ * their order; the hole below 4 GiB is not counted.
+ */
+#ifndef VMM_NUMA_H
+#define VMM_NUMA_H
+
+#include <stdint.h>
+
+struct error;
+struct machine;
+struct vmm_spec;
+
+/* Cells that are not the memory, or sets that are none, are refused. */
+int numa_check(const struct vmm_spec *spec, struct error *err);
+
+/* The cell of vCPU n; 0 where it is in none. */
+unsigned int numa_cell_of(const struct vmm_spec *spec, unsigned int n);
+unsigned int numa_distance(const struct vmm_spec *spec, unsigned int from,
+			   unsigned int to);
+
+/* A cell's pieces of guest memory. */
+struct numa_piece {
+	uint64_t gpa, size;
+};
+enum { NUMA_PIECES = 2 };
+unsigned int numa_pieces(const struct machine *m, unsigned int cell,
+			 struct numa_piece ret_pieces[NUMA_PIECES]);
+
+/* Before the guest touches it: RAM comes from the host's nodes asked for. */
+int numa_place(struct machine *m, struct error *err);
+
+#endif
