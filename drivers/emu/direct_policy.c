@@ -17,14 +17,15 @@ enum { ACCOUNTS = 256 };
 enum {
 	CALM = 200 * 1000,   /* between two entries into the kernel ... */
 	WATCHED = 2000000,   /* for as long */
-	CREDIT = 3000000,    /* to begin with */
-	CREDIT_MAX = 30000000,
+	CREDIT = 20000000,   /* to begin with: pages have to be mapped */
+	CREDIT_AGAIN = 8000000,
+	CREDIT_MAX = 60000000,
 	AWAY_MIN = 10000000, /* to be left alone */
 	SHORT = 100 * 1000,  /* a visit that was hardly worth while ... */
 	SHORTS = 6,	     /* and so many in a row: */
 	PAUSE = 3000000,
 };
-#define AWAY_MAX 2500000000ull
+#define AWAY_MAX 1000000000ull
 
 struct direct_account {
 	uint64_t cr3;
@@ -102,7 +103,7 @@ void direct_consider(struct emu_cpu *cpu)
 	a = account(cpu);
 	if (now < a->not_before)
 		return;
-	a->credit = MAX(a->credit, CREDIT);
+	a->credit = MAX(a->credit, a->away ? CREDIT_AGAIN : CREDIT);
 	a->shorts = 0;
 	cpu->direct.want = cpu->direct.eager = true;
 }
@@ -123,7 +124,7 @@ void direct_earned(struct emu_cpu *cpu, uint64_t ran, uint64_t paid)
 		a->credit = CREDIT_MAX;
 		a->away = 0;
 	}
-	if (a->credit <= 0) {
+	if (a->credit <= 0 && cpu->direct.eager) {
 		a->away = MIN(MAX(2 * a->away, AWAY_MIN), AWAY_MAX);
 		stay_away(cpu, a, a->away);
 	}
