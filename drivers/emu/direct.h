@@ -108,7 +108,7 @@ struct direct {
 /* direct_zygote.c: a process that makes stubs; before the sandbox. */
 int direct_zygote_create(struct vm *vm);
 void direct_zygote_destroy(struct vm *vm);
-int stub_create(struct vm *vm, struct stub *ret_stub);
+int stub_create(struct vm *vm, unsigned int vcpu, struct stub *ret_stub);
 void stub_destroy(struct stub *s);
 /* Does what stub_ops() says; -errno if some of it failed. */
 int stub_map(struct stub *s);

@@ -425,6 +425,16 @@ void mirror_end(struct mirror *m)
 	*m = (struct mirror){ 0 };
 }
 
+/* As the machine counts vCPUs: APIC IDs have gaps. */
+static unsigned int cpu_number(const struct emu_cpu *cpu)
+{
+	unsigned int n = 0;
+
+	while (cpu->vm->cpus[n] != cpu)
+		n++;
+	return n;
+}
+
 static bool mirror_begin(struct emu_cpu *cpu, struct mirror *m, uint64_t key)
 {
 	void *pages = mmap(NULL, HASH * sizeof(*m->pages),
@@ -436,7 +446,7 @@ static bool mirror_begin(struct emu_cpu *cpu, struct mirror *m, uint64_t key)
 	m->pages = pages;
 	m->at = xcalloc(DIRECT_PAGES, sizeof(*m->at));
 	m->cr3 = key;
-	if (stub_create(cpu->vm, &m->stub) == 0)
+	if (stub_create(cpu->vm, cpu_number(cpu), &m->stub) == 0)
 		return true;
 	mirror_end(m);
 	return false;

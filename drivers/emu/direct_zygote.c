@@ -3,7 +3,7 @@
  *
  * The engine's process may make no processes once its sandbox is closed, so it
  * leaves one behind before: the zygote, which has the guest's memory open and
- * waits at a socket.  Each byte from there makes a child that becomes a stub;
+ * waits at a socket.  Each request from there makes a child that becomes a stub;
  * what comes back is its pid, with the memory that is shared with it and the
  * socket of its mapper.  Zygote and stubs end when their sockets do.
  */
@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -258,6 +259,12 @@ static _Noreturn void become_stub(int shared)
 
 /* ---- the zygote ---- */
 
+/* What the engine asks for: a stub for this vCPU, on its thread's CPUs. */
+struct stub_request {
+	uint32_t vcpu;
+	cpu_set_t cpus;
+};
+
 /* As a stub has them, but that the socket is another. */
 static void take_fds(int socket, const int *ram, unsigned int n)
 {
@@ -273,7 +280,17 @@ static void take_fds(int socket, const int *ram, unsigned int n)
 }
 
 /* #syscalls:vmm-init fork socketpair close_range dup2 seccomp */
-static void make_stub(unsigned int n_ram)
+/* A name like that of the vCPU's thread: who pins one finds the other. */
+static void look_like_vcpu(const struct stub_request *rq)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu%u", rq->vcpu);
+	prctl(PR_SET_NAME, name);
+	sched_setaffinity(0, sizeof(rq->cpus), &rq->cpus);
+}
+
+static void make_stub(const struct stub_request *rq, unsigned int n_ram)
 {
 	int shared = memfd_create("stub", 0), pair[2], fds[2];
 	int pid;
@@ -284,7 +301,7 @@ static void make_stub(unsigned int n_ram)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, "guest-user");
+		look_like_vcpu(rq);
 		dup2(pair[1], STUB_SOCKET);
 		dup2(shared, STUB_RAM + n_ram);
 		close_range(STUB_RAM + n_ram + 1, ~0u, 0);
@@ -310,8 +327,8 @@ static _Noreturn void zygote(unsigned int n_ram)
 {
 	const struct sigaction reap = { .sa_handler = on_child,
 					.sa_flags = SA_RESTART };
+	struct stub_request rq;
 	sigset_t none;
-	char c;
 
 	sigemptyset(&none);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -322,8 +339,8 @@ static _Noreturn void zygote(unsigned int n_ram)
 	signal(SIGINT, SIG_IGN);  /* the terminal's are the engine's */
 	signal(SIGQUIT, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	while (read(STUB_SOCKET, &c, 1) == 1)
-		make_stub(n_ram);
+	while (read(STUB_SOCKET, &rq, sizeof(rq)) == sizeof(rq))
+		make_stub(&rq, n_ram);
 	_exit(0);
 }
 
@@ -434,24 +451,26 @@ static int meet(struct stub *s)
 	return r < 0 ? r : empty(s);
 }
 
-static int order(struct vm *vm, int *ret_pid, int fds[2])
+/* #syscalls:vmm sched_getaffinity */
+static int order(struct vm *vm, unsigned int vcpu, int *ret_pid, int fds[2])
 {
-	uint8_t c = 0;
+	struct stub_request rq = { .vcpu = vcpu };
 	int r = -EPIPE;
 
+	sched_getaffinity(0, sizeof(rq.cpus), &rq.cpus);
 	pthread_mutex_lock(&vm->zygote_lock);
-	if (write(vm->zygote, &c, 1) == 1)
+	if (write(vm->zygote, &rq, sizeof(rq)) == sizeof(rq))
 		r = receive_fds(vm->zygote, ret_pid, sizeof(*ret_pid), fds, 2);
 	pthread_mutex_unlock(&vm->zygote_lock);
 	return r < 0 || *ret_pid > 0 ? r : -EAGAIN;
 }
 
-int stub_create(struct vm *vm, struct stub *s)
+int stub_create(struct vm *vm, unsigned int vcpu, struct stub *s)
 {
 	int fds[2], r;
 
 	*s = (struct stub){ .socket = -1, .listener = -1 };
-	r = order(vm, &s->pid, fds);
+	r = order(vm, vcpu, &s->pid, fds);
 	if (r < 0)
 		return r;
 	s->clock = (clockid_t)(~(unsigned int)s->pid << 3 | 2);

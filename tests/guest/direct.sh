@@ -13,7 +13,7 @@ cat >"$dir/vmm" <<END
 pid=\$!
 while kill -0 \$pid 2>/dev/null; do
 	zygote=\$(pgrep -P \$pid -x zygote) &&
-		pgrep -P "\$zygote" -x guest-user >>"$dir/stubs"
+		pgrep -P "\$zygote" -x "vcpu[01]" >>"$dir/stubs"
 	sleep 0.2
 done
 wait \$pid
