@@ -11,6 +11,8 @@
 #include "drivers/emu/direct.h"
 #include "drivers/emu/jit.h"
 #include "drivers/emu/vec_int.h"
+#include "vmm/machine.h"
+#include "vmm/ram.h"
 
 #define LOG_MODULE "emu"
 #include "base/log.h"
@@ -124,6 +126,16 @@ static bool has_room(struct emu_cpu *cpu)
 	return !(entry & 1);
 }
 
+/* Can a stub map memory now?  Not what was restored, not what is logged. */
+static bool has_memory(const struct emu_cpu *cpu)
+{
+	const struct emu_slot *s = &cpu->vm->slots[0];
+	uint64_t offset;
+
+	return s->host && !s->dirty &&
+	       ram_fd(cpu->vm->m->ram, s->host, &offset) >= 0;
+}
+
 static bool may_run(struct emu_cpu *cpu)
 {
 	const uint64_t off = FLAG_TF | FLAG_IOPL | FLAG_AC;
@@ -133,7 +145,7 @@ static bool may_run(struct emu_cpu *cpu)
 	       !cpu->watch && !cpu->smm && !cpu->vm->a20_off &&
 	       !cpu->db_pending && (cpu->rflags & off) == 0 &&
 	       cpu->rflags & FLAG_IF && (cpu->fpu.xcr0 & 3) == 3 &&
-	       selectors_match(cpu) && has_room(cpu);
+	       selectors_match(cpu) && has_memory(cpu) && has_room(cpu);
 }
 
 /* ---- visits ---- */
