@@ -4,9 +4,10 @@
 # stressor of the classes cpu and vm, and the one named switch; tens of minutes.
 #
 # The packages that the guest gets are kept beside GUEST_ROOT.  CPUS: which
-# numbers of vCPUs.  What else it needs: functions.sh.
+# numbers of vCPUs.  STRESSORS: others, as options of stress-ng.  What else it needs: functions.sh.
 set -eu
 what="--cpu 0 --vm 0 --vm-bytes 8M --switch 0 --atomic 0 --vecmath 0 --zlib 0"
+what=${STRESSORS:-$what}
 seconds=5
 if [ "${1-}" = --full ]; then
 	what="--class cpu --sequential 0|--class vm --sequential 0|--switch 0"
