@@ -6,6 +6,8 @@
 . "$(dirname "$0")/functions.sh"
 grep -qw fsgsbase /proc/cpuinfo && grep -qw avx /proc/cpuinfo ||
 	skip "needs a CPU with FSGSBASE and AVX"
+grep -qw user_notif /proc/sys/kernel/seccomp/actions_avail 2>/dev/null ||
+	skip "needs seccomp's user notification"
 command -v pgrep >/dev/null || skip "needs pgrep"
 
 # As the machine, and looks for its stubs while it runs.
