@@ -7,7 +7,16 @@
 #ifndef VMM_SANDBOX_H
 #define VMM_SANDBOX_H
 
+#include <linux/seccomp.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+
+/* Linux 6.6; older headers do not have them. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS	   _IOW('!', 4, uint64_t)
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1ul
+#endif
 
 struct error;
 
