@@ -188,7 +188,6 @@ static void leave(struct emu_cpu *cpu, struct mirror *m)
 {
 	const struct stub_state *st = stub_state(&m->stub);
 
-
 	store_state(cpu, st);
 	if (st->sig == SIGSYS)
 		cpu->rip -= 2; /* SYSCALL, INT 80h */
@@ -234,7 +233,7 @@ static bool apply(struct emu_cpu *cpu, struct mirror *m)
 
 	if (!m->n_ops && !m->stale)
 		return true;
-	if (!direct_apply(cpu, m))
+	if (!direct_apply(m))
 		return false;
 	now = direct_cpu_time(m->stub.clock);
 	direct_earned(cpu, 0, now - m->ran);

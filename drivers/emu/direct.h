@@ -93,9 +93,8 @@ struct mirror {
 
 struct direct {
 	struct mirror mirror[DIRECT_MIRRORS];
-	struct mirror *now; /* that of CR3, or NULL */
-	uint64_t clock;	    /* of struct mirror's used */
-	bool broken;	    /* a stub could not be made, or was lost */
+	uint64_t clock; /* of struct mirror's used */
+	bool broken;	/* a stub could not be made, or was lost */
 	/* Hash of the physical pages that some mirror may write. */
 	uint64_t writable[1024];
 	struct direct_account *account;
@@ -108,6 +107,7 @@ struct direct {
 /* direct_zygote.c: a process that makes stubs; before the sandbox. */
 int direct_zygote_create(struct vm *vm);
 void direct_zygote_destroy(struct vm *vm);
+/* It still has all that it was made with mapped: unmap that first. */
 int stub_create(struct vm *vm, unsigned int vcpu, struct stub *ret_stub);
 void stub_destroy(struct stub *s);
 /* Does what stub_ops() says; -errno if some of it failed. */
@@ -124,7 +124,7 @@ struct mirror *direct_mirror(struct emu_cpu *cpu);
 bool direct_map(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 		enum emu_access access);
 /* Does what is due; false: the stub is of no use any more. */
-bool direct_apply(struct emu_cpu *cpu, struct mirror *m);
+bool direct_apply(struct mirror *m);
 /* A byte that is mapped, or -1. */
 int direct_peek(struct emu_cpu *cpu, struct mirror *m, uint64_t lin);
 void mirror_end(struct mirror *m);

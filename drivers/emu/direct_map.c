@@ -147,6 +147,7 @@ static void flush_page(struct mirror *m, uint64_t lin)
 		unmap(m, p);
 }
 
+/* Of a new stub that is what it was made with, too. */
 static void request_empty(struct mirror *m)
 {
 	const struct stub_op low = { .len = STUB_BASE, .prot = OP_UNMAP };
@@ -164,7 +165,7 @@ static void request_empty(struct mirror *m)
 }
 
 /* Some could not be mapped: there may be too many mappings.  Once more. */
-bool direct_apply(struct emu_cpu *cpu, struct mirror *m)
+bool direct_apply(struct mirror *m)
 {
 	for (unsigned int tries = 0; tries < 2; tries++) {
 		int r;
@@ -446,6 +447,7 @@ static bool mirror_begin(struct emu_cpu *cpu, struct mirror *m, uint64_t key)
 	m->pages = pages;
 	m->at = xcalloc(DIRECT_PAGES, sizeof(*m->at));
 	m->cr3 = key;
+	m->stale = true;
 	if (stub_create(cpu->vm, cpu_number(cpu), &m->stub) == 0)
 		return true;
 	mirror_end(m);

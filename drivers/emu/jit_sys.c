@@ -755,7 +755,6 @@ static bool is_64bit(const struct scan_insn *s)
 	return s->d.z.operand_width == 64;
 }
 
-
 /* Between views there is a step only where AC is not as it is already. */
 static enum jit_kind ac_kind(struct emu_cpu *cpu, bool on,
 			     enum jit_kind kind)

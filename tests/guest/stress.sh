@@ -4,7 +4,8 @@
 # stressor of the classes cpu and vm, and the one named switch; tens of minutes.
 #
 # The packages that the guest gets are kept beside GUEST_ROOT.  CPUS: which
-# numbers of vCPUs.  STRESSORS: others, as options of stress-ng.  What else it needs: functions.sh.
+# numbers of vCPUs.  STRESSORS: others, as options of stress-ng.  What else it
+# needs: functions.sh.
 set -eu
 what="--cpu 0 --vm 0 --vm-bytes 8M --switch 0 --atomic 0 --vecmath 0 --zlib 0"
 what=${STRESSORS:-$what}
