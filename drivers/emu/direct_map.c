@@ -290,8 +290,8 @@ static bool map_code(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 		return false;
 	if (!disarmed(cpu, lin, phys, copy, &before))
 		return map(cpu, m, lin, phys, flags | DP_EXEC);
-	gen = mmu_mark_code(cpu, &s->pages[(phys - s->gpa) >> EMU_PAGE_SHIFT],
-			    phys, s->host + (phys - s->gpa));
+	gen = mmu_mark_code(cpu, slot_page(s, phys), phys,
+			    s->host + (phys - s->gpa));
 	disarmed(cpu, lin, phys, copy, &before); /* as it is now */
 	map_copy(cpu, m, lin, phys, n, gen);
 	if (before)
@@ -375,8 +375,7 @@ static void make_data(struct emu_cpu *cpu, uint64_t phys)
 	struct emu_slot *s = mmu_slot(cpu, phys);
 
 	if (s && mmu_holds_code(cpu, phys))
-		mmu_make_data(cpu,
-			      &s->pages[(phys - s->gpa) >> EMU_PAGE_SHIFT]);
+		mmu_make_data(cpu, slot_page(s, phys));
 }
 
 bool direct_map(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
@@ -575,9 +574,7 @@ static void drop_stale(struct emu_cpu *cpu, struct mirror *m)
 		struct emu_slot *s = mmu_slot(cpu, p->phys);
 
 		if (p->lin & DP_COPY &&
-		    (!s || p->gen != atomic_load(&s->pages[(p->phys - s->gpa) >>
-							   EMU_PAGE_SHIFT]
-							  .gen)))
+		    (!s || p->gen != atomic_load(&slot_page(s, p->phys)->gen)))
 			unmap(m, p);
 	}
 }

@@ -236,6 +236,13 @@ void mmu_check_lines(struct emu_cpu *cpu);
 
 struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys);
 
+/* What is known of the page at phys, which the slot has. */
+static inline struct emu_page *slot_page(const struct emu_slot *s,
+					 uint64_t phys)
+{
+	return &s->pages[(phys - s->gpa) >> EMU_PAGE_SHIFT];
+}
+
 /* A page as user mode has it in long mode's tables, which stay as they are. */
 struct mmu_page {
 	uint64_t phys;	    /* of its 4 KiB */

@@ -507,7 +507,7 @@ static struct emu_tlb *tlb_fill(struct emu_cpu *cpu, unsigned int view,
 	s = mmu_slot(cpu, w.phys);
 	if (!s || (s->readonly && access == ACCESS_WRITE))
 		return NULL;
-	page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
+	page = slot_page(s, w.phys);
 	list_used(cpu, e, w.global);
 	rw = access == ACCESS_WRITE;
 	if (rw && s->dirty)
@@ -874,7 +874,7 @@ static void itlb_fill(struct emu_cpu *cpu, struct emu_itlb *e, uint64_t lin)
 		cpu->large_pages = true;
 	if (s) {
 		e->host = s->host + (w.phys - s->gpa);
-		e->page = &s->pages[(w.phys - s->gpa) >> EMU_PAGE_SHIFT];
+		e->page = slot_page(s, w.phys);
 		check_hash(cpu, e->page, e->host);
 	}
 	e->tag = (lin & EMU_PAGE_MASK) | (cpu->cpl == 3);
@@ -952,8 +952,7 @@ bool mmu_holds_code(struct emu_cpu *cpu, uint64_t phys)
 {
 	struct emu_slot *s = mmu_slot(cpu, phys);
 
-	return s && atomic_load(&s->pages[(phys - s->gpa) >> EMU_PAGE_SHIFT]
-					 .code) != PAGE_DATA;
+	return s && atomic_load(&slot_page(s, phys)->code) != PAGE_DATA;
 }
 
 void mmu_drop_code_writes(struct emu_cpu *cpu)
