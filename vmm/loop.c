@@ -342,7 +342,8 @@ int loop_run(struct loop *l)
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
-		for (int i = 0; i < n && !l->quit; i++)
+		/* Who quits does not take from others what has come. */
+		for (int i = 0; i < n; i++)
 			loop_dispatch(l, &ev[i]);
 	}
 	return 0;
