@@ -149,7 +149,9 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/memmap.c \
 	%D%/memmap.h \
 	%D%/ram.c \
+	%D%/ram_hot.c \
 	%D%/ram.h \
+	%D%/ram_priv.h \
 	%D%/sandbox.c \
 	%D%/sandbox.h \
 	%D%/spec.h \

@@ -16,48 +16,10 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "vmm/ram_priv.h"
 
 /* #syscalls:vmm mmap munmap madvise clone clone3 close pread64 */
-/* #syscalls:vmm-init memfd_create ftruncate mlock */
-
-#define RAM_REGIONS_MAX 2
-
-enum { RAM_BLOCKS_MAX = 16, RAM_SOURCES_MAX = 128 };
-
-struct ram_file {
-	uint8_t *host;
-	uint64_t len;
-};
-
-struct ram_log_map {
-	_Atomic uint64_t *now; /* since the last look */
-	uint64_t *before;      /* in the round before that */
-};
-
-struct ram {
-	uint64_t size;
-	unsigned int n;
-	struct ram_region hidden; /* from devices */
-	struct ram_region region[RAM_REGIONS_MAX];
-	unsigned int n_blocks;
-	struct ram_block block[RAM_BLOCKS_MAX];
-
-	atomic_bool logging;
-	struct ram_log_map log[RAM_BLOCKS_MAX];
-	unsigned int n_sources;
-	struct {
-		const struct ram_log_source *ops;
-		void *arg;
-	} source[RAM_SOURCES_MAX];
-
-	/* What is mapped from a file. */
-	unsigned int n_files;
-	struct ram_file *file;
-	bool keep_shared;
-	bool owning;
-	pthread_t owner;
-	atomic_bool stop;
-};
+/* #syscalls:vmm memfd_create ftruncate mlock */
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -95,7 +57,7 @@ static unsigned int huge_flags(uint64_t page_size)
 				     << MFD_HUGE_SHIFT;
 }
 
-static int make_memfd(uint64_t size, uint64_t page_size)
+int ram_make_file(uint64_t size, uint64_t page_size)
 {
 	int fd = memfd_create("guest-ram",
 			      MFD_CLOEXEC | huge_flags(page_size));
@@ -107,7 +69,7 @@ static int make_memfd(uint64_t size, uint64_t page_size)
 	return fd;
 }
 
-static void advise(void *p, uint64_t size, const struct ram_options *o)
+void ram_advise(void *p, uint64_t size, const struct ram_options *o)
 {
 	madvise(p, size, MADV_DONTDUMP);
 	if (!o->page_size)
@@ -117,7 +79,7 @@ static void advise(void *p, uint64_t size, const struct ram_options *o)
 		madvise(p, size, MADV_MERGEABLE);
 }
 
-static int map_failed(uint64_t size, uint64_t page_size, struct error *err)
+int ram_no_memory(uint64_t size, uint64_t page_size, struct error *err)
 {
 	if (page_size)
 		return error_set(err, -ENOMEM,
@@ -134,7 +96,7 @@ static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 		   const struct ram_options *o, struct error *err)
 {
 	bool in_file = o->shared || o->page_size;
-	int fd = in_file ? make_memfd(size, o->page_size) : -1;
+	int fd = in_file ? ram_make_file(size, o->page_size) : -1;
 	int flags = o->page_size ? 0 : MAP_NORESERVE;
 	void *p = in_file && fd < 0 ?
 			  NULL :
@@ -144,14 +106,14 @@ static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 	if (!p) {
 		if (fd >= 0)
 			close(fd);
-		return map_failed(size, o->page_size, err);
+		return ram_no_memory(size, o->page_size, err);
 	}
-	advise(p, size, o);
+	ram_advise(p, size, o);
 	ram_add_block(ram, ram->n ? "ram-high" : "ram-low", p, size);
 	ram->block[ram->n_blocks - 1].anonymous = true;
 	ram->block[ram->n_blocks - 1].huge = o->page_size;
 	ram->region[ram->n++] =
-		(struct ram_region){ gpa, size, p, o->shared ? fd : -1 };
+		(struct ram_region){ gpa, size, p, o->shared ? fd : -1, 0 };
 	if (fd >= 0 && !o->shared)
 		close(fd);
 	return 0;
@@ -196,6 +158,8 @@ int ram_create_with(uint64_t bytes, const struct ram_options *o,
 		return r;
 	ram = xcalloc(1, sizeof(*ram));
 	ram->size = bytes;
+	ram->options = *o;
+	pthread_rwlock_init(&ram->hot_lock, NULL);
 	r = ram_map(ram, 0, low, o, err);
 	if (r == 0 && bytes > low)
 		r = ram_map(ram, RAM_HIGH_BASE, bytes - low, o, err);
@@ -212,7 +176,7 @@ int ram_create_with(uint64_t bytes, const struct ram_options *o,
 #endif
 
 /* Kernels before 5.14 know no other way than to touch each page. */
-static int allocate(const struct ram_region *r)
+int ram_allocate(const struct ram_region *r)
 {
 	if (madvise(r->host, r->size, MADV_POPULATE_WRITE) == 0)
 		return 0;
@@ -226,9 +190,10 @@ static int allocate(const struct ram_region *r)
 int ram_settle(struct ram *ram, const struct ram_options *o,
 	       struct error *err)
 {
+	ram->settled = true;
 	for (unsigned int i = 0; i < ram->n; i++) {
 		const struct ram_region *region = &ram->region[i];
-		int r = o->allocated ? allocate(region) : 0;
+		int r = o->allocated ? ram_allocate(region) : 0;
 
 		if (r < 0)
 			return error_set(err, r,
@@ -240,6 +205,12 @@ int ram_settle(struct ram *ram, const struct ram_options *o,
 	return 0;
 }
 
+static void drop_log(struct ram_log_map *log)
+{
+	free((void *)log->now);
+	free(log->before);
+}
+
 void ram_destroy(struct ram *ram)
 {
 	if (!ram)
@@ -248,10 +219,9 @@ void ram_destroy(struct ram *ram)
 	if (ram->owning)
 		pthread_join(ram->owner, NULL);
 	free(ram->file);
-	for (unsigned int i = 0; i < ram->n_blocks; i++) {
-		free((void *)ram->log[i].now);
-		free(ram->log[i].before);
-	}
+	ram_hot_finish(ram);
+	for (unsigned int i = 0; i < ram->n_blocks; i++)
+		drop_log(&ram->log[i]);
 	for (unsigned int i = 0; i < ram->n; i++) {
 		munmap(ram->region[i].host, ram->region[i].size);
 		if (ram->region[i].fd >= 0)
@@ -266,6 +236,24 @@ void ram_add_block(struct ram *ram, const char *name, void *host,
 	assert(ram->n_blocks < RAM_BLOCKS_MAX && size % 4096 == 0);
 	ram->block[ram->n_blocks++] =
 		(struct ram_block){ .name = name, .host = host, .size = size };
+}
+
+/* Nothing is being logged. */
+void ram_remove_block(struct ram *ram, const void *host)
+{
+	unsigned int i = 0;
+
+	while (i < ram->n_blocks && ram->block[i].host != host)
+		i++;
+	if (i == ram->n_blocks)
+		return;
+	drop_log(&ram->log[i]);
+	ram->n_blocks--;
+	for (; i < ram->n_blocks; i++) {
+		ram->block[i] = ram->block[i + 1];
+		ram->log[i] = ram->log[i + 1];
+	}
+	ram->log[i] = (struct ram_log_map){ 0 };
 }
 
 unsigned int ram_blocks(const struct ram *ram,
@@ -442,13 +430,15 @@ int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset)
 		if (*ret_offset < r->size)
 			return r->fd;
 	}
-	return -1;
+	return ram->n_files ? -1 : ram_hot_fd(ram, host, ret_offset);
 }
 
 void ram_discard(const struct ram *ram, void *host, uint64_t len)
 {
 	uint64_t offset;
 
+	if (atomic_load(&ram->pins))
+		return;
 	madvise(host, len,
 		ram_fd(ram, host, &offset) < 0 ? MADV_DONTNEED : MADV_REMOVE);
 }
@@ -479,7 +469,7 @@ uint8_t *ram_host(const struct ram *ram, uint64_t gpa)
 		if (gpa - r->gpa < r->size)
 			return r->host + (gpa - r->gpa);
 	}
-	return NULL;
+	return ram_hot_find(ram, gpa, 1);
 }
 
 static uint8_t *find(const struct ram *ram, uint64_t gpa, uint64_t len)
@@ -494,7 +484,7 @@ static uint8_t *find(const struct ram *ram, uint64_t gpa, uint64_t len)
 		    len <= r->size - offset)
 			return r->host + offset;
 	}
-	return NULL;
+	return ram_hot_find(ram, gpa, len);
 }
 
 void *ram_ptr(const struct ram *ram, uint64_t gpa, uint64_t len)

@@ -21,6 +21,7 @@ vmm_tests = \
 	tests/unit/vmm/devices \
 	tests/unit/vmm/display \
 	tests/unit/vmm/input \
+	tests/unit/vmm/memory \
 	tests/unit/vmm/q35 \
 	tests/unit/vmm/state \
 	tests/fuzz/firmware \
@@ -31,6 +32,8 @@ TESTS += $(vmm_tests)
 
 tests_unit_vmm_core_SOURCES = tests/unit/vmm/core.c $(vmm_test_fake)
 tests_unit_vmm_core_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_memory_SOURCES = tests/unit/vmm/memory.c $(vmm_test_fake)
+tests_unit_vmm_memory_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_devices_SOURCES = tests/unit/vmm/devices.c $(vmm_test_fake)
 tests_unit_vmm_devices_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_input_SOURCES = tests/unit/vmm/input.c $(vmm_test_fake)
