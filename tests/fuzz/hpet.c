@@ -109,9 +109,11 @@ static void honest(void)
 	expect_messages(1);
 	fake_msis(f.m, &last);
 	assert(last.addr == 0xfee00000 && last.data == 0x41);
+	poke(0x10, 0, 8); /* stands, lest it pass what is written */
 	poke(0x120, 0x404c, 8); /* periodic; the accumulator is set */
 	poke(0x128, peek(0xf0, 8) + 2000, 8);
 	poke(0x128, 2000, 8);
+	poke(0x10, 1, 8);
 	expect_messages(3);
 	poke(0x120, 0, 8);
 }

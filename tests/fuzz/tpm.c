@@ -216,6 +216,23 @@ static void save(struct fake *f)
 	buf_free(&b);
 }
 
+static void count(void *n)
+{
+	++*(unsigned int *)n;
+}
+
+static void reset(struct fake *f)
+{
+	static const struct machine_listener listener = { .reset = count };
+	static unsigned int resets;
+
+	resets = 0;
+	machine_listen(f->m, &listener, &resets);
+	machine_request_reset(f->m);
+	while (!resets)
+		spin(f);
+}
+
 static void one_round(enum spec_tpm kind, bool lies)
 {
 	struct peer p = { .lies = lies };
@@ -238,9 +255,7 @@ static void one_round(enum spec_tpm kind, bool lies)
 		hostile_step(&f);
 	if (!lies) {
 		save(&f);
-		machine_request_reset(f.m);
-		spin(&f);
-		spin(&f);
+		reset(&f);
 		if (kind == TPM_CRB)
 			honest_crb(&f);
 		else

@@ -63,8 +63,8 @@ EOF
 ${CC:-cc} -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-Ttext=0x101000 \
 	-o "$tmp/kernel" "$tmp/kernel.S" || exit 1
 echo "a module" >"$tmp/module"
-timeout 30 "$vmm" --engine "$engine" --kernel "$tmp/kernel" \
+timeout 330 "$vmm" --engine "$engine" --kernel "$tmp/kernel" \
 	--initrd "$tmp/module" --append one --memory 32 --test-device \
-	--timeout 20 </dev/null
+	--timeout 300 </dev/null
 status=$?
 [ $status -eq 65 ] || { echo "exit status $status, expected 65"; exit 1; }

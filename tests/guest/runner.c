@@ -31,7 +31,7 @@ enum {
 	TSS = 0x3000,
 	IDT = 0x4000,
 	SKIP = 77,
-	TIMEOUT = 20
+	TIMEOUT = 300
 };
 
 struct runner {

@@ -54,7 +54,7 @@ int main(void)
 	struct chardev *chr;
 	char slave[64];
 
-	alarm(30); /* a hang is a failure */
+	alarm(300); /* a hang is a failure */
 	spec.fd = posix_openpt(O_RDWR | O_NOCTTY);
 	assert(spec.fd >= 0 && grantpt(spec.fd) == 0 &&
 	       unlockpt(spec.fd) == 0);

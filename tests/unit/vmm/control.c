@@ -46,7 +46,7 @@ static int vmm_main(int listen_fd)
 	struct control *control;
 	struct loop *loop;
 
-	alarm(60);
+	alarm(600); /* a hang is a failure */
 	assert(loop_create(&loop, NULL) == 0);
 	assert(control_create(loop, listen_fd, status_fd, &control, NULL) ==
 	       0);
@@ -82,7 +82,7 @@ static struct json_object *receive(int fd)
 	struct json_object *o;
 	ssize_t n;
 
-	assert(poll(&p, 1, 20000) == 1);
+	assert(poll(&p, 1, 300000) == 1);
 	n = recv(fd, text, CONTROL_MSG_MAX, 0);
 	if (n <= 0)
 		return NULL;
@@ -299,7 +299,7 @@ static int sandboxed(int what)
 {
 	struct error err = { 0 };
 
-	alarm(20);
+	alarm(300);
 	if (sandbox_isolate(&err) < 0 || sandbox_enter(false, &err) < 0) {
 		fprintf(stderr, "%s\n", err.message);
 		return 1;

@@ -205,8 +205,11 @@ static void stop_loop(void *arg)
 
 void fake_settle(struct fake *f)
 {
-	loop_defer(f->loop, stop_loop, f->loop);
-	loop_run(f->loop);
+	/* What is done may ask for more. */
+	for (unsigned int round = 0; round < 4; round++) {
+		loop_defer(f->loop, stop_loop, f->loop);
+		loop_run(f->loop);
+	}
 }
 
 void fake_finish(struct fake *f)
