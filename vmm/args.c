@@ -49,8 +49,9 @@ static const char usage[] =
 "  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
 "                   sata, scsi, nvme; ro; cdrom (PATH may be empty);\n"
 "                   serial=TEXT; boot=N, its place in firmware's order\n"
-"  --tap NAME[,e1000e][,boot=N][,rom=FILE]  network card on an existing tap;\n"
-"                   repeatable; rom: an option ROM to boot from it\n"
+"  --tap NAME[,e1000e][,queues=N][,vhost][,boot=N][,rom=FILE]\n"
+"                   network card on an existing tap; repeatable; rom: an\n"
+"                   option ROM to boot from it; vhost: served by the kernel\n"
 "  --input BUS-KIND ps2, usb or virtio; keyboard, mouse or (not ps2) tablet;\n"
 "                   repeatable\n"
 "  --video KIND[,rom=FILE]  vga, bochs, virtio; needs --vnc to be seen; rom: its BIOS\n"
@@ -314,13 +315,14 @@ static int add_disk(struct args *a, char *text, struct error *err)
 	return 0;
 }
 
-static int open_tap(const char *name, struct error *err)
+static int open_tap(const char *name, bool multi, struct error *err)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int fd = open_arg("/dev/net/tun", O_RDWR | O_NONBLOCK, err);
 
 	if (fd < 0)
 		return fd;
+	ifr.ifr_flags |= multi ? IFF_MULTI_QUEUE : 0;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
 	if (ioctl(fd, TUNSETIFF, &ifr) == 0)
 		return fd;
@@ -329,40 +331,70 @@ static int open_tap(const char *name, struct error *err)
 	return err->errnum;
 }
 
+static int nic_option(struct spec_nic *n, const char *word,
+		      unsigned int *queues, bool *vhost, struct error *err)
+{
+	if (str_startswith(word, "boot="))
+		return set_uint(&n->boot_index, "tap", word + 5, INT32_MAX,
+				err);
+	if (str_startswith(word, "queues="))
+		return set_uint(queues, "tap", word + 7, 64, err);
+	if (str_startswith(word, "rom="))
+		return set_open(&n->rom_fd, word + 4, O_RDONLY, err);
+	if (str_eq(word, "e1000e"))
+		n->model = NIC_E1000E;
+	else if (str_eq(word, "vhost"))
+		*vhost = true;
+	else
+		return error_set(err, -EINVAL, "--tap: unknown option '%s'",
+				 word);
+	return 0;
+}
+
+/* The tap's queues, and the kernel's help for each. */
+static int open_nic(struct spec_nic *n, const char *name, unsigned int queues,
+		    bool vhost, struct error *err)
+{
+	int r = 0;
+
+	n->more = xcalloc(queues, sizeof(*n->more));
+	n->vhosts = xcalloc(queues, sizeof(*n->vhosts));
+	for (unsigned int i = 0; i < queues && r >= 0; i++) {
+		r = open_tap(name, queues > 1, err);
+		if (r >= 0 && i)
+			n->more[n->n_more++].fd = r;
+		else if (r >= 0)
+			n->fd = r;
+		if (r >= 0 && vhost)
+			r = open_arg("/dev/vhost-net", O_RDWR, err);
+		if (r >= 0 && vhost)
+			n->vhosts[n->n_vhosts++].fd = r;
+	}
+	return r < 0 ? r : 0;
+}
+
 static int add_nic(struct args *a, char *text, struct error *err)
 {
 	struct vmm_spec *spec = a->spec;
-	struct spec_nic n = { .mac = { 0x52, 0x54, 0, 0x76, 0x72,
-				       spec->n_nics + 1 },
-			      .rom_fd = -1 };
+	struct spec_nic n = { .fd = -1, .rom_fd = -1,
+			      .mac = { 0x52, 0x54, 0, 0x76, 0x72,
+				       spec->n_nics + 1 } };
+	const char *name = strsep(&text, ",");
+	unsigned int queues = 1;
+	bool vhost = false;
 	char *word;
 	int r = 0;
 
-	n.fd = open_tap(strsep(&text, ","), err);
-	if (n.fd < 0)
-		return n.fd;
-	while (r == 0 && (word = strsep(&text, ","))) {
-		if (str_startswith(word, "boot="))
-			r = set_uint(&n.boot_index, "tap", word + 5, INT32_MAX,
-				     err);
-		else if (str_startswith(word, "rom="))
-			r = set_open(&n.rom_fd, word + 4, O_RDONLY, err);
-		else if (str_eq(word, "e1000e"))
-			n.model = NIC_E1000E;
-		else
-			r = error_set(err, -EINVAL,
-				      "--tap: unknown option '%s'", word);
-	}
-	if (r < 0) {
-		fd_close(n.fd);
-		fd_close(n.rom_fd);
-		return r;
-	}
+	while (r == 0 && (word = strsep(&text, ",")))
+		r = nic_option(&n, word, &queues, &vhost, err);
+	if (r == 0)
+		r = open_nic(&n, name, MAX(queues, 1u), vhost, err);
+	/* The spec's from here on, complete or not. */
 	n.id = xasprintf("net%u", spec->n_nics);
 	spec->nics = xrealloc(spec->nics, spec->n_nics + 1,
 			      sizeof(*spec->nics));
 	spec->nics[spec->n_nics++] = n;
-	return 0;
+	return r;
 }
 
 static const struct {

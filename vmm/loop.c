@@ -272,6 +272,18 @@ int loop_mod(struct loop *l, int fd, uint32_t events)
 	return epoll_ctl(l->epfd, EPOLL_CTL_MOD, fd, &ev) < 0 ? -errno : 0;
 }
 
+void loop_mute(struct loop *l, int fd)
+{
+	epoll_ctl(l->epfd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int loop_unmute(struct loop *l, int fd, uint32_t events)
+{
+	struct epoll_event ev = { .events = events, .data.fd = fd };
+
+	return epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
 void loop_remove(struct loop *l, int fd)
 {
 	if (fd < 0 || (unsigned int)fd >= l->n_watches || !l->watch[fd].fn)

@@ -2,8 +2,9 @@
  * vmm/loop.h -- a small epoll loop: descriptors, timers, calls from other
  * threads.
  *
- * Only loop_defer(), timer_arm() and timer_disarm() may be called from any
- * thread; everything else on the loop's own thread (or before it runs).
+ * Only loop_defer(), loop_mod(), loop_mute(), loop_unmute(), timer_arm() and
+ * timer_disarm() may be called from any thread; everything else on the loop's
+ * own thread (or before it runs).
  */
 #ifndef VMM_LOOP_H
 #define VMM_LOOP_H
@@ -27,6 +28,10 @@ void loop_quit(struct loop *loop);
 int loop_add(struct loop *loop, int fd, uint32_t events, loop_fd_fn *fn,
 	     void *arg);
 int loop_mod(struct loop *loop, int fd, uint32_t events);
+/* Of what was added: not even errors are reported until it is unmuted (but
+ * what was found before may be). */
+void loop_mute(struct loop *loop, int fd);
+int loop_unmute(struct loop *loop, int fd, uint32_t events);
 void loop_remove(struct loop *loop, int fd);
 
 /* Runs fn(arg) once on the loop's thread, soon. */

@@ -218,6 +218,7 @@ void ram_destroy(struct ram *ram)
 	atomic_store(&ram->stop, true);
 	if (ram->owning)
 		pthread_join(ram->owner, NULL);
+	free(ram->source);
 	free(ram->file);
 	ram_hot_finish(ram);
 	for (unsigned int i = 0; i < ram->n_blocks; i++)
@@ -366,9 +367,17 @@ void ram_log(struct ram *ram, bool on)
 void ram_add_log_source(struct ram *ram, const struct ram_log_source *source,
 			void *arg)
 {
-	assert(ram->n_sources < RAM_SOURCES_MAX);
+	ram->source = xrealloc(ram->source, ram->n_sources + 1,
+			       sizeof(*ram->source));
 	ram->source[ram->n_sources].ops = source;
 	ram->source[ram->n_sources++].arg = arg;
+}
+
+void ram_remove_log_source(struct ram *ram, void *arg)
+{
+	for (unsigned int i = 0; i < ram->n_sources; i++)
+		if (ram->source[i].arg == arg)
+			ram->source[i] = ram->source[--ram->n_sources];
 }
 
 bool ram_logs(const struct ram *ram)

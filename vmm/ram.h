@@ -188,6 +188,7 @@ struct ram_log_source {
 };
 void ram_add_log_source(struct ram *ram, const struct ram_log_source *source,
 			void *arg);
+void ram_remove_log_source(struct ram *ram, void *arg);
 bool ram_logs(const struct ram *ram);
 void ram_mark(struct ram *ram, const void *host, uint64_t len);
 void ram_take_dirty(struct ram *ram, unsigned int block, uint64_t *bitmap);

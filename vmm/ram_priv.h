@@ -11,7 +11,7 @@
 
 #define RAM_REGIONS_MAX 2
 
-enum { RAM_BLOCKS_MAX = 64, RAM_SOURCES_MAX = 128, RAM_LISTENERS_MAX = 32 };
+enum { RAM_BLOCKS_MAX = 64, RAM_LISTENERS_MAX = 32 };
 
 struct ram_file {
 	uint8_t *host;
@@ -62,7 +62,7 @@ struct ram {
 	struct {
 		const struct ram_log_source *ops;
 		void *arg;
-	} source[RAM_SOURCES_MAX];
+	} *source;
 
 	/* What is mapped from a file. */
 	unsigned int n_files;

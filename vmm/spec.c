@@ -49,7 +49,7 @@ struct shape {
 
 /* Limits that no sensible machine meets; they bound what a reader allocates. */
 enum { CPUS_LEN = 8191, NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
-       VCPUS = 255, SCSI_LUNS = 16383, VRAM_MAX = 256 * 1024 * 1024 };
+       VCPUS = 255, NIC_QUEUES = 64, SCSI_LUNS = 16383, VRAM_MAX = 256 * 1024 * 1024 };
 
 #define FIELD(s, m, t, req, mx) \
 	.key = #m, .type = FIELD_##t, .required = (req), .max = (mx), \
@@ -141,6 +141,9 @@ static const struct field controller[] = {
 };
 SHAPE(spec_controller, controller);
 
+static const struct field fd_alone[] = { FD(spec_fd, fd) };
+SHAPE(spec_fd, fd_alone);
+
 static const char *const nic_words[] = { "virtio", "e1000e", NULL };
 
 static const struct field nic[] = {
@@ -148,6 +151,8 @@ static const struct field nic[] = {
 	ENUM(spec_nic, model, nic_words),
 	FD(spec_nic, fd),
 	BOOL(spec_nic, vhost_user),
+	ARRAY(spec_nic, more, fd_alone_shape, NIC_QUEUES - 1),
+	ARRAY(spec_nic, vhosts, fd_alone_shape, NIC_QUEUES),
 	BYTES(spec_nic, mac),
 	BOOL(spec_nic, link_down),
 	UINT(spec_nic, mtu, UINT16_MAX),

@@ -82,11 +82,19 @@ struct spec_controller {
 
 enum spec_nic_model { NIC_VIRTIO, NIC_E1000E };
 
+struct spec_fd {
+	int fd;
+};
+
 struct spec_nic {
 	char *id; /* "net0" */
 	enum spec_nic_model model;
 	int fd;	  /* a tap, IFF_TAP | IFF_NO_PI | IFF_VNET_HDR */
 	bool vhost_user; /* fd is the socket of a program that serves it */
+	/* virtio: further queues of the tap, and /dev/vhost-net once for each
+	 * queue, the first included, or not at all. */
+	unsigned int n_more, n_vhosts;
+	struct spec_fd *more, *vhosts;
 	uint8_t mac[6];
 	bool link_down;
 	unsigned int mtu; /* 0: default */

@@ -101,6 +101,8 @@ int kvm_msi_eventfd(struct vm *vm, int eventfd, unsigned int gsi,
 		r = set_route(vm, gsi, addr, data);
 		if (r == 0)
 			r = irqfd(vm, eventfd, gsi, 0);
+		if (r < 0)
+			drop_route(vm, gsi);
 	} else {
 		r = irqfd(vm, eventfd, gsi, KVM_IRQFD_FLAG_DEASSIGN);
 		drop_route(vm, gsi);

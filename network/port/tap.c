@@ -14,6 +14,13 @@
 
 /* #syscalls:vmm ioctl fcntl */
 /* #ioctls:vmm TUNGETIFF TUNSETVNETHDRSZ TUNSETVNETLE TUNSETOFFLOAD */
+/* #ioctls:vmm TUNSETQUEUE */
+
+/* Linux 6.2 and later. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
 
 static int check_kind(int fd, struct error *err)
 {
@@ -59,6 +66,26 @@ int tap_set_offloads(int fd, const struct tap_offloads *o)
 		flags |= o->tso4 ? TUN_F_TSO4 : 0;
 		flags |= o->tso6 ? TUN_F_TSO6 : 0;
 		flags |= o->ecn && (o->tso4 || o->tso6) ? TUN_F_TSO_ECN : 0;
+		flags |= o->ufo ? TUN_F_UFO : 0;
+		flags |= o->uso ? TUN_F_USO4 | TUN_F_USO6 : 0;
 	}
 	return ioctl(fd, TUNSETOFFLOAD, (unsigned long)flags) < 0 ? -errno : 0;
+}
+
+bool tap_has_uso(int fd)
+{
+	const struct tap_offloads uso = { .csum = true, .uso = true };
+	const struct tap_offloads none = { 0 };
+
+	return tap_set_offloads(fd, &uso) == 0 &&
+	       tap_set_offloads(fd, &none) == 0;
+}
+
+int tap_use_queue(int fd, bool yes)
+{
+	struct ifreq ifr = {
+		.ifr_flags = yes ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE,
+	};
+
+	return ioctl(fd, TUNSETQUEUE, &ifr) < 0 ? -errno : 0;
 }

@@ -409,7 +409,8 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 					  .height = 480, .rom_fd = -1 };
 	const struct spec_disk *units[] = { &sd, &cd };
 	struct error err = { 0 };
-	int pair[2];
+	struct spec_fd more;
+	int pair[2], taps[2];
 
 	assert(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair));
 	*ret_peer = pair[0];
@@ -429,9 +430,12 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	add_vhost_user(rig);
 	rig->m.display = display_create();
 	assert(!virtio_gpu_add(&rig->m, &video, &err));
-	nic.fd = rig_tap();
-	if (nic.fd < 0)
+	if (rig_taps(taps, 2) < 0)
 		return 8;
+	nic.fd = taps[0];
+	more.fd = taps[1];
+	nic.more = &more;
+	nic.n_more = 1;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
 	return 9;
 }

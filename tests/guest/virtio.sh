@@ -26,20 +26,25 @@ dd if=/dev/urandom of="$dir/www/stream" bs=64k count=32 2>/dev/null
 ln -s www/stream "$dir/stream"
 
 ip link set lo up
-ip tuntap add dev vtest mode tap vnet_hdr
+ip tuntap add dev vtest mode tap vnet_hdr multi_queue
+# The kernel moves the frames where it can.
+tap=vtest,queues=2
+[ ! -e /dev/vhost-net ] || tap=$tap,vhost
 ip addr add 192.0.2.1/24 dev vtest
 ip link set vtest up
 busybox httpd -f -p 8000 -h "$dir/www" &
 pids=$!
 
-# VSOCK: the program, where there is no compiler.
-if [ -n "${VSOCK-}" ]; then
-	cp "$VSOCK" "$dir/vsock"
-else
-	${CC:-cc} -O -static -o "$dir/vsock" "$here/vsock.c" ||
-		fail "cannot compile"
-fi
-FILES=$dir/vsock "$here/mkinitrd" "$dir/initrd" "$root" "$here/virtio.init" \
+# PROGRAMS: a folder with them, where there is no compiler.
+for p in vsock nic; do
+	if [ -n "${PROGRAMS-}" ]; then
+		cp "$PROGRAMS/$p" "$dir/$p"
+	else
+		${CC:-cc} -O -static -o "$dir/$p" "$here/$p.c" ||
+			fail "cannot compile"
+	fi
+done
+FILES="$dir/vsock $dir/nic" "$here/mkinitrd" "$dir/initrd" "$root" "$here/virtio.init" \
 	vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport \
 	fuse virtiofs
 # Devices that other programs serve: what the machine is told of them.
@@ -108,13 +113,29 @@ fi
 	{ echo "to the guest"; sleep 3600; } |
 		socat - "UNIX-CONNECT:$dir/hvc0" >"$dir/console"
 } &
+# What the guest sends, twice.
+mkdir "$dir/sent"
+socat -u TCP-LISTEN:8001,fork,reuseaddr \
+	SYSTEM:"md5sum >\"$dir\"/sent/\$SOCAT_PEERPORT" &
+pids="$pids $!"
 # socat and sleep end with the process namespace.
 pids="$pids $!"
 # shellcheck disable=SC2086
-machine --append "console=ttyS0 quiet programs=$programs" \
+machine --cpus 2 --append "console=ttyS0 quiet programs=$programs" \
 	--console "unix:$dir/hvc0" --rng --balloon --disk "$dir/disk" \
-	--disk "$dir/ro,ro" --tap vtest --vsock "$vsock" $served ||
+	--disk "$dir/ro,ro" --tap $tap --vsock "$vsock" $served ||
 	fail "vireo-vmm: $?"
+
+# got WORD FILE...: who writes it may be a moment behind the guest.
+got() {
+	word=$1 n=0
+	shift
+	until grep -q "^$word" "$@"; do
+		n=$((n + 1))
+		[ $n -lt 600 ] || fail "the guest's answer is $(cat "$@")"
+		sleep 0.1
+	done
+}
 
 expect done yes
 ! grep -q ^FAIL "$dir/serial" || fail "the guest found a fault"
@@ -134,17 +155,23 @@ expect console-in "to the guest"
 grep -q "^from the guest" "$dir/console" || fail "nothing on the console"
 expect net-ping ok
 expect net-big "$(sum <"$dir/www/big")"
+# Both queues, and one when asked so; what comes in one frame and what not.
+expect net-pairs "2 2"
+expect net-one "2 1"
+expect net-again "2 2"
+expect net-queues "in 0 out 0 in 1 out 1"
+expect net-offload "on"
+expect net-merged "on yes"
+expect net-single "off no"
+for p in 0 1; do
+	expect net-got-$p "$(sum <"$dir/www/big")"
+	got "$(said net-sent-$p)" "$dir/sent"/*
+done
 expect vsock-cid 77
 expect vsock-sum "$(sum <"$dir/stream")"
 expect vsock-refused yes
 expect vsock-served yes
-# Its reader may be a moment behind.
-n=0
-until grep -q "^$(sum <"$dir/stream")" "$dir/reply"; do
-	n=$((n + 1))
-	[ $n -lt 600 ] || fail "the guest's answer is $(cat "$dir/reply")"
-	sleep 0.1
-done
+got "$(sum <"$dir/stream")" "$dir/reply"
 if [ $programs = yes ]; then
 	expect fs-data "$(sum <"$dir/share/data")"
 	expect fs-wrote "$(sum <"$dir/share/new")"

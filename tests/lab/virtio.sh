@@ -1,10 +1,13 @@
 #!/bin/bash
 # tests/lab/virtio.sh -- tests/guest/virtio.sh on real (nested) KVM.
 . "$(dirname "$0")/functions.sh"
-vsock=$(mktemp -d "$BUILD/vsock.XXXXXX")
-trap 'rm -rf "$vsock"' EXIT
-"${CC:-cc}" -O -static -o "$vsock/vsock" "$top/tests/guest/vsock.c" || exit 1
-# The kernel's own sockets, too.
-in_lab env VSOCK="$vsock/vsock" VMM="${VMM:-$BUILD/vireo-vmm}" GUEST_ROOT="$GUEST_ROOT" \
-	sh -c 'modprobe vhost_vsock && exec "$0" kvm' \
+programs=$(mktemp -d "$BUILD/programs.XXXXXX")
+trap 'rm -rf "$programs"' EXIT
+for p in vsock nic; do
+	"${CC:-cc}" -O -static -o "$programs/$p" "$top/tests/guest/$p.c" ||
+		exit 1
+done
+# The kernel's own sockets and network cards, too.
+LAB_OPTIONS='--smp 2' in_lab env PROGRAMS="$programs" VMM="${VMM:-$BUILD/vireo-vmm}" GUEST_ROOT="$GUEST_ROOT" \
+	sh -c 'modprobe -a vhost_vsock vhost_net && exec "$0" kvm' \
 	"$top/tests/guest/virtio.sh"

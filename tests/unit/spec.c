@@ -59,6 +59,8 @@ static void fill(struct vmm_spec *s)
 	s->nics = xcalloc(1, sizeof(*s->nics));
 	s->nics[0].id = xstrdup("net0");
 	s->nics[0].fd = null_fd();
+	s->nics[0].more = xcalloc(1, sizeof(*s->nics[0].more));
+	s->nics[0].more[s->nics[0].n_more++].fd = null_fd();
 	s->nics[0].rom_fd = -1;
 	memcpy(s->nics[0].mac, "\x52\x54\x00\x00\x10\xff", 6);
 	s->n_consoles = 1;
@@ -103,7 +105,7 @@ static void round_trip(void)
 
 	fill(&a);
 	text = vmm_spec_to_json(&a, fds, ARRAY_SIZE(fds), &n, &err);
-	assert(text && n == 6);
+	assert(text && n == 7);
 	assert(fds[0] == a.kernel_fd);
 	assert(read_back(text, fds, n, &b, &err) == 0);
 	assert(str_eq(a.name, b.name) && b.memory == 1ull << 40);

@@ -43,6 +43,7 @@ dist_check_SCRIPTS += \
 	tests/guest/mkinitrd \
 	tests/guest/cdtray.c \
 	tests/guest/vhost_user_net.py \
+	tests/guest/nic.c \
 	tests/guest/vsock.c \
 	tests/guest/storage.init \
 	tests/guest/storage.sh \
@@ -59,6 +60,15 @@ tests_unit_virtio_devices_SOURCES = \
 	tests/unit/virtio/rig.h \
 	$(NULL)
 tests_unit_virtio_devices_LDADD = $(virtio_unit_ldadd)
+
+check_PROGRAMS += tests/unit/virtio/net
+TESTS += tests/unit/virtio/net
+tests_unit_virtio_net_SOURCES = \
+	tests/unit/virtio/net.c \
+	tests/unit/virtio/rig.c \
+	tests/unit/virtio/rig.h \
+	$(NULL)
+tests_unit_virtio_net_LDADD = $(virtio_unit_ldadd)
 
 check_PROGRAMS += tests/fuzz/ahci
 TESTS += tests/fuzz/ahci

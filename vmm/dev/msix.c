@@ -28,6 +28,8 @@ struct msix {
 	unsigned int cap;
 	unsigned int n;
 	uint64_t pba; /* offset of the pending bits in the BAR */
+	void (*changed)(void *arg); /* NULL: nobody wants to know */
+	void *changed_arg;
 
 	pthread_mutex_t lock; /* the rest */
 	bool enabled, masked;
@@ -46,13 +48,17 @@ static bool is_masked(const struct msix *msix, unsigned int v)
 	return msix->masked || (msix->table[v].control & CONTROL_MASKED);
 }
 
+static uint64_t entry_addr(const struct msix_entry *e)
+{
+	return (uint64_t)e->addr_hi << 32 | e->addr_lo;
+}
+
 static void send(struct msix *msix, unsigned int v)
 {
 	const struct msix_entry *e = &msix->table[v];
 
 	msix->pending[v / 64] &= ~BIT64(v % 64);
-	machine_msi(pci_bus_machine(msix->dev->bus),
-		    (uint64_t)e->addr_hi << 32 | e->addr_lo, e->data);
+	machine_msi(pci_bus_machine(msix->dev->bus), entry_addr(e), e->data);
 }
 
 static void send_pending(struct msix *msix, unsigned int v)
@@ -71,6 +77,34 @@ void msix_notify(struct msix *msix, unsigned int vector)
 			send(msix, vector);
 	}
 	pthread_mutex_unlock(&msix->lock);
+}
+
+bool msix_message(struct msix *msix, unsigned int vector, uint64_t *ret_addr,
+		  uint32_t *ret_data)
+{
+	bool may;
+
+	pthread_mutex_lock(&msix->lock);
+	may = msix->enabled && vector < msix->n && !is_masked(msix, vector);
+	if (may) {
+		*ret_addr = entry_addr(&msix->table[vector]);
+		*ret_data = msix->table[vector].data;
+	}
+	pthread_mutex_unlock(&msix->lock);
+	return may;
+}
+
+void msix_watch(struct msix *msix, void (*changed)(void *arg), void *arg)
+{
+	msix->changed = changed;
+	msix->changed_arg = arg;
+}
+
+/* Unlocked: the watcher asks for messages. */
+static void tell(struct msix *msix)
+{
+	if (msix->changed)
+		msix->changed(msix->changed_arg);
 }
 
 bool msix_enabled(struct msix *msix)
@@ -148,6 +182,7 @@ static void msix_write(void *arg, uint64_t offset, uint64_t value,
 	if (size == 8)
 		write32(msix, offset + 4, value >> 32);
 	pthread_mutex_unlock(&msix->lock);
+	tell(msix);
 }
 
 static const struct bus_ops msix_bar_ops = { msix_read, msix_write };
@@ -168,6 +203,7 @@ void msix_config_written(struct msix *msix, unsigned int reg,
 	for (unsigned int v = 0; v < msix->n; v++)
 		send_pending(msix, v);
 	pthread_mutex_unlock(&msix->lock);
+	tell(msix);
 }
 
 /* 6.8.2.9: after reset every vector is masked. */

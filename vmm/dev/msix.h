@@ -30,6 +30,15 @@ void msix_add_state(struct msix *msix, const char *id, struct state_set *set);
 bool msix_enabled(struct msix *msix);
 unsigned int msix_vectors(const struct msix *msix);
 
+/*
+ * For who sends messages past this table: where a vector's goes, if it may go
+ * now; and a function that is told, on a vCPU's thread, that this may have
+ * changed.
+ */
+bool msix_message(struct msix *msix, unsigned int vector, uint64_t *ret_addr,
+		  uint32_t *ret_data);
+void msix_watch(struct msix *msix, void (*changed)(void *arg), void *arg);
+
 /* Any thread.  Sends the vector's message, or marks it pending. */
 void msix_notify(struct msix *msix, unsigned int vector);
 

@@ -24,6 +24,11 @@ vmm_libvmm_la_SOURCES += \
 	%D%/iothread.c \
 	%D%/iothread.h \
 	%D%/net.c \
+	%D%/net.h \
+	%D%/net_ctrl.c \
+	%D%/net_filter.c \
+	%D%/net_frames.c \
+	%D%/net_vhost.c \
 	%D%/pci.c \
 	%D%/rng.c \
 	%D%/scsi.c \

@@ -193,10 +193,13 @@ static void queue_write(struct virtio_dev *dev, unsigned int offset,
 
 	if (!vq || dev->resetting)
 		return;
-	if (offset == VIRTIO_PCI_COMMON_Q_MSIX)
+	if (offset == VIRTIO_PCI_COMMON_Q_MSIX) {
 		vq->vector = valid_vector(dev, value);
-	else if (!vq->enabled)
+		if (dev->type->vectors)
+			dev->type->vectors(dev);
+	} else if (!vq->enabled) {
 		setup_queue(vq, offset, value);
+	}
 }
 
 /* 4.1.3.1: drivers access each field with its own width. */
@@ -313,6 +316,15 @@ static void regs_write(void *arg, uint64_t offset, uint64_t value,
 static const struct bus_ops regs_ops = { regs_read, regs_write };
 
 /* PCI */
+
+static void vectors_changed(void *arg)
+{
+	struct virtio_dev *dev = arg;
+
+	pthread_mutex_lock(&dev->lock);
+	dev->type->vectors(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
 
 static void doorbells(struct virtio_dev *dev, uint64_t gpa, bool add)
 {
@@ -493,6 +505,8 @@ int virtio_pci_plug(struct virtio_dev *dev, const struct spec_place *place,
 	pci_dev_init(&dev->pci, &virtio_pci_ops, &id);
 	/* One vector a queue and one for configuration changes. */
 	dev->msix = msix_create(&dev->pci, MSIX_BAR, dev->n_queues + 1);
+	if (dev->type->vectors)
+		msix_watch(dev->msix, vectors_changed, dev);
 	add_structures(dev);
 	pci_set_bar(&dev->pci, REGS_BAR, REGS_SIZE, true, &regs_ops, dev);
 	if (dev->rom_fd >= 0)

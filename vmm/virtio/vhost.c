@@ -22,6 +22,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "vmm/dev/msix.h"
+#include "vmm/engine.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
@@ -32,6 +34,11 @@ enum { PAGE = 4096, COMPLAINTS_MAX = 10 };
 
 
 /* ---- interrupts ---- */
+
+static struct virtqueue *queue_of(struct vhost *v, unsigned int index)
+{
+	return virtio_queue(v->dev, v->first + index);
+}
 
 /* The loop's argument is the queue: its device knows the rest. */
 static void called(void *arg, uint32_t events)
@@ -49,7 +56,7 @@ static void called(void *arg, uint32_t events)
 
 static int add_call(struct vhost *v, unsigned int index)
 {
-	struct virtqueue *vq = virtio_queue(v->dev, index);
+	struct virtqueue *vq = queue_of(v, index);
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int r;
 
@@ -62,6 +69,64 @@ static int add_call(struct vhost *v, unsigned int index)
 	}
 	vq->call_fd = v->call_fd[index] = fd;
 	return 0;
+}
+
+/*
+ * An engine that takes eventfds raises the interrupt itself, as long as the
+ * driver has not masked it.  Numbers of descriptors are unique, so they can
+ * be those of its routes.
+ */
+enum { FIRST_GSI = 24 };
+
+static void route_off(struct vhost *v, unsigned int i)
+{
+	struct machine *m = v->dev->m;
+
+	if (!v->route[i].on)
+		return;
+	m->engine->msi_eventfd(m->vm, v->call_fd[i],
+			       FIRST_GSI + v->call_fd[i], 0, 0, false);
+	v->route[i].on = false;
+	loop_unmute(v->dev->loop, v->call_fd[i], EPOLLIN);
+}
+
+static void route_on(struct vhost *v, unsigned int i,
+		     const struct vhost_route *to)
+{
+	struct machine *m = v->dev->m;
+
+	loop_mute(v->dev->loop, v->call_fd[i]);
+	v->route[i] = *to;
+	if (m->engine->msi_eventfd(m->vm, v->call_fd[i],
+				   FIRST_GSI + v->call_fd[i], to->addr,
+				   to->data, true) == 0)
+		return;
+	v->route[i].on = false;
+	loop_unmute(v->dev->loop, v->call_fd[i], EPOLLIN);
+}
+
+static void route_queue(struct vhost *v, unsigned int i)
+{
+	struct vhost_route to = { 0 };
+	const struct vhost_route *now = &v->route[i];
+
+	to.on = v->running && v->dev->msix &&
+		msix_message(v->dev->msix, queue_of(v, i)->vector, &to.addr,
+			     &to.data);
+	if (now->on == to.on && (!to.on || (now->addr == to.addr &&
+					    now->data == to.data)))
+		return;
+	route_off(v, i);
+	if (to.on)
+		route_on(v, i, &to);
+}
+
+void vhost_route(struct vhost *v)
+{
+	const struct engine *engine = v->dev->m->engine;
+
+	for (unsigned int i = 0; engine && engine->msi_eventfd && i < v->n; i++)
+		route_queue(v, i);
 }
 
 /* ---- memory ---- */
@@ -169,7 +234,7 @@ static uint64_t wanted_features(const struct vhost *v)
 
 static int set_addr(struct vhost *v, unsigned int index)
 {
-	struct virtqueue *vq = virtio_queue(v->dev, index);
+	struct virtqueue *vq = queue_of(v, index);
 	struct vhost_vring_addr addr = {
 		.index = index,
 		.flags = v->logs ? BIT(VHOST_VRING_F_LOG) : 0,
@@ -184,7 +249,7 @@ static int set_addr(struct vhost *v, unsigned int index)
 
 static int set_queue(struct vhost *v, unsigned int index)
 {
-	struct virtqueue *vq = virtio_queue(v->dev, index);
+	struct virtqueue *vq = queue_of(v, index);
 	int r = v->backend->set_num(v, index, vq->size);
 
 	if (r == 0)
@@ -217,9 +282,35 @@ static int hand_over(struct vhost *v)
 	if (r == 0 && v->logs)
 		r = set_log(v);
 	for (unsigned int i = 0; i < v->n && r == 0; i++)
-		if (virtio_queue(v->dev, i)->enabled)
+		if (queue_of(v, i)->enabled)
 			r = set_queue(v, i);
 	return r == 0 ? v->backend->run(v, true) : r;
+}
+
+static void refused(struct vhost *v, int r)
+{
+	if (v->complaints++ < COMPLAINTS_MAX)
+		log_error("%s: %s does not take its queues: %s", v->dev->id,
+			  v->backend->name, strerror(-r));
+	if (v->spare)
+		v->backend->run(v, false);
+	else
+		virtio_needs_reset(v->dev, "its backend failed");
+}
+
+/* A doorbell that rang between two owners rings for the new one. */
+static void change_hands(struct vhost *v)
+{
+	for (unsigned int i = 0; i < v->n; i++) {
+		struct virtqueue *vq = queue_of(v, i);
+
+		if (v->spare && v->running)
+			loop_mute(v->dev->loop, vq->kick_fd);
+		else if (v->spare)
+			loop_unmute(v->dev->loop, vq->kick_fd, EPOLLIN);
+		if (vq->enabled)
+			vq_kick(vq);
+	}
 }
 
 void vhost_start(struct vhost *v)
@@ -230,19 +321,18 @@ void vhost_start(struct vhost *v)
 		return;
 	r = hand_over(v);
 	if (r < 0) {
-		if (v->complaints++ < COMPLAINTS_MAX)
-			log_error("%s: %s does not take its queues: %s",
-				  v->dev->id, v->backend->name, strerror(-r));
-		virtio_needs_reset(v->dev, "its backend failed");
+		refused(v, r);
 		return;
 	}
 	v->running = true;
+	change_hands(v);
+	vhost_route(v);
 }
 
 /* What it has done since may still be unsaid: interrupts are not lost. */
 static void take_back(struct vhost *v, unsigned int index)
 {
-	struct virtqueue *vq = virtio_queue(v->dev, index);
+	struct virtqueue *vq = queue_of(v, index);
 	unsigned int base = 0;
 
 	if (v->backend->get_base(v, index, &base) < 0)
@@ -261,10 +351,12 @@ void vhost_stop(struct vhost *v)
 		return;
 	v->running = false;
 	v->backend->run(v, false);
+	vhost_route(v);
 	for (unsigned int i = 0; i < v->n; i++)
 		take_back(v, i);
 	if (v->logs)
 		collect(v);
+	change_hands(v);
 }
 
 /* ---- logging, from vmm/ram.h: main thread, vCPUs are stopped ---- */
@@ -302,21 +394,24 @@ static const struct ram_log_source log_source = {
 /* ---- life ---- */
 
 int vhost_init(struct vhost *v, struct virtio_dev *dev,
-	       const struct vhost_backend *backend, int fd, struct error *err)
+	       const struct vhost_backend *backend, int fd,
+	       unsigned int first, unsigned int n, struct error *err)
 {
 	int r = 0;
 
-	assert(dev->external <= VHOST_QUEUES_MAX);
+	assert(n <= VHOST_QUEUES_MAX);
 	v->dev = dev;
 	v->backend = backend;
 	v->fd = fd;
+	v->first = first;
 	v->log_fd = -1;
-	for (; v->n < dev->external && r == 0; v->n++) {
+	for (; v->n < n && r == 0; v->n++) {
 		v->call_fd[v->n] = -1;
 		r = add_call(v, v->n);
 	}
 	if (r < 0)
 		return error_set(err, r, "device '%s': %m", dev->id);
+	v->logs = ram_logs(dev->m->ram); /* plugged in meanwhile */
 	ram_add_log_source(dev->m->ram, &log_source, v);
 	return 0;
 }
@@ -331,7 +426,9 @@ void vhost_finish(struct vhost *v)
 	}
 	if (v->log)
 		munmap(v->log, v->log_size);
-	if (v->dev)
+	if (v->dev) {
 		fd_close(v->log_fd);
+		ram_remove_log_source(v->dev->m->ram, v);
+	}
 	v->n = 0;
 }

@@ -5,8 +5,10 @@
  *
  * A device that has one embeds struct vhost, says how many of its first
  * queues are served there (dev->external, before virtio_init()), and calls
- * vhost_start() and vhost_stop() from its hooks.  With the device's lock held
- * where not said otherwise.
+ * vhost_start() and vhost_stop() from its hooks.  One that can serve the
+ * queues itself has them all on its loop, and says so (spare): then they
+ * change hands with each start and stop.  With the device's lock held where
+ * not said otherwise.
  */
 #ifndef VMM_VIRTIO_VHOST_H
 #define VMM_VIRTIO_VHOST_H
@@ -48,9 +50,18 @@ struct vhost_backend {
 	int (*run)(struct vhost *v, bool on);
 };
 
+/* An interrupt that the engine raises without us. */
+struct vhost_route {
+	bool on;
+	uint64_t addr;
+	uint32_t data;
+};
+
 struct vhost {
 	struct virtio_dev *dev;
 	const struct vhost_backend *backend;
+	unsigned int first; /* of the device's queues */
+	bool spare; /* the device serves them itself if it must */
 	int fd;		   /* the backend's: /dev/vhost-*, a socket */
 	uint64_t features; /* the backend's, as it said */
 	bool shared;	   /* memory goes as files */
@@ -62,11 +73,13 @@ struct vhost {
 	unsigned int complaints; /* in the log: a guest may try for ever */
 	unsigned int n;
 	int call_fd[VHOST_QUEUES_MAX]; /* -1: none yet */
+	struct vhost_route route[VHOST_QUEUES_MAX];
 };
 
-/* After virtio_init(); n: dev->external.  Before the sandbox. */
+/* After virtio_init(), for n of the device's queues.  Before the sandbox. */
 int vhost_init(struct vhost *v, struct virtio_dev *dev,
-	       const struct vhost_backend *backend, int fd, struct error *err);
+	       const struct vhost_backend *backend, int fd,
+	       unsigned int first, unsigned int n, struct error *err);
 /* After virtio_stop(), before virtio_finish(). */
 void vhost_finish(struct vhost *v);
 
@@ -76,6 +89,8 @@ void vhost_finish(struct vhost *v);
  */
 void vhost_start(struct vhost *v);
 void vhost_stop(struct vhost *v);
+/* From the type's vectors(): interrupts take the shortest way there is. */
+void vhost_route(struct vhost *v);
 
 /* vhost_kernel.c: /dev/vhost-net and /dev/vhost-vsock. */
 int vhost_kernel_own(struct vhost *v, struct error *err);

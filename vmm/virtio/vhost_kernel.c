@@ -10,6 +10,7 @@
 #include "vmm/virtio/vhost.h"
 
 /* #syscalls:vmm ioctl */
+/* #ioctls:vmm VHOST_SET_OWNER VHOST_GET_FEATURES */
 /* #ioctls:vmm VHOST_SET_FEATURES VHOST_SET_MEM_TABLE VHOST_SET_LOG_BASE */
 /* #ioctls:vmm VHOST_SET_VRING_NUM VHOST_SET_VRING_ADDR VHOST_SET_VRING_BASE */
 /* #ioctls:vmm VHOST_GET_VRING_BASE VHOST_SET_VRING_KICK VHOST_SET_VRING_CALL */
@@ -19,7 +20,7 @@ static int do_ioctl(struct vhost *v, unsigned long request, void *arg)
 	return ioctl(v->fd, request, arg) < 0 ? -errno : 0;
 }
 
-/* Once, before the sandbox: the kernel keeps our memory map. */
+/* Once: the kernel keeps our memory map. */
 int vhost_kernel_own(struct vhost *v, struct error *err)
 {
 	if (ioctl(v->fd, VHOST_SET_OWNER, NULL) < 0 ||

@@ -53,11 +53,13 @@ int vhost_user_dev_create(struct machine *m,
 /* The hooks of a type: all but .name, .id, .class_code and .state. */
 void vhost_user_dev_started(struct virtio_dev *dev);
 void vhost_user_dev_paused(struct virtio_dev *dev, bool yes);
+void vhost_user_dev_vectors(struct virtio_dev *dev);
 bool vhost_user_dev_reset(struct virtio_dev *dev);
 void vhost_user_dev_destroy(struct virtio_dev *dev);
 #define VHOST_USER_DEV_OPS \
 	.started = vhost_user_dev_started, .paused = vhost_user_dev_paused, \
-	.reset = vhost_user_dev_reset, .destroy = vhost_user_dev_destroy
+	.vectors = vhost_user_dev_vectors, .reset = vhost_user_dev_reset, \
+	.destroy = vhost_user_dev_destroy
 
 /* The protocol: features and owner, once. */
 int vhost_user_hello(struct vhost_user *u, uint64_t needs, struct error *err);

@@ -45,6 +45,11 @@ void vhost_user_dev_paused(struct virtio_dev *dev, bool yes)
 		vhost_start(&from_dev(dev)->user.vhost);
 }
 
+void vhost_user_dev_vectors(struct virtio_dev *dev)
+{
+	vhost_route(&from_dev(dev)->user.vhost);
+}
+
 bool vhost_user_dev_reset(struct virtio_dev *dev)
 {
 	vhost_stop(&from_dev(dev)->user.vhost);
@@ -67,8 +72,8 @@ void vhost_user_dev_destroy(struct virtio_dev *dev)
 static int set_up(struct vhost_user_dev *d, const struct vhost_user_kind *kind,
 		  int fd, unsigned int queue_size, struct error *err)
 {
-	int r = vhost_init(&d->user.vhost, &d->dev, &vhost_user_backend, fd,
-			   err);
+	int r = vhost_init(&d->user.vhost, &d->dev, &vhost_user_backend, fd, 0,
+			   d->dev.external, err);
 
 	if (r == 0)
 		r = vhost_user_hello(&d->user, kind->needs, err);

@@ -63,6 +63,11 @@ static void paused(struct virtio_dev *dev, bool yes)
 		vhost_start(&from_dev(dev)->vhost);
 }
 
+static void vectors(struct virtio_dev *dev)
+{
+	vhost_route(&from_dev(dev)->vhost);
+}
+
 static bool reset(struct virtio_dev *dev)
 {
 	vhost_stop(&from_dev(dev)->vhost);
@@ -109,6 +114,7 @@ static const struct virtio_type vhost_vsock = {
 	.notify = notify,
 	.started = started,
 	.paused = paused,
+	.vectors = vectors,
 	.reset = reset,
 	.state = &state,
 	.destroy = destroy,
@@ -125,7 +131,7 @@ int vhost_vsock_add(struct machine *m, const struct spec_vsock *spec,
 			err);
 	if (r >= 0)
 		r = vhost_init(&v->vhost, &v->dev, &backend, spec->vhost_fd,
-			       err);
+			       0, VSOCK_EVENTQ, err);
 	if (r >= 0)
 		r = vhost_kernel_own(&v->vhost, err);
 	if (r >= 0) {

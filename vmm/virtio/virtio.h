@@ -65,6 +65,9 @@ struct virtio_type {
 	 */
 	bool (*reset)(struct virtio_dev *dev);
 
+	/* Where interrupts go may have changed.  NULL: nothing to do. */
+	void (*vectors)(struct virtio_dev *dev);
+
 	/* The machine is paused, or goes on.  NULL: nothing to do. */
 	void (*paused)(struct virtio_dev *dev, bool yes);
 

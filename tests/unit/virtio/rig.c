@@ -317,20 +317,40 @@ void machine_tell_port(struct machine *m, const char *id, bool open)
 {
 }
 
-int rig_tap(void)
+static int open_queue(bool multi)
 {
 	struct ifreq ifr = { .ifr_name = RIG_TAP,
 			     .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd, up;
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	ifr.ifr_flags |= multi ? IFF_MULTI_QUEUE : 0;
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0)
+		return fd_close(fd);
+	return fd;
+}
+
+int rig_taps(int *fds, unsigned int n)
+{
+	struct ifreq ifr = { .ifr_name = RIG_TAP };
+	int up;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		return -1;
-	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0)
-		return fd_close(fd);
+	for (unsigned int i = 0; i < n; i++) {
+		fds[i] = open_queue(n > 1);
+		if (fds[i] < 0)
+			return -1;
+	}
 	up = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ifr.ifr_flags = IFF_UP;
 	assert(up >= 0 && !ioctl(up, SIOCSIFFLAGS, &ifr));
 	close(up);
-	return fd;
+	return 0;
+}
+
+int rig_tap(void)
+{
+	int fd;
+
+	return rig_taps(&fd, 1) < 0 ? -1 : fd;
 }

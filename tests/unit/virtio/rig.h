@@ -85,5 +85,7 @@ int rig_image(size_t size);
  * everywhere. */
 #define RIG_TAP "vfuzz"
 int rig_tap(void);
+/* The same with n queues, a descriptor each. */
+int rig_taps(int *fds, unsigned int n);
 
 #endif
