@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <libvirt/virterror.h>
 #include <pthread.h>
 #include <string.h>
@@ -308,11 +309,42 @@ int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd)
 	memcpy(rq.tap.mac, tap->mac, 6);
 	rq.tap.mtu = tap->mtu;
 	rq.tap.existing = tap->existing;
+	rq.tap.multi = tap->multi;
 	r = call_fd(&rq, sizeof(rq.tap), &reply, ret_fd, err);
 	if (r >= 0)
 		snprintf(tap->ifname, sizeof(tap->ifname), "%.15s",
 			 reply.text);
 	return r;
+}
+
+int host_tap_stats(const char *ifname, struct host_tap_stats *ret_stats)
+{
+	struct priv_request rq = { .op = PRIV_TAP_STATS };
+	struct host_tap_stats *s = ret_stats;
+	struct priv_reply reply;
+	int r = -ENAMETOOLONG;
+
+	if (strlen(ifname) < sizeof(rq.ifname.ifname)) {
+		strcpy(rq.ifname.ifname, ifname);
+		r = call(&rq, sizeof(rq.ifname), &reply, NULL, NULL);
+	}
+	if (r < 0)
+		return r;
+	/* Twice bytes, packets, errors, drops and four more. */
+	r = sscanf(reply.text,
+		   "%" SCNu64 "%" SCNu64 "%*u%" SCNu64 "%*u%*u%*u%*u"
+		   "%" SCNu64 "%" SCNu64 "%*u%" SCNu64,
+		   &s->in_bytes, &s->in_packets, &s->in_drop, &s->out_bytes,
+		   &s->out_packets, &s->out_drop);
+	return r == 6 ? 0 : -EPROTO;
+}
+
+int host_open_vhost_net(struct error *err, int *ret_fd)
+{
+	struct priv_request rq = { .op = PRIV_OPEN_VHOST_NET };
+	struct priv_reply reply;
+
+	return call_fd(&rq, sizeof(rq.none), &reply, ret_fd, err);
 }
 
 int host_remove_tap(const char *ifname, struct error *err)

@@ -63,6 +63,8 @@ static const struct {
 	[PRIV_OPEN_KVM] = OP(priv_open_kvm, priv_none),
 	[PRIV_OPEN_TAP] = OP_STR(priv_open_tap, priv_tap, ifname),
 	[PRIV_REMOVE_TAP] = OP_STR(priv_remove_tap, priv_ifname, ifname),
+	[PRIV_TAP_STATS] = OP_STR(priv_tap_stats, priv_ifname, ifname),
+	[PRIV_OPEN_VHOST_NET] = OP(priv_open_vhost_net, priv_none),
 	[PRIV_OPEN_VSOCK] = OP(priv_open_vsock, priv_vsock),
 	[PRIV_CONNECT_VSOCK] = OP(priv_connect_vsock, priv_vsock),
 	[PRIV_START_FS] = OP_STR(priv_start_fs, priv_path, path),

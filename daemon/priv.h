@@ -32,6 +32,8 @@ enum priv_op {
 	PRIV_OPEN_KVM,
 	PRIV_OPEN_TAP,
 	PRIV_REMOVE_TAP,
+	PRIV_TAP_STATS,
+	PRIV_OPEN_VHOST_NET,
 	PRIV_OPEN_VSOCK,
 	PRIV_CONNECT_VSOCK,
 	PRIV_START_FS,
@@ -74,7 +76,7 @@ struct priv_tap {
 	char bridge[16]; /* "": none */
 	uint8_t mac[6];
 	uint8_t existing;
-	uint8_t unused;
+	uint8_t multi; /* one of several queues */
 	uint32_t mtu;
 };
 
@@ -195,6 +197,7 @@ priv_fn priv_file_begin, priv_file_end, priv_file_remove;
 priv_fn priv_open_pty, priv_open_tty, priv_listen_unix, priv_connect_unix;
 /* priv_net.c */
 priv_fn priv_open_tap, priv_remove_tap, priv_listen_tcp, priv_connect_tcp;
+priv_fn priv_tap_stats, priv_open_vhost_net;
 /* priv_vsock.c: guests' AF_VSOCK */
 priv_fn priv_open_vsock, priv_connect_vsock;
 void priv_forget_vsock(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN]);

@@ -1,6 +1,7 @@
 /*
  * daemon/priv_net.c -- taps: what a guest's network card plugs into
- * (Documentation/networking/tuntap.rst); and sockets that viewers connect to,
+ * (Documentation/networking/tuntap.rst), and the kernel's help with moving
+ * their frames (vhost-net); and sockets that viewers connect to,
  * or that guests go to other hosts through.
  *
  * A tap that we make lives as long as somebody holds it open, that is as long
@@ -47,6 +48,7 @@ static int tap_create(const struct priv_tap *a, struct ifreq *ifr,
 	/* The kernel fills in the number. */
 	strcpy(ifr->ifr_name, a->ifname[0] ? a->ifname : "vnet%d");
 	ifr->ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	ifr->ifr_flags |= a->multi ? IFF_MULTI_QUEUE : 0;
 	if (ioctl(fd, TUNSETIFF, ifr) < 0) {
 		error_set(err, -errno, "cannot %s tap '%s': %m",
 			  a->existing ? "use" : "create", ifr->ifr_name);
@@ -176,6 +178,46 @@ int priv_remove_tap(struct priv *priv, const void *arg,
 	if (ioctl(fd, TUNSETPERSIST, 0) < 0)
 		return error_set(err, -errno, "cannot remove tap '%s': %m",
 				 a->ifname);
+	return 0;
+}
+
+/* What the interface counted, as the kernel writes it: of all queues. */
+int priv_tap_stats(struct priv *priv, const void *arg,
+		   struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		   struct error *err)
+{
+	const struct priv_ifname *a = arg;
+	FILE *f = fopen("/proc/thread-self/net/dev", "re");
+	char line[512];
+	int r = -ENODEV;
+
+	while (f && r < 0 && fgets(line, sizeof(line), f)) {
+		char *name = line + strspn(line, " ");
+		char *colon = strchr(name, ':');
+
+		if (!colon || strncmp(name, a->ifname, colon - name) ||
+		    a->ifname[colon - name])
+			continue;
+		snprintf(reply->text, sizeof(reply->text), "%s", colon + 1);
+		r = 0;
+	}
+	if (f)
+		fclose(f);
+	return r < 0 ? error_set(err, r, "there is no tap '%s'", a->ifname) :
+		       0;
+}
+
+/* ---- vhost-net ---- */
+
+int priv_open_vhost_net(struct priv *priv, const void *arg,
+			struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+			struct error *err)
+{
+	int fd = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return error_set(err, -errno, "cannot open /dev/vhost-net: %m");
+	fds[0] = fd;
 	return 0;
 }
 

@@ -297,6 +297,13 @@ struct host_tap {
 	uint8_t mac[6];	    /* the guest's; the tap's own differs in byte 0 */
 	unsigned int mtu;   /* 0: default */
 	bool existing;	    /* use the named tap, do not make one */
+	bool multi;	    /* one of several queues; the next: existing */
+};
+
+/* Counted by the interface: in comes from the guest, out goes to it. */
+struct host_tap_stats {
+	uint64_t in_bytes, in_packets, in_drop;
+	uint64_t out_bytes, out_packets, out_drop;
 };
 
 int host_open_disk(const char *path, bool readonly, bool block,
@@ -319,6 +326,8 @@ int host_open_kvm(struct error *err, int *ret_fd);
  */
 int host_probe_kvm(char *ret_why, size_t size, struct error *err);
 int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd);
+int host_tap_stats(const char *ifname, struct host_tap_stats *ret_stats);
+int host_open_vhost_net(struct error *err, int *ret_fd);
 /*
  * A guest's end of AF_VSOCK.  cid 0: a free one.  Where the host's kernel has
  * no vhost-vsock *ret_vhost is -1 and *ret_listen a Unix socket of the

@@ -128,6 +128,7 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		      struct spec_disk *s, struct error *err);
 void launch_build_controller(const struct dom_controller *c,
 			     struct spec_controller *to);
+enum { LAUNCH_NIC_QUEUES = 64 };
 int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err);
 void launch_build_rng(const struct dom_rng *d, unsigned int i,

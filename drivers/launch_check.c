@@ -107,6 +107,15 @@ static int check_iface(const struct dom_iface *i, struct error *err)
 		return refuse(err, "<interface type='vhostuser'>: its model can be 'virtio' only");
 	if (i->type == IFACE_BRIDGE && !i->source)
 		return refuse(err, "<interface type='bridge'>: it has no <source bridge>");
+	if (i->driver_name && !str_eq(i->driver_name, "vhost") &&
+	    !str_eq(i->driver_name, "qemu"))
+		return refuse(err, "<interface><driver>: name '%s' is not supported, use 'vhost' or 'qemu'",
+			      i->driver_name);
+	if (str_eq(i->driver_name, "vhost") && !str_eq(i->model, "virtio"))
+		return refuse(err, "<interface><driver name='vhost'>: it needs model 'virtio'");
+	if (i->queues > LAUNCH_NIC_QUEUES)
+		return refuse(err, "<interface><driver>: %u queues are more than the %u that are supported",
+			      i->queues, LAUNCH_NIC_QUEUES);
 	if (i->target_managed == TRI_OFF && !i->target_dev)
 		return refuse(err, "<interface>: managed='no' needs <target dev>");
 	if (i->target_dev && strlen(i->target_dev) > 15)

@@ -141,48 +141,6 @@ static int open_boot(const struct domain_def *def, struct vmm_spec *s,
 
 /* ---- devices ---- */
 
-static int open_tap(struct dom_iface *d, struct spec_nic *s, struct error *err)
-{
-	struct host_tap tap = {
-		.bridge = d->type == IFACE_BRIDGE ? d->source : NULL,
-		.mtu = d->mtu,
-		.existing = d->target_managed == TRI_OFF,
-	};
-	int r;
-
-	if (d->target_dev)
-		snprintf(tap.ifname, sizeof(tap.ifname), "%s", d->target_dev);
-	memcpy(tap.mac, d->mac, sizeof(tap.mac));
-	r = host_open_tap(&tap, err, &s->fd);
-	if (r < 0)
-		return r;
-	free(d->target_dev);
-	d->target_dev = xstrdup(tap.ifname);
-	return 0;
-}
-
-int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
-		     struct error *err)
-{
-	s->fd = s->rom_fd = -1;
-	s->model = str_eq(d->model, "e1000e") ? NIC_E1000E : NIC_VIRTIO;
-	s->boot_index = d->info.boot_order;
-	launch_set_id(&s->id, &d->info, "net", i);
-	memcpy(s->mac, d->mac, sizeof(s->mac));
-	s->link_down = str_eq(d->link_state, "down");
-	s->mtu = d->mtu;
-	launch_set_place(&s->pci, &d->info);
-	if (d->type == IFACE_NETWORK)
-		return error_virt(err, VIR_ERR_NO_NETWORK,
-				  "no network with matching name '%s'",
-				  d->source ? d->source : "default");
-	if (d->type == IFACE_VHOSTUSER) {
-		s->vhost_user = true;
-		return host_connect_unix(d->source, err, &s->fd);
-	}
-	return open_tap(d, s, err);
-}
-
 static int open_pty(struct dom_char *d, struct spec_char *s, struct error *err)
 {
 	char slave[64];

@@ -62,6 +62,21 @@ static void take_nic(struct json_object *json, struct domain_nic_stats *n)
 	n->tx_drop = number(json, "tx_drop");
 }
 
+/* Frames that the kernel moves only the tap sees. */
+static void take_tap(const char *ifname, struct domain_nic_stats *n)
+{
+	struct host_tap_stats tap;
+
+	if (!ifname || host_tap_stats(ifname, &tap) < 0)
+		return;
+	n->rx_bytes = tap.out_bytes;
+	n->rx_packets = tap.out_packets;
+	n->rx_drop = tap.out_drop;
+	n->tx_bytes = tap.in_bytes;
+	n->tx_packets = tap.in_packets;
+	n->tx_drop = tap.in_drop;
+}
+
 static void take_devices(const struct domain_def *def,
 			 struct json_object *json, struct domain_stats *s)
 {
@@ -86,7 +101,11 @@ static void take_devices(const struct domain_def *def,
 
 		snprintf(s->nics[i].id, sizeof(s->nics[i].id), "%s",
 			 id ? id : "");
-		if (id && json_object_object_get_ex(nics, id, &one))
+		if (!id || !json_object_object_get_ex(nics, id, &one))
+			continue;
+		if (number(one, "vhost"))
+			take_tap(def->ifaces[i].target_dev, &s->nics[i]);
+		else
 			take_nic(one, &s->nics[i]);
 	}
 }

@@ -18,6 +18,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_migrate.c \
 	%D%/launch_monitor.c \
 	%D%/launch_plug.c \
+	%D%/launch_nic.c \
 	%D%/launch_port.c \
 	%D%/launch_place.c \
 	%D%/launch_save.c \

@@ -173,7 +173,8 @@ struct dom_iface {
 	char *model; /* "virtio", "e1000e" */
 	char *link_state; /* "up", "down" */
 	unsigned int mtu;
-	unsigned int queues;
+	unsigned int queues; /* pairs; 0: not given */
+	char *driver_name; /* "qemu", "vhost"; NULL: whatever there is */
 };
 
 struct dom_char {

@@ -113,6 +113,7 @@ static const struct field iface_fields[] = {
 	{ "target@dev", FIELD_STR, N(target_dev) },
 	{ "target@managed", FIELD_ENUM, N(target_managed), &words_yesno },
 	{ "model@type", FIELD_STR, N(model) },
+	{ "driver@name", FIELD_STR, N(driver_name) },
 	{ "driver@queues", FIELD_UINT, N(queues) },
 	{ "link@state", FIELD_STR, N(link_state) },
 	{ "mtu@size", FIELD_UINT, N(mtu) },
