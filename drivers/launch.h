@@ -11,6 +11,7 @@ struct json_object;
 struct monitor;
 struct vmm_spec;
 struct spec_controller;
+struct spec_char;
 struct spec_disk;
 struct spec_input;
 struct spec_nic;
@@ -133,6 +134,8 @@ int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err);
 void launch_build_rng(const struct dom_rng *d, unsigned int i,
 		      struct spec_rng *s);
+int launch_build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
+		      struct error *err);
 void launch_build_input(const struct dom_input *i, struct spec_input *s);
 
 /* ---- launch_tune.c: clocks, Hyper-V, NUMA, where memory is ---- */

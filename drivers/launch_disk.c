@@ -29,6 +29,7 @@ static const char *const buses[] = {
 	[SPEC_SATA] = "sata",
 	[SPEC_SCSI] = "scsi",
 	[SPEC_NVME] = "nvme",
+	[SPEC_USB] = "usb",
 };
 
 static int bus_of(const char *name)

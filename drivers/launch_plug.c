@@ -22,8 +22,11 @@ static int refuse(struct error *err, const char *what)
 static int build_disk(const struct dom_disk *d, unsigned int i,
 		      struct vmm_spec *s, struct error *err)
 {
-	if (!str_eq(d->target_bus, "virtio") && !str_eq(d->target_bus, "scsi"))
-		return refuse(err, "a disk that is not on virtio or SCSI");
+	if (!str_eq(d->target_bus, "virtio") &&
+	    !str_eq(d->target_bus, "scsi") && !str_eq(d->target_bus, "usb"))
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "disk device bus '%s' cannot be hotplugged.",
+				  d->target_bus);
 	return launch_build_disk(d, i, one(s->disks, s->n_disks), err);
 }
 
@@ -39,10 +42,20 @@ static int build_controller(const struct dom_controller *c,
 static int build_input(const struct dom_input *i, struct vmm_spec *s,
 		       struct error *err)
 {
-	if (!str_eq(i->bus, "virtio"))
-		return refuse(err, "an input device that is not on virtio");
+	if (!str_eq(i->bus, "virtio") && !str_eq(i->bus, "usb"))
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "input device on bus '%s' cannot be hot plugged.",
+				  i->bus);
 	launch_build_input(i, one(s->inputs, s->n_inputs));
 	return 0;
+}
+
+static int build_char(struct dom_char *c, unsigned int i, struct vmm_spec *s,
+		      struct error *err)
+{
+	if (!str_eq(c->target_type, "virtio"))
+		return refuse(err, "a character device that is not on virtio-serial");
+	return launch_build_char(c, i, one(s->consoles, s->n_consoles), err);
 }
 
 static int build(struct domain_def *def, struct device_ref dev,
@@ -60,6 +73,8 @@ static int build(struct domain_def *def, struct device_ref dev,
 		return build_controller(item, s, err);
 	case DEVICE_INPUT:
 		return build_input(item, s, err);
+	case DEVICE_CHAR:
+		return build_char(item, dev.index, s, err);
 	case DEVICE_RNG:
 		launch_build_rng(item, dev.index, one(s->rngs, s->n_rngs));
 		return 0;
@@ -143,8 +158,12 @@ static void compare(struct domain *dom, struct json_object *list)
 	for (unsigned int i = 0; i < def->n_rngs; i++)
 		tell_gone(dom, &def->rngs[i].info, list);
 	for (unsigned int i = 0; i < def->n_inputs; i++)
-		if (str_eq(def->inputs[i].bus, "virtio"))
+		if (str_eq(def->inputs[i].bus, "virtio") ||
+		    str_eq(def->inputs[i].bus, "usb"))
 			tell_gone(dom, &def->inputs[i].info, list);
+	for (unsigned int i = 0; i < def->n_chars; i++)
+		if (str_eq(def->chars[i].target_type, "virtio"))
+			tell_gone(dom, &def->chars[i].info, list);
 	for (unsigned int i = 0; i < def->n_controllers; i++)
 		if (str_eq(def->controllers[i].type, "scsi"))
 			tell_gone(dom, &def->controllers[i].info, list);

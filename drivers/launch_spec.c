@@ -177,7 +177,7 @@ static int open_char(struct dom_char *d, struct spec_char *s,
 	}
 }
 
-static int build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
+int launch_build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
 		      struct error *err)
 {
 	static const char *const kinds[] = { "serial", "console", "channel",
@@ -217,7 +217,7 @@ static int build_chars(struct domain_def *def, struct vmm_spec *s,
 			continue;
 		c = d->kind == CHAR_SERIAL ? &s->serials[s->n_serials++] :
 					     &s->consoles[s->n_consoles++];
-		r = build_char(d, i, c, err);
+		r = launch_build_char(d, i, c, err);
 		if (r < 0)
 			return r;
 	}
@@ -269,13 +269,21 @@ static void build_rngs(const struct domain_def *def, struct vmm_spec *s)
 		launch_build_rng(&def->rngs[i], i, &s->rngs[s->n_rngs++]);
 }
 
+/* Console ports that q35 has room for, if nobody says how many. */
+enum { SPARE_PORTS = 8 };
+
 static void place_ports(const struct domain_def *def, struct vmm_spec *s)
 {
-	for (unsigned int i = 0; i < def->n_controllers; i++)
-		if (str_eq(def->controllers[i].type, "virtio-serial") &&
-		    def->controllers[i].index == 0)
-			launch_set_place(&s->console_pci,
-					 &def->controllers[i].info);
+	for (unsigned int i = 0; i < def->n_controllers; i++) {
+		const struct dom_controller *c = &def->controllers[i];
+
+		if (!str_eq(c->type, "virtio-serial") || c->index)
+			continue;
+		launch_set_place(&s->console_pci, &c->info);
+		s->console_ports = c->ports ? c->ports :
+				   str_eq(s->machine, "q35") ? SPARE_PORTS :
+							       0;
+	}
 }
 
 static int build_devices(struct domain_def *def, struct vmm_spec *s,

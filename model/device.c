@@ -24,6 +24,8 @@ static const struct kind {
 	[DEVICE_CONTROLLER] = KIND("controller", controller, controllers),
 	[DEVICE_INPUT] = KIND("input", input, inputs),
 	[DEVICE_RNG] = KIND("rng", rng, rngs),
+	/* ... and the other words for what is in this list */
+	[DEVICE_CHAR] = KIND("channel", char, chars),
 };
 
 struct device_def {
@@ -75,13 +77,16 @@ int device_def_parse(const char *xml, struct device_def **ret_dev,
 	struct device_def *dev;
 	const char *name;
 	size_t i = 0;
-	int r = xml_parse(xml, NULL, &doc, err);
+	int chr, r = xml_parse(xml, NULL, &doc, err);
 
 	if (r < 0)
 		return r;
 	name = xml_name(xmlDocGetRootElement(doc));
+	chr = words_value(&words_char_kind, name);
 	while (i < ARRAY_SIZE(kinds) && !str_eq(kinds[i].element, name))
 		i++;
+	if (chr >= 0)
+		i = DEVICE_CHAR;
 	if (i == ARRAY_SIZE(kinds))
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "devices '%.40s' cannot be attached, detached or changed",
@@ -93,6 +98,8 @@ int device_def_parse(const char *xml, struct device_def **ret_dev,
 		device_def_free(dev);
 		return r;
 	}
+	if (chr >= 0)
+		((struct dom_char *)dev->item)->kind = chr;
 	*ret_dev = dev;
 	return 0;
 }
@@ -162,6 +169,13 @@ static bool same_device(const struct device_def *dev, const void *other)
 
 		return str_eq(a->type, b->type) &&
 		       (!a->bus || str_eq(a->bus, b->bus));
+	}
+	case DEVICE_CHAR: {
+		const struct dom_char *a = dev->item, *b = other;
+
+		return a->kind == b->kind && a->type == b->type &&
+		       (!a->target_name ||
+			str_eq(a->target_name, b->target_name));
 	}
 	case DEVICE_RNG:
 		break;
@@ -261,7 +275,8 @@ static int place_live(struct domain_def *def, struct device_ref ref,
 	const struct dom_input *input = device_at(def, ref);
 	const struct dom_controller *c = device_at(def, ref);
 
-	if ((ref.kind == DEVICE_DISK &&
+	if (ref.kind == DEVICE_CHAR ||
+	    (ref.kind == DEVICE_DISK &&
 	     (str_eq(disk->target_bus, "scsi") ||
 	      (!disk->target_bus && disk->target_dev &&
 	       str_startswith(disk->target_dev, "sd")))) ||

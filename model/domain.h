@@ -198,6 +198,7 @@ struct dom_controller {
 	char *type, *model; /* "pci" "pcie-root", "virtio-serial", ... */
 	int index;	    /* -1: not given */
 	unsigned int queues;
+	unsigned int ports, vectors; /* virtio-serial; 0: not given */
 	char *serial; /* nvme */
 	/* pcie-root-port, and bridges like it. */
 	char *model_name, *port, *hotplug; /* "0x10"; "on", "off" */
@@ -391,7 +392,7 @@ void disk_def_finish(struct dom_disk *disk);
  * is to a definition's array and good until that changes.
  */
 enum device_kind { DEVICE_DISK, DEVICE_IFACE, DEVICE_CONTROLLER, DEVICE_INPUT,
-		   DEVICE_RNG };
+		   DEVICE_RNG, DEVICE_CHAR };
 struct device_ref {
 	enum device_kind kind;
 	unsigned int index;

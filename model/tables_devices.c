@@ -170,6 +170,8 @@ static const struct field controller_fields[] = {
 	{ "@type", FIELD_STR, T(type), .flags = FIELD_REQUIRED },
 	{ "@index", FIELD_INT, T(index) },
 	{ "@model", FIELD_STR, T(model) },
+	{ "@ports", FIELD_UINT, T(ports), .max = 64 },
+	{ "@vectors", FIELD_UINT, T(vectors) },
 	{ "serial", FIELD_STR, T(serial) },
 	{ "driver@queues", FIELD_UINT, T(queues) },
 	{ "model@name", FIELD_STR, T(model_name) },

@@ -370,3 +370,25 @@ void chardev_destroy(struct chardev *chr)
 	pthread_mutex_destroy(&chr->lock);
 	free(chr);
 }
+
+static void destroy_now(void *chr)
+{
+	chardev_destroy(chr);
+}
+
+/* Calls that are on their way come first. */
+void chardev_retire(struct chardev *chr)
+{
+	chardev_unwatch(chr);
+	timer_disarm(chr->reopen);
+	if (chr->listen_fd >= 0)
+		loop_remove(chr->loop, chr->listen_fd);
+	pthread_mutex_lock(&chr->lock);
+	if (chr->is_socket)
+		fd_close(chr->peer);
+	chr->peer = chr->listen_fd = chr->log_fd = -1;
+	chr->up = false;
+	chr->len = chr->in_len = 0;
+	pthread_mutex_unlock(&chr->lock);
+	loop_defer(chr->loop, destroy_now, chr);
+}

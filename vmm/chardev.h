@@ -31,6 +31,9 @@ int chardev_create(struct loop *loop, const struct spec_char *spec,
 		   const struct chardev_ops *ops, void *arg,
 		   struct chardev **ret_chr, struct error *err);
 void chardev_destroy(struct chardev *chr);
+/* Loop's thread, while that goes on: nobody hears of it any more, and its
+ * descriptors may be closed. */
+void chardev_retire(struct chardev *chr);
 
 /*
  * A client's end of a socket, for a CHARDEV_SOCKET; taken over on success.

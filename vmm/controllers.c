@@ -65,20 +65,32 @@ static int add_one(struct machine *m, const struct vmm_spec *spec,
 	return kinds[c->bus](m, c, disks, n, err);
 }
 
-static int check_disk(const struct vmm_spec *spec, const struct spec_disk *d,
-		      struct error *err)
+int controllers_check_medium(const struct spec_disk *d, struct error *err)
 {
-	bool cd_bus = d->bus == SPEC_SATA || d->bus == SPEC_SCSI;
-	unsigned int n = 0;
+	bool cd_bus = d->bus == SPEC_SATA || d->bus == SPEC_SCSI ||
+		      d->bus == SPEC_USB;
 
 	if (d->kind == SPEC_CDROM ? !cd_bus : d->fd < 0)
 		return error_set(err, -EINVAL,
-				 "disk '%s': only a CD-ROM drive has no medium, and is on a SATA or SCSI controller",
+				 "disk '%s': only a CD-ROM drive has no medium, and is on SATA, SCSI or USB",
 				 d->id);
 	if (d->kind == SPEC_LUN)
 		return error_set(err, -ENOTSUP,
 				 "disk '%s': passing commands to a host's unit is not supported",
 				 d->id);
+	return 0;
+}
+
+static int check_disk(const struct vmm_spec *spec, const struct spec_disk *d,
+		      struct error *err)
+{
+	unsigned int n = 0;
+	int r = controllers_check_medium(d, err);
+
+	if (r < 0)
+		return r;
+	if (d->bus == SPEC_USB)
+		return 0; /* there is one USB controller, and devices.c's */
 	for (unsigned int i = 0; i < spec->n_controllers; i++)
 		n += is_on(d, &spec->controllers[i]);
 	if (d->bus == SPEC_VIRTIO || n == 1)

@@ -145,16 +145,29 @@ static void forget_empty(struct hotplug *hp)
 
 /* ---- plugging ---- */
 
-static int plug_disk(struct hotplug *hp, const struct spec_disk *disk,
+/* Whether disks come to and go from a bus without their controller. */
+static bool bus_plugs(enum spec_disk_bus bus)
+{
+	return bus == SPEC_SCSI || bus == SPEC_USB;
+}
+
+static int plug_disk(struct hotplug *hp, const struct vmm_spec *s,
 		     struct error *err)
 {
-	const struct vmm_spec *all = hp->m->spec;
+	const struct spec_disk *disk = &s->disks[0];
+	int r = 0;
 
 	if (disk->bus == SPEC_VIRTIO)
 		return virtio_blk_add(hp->m, disk,
-				      virtio_queue_count(all, disk->queues),
+				      virtio_queue_count(hp->m->spec,
+							 disk->queues),
 				      err);
-	return machine_plug_disk(hp->m, disk, err);
+	if (!bus_plugs(disk->bus))
+		return error_set(err, -ENOTSUP,
+				 "disk '%s' cannot be plugged in while the guest runs",
+				 disk->id);
+	r = controllers_check_medium(disk, err);
+	return r < 0 ? r : machine_plug(hp->m, s, err);
 }
 
 /* Not of one kind only: a controller and what is on it come together. */
@@ -170,13 +183,15 @@ static int add(struct hotplug *hp, const struct vmm_spec *s,
 	if (s->n_controllers)
 		return controllers_add(hp->m, s, err);
 	if (s->n_disks)
-		r = plug_disk(hp, &s->disks[0], err);
+		r = plug_disk(hp, s, err);
 	else if (s->n_nics)
 		r = nic_add(hp->m, &s->nics[0], err);
 	else if (s->n_rngs)
 		r = virtio_rng_add(hp->m, &s->rngs[0], err);
 	else if (s->n_inputs && s->inputs[0].bus == INPUT_BUS_VIRTIO)
 		r = virtio_input_add(hp->m, &s->inputs[0], err);
+	else if (s->n_inputs || s->n_consoles)
+		r = machine_plug(hp->m, s, err);
 	else
 		r = error_set(err, -ENOTSUP,
 			      "devices of this kind cannot be plugged in while the guest runs");
@@ -202,12 +217,21 @@ static void look(void *arg, const struct spec_device *dev)
 	}
 }
 
+/* What is on a controller that is there already. */
+static bool has_no_place(const struct vmm_spec *s)
+{
+	if (s->n_controllers)
+		return false;
+	return s->n_consoles || (s->n_disks && bus_plugs(s->disks[0].bus)) ||
+	       (s->n_inputs && s->inputs[0].bus == INPUT_BUS_USB);
+}
+
 /* Where it is to go: one function below a port, or what has no place. */
 static int check(struct hotplug *hp, const struct vmm_spec *s,
 		 struct places *ret_p, struct error *err)
 {
 	unsigned int n = s->n_nics + s->n_rngs + s->n_inputs +
-			 s->n_controllers;
+			 s->n_controllers + s->n_consoles;
 
 	*ret_p = (struct places){ .hp = hp };
 	vmm_spec_each_device((struct vmm_spec *)s, look, ret_p);
@@ -217,7 +241,7 @@ static int check(struct hotplug *hp, const struct vmm_spec *s,
 	if (n + (s->n_controllers ? 0 : s->n_disks) != 1)
 		return error_set(err, -EINVAL,
 				 "one device can be plugged in at a time");
-	if (!ret_p->n && s->n_disks && s->disks[0].bus != SPEC_VIRTIO)
+	if (!ret_p->n && has_no_place(s))
 		return 0;
 	return pcie_port_free(hp->m, ret_p->bus, err);
 }
@@ -255,7 +279,7 @@ int hotplug_unplug(struct hotplug *hp, const char *id, bool *ret_gone,
 	*ret_gone = false;
 	if (!search(hp, &s))
 		return error_set(err, -ENOENT, "there is no device '%s'", id);
-	r = machine_unplug_disk(hp->m, id);
+	r = machine_unplug(hp->m, id);
 	if (r == 0) {
 		*ret_gone = true;
 		vmm_spec_close_device(s.spec, id);
@@ -263,7 +287,8 @@ int hotplug_unplug(struct hotplug *hp, const char *id, bool *ret_gone,
 		return 0;
 	}
 	if (r != -ENOENT)
-		return error_set(err, r, "disk '%s' cannot be taken: %m", id);
+		return error_set(err, r, "device '%s' cannot be taken: %m",
+				 id);
 	if (!s.found.place || !s.found.place->bus)
 		return error_set(err, -ENOTSUP,
 				 "device '%s' cannot be unplugged: it is not below a pcie-root-port",

@@ -759,32 +759,29 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 	return r;
 }
 
-int machine_plug_disk(struct machine *m, const struct spec_disk *disk,
-		      struct error *err)
+int machine_plug(struct machine *m, const struct vmm_spec *one,
+		 struct error *err)
 {
 	struct machine_priv *p = m->priv;
 	int r = -ENOENT;
 
 	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
-		if (p->device[i].ops->plug_disk)
-			r = p->device[i].ops->plug_disk(p->device[i].dev, disk,
-							err);
+		if (p->device[i].ops->plug)
+			r = p->device[i].ops->plug(p->device[i].dev, one, err);
 	if (r == -ENOENT)
 		error_set(err, r,
-			  "disk '%s': there is no controller that takes it",
-			  disk->id);
+			  "the machine has no controller that takes this device");
 	return r;
 }
 
-int machine_unplug_disk(struct machine *m, const char *id)
+int machine_unplug(struct machine *m, const char *id)
 {
 	struct machine_priv *p = m->priv;
 	int r = -ENOENT;
 
 	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
-		if (p->device[i].ops->unplug_disk)
-			r = p->device[i].ops->unplug_disk(p->device[i].dev,
-							  id);
+		if (p->device[i].ops->unplug)
+			r = p->device[i].ops->unplug(p->device[i].dev, id);
 	return r;
 }
 

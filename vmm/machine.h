@@ -110,11 +110,11 @@ struct machine_dev_ops {
 	 * none (-1).  -EBUSY: the guest has locked it. */
 	int (*insert)(void *dev, const char *id, const char *format, int fd,
 		      bool force, struct error *err);
-	/* Disks that come to and go from a controller that stays; -ENOENT: not
-	 * this one's. */
-	int (*plug_disk)(void *dev, const struct spec_disk *disk,
-			 struct error *err);
-	int (*unplug_disk)(void *dev, const char *id);
+	/* Disks, USB devices and console ports that come to and go from a
+	 * controller that stays; one is a description of that device alone.
+	 * -ENOENT: not this one's. */
+	int (*plug)(void *dev, const struct vmm_spec *one, struct error *err);
+	int (*unplug)(void *dev, const char *id);
 	/* A client's end of a socket for this port, taken over on success;
 	 * -EBUSY: it has one, which force sends away. */
 	int (*connect)(void *dev, const char *id, int fd, bool force);
@@ -265,9 +265,10 @@ void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_insert(struct machine *m, const char *id, const char *format,
 		   int fd, bool force, struct error *err);
-int machine_plug_disk(struct machine *m, const struct spec_disk *disk,
-		      struct error *err);
-int machine_unplug_disk(struct machine *m, const char *id); /* or -ENOENT */
+/* To and from a controller that stays; -ENOENT: there is none for it. */
+int machine_plug(struct machine *m, const struct vmm_spec *one,
+		 struct error *err);
+int machine_unplug(struct machine *m, const char *id);
 int machine_connect(struct machine *m, const char *id, int fd, bool force);
 int machine_set_balloon_period(struct machine *m, unsigned int seconds);
 int machine_set_balloon(struct machine *m, uint64_t bytes);

@@ -81,7 +81,7 @@ static const char *const watchdog_words[] = {
 };
 static const char *const tpm_words[] = { "none", "crb", "tis", NULL };
 static const char *const bus_words[] = { "virtio", "sata", "scsi", "nvme",
-					 NULL };
+					 "usb",	   NULL };
 static const char *const kind_words[] = { "disk", "cdrom", "lun", NULL };
 static const char *const detect_words[] = { "off", "on", "unmap", NULL };
 static const char *const cpu_cache_words[] = { "default", "passthrough",
@@ -358,6 +358,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, vsocks, vsock_shape, 1),
 	ARRAY(vmm_spec, filesystems, fs_shape, DEVICES),
 	PLACE(vmm_spec, console_pci),
+	UINT(vmm_spec, console_ports, 64),
 	BOOL(vmm_spec, balloon),
 	PLACE(vmm_spec, balloon_pci),
 	{ FIELD(vmm_spec, balloon_target, U64, false, INT64_MAX) },
@@ -388,6 +389,7 @@ static const struct field devices[] = {
 	ARRAY(vmm_spec, disks, disk_shape, DEVICES),
 	ARRAY(vmm_spec, controllers, controller_shape, 1),
 	ARRAY(vmm_spec, nics, nic_shape, 1),
+	ARRAY(vmm_spec, consoles, chardev_shape, 1),
 	ARRAY(vmm_spec, inputs, input_shape, 1),
 	ARRAY(vmm_spec, rngs, rng_shape, 1),
 };

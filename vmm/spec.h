@@ -27,7 +27,7 @@ enum spec_action {
 enum spec_disk_cache { CACHE_WRITEBACK, CACHE_NONE, CACHE_WRITETHROUGH,
 		       CACHE_DIRECTSYNC, CACHE_UNSAFE };
 
-enum spec_disk_bus { SPEC_VIRTIO, SPEC_SATA, SPEC_SCSI, SPEC_NVME };
+enum spec_disk_bus { SPEC_VIRTIO, SPEC_SATA, SPEC_SCSI, SPEC_NVME, SPEC_USB };
 enum spec_disk_kind { SPEC_DISK, SPEC_CDROM, SPEC_LUN };
 enum spec_detect_zeroes { DETECT_OFF, DETECT_ON, DETECT_UNMAP };
 
@@ -53,7 +53,8 @@ struct spec_disk {
 	char *id;	/* the alias: "virtio-disk0" */
 	enum spec_disk_bus bus;
 	enum spec_disk_kind kind;
-	/* Where it is, on all buses but virtio; sata: unit is the port. */
+	/* Where it is, on all buses but virtio; sata, usb: unit is the port
+	 * (usb: 0: the next free). */
 	unsigned int controller, target, unit;
 	char *format;	/* "raw" (later: qcow2, ...) */
 	int fd; /* -1: a CD-ROM drive without a medium */
@@ -314,6 +315,7 @@ struct vmm_spec {
 	struct spec_vsock *vsocks;
 	struct spec_fs *filesystems;
 	struct spec_place console_pci; /* of the ports' controller */
+	unsigned int console_ports; /* at least so many can be there */
 	bool balloon;
 	struct spec_place balloon_pci;
 	uint64_t balloon_target; /* bytes the guest keeps; 0: all */

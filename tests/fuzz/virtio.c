@@ -397,6 +397,7 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 		{ .id = "channel0", .kind = CHARDEV_NULL, .fd = -1,
 		  .log_fd = -1, .port_name = "org.example.0", .index = 2 },
 	};
+	const struct vmm_spec ports = { .n_consoles = 2, .consoles = chr };
 	struct spec_controller scsi = { .id = "scsi0", .bus = SPEC_SCSI,
 					.queues = 2 };
 	struct spec_disk sd = { .id = "disk1", .format = "raw",
@@ -419,7 +420,7 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	assert(!rig_add_rng(rig, &err));
 	assert(!virtio_blk_add(&rig->m, &disk, 2, &err));
 	close(disk.fd);
-	assert(!virtio_console_add(&rig->m, NULL, chr, 2, &err));
+	assert(!virtio_console_add(&rig->m, &ports, &err));
 	assert(!virtio_balloon_add(&rig->m, &balloon, &err));
 	sd.fd = rig_image(MIB);
 	cd.fd = rig_image(MIB);

@@ -1,7 +1,8 @@
 /*
  * vmm/virtio/console.c -- virtio console device (virtio 1.2, section 5.3).
  *
- * One device with all console ports and named ports, each on a chardev.
+ * One device with all console ports and named ports, each on a chardev; ports
+ * come and go while the guest runs, as far as there are queues for them.
  * Everything runs on the main loop, where chardevs deliver input.  Messages
  * to the driver are kept as bits per port until there is a buffer, so that
  * nothing has to be queued.  Left out: the console's size.
@@ -79,6 +80,7 @@ static bool send_message(struct port *p, unsigned int event)
 static void send_pending(struct console *c)
 {
 	static const unsigned int order[] = {
+		VIRTIO_CONSOLE_PORT_REMOVE, /* what was there before */
 		VIRTIO_CONSOLE_PORT_ADD,
 		VIRTIO_CONSOLE_CONSOLE_PORT,
 		VIRTIO_CONSOLE_PORT_NAME,
@@ -292,7 +294,7 @@ static void console_restored(void *obj)
 		if (p->chr && p->alias && p->guest_open)
 			machine_tell_port(c->dev.m, p->alias, true);
 		if (!p->chr)
-			p->pending = 0;
+			p->pending &= BIT(VIRTIO_CONSOLE_PORT_REMOVE);
 		else if (multiport(c) && p->guest_open)
 			p->pending |= BIT(VIRTIO_CONSOLE_PORT_OPEN);
 		if (!p->name)
@@ -329,13 +331,6 @@ static int console_connect(void *arg, const char *id, int fd, bool force)
 	return -ENOENT;
 }
 
-static const struct machine_dev_ops console_machine_ops = {
-	.name = "virtio-console",
-	.stateless = true, /* its PCI function saves it */
-	.stats = console_stats,
-	.connect = console_connect,
-};
-
 static void console_destroy(struct virtio_dev *dev)
 {
 	struct console *c = from_dev(dev);
@@ -362,6 +357,7 @@ static int add_port(struct console *c, const struct spec_char *spec,
 		    struct error *err)
 {
 	struct port *p = &c->port[spec->index];
+	int r;
 
 	if (p->chr)
 		return error_set(err, -EEXIST,
@@ -370,20 +366,91 @@ static int add_port(struct console *c, const struct spec_char *spec,
 	p->alias = spec->id;
 	p->name = spec->port_name;
 	p->host_open = !spec->port_name || spec->kind != CHARDEV_SOCKET;
-	return chardev_create(c->dev.loop, spec, &port_ops, p, &p->chr, err);
+	r = chardev_create(c->dev.loop, spec, &port_ops, p, &p->chr, err);
+	if (r < 0)
+		*p = (struct port){ .console = c, .id = p->id };
+	return r;
 }
 
-static int count_ports(const struct spec_char *specs, unsigned int n,
-		       unsigned int *ret_ports, struct error *err)
-{
-	unsigned int ports = 1;
+/* ---- ports that come and go; the main thread ---- */
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (specs[i].index >= PORTS_MAX)
+static void tell_driver(struct port *p, unsigned int event)
+{
+	struct console *c = p->console;
+
+	pthread_mutex_lock(&c->dev.lock);
+	if (virtio_live(&c->dev) && multiport(c)) {
+		p->pending |= BIT(event);
+		if (virtio_running(&c->dev))
+			send_pending(c);
+	}
+	pthread_mutex_unlock(&c->dev.lock);
+}
+
+static int console_plug(void *arg, const struct vmm_spec *one,
+			struct error *err)
+{
+	struct console *c = arg;
+	int r;
+
+	if (!one->n_consoles)
+		return -ENOENT;
+	if (one->consoles[0].index >= c->n_ports)
+		return error_set(err, -ENOSPC,
+				 "there is no port %u: the controller was made with %u ports",
+				 one->consoles[0].index, c->n_ports);
+	r = add_port(c, &one->consoles[0], err);
+	if (r == 0)
+		tell_driver(&c->port[one->consoles[0].index],
+			    VIRTIO_CONSOLE_PORT_ADD);
+	return r;
+}
+
+static struct port *port_of(struct console *c, const char *id)
+{
+	for (unsigned int i = 0; i < c->n_ports; i++)
+		if (c->port[i].chr && str_eq(c->port[i].alias, id))
+			return &c->port[i];
+	return NULL;
+}
+
+/* It is gone at once; what the guest had written is. */
+static int console_unplug(void *arg, const char *id)
+{
+	struct console *c = arg;
+	struct port *p = port_of(c, id);
+
+	if (!p)
+		return -ENOENT;
+	pthread_mutex_lock(&c->dev.lock);
+	chardev_retire(p->chr);
+	*p = (struct port){ .console = c, .id = p->id };
+	pthread_mutex_unlock(&c->dev.lock);
+	tell_driver(p, VIRTIO_CONSOLE_PORT_REMOVE);
+	return 0;
+}
+
+static const struct machine_dev_ops console_machine_ops = {
+	.name = "virtio-console",
+	.stateless = true, /* its PCI function saves it */
+	.stats = console_stats,
+	.connect = console_connect,
+	.plug = console_plug,
+	.unplug = console_unplug,
+};
+
+static int count_ports(const struct vmm_spec *spec, unsigned int *ret_ports,
+		       struct error *err)
+{
+	unsigned int ports = MIN(MAX(spec->console_ports, 1u), PORTS_MAX);
+
+	for (unsigned int i = 0; i < spec->n_consoles; i++) {
+		if (spec->consoles[i].index >= PORTS_MAX)
 			return error_set(err, -EINVAL,
 					 "console port %u is above %u",
-					 specs[i].index, PORTS_MAX - 1);
-		ports = MAX(ports, specs[i].index + 1);
+					 spec->consoles[i].index,
+					 PORTS_MAX - 1);
+		ports = MAX(ports, spec->consoles[i].index + 1);
 	}
 	*ret_ports = ports;
 	return 0;
@@ -403,13 +470,12 @@ static void init_ports(struct console *c, unsigned int n)
 	config->max_nr_ports = n;
 }
 
-int virtio_console_add(struct machine *m, const struct spec_place *place,
-		       const struct spec_char *specs, unsigned int n,
+int virtio_console_add(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err)
 {
 	struct console *c;
 	unsigned int ports = 1;
-	int r = count_ports(specs, n, &ports, err);
+	int r = count_ports(spec, &ports, err);
 
 	if (r < 0)
 		return r;
@@ -420,10 +486,10 @@ int virtio_console_add(struct machine *m, const struct spec_place *place,
 			BIT64(VIRTIO_CONSOLE_F_MULTIPORT) |
 				BIT64(VIRTIO_CONSOLE_F_EMERG_WRITE),
 			err);
-	for (unsigned int i = 0; i < n && r >= 0; i++)
-		r = add_port(c, &specs[i], err);
+	for (unsigned int i = 0; i < spec->n_consoles && r >= 0; i++)
+		r = add_port(c, &spec->consoles[i], err);
 	if (r >= 0)
-		r = virtio_pci_plug(&c->dev, place, err);
+		r = virtio_pci_plug(&c->dev, &spec->console_pci, err);
 	if (r < 0)
 		console_destroy(&c->dev);
 	else

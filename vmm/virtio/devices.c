@@ -60,9 +60,8 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 		r = add_nics(m, spec, err);
 	for (unsigned int i = 0; i < spec->n_filesystems && r >= 0; i++)
 		r = vhost_user_fs_add(m, &spec->filesystems[i], err);
-	if (r >= 0 && spec->n_consoles)
-		r = virtio_console_add(m, &spec->console_pci, spec->consoles,
-				       spec->n_consoles, err);
+	if (r >= 0 && (spec->n_consoles || spec->console_ports))
+		r = virtio_console_add(m, spec, err);
 	if (r >= 0 && spec->balloon)
 		r = virtio_balloon_add(m, spec, err);
 	for (unsigned int i = 0; i < spec->n_rngs && r >= 0; i++)

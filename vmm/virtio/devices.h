@@ -48,8 +48,8 @@ int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
 		    struct error *err);
 int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 		   struct error *err);
-int virtio_console_add(struct machine *m, const struct spec_place *place,
-		       const struct spec_char *specs, unsigned int n,
+/* With the spec's consoles, and room for more. */
+int virtio_console_add(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);
 int virtio_gpu_add(struct machine *m, const struct spec_video *spec,
 		   struct error *err);

@@ -35,6 +35,9 @@ enum {
 	LUN_MAX = 16383,
 	LUN_LEN = 8,
 	UNITS_MAX = 1024,
+	/* 5.6.6.3.1: why a unit's transport is reset */
+	UNIT_CAME = VIRTIO_SCSI_EVT_RESET_RESCAN,
+	UNIT_WENT = VIRTIO_SCSI_EVT_RESET_REMOVED,
 	REPORT_LUNS = 0xa0,
 	INQUIRY = 0x12,
 };
@@ -44,6 +47,7 @@ struct unit {
 	unsigned int target, lun;
 	struct drive *drive;
 	struct scsi_dev scsi;
+	bool leaving; /* no new requests */
 };
 
 struct request {
@@ -70,8 +74,10 @@ struct task {
 
 struct hba {
 	struct virtio_dev dev;
+	unsigned int index; /* the controller's, which disks name */
 	unsigned int n_units;
-	struct unit *units;
+	struct unit **units;
+	struct saved *saved; /* the units' state, while it is written or read */
 	struct request *requests;
 	struct task *tasks;
 	bool missed; /* an event found no buffer */
@@ -107,15 +113,17 @@ static struct unit *find_unit(struct hba *hba, unsigned int target,
 			      unsigned int lun)
 {
 	for (unsigned int i = 0; i < hba->n_units; i++)
-		if (hba->units[i].target == target && hba->units[i].lun == lun)
-			return &hba->units[i];
+		if (hba->units[i]->target == target &&
+		    hba->units[i]->lun == lun)
+			return hba->units[i];
 	return NULL;
 }
 
 static bool has_target(const struct hba *hba, unsigned int target)
 {
 	for (unsigned int i = 0; i < hba->n_units; i++)
-		if (hba->units[i].target == target)
+		if (hba->units[i]->target == target &&
+		    !hba->units[i]->leaving)
 			return true;
 	return false;
 }
@@ -196,10 +204,10 @@ static void request_done(struct scsi_cmd *c)
 	if (!hba->dev.resetting)
 		respond(r, c->overrun ? VIRTIO_SCSI_S_OVERRUN :
 					VIRTIO_SCSI_S_OK);
+	if (!hba->requests || (r->unit && r->unit->leaving))
+		virtio_idle(&hba->dev);
 	free(r);
 	finish_tasks(hba);
-	if (!hba->requests)
-		virtio_idle(&hba->dev);
 	if (!hba->requests && hba->dev.resetting)
 		virtio_reset_done(&hba->dev);
 }
@@ -247,9 +255,9 @@ static void report_luns(struct request *r, unsigned int target)
 	memcpy(&alloc, r->cmd.cdb + 6, sizeof(alloc));
 	alloc = be32toh(alloc);
 	for (unsigned int i = 0; i < hba->n_units; i++) {
-		const struct unit *u = &hba->units[i];
+		const struct unit *u = hba->units[i];
 
-		if (u->target != target)
+		if (u->target != target || u->leaving)
 			continue;
 		len += LUN_LEN;
 		list[len] = u->lun < 256 ? 0 : u->lun >> 8 | 0x40;
@@ -274,6 +282,8 @@ static void run_request(struct request *r, unsigned int target,
 	struct scsi_cmd *c = &r->cmd;
 
 	r->unit = find_unit(r->hba, target, lun);
+	if (r->unit && r->unit->leaving)
+		r->unit = NULL;
 	if (c->cdb[0] == REPORT_LUNS) {
 		report_luns(r, target);
 	} else if (r->unit) {
@@ -363,8 +373,8 @@ static uint8_t query(struct hba *hba, struct unit *u, bool one, uint64_t tag)
 static void reset_target(struct hba *hba, unsigned int target)
 {
 	for (unsigned int i = 0; i < hba->n_units; i++)
-		if (hba->units[i].target == target)
-			scsi_reset(&hba->units[i].scsi);
+		if (hba->units[i]->target == target)
+			scsi_reset(&hba->units[i]->scsi);
 }
 
 static void manage(struct hba *hba, const struct virtio_scsi_ctrl_tmf_req *q,
@@ -502,8 +512,8 @@ static void scsi_notify(struct virtio_dev *dev, unsigned int queue)
 			break;
 	}
 	for (unsigned int i = 0; i < hba->n_units; i++)
-		if (drive_in_flight(hba->units[i].drive))
-			drive_kick(hba->units[i].drive);
+		if (drive_in_flight(hba->units[i]->drive))
+			drive_kick(hba->units[i]->drive);
 	vq_signal(vq);
 }
 
@@ -543,7 +553,7 @@ static bool scsi_reset_device(struct virtio_dev *dev)
 	hba->missed = false;
 	drop_tasks(hba);
 	for (unsigned int i = 0; i < hba->n_units; i++)
-		scsi_reset(&hba->units[i].scsi);
+		scsi_reset(&hba->units[i]->scsi);
 	return !hba->requests;
 }
 
@@ -552,15 +562,26 @@ static bool scsi_busy(struct virtio_dev *dev)
 	return container_of(dev, struct hba, dev)->requests != NULL;
 }
 
+/* A unit's state is a group of its own, of one member. */
+struct saved {
+	struct scsi_dev scsi;
+};
+
 static const struct state_field unit_fields[] = {
-	STATE_STRUCT(struct unit, scsi, scsi_fields),
+	STATE_STRUCT(struct saved, scsi, scsi_fields),
 	STATE_END,
 };
 
 /* The device comes first in struct hba, which is what the type is given. */
 static const struct state_field hba_fields[] = {
-	STATE_STRUCTS_AT(struct hba, units, n_units, UNITS_MAX,
-			 unit_fields),
+	{ .name = "units",
+	  .kind = STATE_GROUP,
+	  .pointer = true,
+	  .offset = offsetof(struct hba, saved),
+	  .size = sizeof(struct saved),
+	  .count = UNITS_MAX,
+	  .counter = offsetof(struct hba, n_units),
+	  .fields = unit_fields },
 	STATE_BOOL(struct hba, missed),
 	{ .name = "sizes",
 	  .kind = STATE_INT,
@@ -573,8 +594,20 @@ static const struct state_field hba_fields[] = {
 };
 static_assert(offsetof(struct hba, dev) == 0, "the state's object");
 
+static void scsi_saving(void *obj)
+{
+	struct hba *hba = obj;
+
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		hba->saved[i].scsi = hba->units[i]->scsi;
+}
+
 static int scsi_loaded(void *obj, unsigned int version, struct error *err)
 {
+	struct hba *hba = obj;
+
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		hba->units[i]->scsi = hba->saved[i].scsi;
 	return config(obj)->cdb_size > VIRTIO_SCSI_CDB_SIZE ? -EINVAL : 0;
 }
 
@@ -582,6 +615,7 @@ static const struct state_type scsi_state = {
 	.name = "virtio-scsi",
 	.version = 1,
 	.fields = hba_fields,
+	.saving = scsi_saving,
 	.loaded = scsi_loaded,
 };
 
@@ -591,10 +625,13 @@ static void scsi_destroy(struct virtio_dev *dev)
 
 	virtio_stop(dev);
 	dev->resetting = true; /* nobody is there to be answered */
-	for (unsigned int i = 0; i < hba->n_units; i++)
-		drive_destroy(hba->units[i].drive);
+	for (unsigned int i = 0; i < hba->n_units; i++) {
+		drive_destroy(hba->units[i]->drive);
+		free(hba->units[i]);
+	}
 	drop_tasks(hba);
 	free(hba->units);
+	free(hba->saved);
 	virtio_finish(dev);
 	free(hba);
 }
@@ -617,7 +654,7 @@ static void scsi_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 	struct hba *hba = arg;
 
 	for (unsigned int i = 0; i < hba->n_units; i++)
-		drive_stats(hba->units[i].drive, emit, emit_arg);
+		drive_stats(hba->units[i]->drive, emit, emit_arg);
 }
 
 static int scsi_insert_medium(void *arg, const char *id, const char *format,
@@ -626,7 +663,7 @@ static int scsi_insert_medium(void *arg, const char *id, const char *format,
 	struct hba *hba = arg;
 
 	for (unsigned int i = 0; i < hba->n_units; i++) {
-		struct unit *u = &hba->units[i];
+		struct unit *u = hba->units[i];
 
 		if (u->scsi.cdrom && str_eq(drive_id(u->drive), id))
 			return scsi_insert(&u->scsi, &hba->dev.lock, format,
@@ -635,13 +672,6 @@ static int scsi_insert_medium(void *arg, const char *id, const char *format,
 	return -ENOENT;
 }
 
-static const struct machine_dev_ops scsi_machine_ops = {
-	.name = "virtio-scsi",
-	.insert = scsi_insert_medium,
-	.stateless = true, /* its PCI function saves it */
-	.stats = scsi_stats,
-};
-
 static void tray_moved(struct scsi_dev *dev)
 {
 	struct unit *u = dev->arg;
@@ -649,20 +679,23 @@ static void tray_moved(struct scsi_dev *dev)
 	machine_tell_tray(u->hba->dev.m, drive_id(u->drive), dev->tray_open);
 }
 
-static int add_unit(struct hba *hba, const struct spec_disk *d,
-		    struct error *err)
+static int make_unit(struct hba *hba, const struct spec_disk *d,
+		     struct unit **ret_unit, struct error *err)
 {
-	struct unit *u = &hba->units[hba->n_units];
+	struct unit *u;
 	int r;
 
 	if (d->target > TARGET_MAX || d->unit > LUN_MAX ||
-	    find_unit(hba, d->target, d->unit))
+	    hba->n_units == UNITS_MAX || find_unit(hba, d->target, d->unit))
 		return error_set(err, -EINVAL,
 				 "disk '%s': target %u, unit %u is taken or does not exist",
 				 d->id, d->target, d->unit);
+	u = xcalloc(1, sizeof(*u));
 	r = drive_create(d, hba->dev.loop, &hba->dev.lock, &u->drive, err);
-	if (r < 0)
+	if (r < 0) {
+		free(u);
 		return r;
+	}
 	u->hba = hba;
 	u->target = d->target;
 	u->lun = d->unit;
@@ -671,9 +704,142 @@ static int add_unit(struct hba *hba, const struct spec_disk *d,
 	u->scsi.tray_moved = tray_moved;
 	u->scsi.arg = u;
 	drive_on_change(u->drive, medium_changed, u);
-	hba->n_units++;
+	*ret_unit = u;
 	return 0;
 }
+
+static void enlist(struct hba *hba, struct unit *u)
+{
+	hba->units = xrealloc(hba->units, hba->n_units + 1,
+			      sizeof(*hba->units));
+	hba->saved = xrealloc(hba->saved, hba->n_units + 1,
+			      sizeof(*hba->saved));
+	hba->saved[hba->n_units].scsi = u->scsi;
+	hba->units[hba->n_units++] = u;
+}
+
+static void delist(struct hba *hba, const struct unit *u)
+{
+	unsigned int i = 0;
+
+	while (hba->units[i] != u)
+		i++;
+	hba->n_units--;
+	for (; i < hba->n_units; i++)
+		hba->units[i] = hba->units[i + 1];
+}
+
+static int add_unit(struct hba *hba, const struct spec_disk *d,
+		    struct error *err)
+{
+	struct unit *u;
+	int r = make_unit(hba, d, &u, err);
+
+	if (r == 0)
+		enlist(hba, u);
+	return r;
+}
+
+/* ---- units that come and go ---- */
+
+/* Drives belong to the loop of the device's thread. */
+struct plug {
+	struct hba *hba;
+	const struct spec_disk *disk;
+	struct unit *unit;
+	struct error *err;
+	int result;
+};
+
+/* The driver is told; it looks for the unit, or lets go of it. */
+static void announce(struct unit *u, uint32_t reason)
+{
+	struct hba *hba = u->hba;
+
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		if (hba->units[i] != u && hba->units[i]->target == u->target)
+			scsi_attention(&hba->units[i]->scsi, SCSI_UA_LUNS);
+	if (virtio_has(&hba->dev, VIRTIO_SCSI_F_HOTPLUG))
+		send_event(hba, VIRTIO_SCSI_T_TRANSPORT_RESET, reason, u);
+}
+
+static void plug_unit(void *arg)
+{
+	struct plug *p = arg;
+
+	p->result = make_unit(p->hba, p->disk, &p->unit, p->err);
+	if (p->result < 0)
+		return;
+	pthread_mutex_lock(&p->hba->dev.lock);
+	enlist(p->hba, p->unit);
+	announce(p->unit, UNIT_CAME);
+	pthread_mutex_unlock(&p->hba->dev.lock);
+}
+
+static int scsi_plug(void *arg, const struct vmm_spec *one, struct error *err)
+{
+	struct hba *hba = arg;
+	struct plug p = { .hba = hba, .disk = one->disks, .err = err };
+	int r;
+
+	if (!one->n_disks || one->disks[0].bus != SPEC_SCSI ||
+	    one->disks[0].controller != hba->index)
+		return -ENOENT;
+	r = virtio_call(&hba->dev, plug_unit, &p);
+	return r < 0 ? r : p.result;
+}
+
+static void unplug_unit(void *arg)
+{
+	struct plug *p = arg;
+
+	drive_destroy(p->unit->drive);
+	free(p->unit);
+}
+
+static bool has_requests(const struct unit *u)
+{
+	for (const struct request *r = u->hba->requests; r; r = r->next)
+		if (r->unit == u)
+			return true;
+	return false;
+}
+
+static struct unit *unit_of(struct hba *hba, const char *id)
+{
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		if (str_eq(drive_id(hba->units[i]->drive), id))
+			return hba->units[i];
+	return NULL;
+}
+
+/* What is under way ends first, and what waits for that is answered. */
+static int scsi_unplug(void *arg, const char *id)
+{
+	struct hba *hba = arg;
+	struct plug p = { .hba = hba, .unit = unit_of(hba, id) };
+
+	if (!p.unit)
+		return -ENOENT;
+	pthread_mutex_lock(&hba->dev.lock);
+	p.unit->leaving = true;
+	announce(p.unit, UNIT_WENT);
+	while (has_requests(p.unit))
+		pthread_cond_wait(&hba->dev.idle, &hba->dev.lock);
+	finish_tasks(hba);
+	delist(hba, p.unit);
+	pthread_mutex_unlock(&hba->dev.lock);
+	return virtio_call(&hba->dev, unplug_unit, &p);
+}
+
+static const struct machine_dev_ops scsi_machine_ops = {
+	.name = "virtio-scsi",
+	.insert = scsi_insert_medium,
+	.plug = scsi_plug,
+	.unplug = scsi_unplug,
+	.stateless = true, /* its PCI function saves it */
+	.stats = scsi_stats,
+};
 
 static void set_config(struct hba *hba, unsigned int queues)
 {
@@ -703,7 +869,7 @@ int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,
 				    BIT64(VIRTIO_SCSI_F_CHANGE),
 			    err);
 
-	hba->units = xcalloc(n, sizeof(*hba->units));
+	hba->index = spec->index;
 	for (unsigned int i = 0; i < n && r >= 0; i++)
 		r = add_unit(hba, disks[i], err);
 	set_config(hba, queues);

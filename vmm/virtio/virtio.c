@@ -99,6 +99,39 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 	return 0;
 }
 
+struct call {
+	loop_fn *fn;
+	void *arg;
+	struct virtio_dev *dev;
+	bool done;
+};
+
+static void run_call(void *arg)
+{
+	struct call *c = arg;
+
+	c->fn(c->arg);
+	pthread_mutex_lock(&c->dev->lock);
+	c->done = true;
+	pthread_cond_broadcast(&c->dev->idle);
+	pthread_mutex_unlock(&c->dev->lock);
+}
+
+int virtio_call(struct virtio_dev *dev, void (*fn)(void *arg), void *arg)
+{
+	struct call c = { .fn = fn, .arg = arg, .dev = dev };
+	int r;
+
+	pthread_mutex_lock(&dev->lock);
+	r = iothread_start(dev->thread);
+	if (r == 0)
+		loop_defer(dev->loop, run_call, &c);
+	while (r == 0 && !c.done)
+		pthread_cond_wait(&dev->idle, &dev->lock);
+	pthread_mutex_unlock(&dev->lock);
+	return r;
+}
+
 void virtio_stop(struct virtio_dev *dev)
 {
 	iothread_stop(dev->thread);

@@ -126,7 +126,7 @@ struct virtio_dev {
 
 	pthread_mutex_t lock; /* the rest */
 	pthread_cond_t reset_done;
-	pthread_cond_t idle; /* paused: busy or resetting no more */
+	pthread_cond_t idle; /* no longer busy or resetting; a call is done */
 	bool paused;
 	uint64_t features;	  /* offered */
 	uint64_t driver_features; /* accepted */
@@ -158,6 +158,9 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 		struct machine *m, const char *id, unsigned int n_queues,
 		uint64_t features, struct error *err);
 void virtio_stop(struct virtio_dev *dev);   /* ends its thread */
+/* Main thread, sandboxed: runs fn on the device's own thread and waits for
+ * it.  0, or -errno if there is none. */
+int virtio_call(struct virtio_dev *dev, void (*fn)(void *arg), void *arg);
 void virtio_finish(struct virtio_dev *dev); /* also if half built */
 
 /* Puts the device on m->pci, which then owns it. */

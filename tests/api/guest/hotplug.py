@@ -1,7 +1,12 @@
 #!/usr/bin/python3
 # Devices that come to and go from a guest while it runs, by stock clients.
 import hashlib
+import os
 import signal
+
+# The generic kernel has drivers for USB, which the cloud kernel has not.
+if os.environ.get("GENERIC_ROOT"):
+    os.environ["GUEST_ROOT"] = os.environ["GENERIC_ROOT"]
 
 from functions import *
 
@@ -16,7 +21,11 @@ MIB = 1024 * 1024
 MAC = "52:54:00:12:34:77"
 PORTS = "".join(
     "<controller type='pci' index='%d' model='pcie-root-port'/>" % n
-    for n in range(1, 5))
+    for n in range(1, 5)) + """
+  <controller type='scsi' index='0' model='virtio-scsi'/>
+  <controller type='virtio-serial' index='0' ports='4'/>"""
+MODULES = """scsi_common scsi_mod crct10dif_common crct10dif_generic crc-t10dif
+  crc64 crc64-rocksoft t10-pi cdrom virtio_scsi sd_mod sr_mod""".split()
 
 
 class Devices:
@@ -137,6 +146,73 @@ def cards(d, g, con, ev):
         "cat /sys/class/misc/hw_random/rng_available"))
 
 
+def virtual_md5(con, dev):
+    return con.run(f"md5sum </dev/{dev}").split()[0]
+
+
+def scsi(d, g, con, ev):
+    """Units of a SCSI controller: it tells its driver, which agrees at once."""
+    md5 = make_disk(d, "unit")
+    d.virsh("attach-disk", "g", d.dir + "/unit", "sda", "--targetbus", "scsi",
+            "--serial", "UNIT", "--live")
+    ev.expect("added", "scsi0-0-0-0")
+    until("sda", lambda: there(con, "sda"))
+    assert virtual_md5(con, "sda") == md5
+    make_disk(d, "more")
+    fails("already exists", g.attachDeviceFlags, disk(d, "more", "sda", "scsi"),
+          LIVE)
+    cd = make_disk(d, "cd")
+    g.attachDeviceFlags(disk(d, "cd", "sdc", "scsi").replace(
+        "device='disk'", "device='cdrom'"), LIVE)
+    ev.expect("added", "scsi0-0-0-2")
+    until("sr0", lambda: there(con, "sr0"))
+    assert virtual_md5(con, "sr0") == cd
+    # Others of the target stay; what had gone may come back.
+    g.detachDeviceFlags(disk(d, "unit", "sda", "scsi"), LIVE)
+    ev.expect("removed", "scsi0-0-0-0")
+    until("sda gone", lambda: not there(con, "sda"))
+    assert virtual_md5(con, "sr0") == cd
+    subprocess.run(["flock", "-xn", d.dir + "/unit", "true"], check=True)
+    g.attachDeviceFlags(disk(d, "unit", "sda", "scsi"), LIVE)
+    ev.expect("added", "scsi0-0-0-0")
+    until("sda", lambda: there(con, "sda"))
+    assert virtual_md5(con, "sda") == md5
+    fails("cannot be hotplugged", g.attachDeviceFlags,
+          disk(d, "more", "sdd", "sata"), LIVE)
+
+
+CHANNEL = """<channel type='unix'>
+  <target type='virtio' name='org.example.%d'/></channel>"""
+
+
+def channels(d, g, con, ev):
+    """Ports of the virtio console, where a guest agent may be."""
+    port = "/dev/$(grep -l org.example.%d /sys/class/virtio-ports/*/name |" \
+        " cut -d / -f 5)"
+    names = "cat /sys/class/virtio-ports/*/name 2>/dev/null"
+    for n in 1, 2:
+        g.attachDeviceFlags(CHANNEL % n, LIVE)
+        ev.expect("added", "channel%d" % (n - 1))
+        until("port", lambda: "org.example.%d" % n in con.run(names))
+    con.run("exec 7<>" + port % 2)
+    until("state", lambda: "state='connected'" in g.XMLDesc())
+    stream = g.connect().newStream(0)
+    g.openChannel("org.example.2", stream, 0)
+    stream.send(b"hello\n")
+    assert con.run("head -n 1 <&7") == "hello"
+    stream.abort()
+    con.run("exec 7>&-")
+    g.detachDeviceFlags(CHANNEL % 1, LIVE)
+    ev.expect("removed", "channel0")
+    until("port gone", lambda: "org.example.1" not in con.run(names))
+    assert "org.example.2" in con.run(names)
+    # Its number is free again; and there are no more than the controller has.
+    g.attachDeviceFlags(CHANNEL % 3, LIVE)
+    until("port", lambda: "org.example.3" in con.run(names))
+    g.attachDeviceFlags(CHANNEL % 4, LIVE)
+    fails("4 ports", g.attachDeviceFlags, CHANNEL % 5, LIVE)
+
+
 def restart(d, g):
     """A daemon that was away finds what came and what has gone meanwhile."""
     g.detachDeviceAlias("rng0", LIVE)
@@ -149,6 +225,13 @@ def restart(d, g):
 def after(d, g, con, ev):
     until("rng0 gone", lambda: "rng0" not in g.XMLDesc())
     assert "net0" in g.XMLDesc()
+    # What is on controllers is still known, and goes.
+    g.detachDeviceFlags(disk(d, "cd", "sdc", "scsi").replace(
+        "device='disk'", "device='cdrom'"), LIVE)
+    ev.expect("removed", "scsi0-0-0-2")
+    until("sr0 gone", lambda: not there(con, "sr0"))
+    g.detachDeviceFlags(CHANNEL % 2, LIVE)
+    ev.expect("removed", "channel1")
     g.detachDeviceFlags(iface(), LIVE)
     ev.expect("removed", "net0")
     # All ports but one are free; then there are none.
@@ -179,7 +262,7 @@ def config(d, conn):
 
 
 def main():
-    with Daemon() as d:
+    with Daemon(MODULES) as d:
         conn = d.open()
         ev = Devices(conn)
         no_system(d, conn)
@@ -190,6 +273,8 @@ def main():
         con.wake()
         disks(d, g, con, ev)
         cards(d, g, con, ev)
+        scsi(d, g, con, ev)
+        channels(d, g, con, ev)
         con.close()
         restart(d, g)
         conn = d.open()
@@ -204,6 +289,8 @@ def main():
         con = StreamConsole(conn, g)
         con.wake()
         assert con.run("ls -d /sys/block/vd* | wc -l") == "4"
+        assert there(con, "sda")
+        assert "org.example.3" in con.run("cat /sys/class/virtio-ports/*/name")
         g.destroy()
     print("hot plug: all right")
 

@@ -127,6 +127,7 @@ static void console(void)
 {
 	struct spec_char spec = { .id = "console0", .kind = CHARDEV_FD,
 				  .log_fd = -1 };
+	const struct vmm_spec all = { .n_consoles = 1, .consoles = &spec };
 	struct rig_vq rx, tx;
 	struct rig rig;
 	char buf[16] = "";
@@ -135,7 +136,7 @@ static void console(void)
 	assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	spec.fd = pair[1];
 	rig_init(&rig);
-	assert(!virtio_console_add(&rig.m, NULL, &spec, 1, NULL));
+	assert(!virtio_console_add(&rig.m, &all, NULL));
 	rig_probe(&rig, 1);
 	rig_negotiate(&rig, 0); /* one port, always open */
 	rig_queue(&rig, &rx, 0, 8, RING);
