@@ -43,7 +43,7 @@ bool launch_is_storage(const struct dom_controller *c)
 {
 	int bus = bus_of(c->type);
 
-	return bus > SPEC_VIRTIO;
+	return bus > SPEC_VIRTIO && bus != SPEC_USB;
 }
 
 int launch_check_storage(const struct dom_controller *c, struct error *err)
@@ -75,8 +75,8 @@ static int check_bus(const struct dom_disk *d, const char *name,
 	if (bus < 0)
 		return refuse(err, "<disk> '%s': bus '%s' is not supported, use '%s'",
 			      name, d->target_bus, cd ? "sata" : "virtio");
-	if (cd && bus != SPEC_SATA && bus != SPEC_SCSI)
-		return refuse(err, "<disk> '%s': a CD-ROM drive cannot be on bus '%s', use 'sata' or 'scsi'",
+	if (cd && bus != SPEC_SATA && bus != SPEC_SCSI && bus != SPEC_USB)
+		return refuse(err, "<disk> '%s': a CD-ROM drive cannot be on bus '%s', use 'sata', 'scsi' or 'usb'",
 			      name, d->target_bus);
 	return 0;
 }
@@ -178,7 +178,8 @@ static void set_place(const struct dom_disk *d, struct spec_disk *s)
 	launch_set_place(&s->pci, &d->info);
 	s->controller = d->info.address.controller;
 	s->target = d->info.address.target;
-	s->unit = d->info.address.unit;
+	s->unit = s->bus == SPEC_USB ? d->info.address.port :
+				       d->info.address.unit;
 }
 
 int launch_build_disk(const struct dom_disk *d, unsigned int i,

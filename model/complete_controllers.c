@@ -103,18 +103,22 @@ static bool usb_taken(const struct domain_def *def,
 }
 
 /* Devices on USB: a controller, and a port of it. */
+static void place_usb(struct domain_def *def, struct dom_address *a)
+{
+	default_str(&a->type, "usb");
+	for (a->port = MAX(a->port, 1u); usb_taken(def, a, a->port);)
+		a->port++;
+	need(def, "usb", a->bus, "qemu-xhci");
+}
+
 static void need_usb(struct domain_def *def)
 {
-	for (unsigned int i = 0; i < def->n_inputs; i++) {
-		struct dom_address *a = &def->inputs[i].info.address;
-
-		if (!str_eq(def->inputs[i].bus, "usb"))
-			continue;
-		default_str(&a->type, "usb");
-		for (a->port = MAX(a->port, 1u); usb_taken(def, a, a->port);)
-			a->port++;
-		need(def, "usb", a->bus, "qemu-xhci");
-	}
+	for (unsigned int i = 0; i < def->n_inputs; i++)
+		if (str_eq(def->inputs[i].bus, "usb"))
+			place_usb(def, &def->inputs[i].info.address);
+	for (unsigned int i = 0; i < def->n_disks; i++)
+		if (str_eq(def->disks[i].target_bus, "usb"))
+			place_usb(def, &def->disks[i].info.address);
 }
 
 void domain_complete_controllers(struct domain_def *def)

@@ -278,6 +278,7 @@ static int place_live(struct domain_def *def, struct device_ref ref,
 	if (ref.kind == DEVICE_CHAR ||
 	    (ref.kind == DEVICE_DISK &&
 	     (str_eq(disk->target_bus, "scsi") ||
+	      str_eq(disk->target_bus, "usb") ||
 	      (!disk->target_bus && disk->target_dev &&
 	       str_startswith(disk->target_dev, "sd")))) ||
 	    (ref.kind == DEVICE_INPUT && !str_eq(input->bus, "virtio")) ||

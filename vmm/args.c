@@ -47,7 +47,7 @@ static const char usage[] =
 "                   repeatable\n"
 "  --console WHERE  the same, as a virtio console\n"
 "  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
-"                   sata, scsi, nvme; ro; cdrom (PATH may be empty);\n"
+"                   sata, scsi, nvme, usb; ro; cdrom (PATH may be empty);\n"
 "                   serial=TEXT; boot=N, its place in firmware's order\n"
 "  --tap NAME[,e1000e][,queues=N][,vhost][,boot=N][,rom=FILE]\n"
 "                   network card on an existing tap; repeatable; rom: an\n"
@@ -249,9 +249,20 @@ static struct spec_controller *disk_controller(struct vmm_spec *spec,
 	return c;
 }
 
+static void need_usb(struct vmm_spec *spec)
+{
+	if (spec->n_usbs)
+		return;
+	spec->usbs = xcalloc(1, sizeof(*spec->usbs));
+	spec->usbs[0].id = xstrdup("usb");
+	spec->n_usbs = 1;
+}
+
 static void place_disk(struct vmm_spec *spec, struct spec_disk *d)
 {
-	if (d->bus == SPEC_VIRTIO)
+	if (d->bus == SPEC_USB)
+		need_usb(spec);
+	if (d->bus == SPEC_VIRTIO || d->bus == SPEC_USB)
 		return;
 	d->controller = disk_controller(spec, d->bus)->index;
 	for (unsigned int i = 0; i < spec->n_disks; i++)
@@ -265,6 +276,7 @@ static int disk_option(struct spec_disk *d, const char *word,
 	static const char *const buses[] = {
 		[SPEC_VIRTIO] = "virtio", [SPEC_SATA] = "sata",
 		[SPEC_SCSI] = "scsi",	  [SPEC_NVME] = "nvme",
+		[SPEC_USB] = "usb",
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(buses); i++) {
@@ -430,11 +442,8 @@ static int add_input(struct args *a, char *name, struct error *err)
 		.bus = input_names[i].bus,
 	};
 	spec->n_inputs++;
-	if (input_names[i].bus == INPUT_BUS_USB && !spec->n_usbs) {
-		spec->usbs = xcalloc(1, sizeof(*spec->usbs));
-		spec->usbs[0].id = xstrdup("usb");
-		spec->n_usbs = 1;
-	}
+	if (input_names[i].bus == INPUT_BUS_USB)
+		need_usb(spec);
 	return 0;
 }
 

@@ -118,15 +118,33 @@ static bool is_usb(const struct spec_input *i)
 	return i->bus == INPUT_BUS_USB;
 }
 
-static int add_usb_inputs(struct machine *m, struct xhci *hc,
-			  struct error *err)
+static int add_usb_devices(struct machine *m, struct xhci *hc,
+			   struct error *err)
 {
 	int r = 0;
 
+	for (unsigned int i = 0; i < m->spec->n_disks && r == 0; i++)
+		if (m->spec->disks[i].bus == SPEC_USB)
+			r = usb_storage_create(m, hc, &m->spec->disks[i], err);
 	for (unsigned int i = 0; i < m->spec->n_inputs && r == 0; i++)
 		if (is_usb(&m->spec->inputs[i]))
 			r = usb_hid_create(m, hc, &m->spec->inputs[i], err);
 	return r;
+}
+
+static int check_no_usb(const struct vmm_spec *spec, struct error *err)
+{
+	const char *id = NULL;
+
+	for (unsigned int i = 0; i < spec->n_inputs; i++)
+		if (is_usb(&spec->inputs[i]))
+			id = spec->inputs[i].id;
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		if (spec->disks[i].bus == SPEC_USB)
+			id = spec->disks[i].id;
+	return id ? error_set(err, -EINVAL, "'%s': there is no USB controller",
+			      id) :
+		    0;
 }
 
 static int add_usb(struct machine *m, struct error *err)
@@ -134,16 +152,10 @@ static int add_usb(struct machine *m, struct error *err)
 	const struct vmm_spec *spec = m->spec;
 	struct xhci *hc;
 
-	if (!spec->n_usbs) {
-		for (unsigned int i = 0; i < spec->n_inputs; i++)
-			if (is_usb(&spec->inputs[i]))
-				return error_set(err, -EINVAL,
-						 "'%s': there is no USB controller",
-						 spec->inputs[i].id);
-		return 0;
-	}
+	if (!spec->n_usbs)
+		return check_no_usb(spec, err);
 	hc = xhci_create(m, &spec->usbs[0].pci, err);
-	return hc ? add_usb_inputs(m, hc, err) : -ENOSPC;
+	return hc ? add_usb_devices(m, hc, err) : -ENOSPC;
 }
 
 static int add_ports(struct machine *m, struct error *err)

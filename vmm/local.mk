@@ -158,8 +158,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/state.c \
 	%D%/state.h \
 	%D%/usb/hid.c \
+	%D%/usb/standard.c \
+	%D%/usb/standard.h \
+	%D%/usb/storage.c \
 	%D%/usb/usb.h \
 	%D%/usb/xhci.c \
+	%D%/usb/xhci_plug.c \
 	%D%/usb/xhci_priv.h \
 	%D%/usb/xhci_regs.c \
 	%D%/stream.c \

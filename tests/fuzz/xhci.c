@@ -9,7 +9,10 @@
 #include <linux/input-event-codes.h>
 #include <linux/pci_regs.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/error.h"
 #include "base/util.h"
 #include "tests/fuzz/random.h"
 #include "vmm/bus.h"
@@ -37,7 +40,7 @@ static void add_trb(uint8_t *area)
 		.param = chance(80) ? place() : rnd(),
 		.status = chance(80) ? rnd() & 0xff : rnd(),
 		.control = (rnd() & 0x3f) << 10 | (rnd() & 0x1ff) |
-			   (rnd() % 6) << 16 | (rnd() % 4) << 24,
+			   (rnd() % 10) << 16 | (rnd() % 4) << 24,
 	};
 
 	if (chance(20)) /* GET_DESCRIPTOR */
@@ -53,13 +56,58 @@ static void add_context(uint8_t *area)
 	dw[0] = 0;
 	dw[1] = chance(80) ? 3 | BIT(3) : rnd();
 	dw[8] = 1 << 27;
-	dw[9] = (rnd() % 4) << 16;
+	dw[9] = (rnd() % 6) << 16;
 	for (unsigned int ep = 1; ep < 5; ep++) {
 		dw[8 + 8 * ep] = 0;
 		dw[8 + 8 * ep + 1] = (rnd() & 7) << 3 | 64 << 16;
 		dw[8 + 8 * ep + 2] = place() | (rnd() & 1);
 		dw[8 + 8 * ep + 3] = 0;
 	}
+}
+
+/* A storage device's command, which TRBs may find. */
+static void add_command(uint8_t *area)
+{
+	uint8_t *cbw = area + (rnd() % (AREA_SIZE - 64) & ~0xfull);
+	static const uint8_t ops[] = { 0x00, 0x03, 0x12, 0x1a, 0x1b, 0x1e,
+				       0x25, 0x28, 0x2a, 0x35, 0x42, 0x43,
+				       0x46, 0x4a, 0x5a, 0x9e, 0xa0, 0xbe };
+
+	memset(cbw, 0, 31);
+	memcpy(cbw, "USBC", 4);
+	if (chance(90)) {
+		cbw[8] = rnd();
+		cbw[9] = rnd() % 8;
+	} else {
+		*(uint32_t *)(cbw + 8) = rnd();
+	}
+	cbw[12] = chance(50) ? 0x80 : 0;
+	cbw[14] = chance(90) ? 16 : rnd();
+	cbw[15] = chance(90) ? ops[rnd() % sizeof(ops)] : rnd();
+	cbw[15 + 8] = rnd() % 4;
+	if (chance(30))
+		cbw[15 + 2 + rnd() % 8] = rnd();
+}
+
+/* It comes and goes while the driver is at it. */
+static void pull(void)
+{
+	const char *id = chance(50) ? "input1" : "stick";
+	struct error err = { 0 };
+	struct spec_disk disk = f.spec.disks[0];
+	struct spec_input input = f.spec.inputs[1];
+	struct vmm_spec one = { 0 };
+
+	if (machine_unplug(f.m, id) == 0)
+		return;
+	if (str_eq(id, "stick")) {
+		one.disks = &disk;
+		one.n_disks = 1;
+	} else {
+		one.inputs = &input;
+		one.n_inputs = 1;
+	}
+	assert(!machine_plug(f.m, &one, &err));
 }
 
 static void setup(uint8_t *area)
@@ -86,13 +134,15 @@ static void setup(uint8_t *area)
 
 static void step(uint8_t *area)
 {
+	if (chance(3))
+		pull();
 	switch (rnd() % 8) {
 	case 0:
 		mmio_out(f.m, regs + 0x2000, 0);
 		break;
 	case 1:
 	case 2:
-		mmio_out(f.m, regs + 0x2000 + 4 * (rnd() % 5), rnd() % 6);
+		mmio_out(f.m, regs + 0x2000 + 4 * (rnd() % 5), rnd() % 7);
 		break;
 	case 3:
 		mmio_out(f.m, regs + 0x440 + 16 * (rnd() % 18),
@@ -125,6 +175,21 @@ static void expect_alive(void)
 	assert(mmio_in(f.m, regs + 0x440) & 2);
 }
 
+static void add_disk(void)
+{
+	int fd = memfd_create("stick", 0);
+
+	assert(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
+	f.spec.disks = xcalloc(1, sizeof(*f.spec.disks));
+	f.spec.n_disks = 1;
+	f.spec.disks[0] = (struct spec_disk){ .id = xstrdup("stick"),
+					      .bus = SPEC_USB,
+					      .unit = 4,
+					      .format = xstrdup("raw"),
+					      .unlocked = true,
+					      .fd = fd };
+}
+
 static void add_input(unsigned int i, enum spec_input_kind kind)
 {
 	f.spec.inputs[i] = (struct spec_input){ .id = xasprintf("input%u", i),
@@ -147,6 +212,7 @@ int main(int argc, char **argv)
 	add_input(0, INPUT_KIND_KEYBOARD);
 	add_input(1, INPUT_KIND_MOUSE);
 	add_input(2, INPUT_KIND_TABLET);
+	add_disk();
 	fake_start(&f);
 	pci_config_write(f.m->pci, DEVFN, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	regs = pci_config_read(f.m->pci, DEVFN, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
@@ -158,6 +224,8 @@ int main(int argc, char **argv)
 			add_trb(area);
 		for (unsigned int i = 0; i < 100; i++)
 			add_context(area);
+		for (unsigned int i = 0; i < 300; i++)
+			add_command(area);
 		setup(area);
 		for (unsigned int i = 0; i < 400; i++)
 			step(area);

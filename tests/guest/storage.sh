@@ -1,5 +1,6 @@
 #!/bin/sh
-# storage.sh ENGINE: a stock kernel's ahci, virtio_scsi, nvme, sd and sr drivers
+# storage.sh ENGINE: a stock kernel's ahci, virtio_scsi, nvme, usb-storage, sd
+# and sr drivers
 # read, write, discard and eject, and what they say is compared with what the
 # host has.
 #
@@ -16,18 +17,21 @@ image nvme 6
 image ro 3
 image cd1 2
 image cd2 1
-for d in sata scsi nvme ro cd1 cd2; do cp "$dir/$d" "$dir/$d.was"; done
+image usb 7
+image cd3 8
+for d in sata scsi nvme ro cd1 cd2 usb cd3; do cp "$dir/$d" "$dir/$d.was"; done
 
 ${CC:-cc} -O -static -o "$dir/cdtray" "$here/cdtray.c" ||
 	skip "needs a compiler with a static libc"
 FILES=$dir/cdtray "$here/mkinitrd" "$dir/initrd" "$root" "$here/storage.init" scsi_common \
 	scsi_mod crct10dif_common crct10dif_generic crc-t10dif crc64 \
 	crc64-rocksoft t10-pi cdrom libata libahci ahci virtio_scsi nvme-core \
-	nvme sd_mod sr_mod
+	nvme sd_mod sr_mod usb-common usbcore xhci-hcd xhci-pci usb-storage
 machine --memory 512 --cpus 2 --append "console=ttyS0 quiet" \
 	--disk "$dir/sata,sata,serial=SATA-1" --disk "$dir/cd1,sata,cdrom" \
 	--disk "$dir/scsi,scsi,serial=SCSI-1" --disk "$dir/ro,scsi,ro" \
-	--disk "$dir/cd2,scsi,cdrom" --disk "$dir/nvme,nvme,serial=NVME-1" ||
+	--disk "$dir/cd2,scsi,cdrom" --disk "$dir/nvme,nvme,serial=NVME-1" \
+	--disk "$dir/usb,usb,serial=USB-1" --disk "$dir/cd3,usb,cdrom" ||
 	fail "vireo-vmm: $?"
 
 expect done yes
@@ -54,7 +58,15 @@ expect scsi-cache "write back"
 expect ro-flag 1
 expect ro-read "$(sum <"$dir/ro.was")"
 cmp "$dir/ro" "$dir/ro.was" || fail "the read-only disk changed"
-for cd in 4096:cd1 2048:cd2; do
+# What is on USB has one disk and one drive, and nothing but a MiB changed.
+expect usb-read "$(sum <"$dir/usb.was")"
+expect usb-parts "$(head -c 4194304 "$dir/usb.was" | sum)"
+expect usb-wrote "$(dd if="$dir/usb" bs=64k skip=16 count=16 2>/dev/null | sum)"
+[ "$(tail -c +2097153 "$dir/usb" | sum)" = "$(tail -c +2097153 "$dir/usb.was" | sum)" ] ||
+	fail "usb: what nobody wrote changed"
+expect usb-serial USB-1
+expect usb-driver 2
+for cd in 4096:cd1 2048:cd2 16384:cd3; do
 	expect "cd-${cd%:*}" "$(sum <"$dir/${cd#*:}")"
 	expect "cd-${cd%:*}-status" 2 # CDS_TRAY_OPEN
 	expect "cd-${cd%:*}-again" "$(sum <"$dir/${cd#*:}")"

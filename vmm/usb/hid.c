@@ -16,6 +16,7 @@
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 #include "vmm/state.h"
+#include "vmm/usb/standard.h"
 #include "vmm/usb/usb.h"
 
 enum { REPORT_MAX = 8, QUEUE = 64, EP_IN = 1 };
@@ -32,6 +33,7 @@ struct hid_kind {
 
 struct hid {
 	struct usb_dev dev;
+	struct machine *m;
 	const struct hid_kind *kind;
 	uint8_t configuration, idle, protocol;
 	bool polled; /* a driver has asked for reports */
@@ -223,30 +225,9 @@ static const struct hid_kind kinds[] = {
 	},
 };
 
-/* ---- descriptors (USB 9.6) ---- */
+/* ---- descriptors and requests (HID 7.1, 7.2) ---- */
 
-enum { DESC_DEVICE = 1, DESC_CONFIG, DESC_STRING, DESC_INTERFACE,
-       DESC_ENDPOINT, DESC_HID = 0x21, DESC_REPORT };
-
-static int put(const struct usb_setup *s, uint8_t *data, const void *from,
-	       size_t len)
-{
-	len = MIN(len, (size_t)s->length);
-	memcpy(data, from, len);
-	return (int)len;
-}
-
-static int device_descriptor(const struct usb_setup *s, uint8_t *data)
-{
-	static const uint8_t desc[18] = {
-		18, DESC_DEVICE, 0x00, 0x02, /* USB 2.0 */
-		0, 0, 0, 64,		     /* class by interface; packets */
-		0x27, 0x06, 0x01, 0x00,	     /* 0627:0001, as drivers know it */
-		0x00, 0x01, 1, 2, 0, 1,	     /* strings; configurations */
-	};
-
-	return put(s, data, desc, sizeof(desc));
-}
+enum { DESC_HID = 0x21, DESC_REPORT };
 
 static const uint8_t *hid_descriptor(const struct hid *h, uint8_t desc[9])
 {
@@ -258,110 +239,70 @@ static const uint8_t *hid_descriptor(const struct hid *h, uint8_t desc[9])
 	return desc;
 }
 
-static int config_descriptor(const struct hid *h, const struct usb_setup *s,
-			     uint8_t *data)
+static int standard(struct hid *h, const struct usb_setup *s, uint8_t *data)
 {
-	uint8_t desc[34] = {
-		9, DESC_CONFIG, 34, 0, 1, 1, 0, 0xa0, 50, /* remote wake-up */
-		9, DESC_INTERFACE, 0, 0, 1, 3, h->kind->protocol != 0,
+	uint8_t config[34] = {
+		9, USB_DESC_CONFIG, 34, 0, 1, 1, 0, 0xa0, 50, /* wakes up */
+		9, USB_DESC_INTERFACE, 0, 0, 1, 3, h->kind->protocol != 0,
 		h->kind->protocol, 0,
 	};
-	static const uint8_t endpoint[7] = { 7, DESC_ENDPOINT, 0x80 | EP_IN,
-					     3, 8, 0, 4 /* every 1 ms */ };
+	static const uint8_t endpoint[7] = { 7, USB_DESC_ENDPOINT,
+					     0x80 | EP_IN, 3, 8, 0,
+					     4 /* every 1 ms */ };
+	const struct usb_identity id = {
+		.vendor = 0x0627, /* 0627:0001, as drivers know it */
+		.product = 0x0001,
+		.name = h->kind->product,
+		.config = config,
+		.config_len = sizeof(config),
+	};
 
-	hid_descriptor(h, desc + 18);
-	memcpy(desc + 27, endpoint, sizeof(endpoint));
-	return put(s, data, desc, sizeof(desc));
+	hid_descriptor(h, config + 18);
+	memcpy(config + 27, endpoint, sizeof(endpoint));
+	if (USB_REQ(s->request_type, s->request) == USB_REQ(0x00, 9))
+		h->polled = false;
+	return usb_standard(&id, &h->configuration, s, data);
 }
 
-static int string_descriptor(const struct hid *h, const struct usb_setup *s,
-			     uint8_t *data)
-{
-	static const uint8_t languages[] = { 4, DESC_STRING, 0x09, 0x04 };
-	const char *text = (s->value & 0xff) == 1 ? "Vireo" : h->kind->product;
-	uint8_t desc[2 + 2 * 32] = { 0, DESC_STRING };
-	size_t n = strlen(text);
-
-	if ((s->value & 0xff) == 0)
-		return put(s, data, languages, sizeof(languages));
-	if ((s->value & 0xff) > 2)
-		return USB_STALL;
-	desc[0] = 2 + 2 * n;
-	for (size_t i = 0; i < n; i++)
-		desc[2 + 2 * i] = text[i];
-	return put(s, data, desc, desc[0]);
-}
-
-static int get_descriptor(const struct hid *h, const struct usb_setup *s,
+static int get_descriptor(struct hid *h, const struct usb_setup *s,
 			  uint8_t *data)
 {
 	uint8_t desc[9];
 
 	switch (s->value >> 8) {
-	case DESC_DEVICE:
-		return device_descriptor(s, data);
-	case DESC_CONFIG:
-		return config_descriptor(h, s, data);
-	case DESC_STRING:
-		return string_descriptor(h, s, data);
 	case DESC_HID:
-		return put(s, data, hid_descriptor(h, desc), sizeof(desc));
+		return usb_put(s, data, hid_descriptor(h, desc), sizeof(desc));
 	case DESC_REPORT:
-		return put(s, data, h->kind->descriptor,
-			   h->kind->descriptor_len);
+		return usb_put(s, data, h->kind->descriptor,
+			       h->kind->descriptor_len);
 	}
 	return USB_STALL;
 }
 
-/* ---- requests (USB 9.4, HID 7.2) ---- */
-
-#define REQ(type, request) ((type) << 8 | (request))
-
 static int hid_control(struct usb_dev *dev, const struct usb_setup *s,
 		       uint8_t *data)
 {
-	static const uint8_t zeroes[2];
 	struct hid *h = from_dev(dev);
 
-	switch (REQ(s->request_type, s->request)) {
-	case REQ(0x80, 6): /* GET_DESCRIPTOR, of the device or interface */
-	case REQ(0x81, 6):
+	switch (USB_REQ(s->request_type, s->request)) {
+	case USB_REQ(0x81, 6): /* GET_DESCRIPTOR, of the interface */
 		return get_descriptor(h, s, data);
-	case REQ(0x80, 0): /* GET_STATUS */
-	case REQ(0x81, 0):
-	case REQ(0x82, 0):
-		return put(s, data, zeroes, 2);
-	case REQ(0x80, 8): /* GET_CONFIGURATION */
-		return put(s, data, &h->configuration, 1);
-	case REQ(0x00, 9): /* SET_CONFIGURATION */
-		if (s->value > 1)
-			return USB_STALL;
-		h->configuration = s->value;
-		h->polled = false;
+	case USB_REQ(0x21, 9): /* SET_REPORT: lights that nobody sees */
 		return 0;
-	case REQ(0x81, 10): /* GET_INTERFACE */
-		return put(s, data, zeroes, 1);
-	case REQ(0x00, 1): /* features: nothing of them matters here */
-	case REQ(0x00, 3):
-	case REQ(0x02, 1):
-	case REQ(0x02, 3):
-	case REQ(0x01, 11): /* SET_INTERFACE */
-	case REQ(0x21, 9): /* SET_REPORT: lights that nobody sees */
-		return 0;
-	case REQ(0xa1, 1): /* GET_REPORT */
-		return put(s, data, h->last, h->kind->report_len);
-	case REQ(0xa1, 2): /* GET_IDLE */
-		return put(s, data, &h->idle, 1);
-	case REQ(0x21, 10): /* SET_IDLE */
+	case USB_REQ(0xa1, 1): /* GET_REPORT */
+		return usb_put(s, data, h->last, h->kind->report_len);
+	case USB_REQ(0xa1, 2): /* GET_IDLE */
+		return usb_put(s, data, &h->idle, 1);
+	case USB_REQ(0x21, 10): /* SET_IDLE */
 		h->idle = s->value >> 8;
 		return 0;
-	case REQ(0xa1, 3): /* GET_PROTOCOL */
-		return put(s, data, &h->protocol, 1);
-	case REQ(0x21, 11): /* SET_PROTOCOL */
+	case USB_REQ(0xa1, 3): /* GET_PROTOCOL */
+		return usb_put(s, data, &h->protocol, 1);
+	case USB_REQ(0x21, 11): /* SET_PROTOCOL */
 		h->protocol = s->value & 1;
 		return 0;
 	}
-	return USB_STALL;
+	return standard(h, s, data);
 }
 
 /* ---- life ---- */
@@ -400,7 +341,10 @@ static void hid_states(struct usb_dev *dev, struct state_set *set)
 
 static void hid_destroy(struct usb_dev *dev)
 {
-	free(from_dev(dev));
+	struct hid *h = from_dev(dev);
+
+	input_remove(h->m->input, h);
+	free(h);
 }
 
 static const struct usb_dev_ops hid_ops = {
@@ -419,9 +363,10 @@ int usb_hid_create(struct machine *m, struct xhci *hc,
 	int r;
 
 	h->dev.ops = &hid_ops;
+	h->m = m;
 	h->kind = &kinds[spec->kind];
 	hid_reset(&h->dev);
-	r = xhci_attach(hc, &h->dev, spec->port, err);
+	r = xhci_attach(hc, &h->dev, spec->id, spec->port, err);
 	if (r < 0) {
 		free(h);
 		return r;

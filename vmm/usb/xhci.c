@@ -11,8 +11,8 @@
  *
  * What runs rings and commands is here, the registers are in xhci_regs.c.
  *
- * Eight ports of USB 2, which devices are on, and as many of USB 3, which
- * nothing is on.  Left out: streams, isochronous transfers, hubs, bandwidth,
+ * Eight ports of USB 2, which devices are on and come to and go from
+ * (xhci_plug.c), and as many of USB 3, which nothing is on.  Left out: streams, isochronous transfers, hubs, bandwidth,
  * suspended ports, more than one interrupter or event ring segment.
  */
 #include <errno.h>
@@ -46,8 +46,9 @@ enum { C_CYCLE = 1, C_TOGGLE = 2, C_ISP = 4, C_CHAIN = 16, C_IOC = 32,
 /* 6.2.3 and 6.2.2 */
 enum ep_state { EP_DISABLED, EP_RUNNING, EP_HALTED, EP_STOPPED };
 enum { SLOT_DEFAULT = 1, SLOT_ADDRESSED = 2, SLOT_CONFIGURED = 3 };
-enum { EP_TYPE_CONTROL = 4, EP_TYPE_BULK_IN = 6, EP_TYPE_INTR_IN = 7 };
-enum { CONTEXT = 32, TD_TRBS = 64, PASS_TRBS = 512, COMMANDS = 256 };
+enum { EP_TYPE_BULK_OUT = 2, EP_TYPE_CONTROL = 4, EP_TYPE_BULK_IN = 6,
+       EP_TYPE_INTR_IN = 7 };
+enum { CONTEXT = 32, TD_TRBS = 256, TD_MAX = 8 << 20, PASS_TRBS = 512, COMMANDS = 256 };
 
 struct trb {
 	uint64_t param;
@@ -173,6 +174,8 @@ void xhci_post_port(struct xhci *x, unsigned int port)
 		.control = TRB_PORT_EVENT << 10,
 	};
 
+	if (!(x->usbcmd & CMD_RUN))
+		return; /* told when it starts */
 	x->usbsts |= STS_PCD;
 	post(x, &t);
 }
@@ -409,7 +412,26 @@ static bool td_next(struct xhci *x, struct ring *r, struct td *td)
 	return true;
 }
 
-/* Scatters what the device gave and tells what the driver wants to know. */
+/* 6.4.1.1: up to eight bytes may be in the TRB itself. */
+static bool gather(struct xhci *x, const struct td *td, uint8_t *data)
+{
+	for (unsigned int i = 0; i < td->n; i++) {
+		const struct trb *t = &td->trb[i];
+		uint32_t len = t->status & 0x1ffff;
+
+		if (!has_data(t))
+			continue;
+		if (t->control & C_IMMEDIATE)
+			memcpy(data, &t->param, MIN(len, 8u));
+		else if (!read_mem(x, t->param, data, len))
+			return false;
+		data += len;
+	}
+	return true;
+}
+
+/* Scatters what the device gave (NULL: it took some) and tells what the driver
+ * wants to know. */
 static bool td_complete(struct xhci *x, struct slot *s, unsigned int n,
 			const struct td *td, const uint8_t *data, uint32_t got)
 {
@@ -426,7 +448,7 @@ static bool td_complete(struct xhci *x, struct slot *s, unsigned int n,
 			continue;
 		}
 		part = MIN(len, got - done);
-		if (!write_mem(x, t->param, data + done, part)) {
+		if (data && !write_mem(x, t->param, data + done, part)) {
 			halt_ep(x, s, n, td->at[i], len, CC_TRANSACTION);
 			return false;
 		}
@@ -444,32 +466,55 @@ static bool td_complete(struct xhci *x, struct slot *s, unsigned int n,
 	return true;
 }
 
-static void run_in(struct xhci *x, struct slot *s, unsigned int n)
+/* One transfer, with a buffer of its size: what came of it. */
+static int move_in(struct xhci *x, struct slot *s, unsigned int n,
+		   const struct td *td)
 {
 	struct usb_dev *dev = slot_dev(x, s);
+	uint32_t len = MIN(td->len, (uint32_t)TD_MAX);
+	_cleanup_free_ uint8_t *data = xmalloc(len + 1);
+	int got = dev->ops->in(dev, n / 2, data, len);
+
+	if (got >= 0)
+		td_complete(x, s, n, td, data, got);
+	return got;
+}
+
+static int move_out(struct xhci *x, struct slot *s, unsigned int n,
+		    const struct td *td)
+{
+	struct usb_dev *dev = slot_dev(x, s);
+	_cleanup_free_ uint8_t *data = xmalloc(MIN(td->len, TD_MAX + 0u) + 8);
+	int r = USB_STALL;
+
+	if (dev->ops->out && td->len <= TD_MAX && gather(x, td, data))
+		r = dev->ops->out(dev, n / 2, data, td->len);
+	if (r >= 0)
+		td_complete(x, s, n, td, NULL, td->len);
+	return r;
+}
+
+static void run_data(struct xhci *x, struct slot *s, unsigned int n)
+{
 	struct td *td = xmalloc(sizeof(*td));
 	struct ep *ep = &s->ep[n];
-	uint8_t data[1024];
 
 	for (unsigned int i = 0; i < PASS_TRBS && ep->state == EP_RUNNING;
 	     i++) {
 		struct ring old = ep->ring;
 		int got;
 
-		if (!dev || !td_next(x, &ep->ring, td)) {
+		if (!slot_dev(x, s) || !td_next(x, &ep->ring, td)) {
 			ep->ring = old;
 			break;
 		}
-		got = dev->ops->in(dev, n / 2, data,
-				   MIN(td->len, sizeof(data)));
+		got = n & 1 ? move_in(x, s, n, td) : move_out(x, s, n, td);
 		if (got == USB_NAK) {
 			ep->ring = old;
 			break;
 		}
 		if (got < 0)
 			halt_ep(x, s, n, td->at[0], td->len, CC_STALL);
-		else
-			td_complete(x, s, n, td, data, got);
 	}
 	free(td);
 	if (ep->state == EP_RUNNING)
@@ -486,8 +531,10 @@ static void run_ep(struct xhci *x, struct slot *s, unsigned int n)
 		return;
 	if (ep->type == EP_TYPE_CONTROL && n == 1)
 		run_control(x, s);
-	else if (ep->type == EP_TYPE_INTR_IN || ep->type == EP_TYPE_BULK_IN)
-		run_in(x, s, n);
+	else if (n & 1 ? ep->type == EP_TYPE_INTR_IN ||
+				 ep->type == EP_TYPE_BULK_IN :
+			 ep->type == EP_TYPE_BULK_OUT)
+		run_data(x, s, n);
 }
 
 /* ---- commands (4.6) ---- */
@@ -712,14 +759,26 @@ void usb_wake(struct usb_dev *dev, unsigned int ep)
 	for (unsigned int i = 1; i <= SLOTS; i++) {
 		struct slot *s = &x->slot[i];
 
-		if (s->enabled && s->port == dev->port &&
-		    s->ep[2 * ep + 1].state == EP_RUNNING)
-			run_ep(x, s, 2 * ep + 1);
+		if (!s->enabled || s->port != dev->port)
+			continue;
+		for (unsigned int n = 2 * ep; n <= 2 * ep + 1; n++)
+			if (s->ep[n].state == EP_RUNNING)
+				run_ep(x, s, n);
 	}
 }
 
-int xhci_attach(struct xhci *x, struct usb_dev *dev, unsigned int port,
-		struct error *err)
+pthread_mutex_t *xhci_lock(struct xhci *x)
+{
+	return &x->lock;
+}
+
+const struct pci_dev *xhci_pci(const struct xhci *x)
+{
+	return &x->pci;
+}
+
+int xhci_attach(struct xhci *x, struct usb_dev *dev, const char *id,
+		unsigned int port, struct error *err)
 {
 	for (unsigned int i = 1; !port && i <= PORTS_2; i++)
 		if (!x->devs[i])
@@ -727,9 +786,12 @@ int xhci_attach(struct xhci *x, struct usb_dev *dev, unsigned int port,
 	if (!port || port > PORTS_2 || x->devs[port])
 		return error_set(err, -ENOSPC, "USB port %u is not free", port);
 	dev->hc = x;
+	dev->id = xstrdup(id);
 	dev->port = port;
+	pthread_mutex_lock(&x->lock);
 	x->devs[port] = dev;
-	xhci_port_init(x, port);
+	xhci_port_changed(x, port);
+	pthread_mutex_unlock(&x->lock);
 	return 0;
 }
 
@@ -860,16 +922,28 @@ static void xhci_destroy(struct pci_dev *pci)
 	for (unsigned int i = 1; i <= SLOTS; i++)
 		xhci_drop_slot(&x->slot[i]);
 	for (unsigned int i = 1; i <= PORTS_2; i++)
-		if (x->devs[i])
-			x->devs[i]->ops->destroy(x->devs[i]);
+		xhci_destroy_dev(x->devs[i]);
 	msix_destroy(x->msix);
 	pthread_mutex_destroy(&x->lock);
 	free(x);
 }
 
+/* vCPUs are stopped: what devices do ends. */
+static void xhci_pause(struct pci_dev *pci, bool paused)
+{
+	struct xhci *x = from_pci(pci);
+
+	pthread_mutex_lock(&x->lock);
+	for (unsigned int i = 1; i <= PORTS_2 && paused; i++)
+		if (x->devs[i] && x->devs[i]->ops->settle)
+			x->devs[i]->ops->settle(x->devs[i]);
+	pthread_mutex_unlock(&x->lock);
+}
+
 static const struct pci_ops xhci_ops = {
 	.config_written = xhci_config_written,
 	.reset = xhci_reset,
+	.pause = xhci_pause,
 	.states = xhci_states,
 	.destroy = xhci_destroy,
 };
@@ -901,5 +975,6 @@ struct xhci *xhci_create(struct machine *m, const struct spec_place *place,
 		xhci_destroy(&x->pci);
 		return NULL;
 	}
+	machine_add_device(m, &xhci_machine_ops, x);
 	return x;
 }

@@ -72,5 +72,10 @@ void xhci_doorbell(struct xhci *x, unsigned int slot, uint32_t value);
 extern const struct bus_ops xhci_regs_ops;
 void xhci_reset_regs(struct xhci *x);
 void xhci_port_init(struct xhci *x, unsigned int port);
+/* A device came to a port or went from it: tells the driver. */
+void xhci_port_changed(struct xhci *x, unsigned int port);
+
+/* xhci_plug.c */
+void xhci_destroy_dev(struct usb_dev *dev); /* NULL: nothing */
 
 #endif

@@ -23,6 +23,16 @@ void xhci_port_init(struct xhci *x, unsigned int port)
 	x->portsc[port] = v;
 }
 
+/* 4.19.2: what changed is kept until the driver clears it. */
+void xhci_port_changed(struct xhci *x, unsigned int port)
+{
+	uint32_t kept = x->portsc[port] & (PORT_CHANGES | PORT_WAKES);
+
+	xhci_port_init(x, port);
+	x->portsc[port] |= kept | PORT_CSC;
+	xhci_post_port(x, port);
+}
+
 static void port_reset(struct xhci *x, unsigned int port)
 {
 	uint32_t *v = &x->portsc[port];
