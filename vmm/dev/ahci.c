@@ -21,6 +21,7 @@
 #include "vmm/dev/ahci.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -132,10 +133,11 @@ struct slot {
 
 /* ---- interrupts (10.7.2) ---- */
 
+/* A message, or the wire where the driver wants no messages. */
 static void set_line(struct hba *hba, bool raised)
 {
-	if (raised)
-		msi_send(&hba->msi);
+	if (!raised || !msi_send(&hba->msi))
+		pci_set_intx(&hba->pci, raised);
 }
 
 /* PCS is a view of the error register (3.3.5). */
@@ -861,8 +863,12 @@ static void ahci_pci_reset(struct pci_dev *pci)
 static void ahci_config_written(struct pci_dev *pci, unsigned int reg,
 				unsigned int size)
 {
-	msi_config_written(&container_of(pci, struct hba, pci)->msi, reg,
-			   size);
+	struct hba *hba = container_of(pci, struct hba, pci);
+
+	msi_config_written(&hba->msi, reg, size);
+	pthread_mutex_lock(&hba->lock);
+	pci_set_intx(pci, !hba->msi.enabled && (hba->ghc & GHC_IE) && hba->is);
+	pthread_mutex_unlock(&hba->lock);
 }
 
 static void ahci_destroy(struct pci_dev *pci)
@@ -1067,6 +1073,7 @@ static void set_up_pci(struct hba *hba)
 	};
 
 	pci_dev_init(&hba->pci, &ahci_pci_ops, &id);
+	hba->pci.config[PCI_INTERRUPT_PIN] = 1;
 	msi_init(&hba->msi, &hba->pci);
 	pci_set_bar(&hba->pci, ABAR, ABAR_SIZE, false, &abar_ops, hba);
 }

@@ -15,6 +15,7 @@
 #include "vmm/dev/nvme.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -37,8 +38,8 @@
 enum { REGS_BAR = 0, MSIX_BAR = 4, REGS_SIZE = 8192, DOORBELLS = 0x1000 };
 
 /* 3.1 */
-enum { REG_CAP = 0x00, REG_VS = 0x08, REG_CC = 0x14, REG_CSTS = 0x1c,
-       REG_AQA = 0x24, REG_ASQ = 0x28, REG_ACQ = 0x30 };
+enum { REG_CAP = 0x00, REG_VS = 0x08, REG_INTMS = 0x0c, REG_INTMC = 0x10,
+       REG_CC = 0x14, REG_CSTS = 0x1c, REG_AQA = 0x24, REG_ASQ = 0x28, REG_ACQ = 0x30 };
 enum { NVME_VERSION = 0x00010400 };
 
 enum { CC_EN = BIT(0), CC_CSS = 7 << 4, CC_MPS = 0xf << 7, CC_AMS = 7 << 11,
@@ -56,6 +57,19 @@ bool nvme_cq_has_room(const struct nvme_cq *q)
 		return false;
 	used = (q->tail + q->size - q->head) % q->size;
 	return used + q->reserved < q->size - 1;
+}
+
+/* 7.5.1.1: without MSI-X the wire is pulled while a queue that interrupts has
+ * entries the host has not taken; bit 0 of the mask is that vector's. */
+void nvme_update_wire(struct nvme *n)
+{
+	bool on = false;
+
+	for (unsigned int i = 0; i < n->max_queues; i++)
+		on |= n->cq[i].size && n->cq[i].interrupts &&
+		      n->cq[i].head != n->cq[i].tail;
+	pci_set_intx(&n->pci,
+		     on && !(n->masked & 1) && !msix_enabled(n->msix));
 }
 
 bool nvme_post(struct nvme *n, uint32_t sq, uint16_t cid, uint32_t result,
@@ -80,6 +94,7 @@ bool nvme_post(struct nvme *n, uint32_t sq, uint16_t cid, uint32_t result,
 	}
 	if (q->interrupts)
 		msix_notify(n->msix, q->vector);
+	nvme_update_wire(n);
 	return true;
 }
 
@@ -192,6 +207,8 @@ static void controller_reset(struct nvme *n)
 	memset(n->cq, 0, sizeof(n->cq));
 	n->stopping = false;
 	n->csts = 0;
+	n->masked = 0;
+	nvme_update_wire(n);
 	nvme_admin_reset(n);
 }
 
@@ -270,6 +287,9 @@ static uint32_t read32(const struct nvme *n, uint64_t offset)
 		return capabilities() >> 32;
 	case REG_VS:
 		return NVME_VERSION;
+	case REG_INTMS:
+	case REG_INTMC:
+		return n->masked;
 	case REG_CC:
 		return n->cc;
 	case REG_CSTS:
@@ -309,8 +329,19 @@ static void doorbell(struct nvme *n, uint64_t offset, uint32_t v)
 		n->cq[id].head = v;
 	else if (!(offset % 8) && v < n->sq[id].size)
 		n->sq[id].tail = v;
+	nvme_update_wire(n);
 	if (n->csts & CSTS_RDY)
 		kick(n);
+}
+
+/* 3.1.3, 3.1.4 */
+static void write_mask(struct nvme *n, uint64_t offset, uint32_t v)
+{
+	if (offset == REG_INTMS)
+		n->masked |= v;
+	else
+		n->masked &= ~v;
+	nvme_update_wire(n);
 }
 
 static void write32(struct nvme *n, uint64_t offset, uint32_t v)
@@ -319,6 +350,8 @@ static void write32(struct nvme *n, uint64_t offset, uint32_t v)
 
 	if (offset >= DOORBELLS)
 		doorbell(n, offset - DOORBELLS, v);
+	else if (offset == REG_INTMS || offset == REG_INTMC)
+		write_mask(n, offset, v);
 	else if (offset == REG_CC)
 		write_cc(n, v);
 	else if (offset == REG_AQA && off)
@@ -391,7 +424,12 @@ static void nvme_reset(struct pci_dev *pci)
 static void nvme_config_written(struct pci_dev *pci, unsigned int reg,
 				unsigned int size)
 {
-	msix_config_written(from_pci(pci)->msix, reg, size);
+	struct nvme *n = from_pci(pci);
+
+	msix_config_written(n->msix, reg, size);
+	pthread_mutex_lock(&n->lock);
+	nvme_update_wire(n);
+	pthread_mutex_unlock(&n->lock);
 }
 
 static void nvme_pause(struct pci_dev *pci, bool paused)
@@ -440,6 +478,7 @@ static const struct state_field nvme_fields[] = {
 	STATE_MAX(struct nvme, n_events, NVME_EVENTS_MAX),
 	STATE_INTS(struct nvme, event_cid),
 	STATE_BOOL(struct nvme, changed),
+	STATE_SINCE(2, struct nvme, masked),
 	STATE_BOOL(struct nvme, changed_log),
 	STATE_END,
 };
@@ -474,7 +513,7 @@ static int nvme_loaded(void *obj, unsigned int version, struct error *err)
 
 static const struct state_type nvme_state = {
 	.name = "nvme",
-	.version = 1,
+	.version = 2, /* 2: the interrupt mask */
 	.fields = nvme_fields,
 	.loaded = nvme_loaded,
 };
@@ -593,6 +632,7 @@ static void set_up_pci(struct nvme *n)
 	};
 
 	pci_dev_init(&n->pci, &nvme_pci_ops, &id);
+	n->pci.config[PCI_INTERRUPT_PIN] = 1;
 	n->msix = msix_create(&n->pci, MSIX_BAR, n->max_queues);
 	pci_set_bar(&n->pci, REGS_BAR, REGS_SIZE, true, &regs_ops, n);
 }

@@ -119,6 +119,7 @@ static int delete_cq(struct nvme_cmd *c)
 		if (n->sq[i].size && n->sq[i].cq == id)
 			return NVME_INVALID_DELETION | NVME_DNR;
 	n->cq[id] = (struct nvme_cq){ 0 };
+	nvme_update_wire(n);
 	return NVME_OK;
 }
 

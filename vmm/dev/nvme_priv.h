@@ -118,6 +118,7 @@ struct nvme {
 	unsigned int in_flight;
 	bool stopping;	 /* EN was cleared with commands out */
 	uint32_t cc, csts, aqa;
+	uint32_t masked; /* vectors, when there are no messages */
 	uint64_t asq, acq;
 	struct nvme_sq sq[NVME_QUEUES_MAX];
 	struct nvme_cq cq[NVME_QUEUES_MAX];
@@ -145,6 +146,7 @@ int nvme_map(struct nvme_cmd *c, uint64_t len); /* NVME_OK or a status */
 void nvme_finish(struct nvme_cmd *c, int status); /* and frees it */
 bool nvme_post(struct nvme *n, uint32_t sq, uint16_t cid, uint32_t result,
 	       int status);
+void nvme_update_wire(struct nvme *n); /* after a queue has changed */
 bool nvme_cq_has_room(const struct nvme_cq *cq);
 
 #endif

@@ -23,9 +23,12 @@ PORTS = "".join(
     "<controller type='pci' index='%d' model='pcie-root-port'/>" % n
     for n in range(1, 5)) + """
   <controller type='scsi' index='0' model='virtio-scsi'/>
-  <controller type='virtio-serial' index='0' ports='4'/>"""
+  <controller type='virtio-serial' index='0' ports='4'/>
+  <controller type='usb' index='0' model='qemu-xhci'/>"""
 MODULES = """scsi_common scsi_mod crct10dif_common crct10dif_generic crc-t10dif
   crc64 crc64-rocksoft t10-pi cdrom virtio_scsi sd_mod sr_mod""".split()
+USB = """usb-common usbcore xhci-hcd xhci-pci usb-storage hid hid-generic
+  usbhid""".split() if os.environ.get("GENERIC_ROOT") else []
 
 
 class Devices:
@@ -213,6 +216,40 @@ def channels(d, g, con, ev):
     fails("4 ports", g.attachDeviceFlags, CHANNEL % 5, LIVE)
 
 
+TABLET = "<input type='tablet' bus='usb'/>"
+
+
+def usb(d, g, con, ev):
+    """A stick, a drive and a tablet on USB: pulled like cables."""
+    md5 = make_disk(d, "stick")
+    g.attachDeviceFlags(disk(d, "stick", "sdp", "usb"), LIVE)
+    ev.expect("added", "usb-disk15")
+    assert "<address type='usb' bus='0' port='1'/>" in g.XMLDesc()
+    until("sdb", lambda: there(con, "sdb"))
+    assert virtual_md5(con, "sdb") == md5
+    g.attachDeviceFlags(TABLET, LIVE)
+    ev.expect("added", "input0")
+    tablet = "grep -c Tablet /proc/bus/input/devices || true"
+    until("tablet", lambda: con.run(tablet) == "1")
+    g.detachDeviceFlags(TABLET, LIVE)
+    ev.expect("removed", "input0")
+    until("tablet gone", lambda: con.run(tablet) == "0")
+    g.detachDeviceFlags(disk(d, "stick", "sdp", "usb"), LIVE)
+    ev.expect("removed", "usb-disk15")
+    until("sdb gone", lambda: not there(con, "sdb"))
+    # Media go in and out.
+    cd = make_disk(d, "cd2")
+    g.attachDeviceFlags(f"""<disk type='file' device='cdrom'>
+      <target dev='sdq' bus='usb'/><readonly/></disk>""", LIVE)
+    ev.expect("added", "usb-disk16")
+    until("sr1", lambda: there(con, "sr1"))
+    d.virsh("change-media", "g", "sdq", d.dir + "/cd2", "--insert", "--live")
+    until("medium", lambda: con.run(
+        "md5sum </dev/sr1 2>/dev/null || true").startswith(cd))
+    g.attachDeviceFlags(disk(d, "stick", "sdp", "usb"), LIVE)
+    until("sdb", lambda: there(con, "sdb"))
+
+
 def restart(d, g):
     """A daemon that was away finds what came and what has gone meanwhile."""
     g.detachDeviceAlias("rng0", LIVE)
@@ -232,6 +269,10 @@ def after(d, g, con, ev):
     until("sr0 gone", lambda: not there(con, "sr0"))
     g.detachDeviceFlags(CHANNEL % 2, LIVE)
     ev.expect("removed", "channel1")
+    if USB:
+        g.detachDeviceAlias("usb-disk16", LIVE)
+        ev.expect("removed", "usb-disk16")
+        until("sr1 gone", lambda: not there(con, "sr1"))
     g.detachDeviceFlags(iface(), LIVE)
     ev.expect("removed", "net0")
     # All ports but one are free; then there are none.
@@ -262,7 +303,7 @@ def config(d, conn):
 
 
 def main():
-    with Daemon(MODULES) as d:
+    with Daemon(MODULES + USB) as d:
         conn = d.open()
         ev = Devices(conn)
         no_system(d, conn)
@@ -275,6 +316,8 @@ def main():
         cards(d, g, con, ev)
         scsi(d, g, con, ev)
         channels(d, g, con, ev)
+        if USB:
+            usb(d, g, con, ev)
         con.close()
         restart(d, g)
         conn = d.open()
@@ -290,6 +333,10 @@ def main():
         con.wake()
         assert con.run("ls -d /sys/block/vd* | wc -l") == "4"
         assert there(con, "sda")
+        if USB:
+            md5 = con.run("md5sum </dev/sdb").split()[0]
+            assert md5 == hashlib.md5(open(d.dir + "/stick", "rb").read()) \
+                .hexdigest()
         assert "org.example.3" in con.run("cat /sys/class/virtio-ports/*/name")
         g.destroy()
     print("hot plug: all right")
