@@ -30,6 +30,8 @@
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/migrate.h"
+#include "vmm/missing.h"
+#include "vmm/postcopy.h"
 #include "vmm/outflow.h"
 #include "vmm/run.h"
 #include "vmm/sandbox.h"
@@ -46,6 +48,7 @@ enum state { STATE_NEW = 1, STATE_PAUSED = 2, STATE_RUNNING = 4,
 #define STATES_ALL   (STATE_NEW | STATES_BUILT | STATE_STOPPED)
 #define WHILE_BUSY   16 /* a request that a job does not refuse */
 #define WHILE_AWAY   32 /* nor that the guest may be elsewhere */
+#define WHILE_SPLIT  64 /* nor that memory does not come that is waited for */
 
 enum { REPLY_LATER = 1 };
 
@@ -77,6 +80,11 @@ struct control {
 	bool job_paused; /* the job paused it */
 	bool job_trusted; /* its stream is the other VMM's own */
 	struct handover *handover; /* the guest was sent or came, or NULL */
+	/* Memory that follows it: one of the two at most. */
+	struct postcopy_out *out;
+	struct postcopy_in *in;
+	struct postcopy_listener follower;
+	int page_fd, missing_fd;
 	int64_t take_id;
 	struct buf job_state;
 	struct x86_state *job_cpus;
@@ -351,6 +359,14 @@ static const struct machine_listener control_listener = {
 
 /* ---- requests ---- */
 
+/* The guest's memory may come after it. */
+static int control_open_missing(struct control *c, struct error *err)
+{
+	return c->spec.postcopy ? missing_open(c->spec.userfault_fd,
+					       &c->missing_fd, err) :
+				  0;
+}
+
 static int control_build(struct control *c, struct error *err)
 {
 	const char *variant;
@@ -361,6 +377,8 @@ static int control_build(struct control *c, struct error *err)
 		return error_set(err, -ENOTSUP, "there is no engine '%s'",
 				 c->spec.engine);
 	r = machine_create(&c->spec, engine, variant, c->loop, &c->m, err);
+	if (r == 0)
+		r = control_open_missing(c, err);
 	if (r == 0)
 		r = sandbox_enter(false, err);
 	if (r == 0)
@@ -442,6 +460,7 @@ static int control_own(struct control *c, struct error *err)
 	if (r == 0) {
 		handover_destroy(c->handover);
 		c->handover = NULL;
+		postcopy_out_destroy(steal_ptr(&c->out));
 	}
 	return r;
 }
@@ -514,6 +533,30 @@ static struct json_object *control_cpu_ns(struct control *c)
 	return list;
 }
 
+/* The source is not done before the memory that follows is there. */
+static bool still_needed(const struct control *c)
+{
+	enum handover_state s = handover_state(c->handover);
+
+	return c->out && postcopy_out_state(c->out) != POSTCOPY_DONE &&
+	       (s == HANDOVER_OFFERED || s == HANDOVER_GIVEN ||
+		s == HANDOVER_DONE);
+}
+
+static const char *control_handover(const struct control *c)
+{
+	if (c->in && !c->handover)
+		return postcopy_in_state(c->in) == POSTCOPY_BROKEN ?
+			       "broken" :
+			       "copying";
+	if (!c->handover || !still_needed(c))
+		return handover_word(c->handover);
+	return postcopy_out_state(c->out) == POSTCOPY_BROKEN &&
+			       handover_state(c->handover) == HANDOVER_DONE ?
+		       "broken" :
+		       "copying";
+}
+
 static int control_status(struct control *c, struct json_object *req,
 			  struct json_object *ok, struct error *err)
 {
@@ -521,7 +564,7 @@ static int control_status(struct control *c, struct json_object *req,
 
 	add_str(ok, "state", control_state(c));
 	json_object_object_add(ok, "reason", control_reason(c));
-	add_str(ok, "handover", handover_word(c->handover));
+	add_str(ok, "handover", control_handover(c));
 	add_u64(ok, "balloon", c->m ? machine_balloon(c->m) : 0);
 	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
 	add_u64(ok, "first_run_ns", first ? first - c->started : 0);
@@ -774,7 +817,28 @@ static int migrate_work(void *arg, struct progress *p, struct error *err)
 	struct control *c = arg;
 
 	return migrate_send(c->m, c->job_fd, &c->migrate, &c->limits, p,
-			    &c->job_paused, err);
+			    &c->job_paused, &c->out, err);
+}
+
+static void control_tell_handover(struct control *c, const char *word)
+{
+	struct json_object *o = control_event("handover");
+
+	add_str(o, "state", word);
+	control_send(c, o);
+}
+
+/* Memory that followed the guest has come, or does not come any more. */
+static void control_on_follow(void *arg)
+{
+	struct control *c = arg;
+
+	if (c->in && postcopy_in_state(c->in) == POSTCOPY_DONE) {
+		postcopy_in_destroy(steal_ptr(&c->in));
+		control_tell_handover(c, "complete");
+	} else if (c->in || c->handover) {
+		control_tell_handover(c, control_handover(c));
+	}
 }
 
 /* The destination was asked for its guest. */
@@ -795,23 +859,22 @@ static void control_taken(struct control *c, bool ours)
 static void control_on_handover(void *arg, enum handover_state state)
 {
 	struct control *c = arg;
-	struct json_object *o;
 
-	if (state == HANDOVER_TAKEN || state == HANDOVER_REFUSED) {
+	if (state == HANDOVER_TAKEN || state == HANDOVER_REFUSED)
 		control_taken(c, state == HANDOVER_TAKEN);
-		return;
-	}
-	o = control_event("handover");
-	add_str(o, "state", handover_word(c->handover));
-	control_send(c, o);
+	else
+		control_tell_handover(c, control_handover(c));
 }
 
 /* Both have it now: the stream goes on as where that is settled. */
 static void control_offer(struct control *c, bool source)
 {
+	/* A guest whose memory did not come needs more than its source's end. */
+	bool trusted = c->job_trusted && !c->in;
+
 	handover_destroy(c->handover);
 	c->handover = handover_create(c->loop, steal_fd(&c->job_fd), source,
-				      c->job_trusted, control_on_handover, c);
+				      trusted, control_on_handover, c);
 }
 
 static void control_on_round(void *arg)
@@ -842,7 +905,14 @@ static int receive_work(void *arg, struct progress *p, struct error *err)
 {
 	struct control *c = arg;
 
-	return migrate_receive(c->m, c->job_fd, c->more, c->n_more, p, err);
+	struct migrate_follow follow = {
+		.page_fd = &c->page_fd,
+		.missing_fd = &c->missing_fd,
+		.listener = &c->follower,
+	};
+
+	return migrate_receive(c->m, c->job_fd, c->more, c->n_more, &follow, p,
+			       &c->in, err);
 }
 
 static void receive_done(void *arg, int result, const struct error *err)
@@ -877,16 +947,27 @@ static void set_limits(struct control *c, struct json_object *req)
 		     member_u64(req, "bandwidth", atomic_load(&l->bandwidth)));
 	atomic_store(&l->downtime,
 		     member_u64(req, "downtime_ns", atomic_load(&l->downtime)));
+	atomic_store(&l->postcopy_bandwidth,
+		     member_u64(req, "postcopy_bandwidth",
+				atomic_load(&l->postcopy_bandwidth)));
 	atomic_store(&l->now, member_bool(req, "now"));
+	if (member_bool(req, "postcopy_now"))
+		atomic_store(&l->postcopy, true);
 }
 
 static int take_stream(struct control *c, struct json_object *req,
 		       struct error *err)
 {
-	if (!c->n_fds || c->n_fds > 1 + MIGRATE_MORE_MAX)
+	unsigned int postcopy = member_bool(req, "postcopy");
+
+	if (c->n_fds < 1 + postcopy ||
+	    c->n_fds > 1 + MIGRATE_MORE_MAX + postcopy)
 		return error_set(err, -EINVAL, "one to %d sockets are wanted",
 				 1 + MIGRATE_MORE_MAX);
 	c->job_trusted = !member_bool(req, "carried");
+	c->page_fd = fd_close(c->page_fd);
+	if (postcopy)
+		c->page_fd = c->fds[--c->n_fds];
 	while (c->n_fds > 1)
 		c->more[c->n_more++] = c->fds[--c->n_fds];
 	c->job_fd = c->fds[--c->n_fds];
@@ -910,7 +991,11 @@ static int control_migrate(struct control *c, struct json_object *req,
 		.throttle_step = member_u64(req, "throttle_step", 0),
 		.round = control_on_round,
 		.arg = c,
+		.page_fd = &c->page_fd,
+		.listener = &c->follower,
 	};
+	atomic_store(&c->limits.postcopy, false);
+	atomic_store(&c->limits.postcopy_bandwidth, 0);
 	atomic_store(&c->limits.bandwidth, 0);
 	atomic_store(&c->limits.downtime, MIGRATE_DOWNTIME);
 	set_limits(c, req);
@@ -945,15 +1030,44 @@ static int control_take(struct control *c, struct json_object *req,
 	if (!c->handover)
 		return error_set(err, -EINVAL, "no guest has come");
 	r = claim_disks(c, err);
-	if (r < 0)
-		return r;
-	r = handover_take(c->handover, err);
+	if (r == 0 && c->in && postcopy_in_state(c->in) == POSTCOPY_BROKEN)
+		r = error_set(err, -ECONNRESET,
+			      "the rest of the guest's memory does not come");
+	if (r == 0)
+		r = handover_take(c->handover, err);
 	if (r < 0) {
 		let_go_disks(c);
 		return r;
 	}
 	c->take_id = json_object_get_int64(json_object_object_get(req, "id"));
 	return REPLY_LATER;
+}
+
+/* Memory that follows: another stream for it, or none any more. */
+static int control_recover(struct control *c, struct json_object *req,
+			   struct json_object *ok, struct error *err)
+{
+	int fd;
+
+	if (c->n_fds != 1 || (!c->in && !c->out))
+		return error_set(err, -EINVAL,
+				 "no memory follows the guest, or there is no "
+				 "socket for it");
+	fd = c->fds[--c->n_fds];
+	return c->in ? postcopy_in_recover(c->in, fd, err) :
+		       postcopy_out_recover(c->out, fd, err);
+}
+
+static int control_break(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	if (!c->in && !c->out)
+		return error_set(err, -EINVAL, "no memory follows the guest");
+	if (c->in)
+		postcopy_in_break(c->in);
+	else
+		postcopy_out_break(c->out);
+	return 0;
 }
 
 static int control_job(struct control *c, struct json_object *req,
@@ -1171,7 +1285,7 @@ static const struct request {
 		  struct json_object *ok, struct error *err);
 } requests[] = {
 	{ "create", STATE_NEW, control_create_machine },
-	{ "run", STATES_BUILT | WHILE_AWAY, control_run },
+	{ "run", STATES_BUILT | WHILE_AWAY | WHILE_SPLIT, control_run },
 	{ "pause", STATES_BUILT | WHILE_AWAY, control_pause },
 	{ "reset", STATES_BUILT, control_reset },
 	{ "powerbutton", STATES_BUILT, control_powerbutton },
@@ -1195,6 +1309,8 @@ static const struct request {
 	{ "receive", STATE_PAUSED, control_receive },
 	{ "keep", STATES_BUILT | WHILE_AWAY, control_keep },
 	{ "take", STATE_PAUSED | WHILE_AWAY, control_take },
+	{ "recover", STATES_BUILT | WHILE_AWAY | WHILE_SPLIT, control_recover },
+	{ "break", STATES_BUILT | WHILE_AWAY | WHILE_SPLIT, control_break },
 	{ "job", STATES_ALL | WHILE_BUSY, control_job },
 	{ "cancel", STATES_ALL | WHILE_BUSY, control_cancel },
 	{ "keys", STATES_BUILT, control_keys },
@@ -1241,6 +1357,12 @@ static int control_dispatch(struct control *c, struct json_object *req,
 	    !(r->states & (WHILE_BUSY | WHILE_AWAY)))
 		return error_set(err, -EBUSY,
 				 "'%s' has to wait: the guest is migrating",
+				 name);
+	if (c->in && postcopy_in_state(c->in) == POSTCOPY_BROKEN &&
+	    !(r->states & (WHILE_BUSY | WHILE_SPLIT)))
+		return error_set(err, -EBUSY,
+				 "'%s' has to wait: the rest of the guest's "
+				 "memory does not come",
 				 name);
 	ret = r->fn(c, req, ok, err);
 	if (ret < 0 && !err->message[0])
@@ -1387,7 +1509,12 @@ int control_create(struct loop *loop, int listen_fd, int status_fd,
 	c->loop = loop;
 	c->listen_fd = listen_fd;
 	c->status_fd = status_fd;
-	c->client = c->job_fd = -1;
+	c->client = c->job_fd = c->page_fd = c->missing_fd = -1;
+	c->follower = (struct postcopy_listener){
+		.loop = loop,
+		.changed = control_on_follow,
+		.arg = c,
+	};
 	c->started = process_start();
 	c->msg = xmalloc(CONTROL_MSG_MAX + 1);
 	vmm_spec_init(&c->spec);
@@ -1409,6 +1536,10 @@ void control_destroy(struct control *c)
 	job_destroy(c->job);
 	control_forget_job(c);
 	handover_destroy(c->handover);
+	postcopy_out_destroy(c->out);
+	postcopy_in_destroy(c->in);
+	fd_close(c->page_fd);
+	fd_close(c->missing_fd);
 	machine_destroy(c->m);
 	hotplug_destroy(c->hotplug);
 	loop_remove(c->loop, c->listen_fd);

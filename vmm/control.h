@@ -29,7 +29,8 @@
  *		   off, start it anew as after a reset
  *	"nmi"
  *	"quit"     stop at once and exit; the reply is sent first
- *	"status"   {"state", "reason", "handover": STATE of vmm/handover.h or
+ *	"status"   {"state", "reason", "handover": STATE of vmm/handover.h,
+ *		   "copying" or "broken" (memory follows, on either side) or
  *		   null, "balloon": bytes the guest keeps,
  *		   "cpu_ns": [per vCPU thread], "first_run_ns": time from exec
  *		   to the first guest instruction}
@@ -75,8 +76,16 @@
  *		   machine is paused then.  "run" takes it back, unless it is the
  *		   other side's already (vmm/handover.h).  When it fails the
  *		   machine goes on as it was.
- *	"migrate-limits" {"bandwidth", "downtime_ns", "now": bool, all
+ *	"migrate-limits" {"bandwidth", "downtime_ns", "now": bool,
+ *		   "postcopy_now": bool, "postcopy_bandwidth", all
  *		   optional}: changes them while it goes on
+ *		   "migrate" and "receive" with "postcopy": true have one
+ *		   socket more, the last one, for memory that follows the guest
+ *		   (vmm/postcopy.h); the spec of the receiving machine says
+ *		   "postcopy", too.  After "postcopy_now" the reply
+ *		   comes as soon as the guest can run there.
+ *	"recover"  + one socket: memory goes on following, over this one
+ *	"break"    memory no longer follows, until "recover"
  *	"keep"     after "migrate": the guest is not given away, or no more; it
  *		   stays paused.  -EPERM: the other side has it, -EBUSY: is
  *		   about to
@@ -111,7 +120,8 @@
  *	{"event": "kept", "device": id}         the guest will not let go of it
  *	{"event": "port", "port": id, "open": bool} by the guest
  *	{"event": "iteration", "n": how often all memory was gone through}
- *	{"event": "handover", "state"}         of the guest sent (handover.h)
+ *	{"event": "handover", "state"}         of the guest sent, as in
+ *		   "status"; "complete": all that followed it is here
  *	{"event": "panicked"}
  *	{"event": "vsock", "port"}: the guest connects to the host, and waits
  *	 for "vsock-connected"

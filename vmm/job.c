@@ -4,7 +4,6 @@
 #include "vmm/job.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -94,14 +93,14 @@ static void *job_main(void *arg)
 }
 
 /* Signals are for the main and vCPU threads. */
-static int job_thread(struct job *job)
+int job_thread(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg)
 {
 	sigset_t all, old;
 	int r;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&job->thread, NULL, job_main, job);
+	r = -pthread_create(ret_thread, NULL, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r;
 }
@@ -122,7 +121,7 @@ int job_start(struct loop *loop, const char *name, job_work_fn *work,
 	r = job->over < 0 ? -errno :
 			    loop_add(loop, job->over, EPOLLIN, job_over, job);
 	if (r == 0)
-		r = job_thread(job);
+		r = job_thread(&job->thread, job_main, job);
 	if (r < 0) {
 		job_free(job);
 		return error_set(err, r, "cannot begin to %s: %m", name);

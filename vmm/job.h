@@ -8,6 +8,8 @@
 #ifndef VMM_JOB_H
 #define VMM_JOB_H
 
+#include <pthread.h>
+
 #include "base/error.h"
 #include "vmm/progress.h"
 
@@ -23,6 +25,9 @@ bool job_on_loop(struct loop *loop, struct progress *p, void (*fn)(void *arg),
 
 /* On the main loop's, when the work has returned; then the job is gone. */
 typedef void job_done_fn(void *arg, int result, const struct error *err);
+
+/* A thread that no signal disturbs: 0 or -errno. */
+int job_thread(pthread_t *ret_thread, void *(*fn)(void *arg), void *arg);
 
 /* p: the caller's, who may look at it at any time, also later.  name: for
  * messages, "save the machine". */

@@ -143,6 +143,11 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/migrate_in.c \
 	%D%/migrate_out.c \
 	%D%/migrate_pages.c \
+	%D%/missing.c \
+	%D%/missing.h \
+	%D%/postcopy.h \
+	%D%/postcopy_in.c \
+	%D%/postcopy_out.c \
 	%D%/migrate_pages.h \
 	%D%/migrate_wire.h \
 	%D%/progress.h \

@@ -10,6 +10,10 @@
  * when the source's part has succeeded.  So a stream that breaks, at any
  * moment, leaves one machine that can run: the source until it was answered,
  * and then whichever the manager chooses, with both paused.
+ *
+ * Post-copy: once it is asked for, the guest goes with what was sent until
+ * then, and its other memory follows (vmm/postcopy.h).  *ret_follow is then
+ * whoever sees to that, else NULL.
  */
 #ifndef VMM_MIGRATE_H
 #define VMM_MIGRATE_H
@@ -20,6 +24,9 @@
 #include "vmm/progress.h"
 
 struct machine;
+struct postcopy_in;
+struct postcopy_listener;
+struct postcopy_out;
 struct error;
 
 /* May be changed while it goes on. */
@@ -27,6 +34,8 @@ struct migrate_limits {
 	_Atomic uint64_t bandwidth; /* bytes a second; 0: as fast as it goes */
 	_Atomic uint64_t downtime;  /* nanoseconds */
 	atomic_bool now;	    /* do not wait any longer: pause and finish */
+	atomic_bool postcopy; /* the guest goes now, the rest follows */
+	_Atomic uint64_t postcopy_bandwidth; /* of what follows */
 };
 
 struct migrate_options {
@@ -38,6 +47,14 @@ struct migrate_options {
 	unsigned int throttle_first, throttle_step;
 	void (*round)(void *arg); /* on the loop, after each; may be NULL */
 	void *arg;
+	int *page_fd; /* of what follows the guest; -1: nothing can */
+	const struct postcopy_listener *listener;
+};
+
+/* What the destination needs for memory that comes after the guest. */
+struct migrate_follow {
+	int *page_fd, *missing_fd; /* taken over if they are needed; or -1 */
+	const struct postcopy_listener *listener;
 };
 
 enum { MIGRATE_MORE_MAX = 15 };
@@ -50,11 +67,13 @@ enum { MIGRATE_MORE_MAX = 15 };
  */
 int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
 		 struct migrate_limits *limits, struct progress *p,
-		 bool *ret_paused, struct error *err);
+		 bool *ret_paused, struct postcopy_out **ret_follow,
+		 struct error *err);
 
 /* Into a machine just built; it is paused then. */
 int migrate_receive(struct machine *m, int fd, const int *more,
-		    unsigned int n_more, struct progress *p,
+		    unsigned int n_more, const struct migrate_follow *follow,
+		    struct progress *p, struct postcopy_in **ret_follow,
 		    struct error *err);
 
 #endif

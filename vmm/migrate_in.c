@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <zstd.h>
@@ -18,6 +17,8 @@
 #include "vmm/job.h"
 #include "vmm/machine.h"
 #include "vmm/migrate_wire.h"
+#include "vmm/missing.h"
+#include "vmm/postcopy.h"
 #include "vmm/ram.h"
 #include "vmm/stream.h"
 
@@ -43,6 +44,10 @@ struct sink {
 	unsigned int n_blocks;
 	ZSTD_DCtx *zstd;
 	void *in;
+	/* Of the first one: */
+	const struct migrate_follow *follow;
+	struct missing *missing;
+	struct postcopy_in *following;
 	/* Of a further one: */
 	pthread_t thread;
 	struct error own_err;
@@ -187,6 +192,53 @@ static int get_pages(struct sink *s, const struct migrate_record *rec)
 	}
 }
 
+/* ---- what follows the guest (post-copy) ---- */
+
+static int can_follow(struct sink *s)
+{
+	if (s->missing)
+		return 0;
+	if (!s->follow || *s->follow->page_fd < 0 ||
+	    *s->follow->missing_fd < 0)
+		return error_set(s->err, -ENOTSUP,
+				 "memory cannot follow the guest here");
+	return missing_create(steal_fd(s->follow->missing_fd), s->m->ram,
+			      &s->missing, s->err);
+}
+
+static int get_missing(struct sink *s, const struct migrate_record *rec)
+{
+	uint8_t bits[MIGRATE_MISSING_MAX];
+	uint64_t first = rec->at / MIGRATE_PAGE, pages;
+	int r = can_follow(s);
+
+	if (r < 0)
+		return r;
+	if (rec->block >= s->n_blocks || rec->len > sizeof(bits) ||
+	    rec->at % (64 * MIGRATE_PAGE))
+		return broken(s);
+	pages = s->block[rec->block].size / MIGRATE_PAGE;
+	r = get(s, bits, rec->len);
+	if (r < 0 || first > pages)
+		return r < 0 ? r : broken(s);
+	return missing_add(s->missing, rec->block, first, bits,
+			   MIN(pages - first, (uint64_t)rec->len * 8), s->err);
+}
+
+/* Before devices' state is loaded: that may touch memory. */
+static int begin_follow(struct sink *s)
+{
+	int r = missing_begin(s->missing, s->err);
+
+	return r < 0 ? r :
+		       postcopy_in_create(steal_fd(s->follow->page_fd),
+					  steal_ptr(&s->missing),
+					  s->follow->listener, &s->following,
+					  s->err);
+}
+
+/* ---- state ---- */
+
 struct errand {
 	struct machine *m;
 	void *state;
@@ -213,6 +265,8 @@ static int get_state(struct sink *s, const struct migrate_record *rec)
 	e.state = state = xmalloc(rec->len + 1);
 	e.len = rec->len;
 	r = get(s, state, rec->len);
+	if (r == 0 && s->missing)
+		r = begin_follow(s);
 	if (r < 0)
 		return r;
 	if (!job_on_loop(s->m->loop, s->p, do_set_state, &e))
@@ -238,7 +292,9 @@ static int get_all(struct sink *s)
 		if (r == 0 && rec.type == MIGRATE_STATE)
 			return get_state(s, &rec);
 		if (r == 0)
-			r = follow(s, &rec);
+			r = rec.type == MIGRATE_MISSING ?
+				    get_missing(s, &rec) :
+				    follow(s, &rec);
 	}
 	return r;
 }
@@ -290,17 +346,12 @@ static void sink_finish(struct sink *s)
 	free(s->in);
 }
 
-/* Signals are for the main and vCPU threads. */
 static int sink_start(struct sink *s)
 {
-	sigset_t all, old;
 	int r;
 
 	s->err = &s->own_err;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&s->thread, NULL, more_main, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	r = job_thread(&s->thread, more_main, s);
 	s->started = r == 0;
 	return r;
 }
@@ -335,7 +386,8 @@ static int receive_all(struct sink *s, const int *fds, unsigned int n)
 }
 
 int migrate_receive(struct machine *m, int fd, const int *more,
-		    unsigned int n_more, struct progress *p,
+		    unsigned int n_more, const struct migrate_follow *follow,
+		    struct progress *p, struct postcopy_in **ret_follow,
 		    struct error *err)
 {
 	struct meeting mt = { .streams = 1 + n_more };
@@ -346,8 +398,13 @@ int migrate_receive(struct machine *m, int fd, const int *more,
 	pthread_mutex_init(&mt.lock, NULL);
 	pthread_cond_init(&mt.changed, NULL);
 	sink_init(&s, m, &mt, fd, p, err);
+	s.follow = follow;
 	r = receive_all(&s, more, n_more);
 	told = answer(&s, r);
+	missing_destroy(s.missing);
+	if (r < 0 || told < 0)
+		postcopy_in_destroy(steal_ptr(&s.following));
+	*ret_follow = s.following;
 	sink_finish(&s);
 	pthread_mutex_destroy(&mt.lock);
 	pthread_cond_destroy(&mt.changed);

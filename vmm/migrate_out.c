@@ -20,6 +20,7 @@
 #include "vmm/machine.h"
 #include "vmm/migrate_pages.h"
 #include "vmm/migrate_wire.h"
+#include "vmm/postcopy.h"
 #include "vmm/ram.h"
 #include "vmm/stream.h"
 
@@ -49,7 +50,15 @@ struct source {
 	uint64_t slice_start, slice_sent; /* of p->written */
 	struct page_sender sender;
 	struct page_pool *pool; /* the further streams', or NULL */
+	struct postcopy_out *follow;
 };
+
+/* The guest is to go, and its memory to follow. */
+static bool turning(const struct source *s)
+{
+	return *s->opt->page_fd >= 0 && atomic_load(&s->limits->postcopy) &&
+	       !s->paused;
+}
 
 /* ---- sending ---- */
 
@@ -65,7 +74,7 @@ static void keep_bandwidth(struct source *s)
 	      1000000000 / limit;
 	now = now_ns() - s->slice_start;
 	while (due > now + SLICE_NS && !atomic_load(&s->p->cancel) &&
-	       !atomic_load(&s->limits->now)) {
+	       !atomic_load(&s->limits->now) && !turning(s)) {
 		usleep(SLICE_NS / 2000);
 		now = now_ns() - s->slice_start;
 	}
@@ -90,13 +99,6 @@ static int put_record(struct source *s, const struct migrate_record *rec,
 
 	keep_bandwidth(s);
 	return r;
-}
-
-static bool is_zero(const uint8_t *page)
-{
-	const uint64_t *p = (const uint64_t *)page;
-
-	return !p[0] && !memcmp(p, p + 1, PAGE - sizeof(*p));
 }
 
 static int put_pages(struct source *s, unsigned int block, uint64_t page,
@@ -128,12 +130,12 @@ static int put_run(struct source *s, unsigned int block, uint64_t *page)
 {
 	uint64_t start = *page, end = s->block[block].size / PAGE;
 	const uint8_t *host = s->block[block].host;
-	bool zero = is_zero(host + start * PAGE);
+	bool zero = migrate_is_zero(host + start * PAGE);
 	unsigned int n = 0;
 
 	while (n < MIGRATE_PAGES_MAX && start + n < end &&
 	       wanted(s, block, start + n) &&
-	       is_zero(host + (start + n) * PAGE) == zero)
+	       migrate_is_zero(host + (start + n) * PAGE) == zero)
 		n++;
 	*page += n;
 	if (!n) { /* the guest changed it between the two looks */
@@ -144,6 +146,21 @@ static int put_run(struct source *s, unsigned int block, uint64_t *page)
 		      put_pages(s, block, start, n);
 }
 
+static size_t words(const struct source *s, unsigned int block)
+{
+	return s->block[block].size / PAGE / 64 + 1;
+}
+
+/* What comes before this page has been sent. */
+static void forget_sent(struct source *s, unsigned int block, uint64_t page)
+{
+	for (unsigned int i = 0; i < block; i++)
+		memset(s->todo[i], 0, words(s, i) * sizeof(uint64_t));
+	memset(s->todo[block], 0, page / 64 * sizeof(uint64_t));
+	s->todo[block][page / 64] &= ~(BIT64(page % 64) - 1);
+}
+
+/* 1: broken off, because the guest is to go now. */
 static int send_block(struct source *s, unsigned int block)
 {
 	uint64_t page = 0, end = s->block[block].size / PAGE;
@@ -164,32 +181,36 @@ static int send_block(struct source *s, unsigned int block)
 		if (atomic_load(&s->p->cancel))
 			return error_set(s->err, -ECANCELED,
 					 "the migration was cancelled");
+		if (r == 0 && turning(s)) {
+			forget_sent(s, block, page);
+			return 1;
+		}
 	}
 	return r;
 }
 
-static int send_round(struct source *s)
+static int end_round(struct source *s)
 {
 	struct migrate_record mark = { .type = MIGRATE_MARK };
-	int r = 0;
+	int r = s->pool ? page_pool_mark(s->pool, s->err) : 0;
+
+	return r == 0 && s->pool ? put_record(s, &mark, NULL) : r;
+}
+
+/* 1: as send_block() */
+static int send_round(struct source *s)
+{
+	int r = 0, end;
 
 	s->slice_start = now_ns();
 	s->slice_sent = atomic_load(&s->p->written);
 	for (unsigned int i = 0; i < s->n_blocks && r == 0; i++)
 		r = send_block(s, i);
-	if (r == 0 && s->pool)
-		r = page_pool_mark(s->pool, s->err);
-	if (r == 0 && s->pool)
-		r = put_record(s, &mark, NULL);
-	return r;
+	end = r < 0 ? r : end_round(s);
+	return end < 0 ? end : r;
 }
 
 /* ---- rounds ---- */
-
-static size_t words(const struct source *s, unsigned int block)
-{
-	return s->block[block].size / PAGE / 64 + 1;
-}
 
 /*
  * What was written since the last time: pages, or -errno.  sent: all that was
@@ -312,6 +333,7 @@ static void slow_down(struct source *s, int64_t dirty, int64_t before)
 	machine_throttle(s->m, now);
 }
 
+/* 1: as send_block() */
 static int send_live(struct source *s)
 {
 	int64_t dirty = 0, before;
@@ -321,7 +343,7 @@ static int send_live(struct source *s)
 	do {
 		round_begin(s, &round);
 		r = send_round(s);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		s->first = false;
 		round_rest(s, &round);
@@ -331,8 +353,8 @@ static int send_live(struct source *s)
 			return dirty;
 		round_end(s, &round, dirty);
 		slow_down(s, dirty, before);
-	} while (!enough(s));
-	return 0;
+	} while (!enough(s) && !turning(s));
+	return turning(s);
 }
 
 /* ---- begin and end ---- */
@@ -404,7 +426,71 @@ static int send_header(struct source *s)
 	return put(s, &h, sizeof(h));
 }
 
-static int send_rest(struct source *s)
+/* ---- what follows (post-copy) ---- */
+
+/* What devices added is sent before, because nobody waits for it. */
+static int send_added(struct source *s)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < s->n_blocks && r == 0; i++) {
+		if (s->block[i].anonymous)
+			continue;
+		r = send_block(s, i);
+		memset(s->todo[i], 0, words(s, i) * sizeof(uint64_t));
+	}
+	return r < 0 ? r : end_round(s);
+}
+
+static int tell_missing(struct source *s, unsigned int block)
+{
+	size_t size = s->block[block].size / PAGE / 64 * 8 + 8;
+	int r = 0;
+
+	for (size_t at = 0; at < size && r == 0; at += MIGRATE_MISSING_MAX) {
+		struct migrate_record rec = {
+			.type = MIGRATE_MISSING,
+			.block = block,
+			.at = at * 8 * PAGE,
+			.len = MIN(size - at, (size_t)MIGRATE_MISSING_MAX),
+		};
+
+		r = put_record(s, &rec, (uint8_t *)s->todo[block] + at);
+	}
+	return r;
+}
+
+static int send_missing(struct source *s)
+{
+	int r = send_added(s);
+
+	for (unsigned int i = 0; i < s->n_blocks && r == 0; i++)
+		if (s->block[i].anonymous)
+			r = tell_missing(s, i);
+	return r;
+}
+
+/* From here on the bitmaps are the follower's. */
+static int begin_follow(struct source *s)
+{
+	struct postcopy_source from = {
+		.fd = steal_fd(s->opt->page_fd),
+		.block = s->block,
+		.n_blocks = s->n_blocks,
+		.todo = s->todo,
+		.zstd = s->opt->zstd,
+		.bandwidth = &s->limits->postcopy_bandwidth,
+		.p = s->p,
+	};
+
+	return postcopy_out_create(&from, s->opt->listener, &s->follow,
+				   s->err);
+}
+
+/* ---- the end ---- */
+
+/* follow: what is left comes after the state. */
+static int send_rest(struct source *s, bool follow)
 {
 	struct migrate_record rec = { .type = MIGRATE_STATE };
 	struct buf state = { 0 };
@@ -413,14 +499,18 @@ static int send_rest(struct source *s)
 	int r = on_loop(s, do_pause, &e);
 
 	s->paused = true;
+	s->first = false;
 	if (r == 0)
 		dirty = look(s, false);
 	r = dirty < 0 ? (int)dirty : r;
+	atomic_store(&s->p->remaining, MAX(dirty, 0) * PAGE);
 	if (r == 0)
-		r = send_round(s);
+		r = follow ? send_missing(s) : send_round(s);
 	rec.len = state.len;
 	if (r == 0)
 		r = put_record(s, &rec, state.data);
+	if (r == 0 && follow)
+		r = begin_follow(s);
 	buf_free(&state);
 	return r;
 }
@@ -470,7 +560,8 @@ static void clean_up(struct source *s)
 
 int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
 		 struct migrate_limits *limits, struct progress *p,
-		 bool *ret_paused, struct error *err)
+		 bool *ret_paused, struct postcopy_out **ret_follow,
+		 struct error *err)
 {
 	struct source s = { .m = m, .fd = fd, .opt = opt, .limits = limits,
 			    .p = p, .err = err, .first = true };
@@ -486,10 +577,12 @@ int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
 		r = send_header(&s);
 	if (r == 0)
 		r = send_live(&s);
-	if (r == 0)
-		r = send_rest(&s);
+	if (r >= 0)
+		r = send_rest(&s, r > 0);
 	if (r == 0)
 		r = hear_answer(&s);
+	if (r < 0)
+		postcopy_out_destroy(steal_ptr(&s.follow));
 	machine_throttle(m, 0);
 	s.err = &ignored;
 	set_log(&s, false);
@@ -499,6 +592,8 @@ int migrate_send(struct machine *m, int fd, const struct migrate_options *opt,
 	atomic_store(&p->finished, now_ns());
 	if (paused_at)
 		atomic_store(&p->downtime, now_ns() - paused_at);
-	atomic_store(&p->remaining, 0);
+	if (!s.follow)
+		atomic_store(&p->remaining, 0);
+	*ret_follow = s.follow;
 	return r;
 }

@@ -9,18 +9,25 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <zstd.h>
 
 #include "base/error.h"
+#include "vmm/job.h"
 #include "vmm/ram.h"
 #include "vmm/stream.h"
 
 /* #syscalls:vmm shutdown */
 
 enum { ZSTD_LEVEL = 1, QUEUE_LEN = 64 };
+
+bool migrate_is_zero(const uint8_t *page)
+{
+	const uint64_t *p = (const uint64_t *)page;
+
+	return !p[0] && !memcmp(p, p + 1, MIGRATE_PAGE - sizeof(*p));
+}
 
 /* ---- one stream ---- */
 
@@ -141,19 +148,6 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Signals are for the main and vCPU threads. */
-static int start(struct worker *w)
-{
-	sigset_t all, old;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	r = -pthread_create(&w->thread, NULL, worker_main, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return r;
-}
-
 struct page_pool *page_pool_create(const int *fds, unsigned int n, bool zstd,
 				   const struct ram_block *block,
 				   struct progress *p)
@@ -168,7 +162,7 @@ struct page_pool *page_pool_create(const int *fds, unsigned int n, bool zstd,
 
 		w->pool = pool;
 		page_sender_init(&w->sender, fds[pool->n], zstd, block, p);
-		if (start(w) < 0) {
+		if (job_thread(&w->thread, worker_main, w) < 0) {
 			page_sender_finish(&w->sender);
 			page_pool_destroy(pool);
 			return NULL;

@@ -17,6 +17,8 @@
 struct ram_block;
 struct error;
 
+bool migrate_is_zero(const uint8_t *page);
+
 /* One stream's. */
 struct page_sender {
 	int fd;

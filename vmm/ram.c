@@ -430,7 +430,8 @@ unsigned int ram_regions(const struct ram *ram,
 	return ram->n;
 }
 
-int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset)
+static int region_fd(const struct ram *ram, const void *host,
+		     uint64_t *ret_offset)
 {
 	for (unsigned int i = 0; i < ram->n && !ram->n_files; i++) {
 		const struct ram_region *r = &ram->region[i];
@@ -442,14 +443,32 @@ int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset)
 	return ram->n_files ? -1 : ram_hot_fd(ram, host, ret_offset);
 }
 
-void ram_discard(const struct ram *ram, void *host, uint64_t len)
+int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset)
+{
+	return atomic_load(&ram->partial) ? -1 :
+					    region_fd(ram, host, ret_offset);
+}
+
+void ram_set_partial(struct ram *ram, bool partial)
+{
+	atomic_store(&ram->partial, partial);
+}
+
+int ram_try_discard(const struct ram *ram, void *host, uint64_t len)
 {
 	uint64_t offset;
+	bool in_file = region_fd(ram, host, &offset) >= 0;
 
-	if (atomic_load(&ram->pins))
-		return;
-	madvise(host, len,
-		ram_fd(ram, host, &offset) < 0 ? MADV_DONTNEED : MADV_REMOVE);
+	if (atomic_load(&ram->pins)) {
+		errno = EBUSY;
+		return -1;
+	}
+	return madvise(host, len, in_file ? MADV_REMOVE : MADV_DONTNEED);
+}
+
+void ram_discard(const struct ram *ram, void *host, uint64_t len)
+{
+	ram_try_discard(ram, host, len);
 }
 
 void ram_hide(struct ram *ram, uint64_t gpa, uint64_t size)

@@ -89,6 +89,9 @@ int ram_fd(const struct ram *ram, const void *host, uint64_t *ret_offset);
 
 /* These pages are not needed: they read as zeros when touched again. */
 void ram_discard(const struct ram *ram, void *host, uint64_t len);
+int ram_try_discard(const struct ram *ram, void *host, uint64_t len); /* errno */
+/* Some of it is missing (vmm/missing.h): nobody else may map it. */
+void ram_set_partial(struct ram *ram, bool partial);
 
 /*
  * Memory that comes and goes (ram_hot.c): pieces, at guest addresses that are

@@ -68,6 +68,7 @@ struct ram {
 	unsigned int n_files;
 	struct ram_file *file;
 	bool keep_shared;
+	atomic_bool partial;
 	bool owning;
 	pthread_t owner;
 	atomic_bool stop;

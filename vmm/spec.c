@@ -336,6 +336,8 @@ static const struct field top[] = {
 	STR(vmm_spec, smbios_sku, false, NAME_LEN),
 	STR(vmm_spec, smbios_family, false, NAME_LEN),
 	BOOL(vmm_spec, incoming),
+	BOOL(vmm_spec, postcopy),
+	FD(vmm_spec, userfault_fd),
 	ENUM(vmm_spec, on_poweroff, action_words),
 	ENUM(vmm_spec, on_reboot, action_words),
 	ENUM(vmm_spec, on_crash, action_words),

@@ -281,6 +281,8 @@ struct vmm_spec {
 	int restore_fd;
 	uint64_t restore_offset;
 	bool incoming; /* the guest comes by migration */
+	bool postcopy; /* ... and its memory may follow (vmm/missing.h) */
+	int userfault_fd; /* /dev/userfaultfd, or -1 */
 	bool secure_loader; /* variables are for system management mode only */
 	bool boot_strict;   /* only what has a boot index */
 	bool boot_menu;

@@ -117,7 +117,13 @@ class Guest:
 
     def vmm(self, **more):
         v = Vmm(self.d)
-        v.call("create", self.fds, spec={**self.spec, **more})
+        fds = list(self.fds)
+        if more.get("postcopy") and os.path.exists("/dev/userfaultfd"):
+            more["userfault_fd"] = len(fds)
+            fds.append(os.open("/dev/userfaultfd", os.O_RDWR))
+        v.call("create", fds, spec={**self.spec, **more})
+        for fd in fds[len(self.fds):]:
+            os.close(fd)
         return v
 
     def text(self):
@@ -138,9 +144,11 @@ class Guest:
 
 def begin(guest, source, streams=1, **options):
     """A destination, and the ids of the two requests."""
-    pairs = [socket.socketpair() for _ in range(streams)]
-    dest = guest.vmm(incoming=True)
-    r = dest.send("receive", [b.fileno() for _, b in pairs])
+    postcopy = options.get("postcopy", False)
+    pairs = [socket.socketpair() for _ in range(streams + postcopy)]
+    dest = guest.vmm(incoming=True, postcopy=postcopy)
+    r = dest.send("receive", [b.fileno() for _, b in pairs],
+                  postcopy=postcopy)
     s = source.send("migrate", [a.fileno() for a, _ in pairs], **options)
     for a, b in pairs:
         a.close()
@@ -168,6 +176,52 @@ def migrate(guest, source, **options):
     print(f"  {options or ''} {job['iterations']} rounds, "
           f"{job['written'] >> 20} MiB, downtime "
           f"{job['downtime_ns'] / 1e6:.0f} ms, throttle {job['throttle']}",
+          flush=True)
+    return dest
+
+
+def handover(vmm, *words):
+    """Waits until that is how it stands."""
+    end = time.monotonic() + SECONDS
+    while vmm.call("status")["handover"] not in words:
+        assert time.monotonic() < end, vmm.call("status")
+        time.sleep(0.02)
+
+
+def recover(source, dest):
+    a, b = socket.socketpair()
+    with a, b:
+        dest.call("recover", [b.fileno()])
+        source.call("recover", [a.fileno()])
+
+
+def post_copy(guest, source, breaks=0, wait=0.2, **options):
+    """The guest goes at once, and its memory follows."""
+    dest, r, s = begin(guest, source, postcopy=True, downtime_ns=1,
+                       bandwidth=30 << 20,
+                       postcopy_bandwidth=40 << 20 if breaks else 0,
+                       **options)
+    time.sleep(wait)
+    source.call("migrate-limits", postcopy_now=True)
+    source.wait(s)
+    dest.wait(r)
+    left = source.call("job")["remaining"]
+    dest.call("take")
+    refused(source, source.send("run"))
+    dest.call("run")
+    for i in range(breaks):
+        handover(source, "copying")
+        (source, dest)[i % 2].call("break")
+        handover(source, "broken")
+        handover(dest, "broken")
+        refused(dest, dest.send("pause"))
+        recover(source, dest)
+    if breaks:
+        source.call("migrate-limits", postcopy_bandwidth=0)
+    handover(source, "done")
+    handover(dest, None)
+    source.end()
+    print(f"  post-copy {options or ''}: {left >> 20} MiB followed",
           flush=True)
     return dest
 
@@ -206,6 +260,12 @@ def main(d):
         for i in range(runs):
             vmm = migrate(guest, vmm, **options[i % len(options)])
             guest.works()
+        # A full kernel only lets those watch memory who may.
+        if os.path.exists("/dev/userfaultfd"):
+            for more in ({}, {"zstd": True}, {"streams": 3},
+                         {"breaks": 2, "wait": 0.02}):
+                vmm = post_copy(guest, vmm, **more)
+                guest.works()
     finally:
         vmm.end()
     print(f"ok: migrated {runs} times, {guest.rounds()} rounds of work, "
