@@ -84,7 +84,7 @@ struct control {
 	struct postcopy_out *out;
 	struct postcopy_in *in;
 	struct postcopy_listener follower;
-	int page_fd, missing_fd;
+	int page_fd, rescue_fd, missing_fd;
 	int64_t take_id;
 	struct buf job_state;
 	struct x86_state *job_cpus;
@@ -907,6 +907,7 @@ static int receive_work(void *arg, struct progress *p, struct error *err)
 
 	struct migrate_follow follow = {
 		.page_fd = &c->page_fd,
+		.rescue_fd = &c->rescue_fd,
 		.missing_fd = &c->missing_fd,
 		.listener = &c->follower,
 	};
@@ -1013,9 +1014,14 @@ static int control_limits(struct control *c, struct json_object *req,
 static int control_receive(struct control *c, struct json_object *req,
 			   struct json_object *ok, struct error *err)
 {
-	int r = c->spec.incoming ? take_stream(c, req, err) :
+	int r = c->spec.incoming ? 0 :
 				   error_set(err, -EINVAL,
 					     "the machine has a guest");
+
+	if (r == 0 && member_bool(req, "rescue") && c->n_fds)
+		c->rescue_fd = c->fds[--c->n_fds];
+	if (r == 0)
+		r = take_stream(c, req, err);
 
 	return r < 0 ? r :
 		       control_start_job(c, req, "receive", receive_work,
@@ -1509,7 +1515,8 @@ int control_create(struct loop *loop, int listen_fd, int status_fd,
 	c->loop = loop;
 	c->listen_fd = listen_fd;
 	c->status_fd = status_fd;
-	c->client = c->job_fd = c->page_fd = c->missing_fd = -1;
+	c->client = c->job_fd = -1;
+	c->page_fd = c->rescue_fd = c->missing_fd = -1;
 	c->follower = (struct postcopy_listener){
 		.loop = loop,
 		.changed = control_on_follow,
@@ -1539,6 +1546,7 @@ void control_destroy(struct control *c)
 	postcopy_out_destroy(c->out);
 	postcopy_in_destroy(c->in);
 	fd_close(c->page_fd);
+	fd_close(c->rescue_fd);
 	fd_close(c->missing_fd);
 	machine_destroy(c->m);
 	hotplug_destroy(c->hotplug);

@@ -84,6 +84,10 @@
  *		   (vmm/postcopy.h); the spec of the receiving machine says
  *		   "postcopy", too.  After "postcopy_now" the reply
  *		   comes as soon as the guest can run there.
+ *		   "receive" with "rescue": true has a further one after that: a
+ *		   sequenced-packet socket, on which "broken" and "complete" are
+ *		   said, and which takes a byte with a stream, as "recover"
+ *		   does, also while the machine waits for memory.
  *	"recover"  + one socket: memory goes on following, over this one
  *	"break"    memory no longer follows, until "recover"
  *	"keep"     after "migrate": the guest is not given away, or no more; it

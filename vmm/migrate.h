@@ -53,7 +53,7 @@ struct migrate_options {
 
 /* What the destination needs for memory that comes after the guest. */
 struct migrate_follow {
-	int *page_fd, *missing_fd; /* taken over if they are needed; or -1 */
+	int *page_fd, *rescue_fd, *missing_fd; /* taken if needed; or -1 */
 	const struct postcopy_listener *listener;
 };
 

@@ -232,6 +232,7 @@ static int begin_follow(struct sink *s)
 
 	return r < 0 ? r :
 		       postcopy_in_create(steal_fd(s->follow->page_fd),
+					  steal_fd(s->follow->rescue_fd),
 					  steal_ptr(&s->missing),
 					  s->follow->listener, &s->following,
 					  s->err);

@@ -59,8 +59,12 @@ int postcopy_out_recover(struct postcopy_out *out, int fd, struct error *err);
 /* ---- the destination ---- */
 
 struct postcopy_in;
-/* Takes fd and missing over, in any case; missing_begin() was called. */
-int postcopy_in_create(int fd, struct missing *missing,
+/*
+ * Takes all over, in any case; missing_begin() was called.  rescue: a socket
+ * that is told "broken" and "complete", and takes a stream instead of a broken
+ * one, whatever the loop waits for; or -1.
+ */
+int postcopy_in_create(int fd, int rescue, struct missing *missing,
 		       const struct postcopy_listener *l,
 		       struct postcopy_in **ret_in, struct error *err);
 void postcopy_in_destroy(struct postcopy_in *in);

@@ -4,11 +4,13 @@
  *
  * Two threads: one takes in what comes, one hears who waits and asks for it.
  * Neither touches memory that may be missing, nor waits for the main loop,
- * which may itself wait for a page.
+ * which may itself wait for a page.  So the stream that takes a broken one's
+ * place need not come through the main loop either: the rescue socket takes it.
  */
 #include "vmm/postcopy.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -27,7 +29,7 @@
 #define LOG_MODULE "postcopy"
 #include "base/log.h"
 
-/* #syscalls:vmm eventfd2 write shutdown close */
+/* #syscalls:vmm eventfd2 read write poll ppoll recvmsg sendto shutdown close */
 
 enum { PAGE = MIGRATE_PAGE, RECORD = MIGRATE_PAGES_MAX * MIGRATE_PAGE };
 
@@ -36,7 +38,11 @@ struct postcopy_in {
 	struct missing *missing;
 	struct progress p;
 	pthread_mutex_t lock; /* of what we say on the stream */
-	int fd, stop_fd;
+	int fd, stop_fd; /* the stream; of the asker */
+	int rescue;	 /* or -1 */
+	int wake_fd;	 /* of the filler: there is a new stream, or an end */
+	_Atomic int next_fd;
+	atomic_bool ending;
 	bool resumed; /* we say first what we lack */
 	pthread_t filler, asker;
 	bool filling, asking;
@@ -188,44 +194,122 @@ static int take_one(struct postcopy_in *in)
 	}
 }
 
-static void *filler_main(void *arg)
+static int fill(struct postcopy_in *in)
 {
-	struct postcopy_in *in = arg;
 	int r = in->resumed ? tell_missing(in) : 0;
 
 	while (r == 0)
 		r = take_one(in);
-	if (!missing_count(in->missing))
-		r = 1; /* whether the source has heard it or not */
-	if (r < 0)
-		log_warn("post-copy: %s", in->err.message);
-	atomic_store(&in->state, r < 0 ? POSTCOPY_BROKEN : POSTCOPY_DONE);
+	/* Whether the source has heard that it is all or not. */
+	return missing_count(in->missing) ? r : 1;
+}
+
+/* ---- the next stream ---- */
+
+static void tell(struct postcopy_in *in, enum postcopy_state state)
+{
+	const char *word = state == POSTCOPY_BROKEN ? "broken" : "complete";
+
+	atomic_store(&in->state, state);
+	if (in->rescue >= 0 && send(in->rescue, word, strlen(word),
+				    MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		in->rescue = fd_close(in->rescue);
 	loop_defer(in->l.loop, in->l.changed, in->l.arg);
+}
+
+/* -1: there is none in what came, and maybe none will come. */
+static int rescued(struct postcopy_in *in)
+{
+	union {
+		char space[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} u;
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr mh = { .msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &u,
+			     .msg_controllen = sizeof(u.space) };
+	ssize_t n = recvmsg(in->rescue, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&mh) : NULL;
+	int fd = -1;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	if (n <= 0)
+		in->rescue = fd_close(in->rescue);
+	return fd;
+}
+
+/* -1: it is to end. */
+static int await_stream(struct postcopy_in *in)
+{
+	int fd = -1;
+
+	while (fd < 0 && !atomic_load(&in->ending)) {
+		struct pollfd p[] = { { in->wake_fd, POLLIN, 0 },
+				      { in->rescue, POLLIN, 0 } };
+		uint64_t n;
+
+		poll(p, 2, -1);
+		if (p[0].revents && read(in->wake_fd, &n, sizeof(n)) > 0)
+			fd = atomic_exchange(&in->next_fd, -1);
+		else if (p[1].revents)
+			fd = rescued(in);
+	}
+	return fd;
+}
+
+static bool next_stream(struct postcopy_in *in)
+{
+	int fd = await_stream(in);
+
+	if (fd < 0)
+		return false;
+	pthread_mutex_lock(&in->lock);
+	fd_close(in->fd);
+	in->fd = fd;
+	pthread_mutex_unlock(&in->lock);
+	in->resumed = true;
+	in->err = (struct error){ 0 };
+	atomic_store(&in->state, POSTCOPY_GOING);
+	return true;
+}
+
+static void *filler_main(void *arg)
+{
+	struct postcopy_in *in = arg;
+	int r;
+
+	do {
+		r = fill(in);
+		if (r < 0)
+			log_warn("post-copy: %s", in->err.message);
+		tell(in, r < 0 ? POSTCOPY_BROKEN : POSTCOPY_DONE);
+	} while (r < 0 && next_stream(in));
 	return NULL;
 }
 
 /* ---- life ---- */
 
-static int start_filler(struct postcopy_in *in)
+static int start(struct postcopy_in *in)
 {
 	int r;
 
-	atomic_store(&in->state, POSTCOPY_GOING);
-	r = job_thread(&in->filler, filler_main, in);
+	in->stop_fd = eventfd(0, EFD_CLOEXEC);
+	in->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (in->stop_fd < 0 || in->wake_fd < 0)
+		return -errno;
+	r = job_thread(&in->asker, asker_main, in);
+	in->asking = r == 0;
+	if (r == 0)
+		r = job_thread(&in->filler, filler_main, in);
 	in->filling = r == 0;
 	return r;
 }
 
-static void stop_filler(struct postcopy_in *in)
-{
-	if (!in->filling)
-		return;
-	postcopy_in_break(in);
-	pthread_join(in->filler, NULL);
-	in->filling = false;
-}
-
-int postcopy_in_create(int fd, struct missing *missing,
+int postcopy_in_create(int fd, int rescue, struct missing *missing,
 		       const struct postcopy_listener *l,
 		       struct postcopy_in **ret_in, struct error *err)
 {
@@ -233,19 +317,15 @@ int postcopy_in_create(int fd, struct missing *missing,
 	int r;
 
 	in->fd = fd;
+	in->rescue = rescue;
+	in->next_fd = in->stop_fd = in->wake_fd = -1;
 	in->missing = missing;
 	in->l = *l;
 	pthread_mutex_init(&in->lock, NULL);
 	in->zstd = ZSTD_createDCtx();
 	in->in = xmalloc(RECORD);
 	in->pages = xmalloc(RECORD);
-	in->stop_fd = eventfd(0, EFD_CLOEXEC);
-	r = in->stop_fd < 0 ? -errno : 0;
-	if (r == 0)
-		r = job_thread(&in->asker, asker_main, in);
-	in->asking = r == 0;
-	if (r == 0)
-		r = start_filler(in);
+	r = start(in);
 	if (r < 0) {
 		postcopy_in_destroy(in);
 		return error_set(err, r, "cannot start a thread: %m");
@@ -254,18 +334,40 @@ int postcopy_in_create(int fd, struct missing *missing,
 	return 0;
 }
 
-void postcopy_in_destroy(struct postcopy_in *in)
+static void wake(int fd)
 {
 	uint64_t one = 1;
 
+	if (write(fd, &one, sizeof(one)) < 0)
+		log_warn("post-copy: cannot wake a thread: %s",
+			 strerror(errno));
+}
+
+static void stop(struct postcopy_in *in)
+{
+	atomic_store(&in->ending, true);
+	if (in->filling) {
+		postcopy_in_break(in);
+		wake(in->wake_fd);
+		pthread_join(in->filler, NULL);
+	}
+	if (in->asking) {
+		wake(in->stop_fd);
+		pthread_join(in->asker, NULL);
+	}
+}
+
+void postcopy_in_destroy(struct postcopy_in *in)
+{
 	if (!in)
 		return;
-	stop_filler(in);
-	if (in->asking && write(in->stop_fd, &one, sizeof(one)) > 0)
-		pthread_join(in->asker, NULL);
+	stop(in);
 	missing_destroy(in->missing);
 	fd_close(in->fd);
+	fd_close(in->rescue);
+	fd_close(in->next_fd);
 	fd_close(in->stop_fd);
+	fd_close(in->wake_fd);
 	ZSTD_freeDCtx(in->zstd);
 	free(in->in);
 	free(in->pages);
@@ -280,24 +382,18 @@ enum postcopy_state postcopy_in_state(const struct postcopy_in *in)
 
 void postcopy_in_break(struct postcopy_in *in)
 {
+	pthread_mutex_lock(&in->lock);
 	shutdown(in->fd, SHUT_RDWR);
+	pthread_mutex_unlock(&in->lock);
 }
 
 int postcopy_in_recover(struct postcopy_in *in, int fd, struct error *err)
 {
-	int r;
-
 	if (postcopy_in_state(in) != POSTCOPY_BROKEN) {
 		fd_close(fd);
 		return error_set(err, -EINVAL, "the stream of memory is whole");
 	}
-	stop_filler(in);
-	pthread_mutex_lock(&in->lock);
-	fd_close(in->fd);
-	in->fd = fd;
-	pthread_mutex_unlock(&in->lock);
-	in->resumed = true;
-	in->err = (struct error){ 0 };
-	r = start_filler(in);
-	return r < 0 ? error_set(err, r, "cannot start a thread: %m") : 0;
+	fd_close(atomic_exchange(&in->next_fd, fd));
+	wake(in->wake_fd);
+	return 0;
 }
