@@ -32,6 +32,8 @@ static const struct {
 	INT(VIR_MIGRATE_PARAM_PARALLEL_CONNECTIONS, connections),
 	{ VIR_MIGRATE_PARAM_BANDWIDTH, VIR_TYPED_PARAM_ULLONG,
 	  offsetof(struct migrate_args, bandwidth) },
+	{ VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, VIR_TYPED_PARAM_ULLONG,
+	  offsetof(struct migrate_args, bandwidth_postcopy) },
 	/* Viewers are told by their own client where the guest is. */
 	{ VIR_MIGRATE_PARAM_GRAPHICS_URI, VIR_TYPED_PARAM_STRING, SIZE_MAX },
 #undef INT
@@ -328,18 +330,25 @@ int handle_domain_migrate_confirm3(struct call *call,
 
 /* ---- limits ---- */
 
-/* Of post-copy, the only flag there is. */
-static int no_flags(const struct call *call, unsigned int flags,
-		    struct error *err)
+static int speed_flags(const struct call *call, unsigned int flags,
+		       enum migrate_limit *which, struct error *err)
 {
-	return call_flags(call, flags, 0, err);
+	bool postcopy = flags & VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY;
+
+	if (*which == MIGRATE_SPEED && postcopy)
+		*which = MIGRATE_SPEED_POSTCOPY;
+	return call_flags(call, flags,
+			  *which == MIGRATE_DOWNTIME_MS ?
+				  0 :
+				  VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY,
+			  err);
 }
 
 static int set_limit(struct call *call, const wire_dom_u64_flags *args,
 		     enum migrate_limit which, struct error *err)
 {
 	uint64_t value = args->value;
-	int r = no_flags(call, args->flags, err);
+	int r = speed_flags(call, args->flags, &which, err);
 
 	return r < 0 ? r :
 		       domain_migrate_limit(call->reg, wire_uuid_of(&args->dom),
@@ -351,7 +360,7 @@ static int get_limit(struct call *call, const wire_dom_flags *args,
 		     struct error *err)
 {
 	uint64_t value = 0;
-	int r = no_flags(call, args->flags, err);
+	int r = speed_flags(call, args->flags, &which, err);
 
 	if (r == 0)
 		r = domain_migrate_limit(call->reg, wire_uuid_of(&args->dom),
@@ -386,6 +395,18 @@ int handle_domain_migrate_get_max_downtime(struct call *call,
 					   wire_u64 *reply, struct error *err)
 {
 	return get_limit(call, args, MIGRATE_DOWNTIME_MS, reply, err);
+}
+
+int handle_domain_migrate_start_post_copy(struct call *call,
+					  const wire_dom_flags *args,
+					  struct error *err)
+{
+	int r = call_flags(call, args->flags, 0, err);
+
+	return r < 0 ? r :
+		       domain_migrate_start_postcopy(call->reg,
+						     wire_uuid_of(&args->dom),
+						     err);
 }
 
 /* Pages are compressed each for itself. */

@@ -131,7 +131,18 @@ int domain_job_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	return r;
 }
 
-static int abort_job(struct dom_obj *obj, struct error *err)
+/* In post-copy giving up means to stop sending. */
+static int abort_out(struct dom_obj *obj, bool postcopy, struct error *err)
+{
+	if (obj->migration.follow != FOLLOW_GOING)
+		return driver_call(obj, err, job_cancel);
+	return postcopy ? driver_call(obj, err, follow_break) :
+			  error_virt(err, VIR_ERR_OPERATION_INVALID,
+				     "cannot abort migration in post-copy "
+				     "mode");
+}
+
+static int abort_job(struct dom_obj *obj, bool postcopy, struct error *err)
 {
 	bool active;
 	int r, operation = async_get(obj, &active);
@@ -145,7 +156,7 @@ static int abort_job(struct dom_obj *obj, struct error *err)
 			       "cannot abort incoming migration; use "
 			       "virDomainDestroy instead");
 	else
-		r = driver_call(obj, err, job_cancel);
+		r = abort_out(obj, postcopy, err);
 	async_put(obj);
 	return r;
 }
@@ -161,7 +172,7 @@ int domain_abort_job(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = obj_get(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
-	r = abort_job(obj, err);
+	r = abort_job(obj, flags & VIR_DOMAIN_ABORT_JOB_POSTCOPY, err);
 	obj_unref(obj);
 	return r;
 }

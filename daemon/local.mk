@@ -82,6 +82,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/migrate_cookie.c \
 	%D%/migrate_disks.c \
 	%D%/migrate_flags.c \
+	%D%/migrate_follow.c \
 	%D%/migrate_in.c \
 	%D%/migrate_out.c \
 	%D%/migrate_p2p.c \

@@ -26,7 +26,7 @@ struct migrate_args {
 	const char *dname, *dxml, *persist_xml;
 	const char *uri, *dconnuri, *listen;
 	const char *compression;
-	uint64_t bandwidth; /* MiB/s */
+	uint64_t bandwidth, bandwidth_postcopy; /* MiB/s */
 	unsigned int throttle_first, throttle_step, connections;
 	void *owner; /* whose call it is */
 };
@@ -75,10 +75,18 @@ int domain_migrate_confirm(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			   struct error *err);
 
 /* MiB/s and ms; set: they are stored and take effect. */
-enum migrate_limit { MIGRATE_SPEED, MIGRATE_DOWNTIME_MS };
+enum migrate_limit {
+	MIGRATE_SPEED,
+	MIGRATE_SPEED_POSTCOPY,
+	MIGRATE_DOWNTIME_MS
+};
 int domain_migrate_limit(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 enum migrate_limit which, bool set, uint64_t *value,
 			 struct error *err);
+/* The guest goes now; it was begun with VIR_MIGRATE_POSTCOPY. */
+int domain_migrate_start_postcopy(struct registry *reg,
+				  const uint8_t uuid[UUID_LEN],
+				  struct error *err);
 /* All five, with the destination at args->dconnuri. */
 int migrate_peer_to_peer(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 const struct migrate_args *args, struct error *err);

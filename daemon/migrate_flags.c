@@ -12,6 +12,7 @@ enum {
 		    VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE |
 		    VIR_MIGRATE_PAUSED | VIR_MIGRATE_CHANGE_PROTECTION |
 		    VIR_MIGRATE_UNSAFE | VIR_MIGRATE_COMPRESSED |
+		    VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
 		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
 };
 
@@ -25,7 +26,6 @@ static const struct {
 	{ VIR_MIGRATE_OFFLINE,
 	  "offline migration is not supported: define the domain there" },
 	{ VIR_MIGRATE_RDMA_PIN_ALL, "migration over RDMA is not supported" },
-	{ VIR_MIGRATE_POSTCOPY, "post-copy migration is not supported" },
 	{ VIR_MIGRATE_TLS,
 	  "migration over TLS is not supported: use a tunnel of your own" },
 };
@@ -45,6 +45,10 @@ int migrate_check(const struct migrate_args *args, struct error *err)
 
 	if (r < 0)
 		return r;
+	if (args->flags & VIR_MIGRATE_POSTCOPY_RESUME &&
+	    !(args->flags & VIR_MIGRATE_POSTCOPY))
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "only a post-copy migration can be resumed");
 	if (args->compression && !str_eq(args->compression, "zstd"))
 		return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
 				  "compression method '%s' is not supported, "
@@ -69,7 +73,8 @@ int migrate_check_source(const struct migrate_args *args, struct error *err)
 	if (args->connections && !(args->flags & VIR_MIGRATE_PARALLEL))
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "turn parallel migration on to tune it");
-	if (args->connections > DOMAIN_STREAMS_MAX)
+	if (args->connections + !!(args->flags & VIR_MIGRATE_POSTCOPY) >
+	    DOMAIN_STREAMS_MAX)
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "a guest migrates over at most %d "
 				  "connections",

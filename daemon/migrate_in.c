@@ -32,6 +32,8 @@ struct incoming {
 	char token[TOKEN_LEN + 1];
 	unsigned int n, n_here; /* streams that there are; that have come */
 	int fds[DOMAIN_STREAMS_MAX];
+	bool postcopy; /* the last one is for memory that follows */
+	bool resumes;  /* only that one is wanted */
 	char *config; /* the persistent definition to be, or NULL */
 	int result;
 	struct error err;
@@ -109,14 +111,25 @@ static int let_all_in(struct incoming *in)
 				 0;
 }
 
+static int hand_on(struct incoming *in)
+{
+	struct domain_migration how = { .postcopy = in->postcopy };
+	struct domain *d = &in->obj->d;
+
+	return in->resumes ? in->obj->driver->recover(d, in->fds[0],
+						      &in->err) :
+			     in->obj->driver->receive(d, in->fds, in->n, &how,
+						      &in->err);
+}
+
 static void *incoming_main(void *arg)
 {
 	struct incoming *in = arg;
+
 	in->result = let_all_in(in);
 	in->listen_fd = fd_close(in->listen_fd);
 	if (in->result == 0)
-		in->result = in->obj->driver->receive(&in->obj->d, in->fds,
-						      in->n, false, &in->err);
+		in->result = hand_on(in);
 	for (unsigned int i = 0; i < in->n; i++)
 		in->fds[i] = fd_close(in->fds[i]);
 	return NULL;
@@ -140,7 +153,7 @@ static int incoming_join(struct dom_obj *obj, bool stop, char **ret_config,
 
 	if (stop && write(in->stop_fd, &one, sizeof(one)) < 0)
 		log_warn("cannot wake a thread: %s", strerror(errno));
-	if (stop && obj->driver->interrupt)
+	if (stop && !in->resumes && obj->driver->interrupt)
 		obj->driver->interrupt(&obj->d);
 	pthread_join(in->thread, NULL);
 	r = in->result;
@@ -157,6 +170,8 @@ static int incoming_join(struct dom_obj *obj, bool stop, char **ret_config,
 void incoming_end(struct dom_obj *obj)
 {
 	struct error ignored;
+
+	follow_end(obj, false);
 
 	if (obj->incoming)
 		incoming_join(obj, true, NULL, &ignored);
@@ -175,11 +190,14 @@ static int make_token(char token[TOKEN_LEN + 1])
 
 /* Takes listen_fd over. */
 static int incoming_begin(struct dom_obj *obj, int listen_fd,
-			  const char *config, struct error *err)
+			  const struct migrate_args *args, const char *config,
+			  struct error *err)
 {
 	struct incoming *in = xcalloc(1, sizeof(*in));
 	int r = make_token(in->token);
 
+	in->postcopy = args->flags & VIR_MIGRATE_POSTCOPY;
+	in->resumes = args->flags & VIR_MIGRATE_POSTCOPY_RESUME;
 	in->obj = obj;
 	in->listen_fd = listen_fd;
 	in->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -237,10 +255,24 @@ static int wait_here(struct dom_obj *obj, const struct migrate_args *args,
 				       ret_uri, &fd, err);
 
 	if (r == 0)
-		r = incoming_begin(obj, fd, in->config, err);
+		r = incoming_begin(obj, fd, args, in->config, err);
 	if (r == 0)
 		out->token = xstrdup(obj->incoming->token);
 	return r;
+}
+
+static int prepare_resume(struct dom_obj *obj, const struct migrate_args *args,
+			  const struct migrate_cookie *in, char **ret_uri,
+			  struct migrate_cookie *out, struct error *err)
+{
+	if (!obj->active || obj->incoming ||
+	    obj->state != VIR_DOMAIN_RUNNING ||
+	    obj->reason != VIR_DOMAIN_RUNNING_POSTCOPY_FAILED)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "migration of domain '%s' is not waiting "
+				  "for recovery",
+				  obj->d.name);
+	return wait_here(obj, args, in, ret_uri, out, err);
 }
 
 static int prepare(struct dom_obj *obj, const struct domain_def *def,
@@ -250,10 +282,13 @@ static int prepare(struct dom_obj *obj, const struct domain_def *def,
 {
 	int r;
 
+	if (args->flags & VIR_MIGRATE_POSTCOPY_RESUME)
+		return prepare_resume(obj, args, in, ret_uri, out, err);
 	if (obj->active)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "domain '%s' is already active", def->name);
-	r = run_incoming(obj, def, args->owner, err);
+	obj->migration.postcopy = args->flags & VIR_MIGRATE_POSTCOPY;
+	r = run_incoming(obj, def, obj->migration.postcopy, args->owner, err);
 	if (r < 0)
 		return r;
 	if (!obj->driver->receive)
@@ -279,7 +314,7 @@ int domain_migrate_prepare(struct registry *reg,
 			       "domains of '%s' cannot migrate", reg->path);
 	if (r == 0)
 		r = read_def(reg, args, &def, err);
-	if (r == 0)
+	if (r == 0 && !(args->flags & VIR_MIGRATE_POSTCOPY_RESUME))
 		r = migrate_disks_same(reg, def, args, in, err);
 	if (r == 0)
 		r = obj_claim(reg, def, "migrate", &obj, err);
@@ -312,6 +347,13 @@ static void arrived(struct dom_obj *obj, bool paused)
 		run_arrived(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER);
 		notify_lifecycle(obj, VIR_DOMAIN_EVENT_SUSPENDED,
 				 VIR_DOMAIN_EVENT_SUSPENDED_PAUSED);
+		return;
+	}
+	if (follow_arrives(obj)) {
+		run_arrived(obj, VIR_DOMAIN_RUNNING,
+			    VIR_DOMAIN_RUNNING_POSTCOPY);
+		notify_lifecycle(obj, VIR_DOMAIN_EVENT_RESUMED,
+				 VIR_DOMAIN_EVENT_RESUMED_POSTCOPY);
 		return;
 	}
 	run_arrived(obj, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_MIGRATED);
@@ -383,7 +425,19 @@ static int finish(struct dom_obj *obj, const struct migrate_args *args,
 	fill_job(obj, in);
 	if (args->flags & VIR_MIGRATE_PERSIST_DEST)
 		persist(obj, config);
-	return 0;
+	return obj->migration.postcopy ? follow_wait(obj, err) : 0;
+}
+
+/* Cancelled or not, the guest is here. */
+static int finish_resume(struct dom_obj *obj, bool cancelled,
+			 struct error *err)
+{
+	int r = incoming_join(obj, cancelled, NULL, err);
+
+	if (r < 0)
+		return r;
+	follow_heard_in(obj, "copying");
+	return follow_wait(obj, err);
 }
 
 static int finish_call(struct dom_obj *obj, const struct migrate_args *args,
@@ -397,7 +451,9 @@ static int finish_call(struct dom_obj *obj, const struct migrate_args *args,
 				  "domain '%s' is not processing incoming "
 				  "migration",
 				  args->dname);
-	r = finish(obj, args, in, cancelled, err);
+	r = args->flags & VIR_MIGRATE_POSTCOPY_RESUME ?
+		    finish_resume(obj, cancelled, err) :
+		    finish(obj, args, in, cancelled, err);
 	if (cancelled)
 		return error_virt(err, VIR_ERR_MIGRATE_FINISH_OK,
 				  "the migration was cancelled");
@@ -455,7 +511,9 @@ bool incoming_recover(struct dom_obj *obj, bool paused)
 	    (!stays && obj->reason != VIR_DOMAIN_PAUSED_MIGRATION))
 		return false;
 	wait_taking(obj, word);
-	if (!str_eq(word, "taken") && paused)
+	if (str_eq(word, "copying") || str_eq(word, "broken"))
+		obj->migration.postcopy = true;
+	else if (!str_eq(word, "taken") && paused)
 		return false;
 	if (paused && !stays && driver_call(obj, &err, resume) < 0) {
 		log_error("domain '%s' has come, but does not run: %s",

@@ -124,9 +124,11 @@ static void tell_config(const struct dom_obj *obj,
 static int begin(struct dom_obj *obj, const struct migrate_args *args,
 		 char **ret_xml, struct migrate_cookie *out, struct error *err)
 {
-	int r = check_can_go(obj, err);
+	bool resumes = args->flags & VIR_MIGRATE_POSTCOPY_RESUME;
+	int r = resumes ? follow_check_resume(obj, err) :
+			  check_can_go(obj, err);
 
-	if (r == 0)
+	if (r == 0 && !resumes)
 		r = migrate_disks_here(obj, args, out, err);
 	if (r == 0)
 		r = wanted_xml(obj, args, ret_xml, err);
@@ -134,7 +136,9 @@ static int begin(struct dom_obj *obj, const struct migrate_args *args,
 		return r;
 	out->boot = xstrdup(registry_boot_id(obj->reg));
 	tell_config(obj, args, out);
-	if (args->flags & VIR_MIGRATE_CHANGE_PROTECTION)
+	if (resumes)
+		set_phase(obj, MIGRATION_SENT, args->owner);
+	else if (args->flags & VIR_MIGRATE_CHANGE_PROTECTION)
 		set_phase(obj, MIGRATION_BEGUN, args->owner);
 	return 0;
 }
@@ -157,29 +161,32 @@ int domain_migrate_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 /* ---- perform ---- */
 
+static uint64_t bytes(uint64_t mib)
+{
+	return MIN(mib, UINT64_MAX >> 21) << 20;
+}
+
 static struct domain_migration how_to_go(const struct dom_obj *obj,
 					 const struct migrate_args *args)
 {
 	uint64_t speed = args->bandwidth ? args->bandwidth : obj->max_speed;
 
 	return (struct domain_migration){
-		.bandwidth = MIN(speed, UINT64_MAX >> 21) << 20,
+		.bandwidth = bytes(speed),
 		.downtime_ns = obj->max_downtime * 1000000,
 		.zstd = args->flags & VIR_MIGRATE_COMPRESSED,
 		.auto_converge = args->flags & VIR_MIGRATE_AUTO_CONVERGE,
 		.throttle_first = args->throttle_first,
 		.throttle_step = args->throttle_step,
 		.now = !(args->flags & VIR_MIGRATE_LIVE),
+		.postcopy = args->flags & VIR_MIGRATE_POSTCOPY,
+		.postcopy_bandwidth = bytes(args->bandwidth_postcopy ?
+						    args->bandwidth_postcopy :
+						    obj->max_speed_postcopy),
 	};
 }
 
-/* The sockets of one migration. */
-struct streams {
-	unsigned int n;
-	int fds[DOMAIN_STREAMS_MAX];
-};
-
-static void streams_close(struct streams *s)
+void migrate_streams_close(struct migrate_streams *s)
 {
 	while (s->n)
 		fd_close(s->fds[--s->n]);
@@ -201,14 +208,17 @@ static int introduce(int fd, const char *token, unsigned int i,
 
 static unsigned int stream_count(const struct migrate_args *args)
 {
+	unsigned int follow = !!(args->flags & VIR_MIGRATE_POSTCOPY);
+
 	if (!(args->flags & VIR_MIGRATE_PARALLEL))
-		return 1;
-	return args->connections ? args->connections : 2; /* as libvirt */
+		return 1 + follow;
+	/* As libvirt. */
+	return (args->connections ? args->connections : 2) + follow;
 }
 
-static int streams_open(struct dom_obj *obj, const struct migrate_args *args,
-			const struct migrate_cookie *in, struct streams *s,
-			struct error *err)
+int migrate_streams_open(struct dom_obj *obj, const struct migrate_args *args,
+			 const struct migrate_cookie *in,
+			 struct migrate_streams *s, struct error *err)
 {
 	unsigned int n = stream_count(args);
 	int r = 0;
@@ -227,15 +237,19 @@ static int streams_open(struct dom_obj *obj, const struct migrate_args *args,
 }
 
 static int send_guest(struct dom_obj *obj, const struct migrate_args *args,
-		      const struct streams *s, struct error *err)
+		      const struct migrate_streams *s, struct error *err)
 {
 	struct domain_migration how;
 	int r;
 
+	obj->migration.postcopy = args->flags & VIR_MIGRATE_POSTCOPY;
 	async_begin(obj, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
 	how = how_to_go(obj, args);
 	r = driver_call(obj, err, migrate, s->fds, s->n, &how);
-	async_end(obj, r == 0);
+	if (r == 0 && follow_begins(obj))
+		obj->migration.follow = FOLLOW_GOING;
+	else
+		async_end(obj, r == 0);
 	if (r == -ECANCELED)
 		r = error_virt(err, VIR_ERR_OPERATION_ABORTED,
 			       "migration out job: canceled by client");
@@ -247,6 +261,10 @@ static void sent(struct dom_obj *obj, const struct migrate_args *args)
 	obj->migration.was_running = obj->state == VIR_DOMAIN_RUNNING;
 	obj->migration.undefine = args->flags & VIR_MIGRATE_UNDEFINE_SOURCE;
 	set_phase(obj, MIGRATION_SENT, args->owner);
+	if (obj->migration.follow == FOLLOW_GOING) {
+		follow_tell_begun(obj);
+		return;
+	}
 	if (!obj->migration.was_running)
 		return;
 	run_force_state(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_MIGRATION);
@@ -258,25 +276,35 @@ static int perform(struct dom_obj *obj, const struct migrate_args *args,
 		   const struct migrate_cookie *in, struct migrate_cookie *out,
 		   struct error *err)
 {
-	struct streams s = { 0 };
+	struct migrate_streams s = { 0 };
 	int r = check_can_go(obj, err);
 
 	if (r == 0 && !args->uri)
 		r = error_virt(err, VIR_ERR_INVALID_ARG,
 			       "no migration URI was given");
 	if (r == 0)
-		r = streams_open(obj, args, in, &s, err);
+		r = migrate_streams_open(obj, args, in, &s, err);
 	if (r == 0)
 		r = send_guest(obj, args, &s, err);
-	streams_close(&s);
+	migrate_streams_close(&s);
 	if (r < 0) {
 		set_phase(obj, MIGRATION_NONE, NULL);
 		return r;
 	}
 	sent(obj, args);
-	out->has_job = true;
+	out->has_job = obj->migration.follow == FOLLOW_NONE;
 	out->job = obj->async.done.progress;
 	return 0;
+}
+
+static int resume(struct dom_obj *obj, const struct migrate_args *args,
+		  const struct migrate_cookie *in, struct error *err)
+{
+	int r = follow_resume_out(obj, args, in, err);
+
+	if (r == 0)
+		set_phase(obj, MIGRATION_SENT, args->owner);
+	return r;
 }
 
 int domain_migrate_perform(struct registry *reg, const uint8_t uuid[UUID_LEN],
@@ -291,7 +319,9 @@ int domain_migrate_perform(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = begin_call(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
-	r = perform(obj, args, in, out, err);
+	r = args->flags & VIR_MIGRATE_POSTCOPY_RESUME ?
+		    resume(obj, args, in, err) :
+		    perform(obj, args, in, out, err);
 	obj_end(obj);
 	return r;
 }
@@ -310,8 +340,9 @@ static void forget_config(struct dom_obj *obj)
 }
 
 /* It runs elsewhere. */
-static void gone(struct dom_obj *obj)
+void migrate_gone(struct dom_obj *obj)
 {
+	follow_end(obj, true);
 	forget_config(obj);
 	run_stop_quietly(obj);
 	run_stopped(obj, VIR_DOMAIN_SHUTOFF_MIGRATED,
@@ -337,6 +368,7 @@ static int go_on(struct dom_obj *obj, struct error *err)
 
 	if (r < 0)
 		return r;
+	follow_end(obj, false);
 	if (obj->migration.was_running) {
 		run_force_state(obj, VIR_DOMAIN_RUNNING,
 				VIR_DOMAIN_RUNNING_MIGRATION_CANCELED);
@@ -352,10 +384,14 @@ static int take_back(struct dom_obj *obj, struct error *err)
 {
 	int r = keep(obj, err);
 
+	if (r == -EPERM && obj->migration.follow != FOLLOW_NONE) {
+		set_phase(obj, MIGRATION_SENT, NULL);
+		return follow_failed_out(obj);
+	}
 	if (r == -EPERM) {
 		log_warn("domain '%s' has migrated, though that was cancelled",
 			 obj->d.name);
-		gone(obj);
+		migrate_gone(obj);
 		return 0;
 	}
 	if (r == 0)
@@ -373,10 +409,15 @@ void migrate_handover(struct dom_obj *obj, const char *word)
 {
 	struct error err = { 0 };
 
+	if (follow_heard_in(obj, word))
+		return;
+
 	if (obj->migration.phase != MIGRATION_SENT || obj->migration.owner)
 		return;
 	if (str_eq(word, "done"))
-		gone(obj);
+		migrate_gone(obj);
+	else if (str_eq(word, "broken"))
+		follow_failed_out(obj);
 	else if (str_eq(word, "lost"))
 		take_back(obj, &err);
 	else if (str_eq(word, "unsure"))
@@ -408,7 +449,7 @@ static int confirm(struct dom_obj *obj, const struct migrate_args *args,
 	if (cancelled)
 		return take_back(obj, err);
 	obj->migration.undefine |= args->flags & VIR_MIGRATE_UNDEFINE_SOURCE;
-	gone(obj);
+	migrate_gone(obj);
 	return 0;
 }
 
@@ -468,17 +509,29 @@ bool migrate_recover(struct dom_obj *obj)
 	struct error err = { 0 };
 
 	if (!obj->driver->handover ||
-	    obj->driver->handover(&obj->d, word, &err) < 0 || !word[0])
+	    obj->driver->handover(&obj->d, word, &err) < 0)
+		return false;
+	if (follow_heard_in(obj, word))
+		return true;
+	if (!word[0])
 		return false;
 	log_warn("domain '%s' was migrating when the daemon ended",
 		 obj->d.name);
 	obj->migration.was_running =
 		obj->state == VIR_DOMAIN_RUNNING ||
-		obj->reason == VIR_DOMAIN_PAUSED_MIGRATION;
+		obj->reason == VIR_DOMAIN_PAUSED_MIGRATION ||
+		obj->reason == VIR_DOMAIN_PAUSED_POSTCOPY ||
+		obj->reason == VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
 	set_phase(obj, MIGRATION_SENT, NULL);
-	if (obj->migration.was_running)
+	if (str_eq(word, "copying") || str_eq(word, "broken")) {
+		async_begin(obj, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
+		obj->migration.follow = FOLLOW_GOING;
+		run_force_state(obj, VIR_DOMAIN_PAUSED,
+				VIR_DOMAIN_PAUSED_POSTCOPY);
+	} else if (obj->migration.was_running) {
 		run_force_state(obj, VIR_DOMAIN_PAUSED,
 				VIR_DOMAIN_PAUSED_MIGRATION);
+	}
 	migrate_handover(obj, word);
 	return true;
 }
@@ -516,6 +569,8 @@ static int set_limit(struct dom_obj *obj, enum migrate_limit which,
 	active = obj->active;
 	if (active && which == MIGRATE_SPEED)
 		obj->max_speed = value;
+	else if (active && which == MIGRATE_SPEED_POSTCOPY)
+		obj->max_speed_postcopy = value;
 	else if (active)
 		obj->max_downtime = value;
 	pthread_mutex_unlock(&obj->reg->lock);
@@ -529,11 +584,13 @@ static int set_limit(struct dom_obj *obj, enum migrate_limit which,
 static uint64_t get_limit(struct dom_obj *obj, enum migrate_limit which)
 {
 	/* As libvirt shows what has no limit, and our machine's default. */
-	uint64_t value = which == MIGRATE_SPEED ? INT64_MAX >> 20 : 300;
+	uint64_t value = which == MIGRATE_DOWNTIME_MS ? 300 : INT64_MAX >> 20;
 
 	pthread_mutex_lock(&obj->reg->lock);
 	if (which == MIGRATE_SPEED && obj->max_speed)
 		value = obj->max_speed;
+	if (which == MIGRATE_SPEED_POSTCOPY && obj->max_speed_postcopy)
+		value = obj->max_speed_postcopy;
 	if (which == MIGRATE_DOWNTIME_MS && obj->max_downtime)
 		value = obj->max_downtime;
 	pthread_mutex_unlock(&obj->reg->lock);
@@ -549,7 +606,7 @@ int domain_migrate_limit(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 	if (r < 0)
 		return r;
-	if (set && which == MIGRATE_SPEED && *value > INT64_MAX >> 20)
+	if (set && which != MIGRATE_DOWNTIME_MS && *value > INT64_MAX >> 20)
 		r = error_virt(err, VIR_ERR_OVERFLOW,
 			       "bandwidth must be less than %llu",
 			       (unsigned long long)(INT64_MAX >> 20) + 1);

@@ -173,7 +173,8 @@ static int look(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	if (r < 0)
 		return r;
 	snprintf(ret_name, 256, "%s", ref.name);
-	*ret_paused = info.state == VIR_DOMAIN_PAUSED;
+	*ret_paused = info.state == VIR_DOMAIN_PAUSED &&
+		      info.reason != VIR_DOMAIN_PAUSED_POSTCOPY_FAILED;
 	return 0;
 }
 

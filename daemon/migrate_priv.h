@@ -23,6 +23,31 @@ int migrate_disks_here(struct dom_obj *obj, const struct migrate_args *args,
 int migrate_disks_same(struct registry *reg, const struct domain_def *def,
 		       const struct migrate_args *args,
 		       const struct migrate_cookie *in, struct error *err);
+/* migrate_out.c */
+struct migrate_streams {
+	unsigned int n;
+	int fds[DOMAIN_STREAMS_MAX];
+};
+int migrate_streams_open(struct dom_obj *obj, const struct migrate_args *args,
+			 const struct migrate_cookie *in,
+			 struct migrate_streams *s, struct error *err);
+void migrate_streams_close(struct migrate_streams *s);
+/* Ends it here: it runs elsewhere. */
+void migrate_gone(struct dom_obj *obj);
+
+/*
+ * migrate_follow.c: post-copy.  Source: whether memory follows what was just
+ * sent; what becomes of it when nobody calls any more; another stream for it.
+ */
+bool follow_begins(struct dom_obj *obj);
+void follow_tell_begun(struct dom_obj *obj);
+int follow_failed_out(struct dom_obj *obj);
+int follow_check_resume(const struct dom_obj *obj, struct error *err);
+int follow_resume_out(struct dom_obj *obj, const struct migrate_args *args,
+		      const struct migrate_cookie *in, struct error *err);
+/* Destination: whether it does, and waiting for all of it. */
+bool follow_arrives(struct dom_obj *obj);
+int follow_wait(struct dom_obj *obj, struct error *err);
 /* migrate_uri.c */
 struct migrate_uri {
 	char *path; /* of a Unix socket, or: */

@@ -30,6 +30,7 @@ enum priv_op {
 	PRIV_FILE_END,
 	PRIV_FILE_REMOVE,
 	PRIV_OPEN_KVM,
+	PRIV_OPEN_USERFAULT,
 	PRIV_OPEN_TAP,
 	PRIV_REMOVE_TAP,
 	PRIV_TAP_STATS,
@@ -190,7 +191,8 @@ typedef int priv_fn(struct priv *priv, const void *arg,
 		    struct error *err);
 
 /* priv_open.c: what lies in the file system */
-priv_fn priv_open_disk, priv_open_file, priv_open_log, priv_open_kvm;
+priv_fn priv_open_disk, priv_open_file, priv_open_log, priv_open_kvm,
+	priv_open_userfault;
 /* priv_file.c: files that take their name when they are complete */
 priv_fn priv_file_begin, priv_file_end, priv_file_remove;
 /* priv_chr.c: what guests' character devices connect to */

@@ -121,3 +121,21 @@ int priv_open_kvm(struct priv *priv, const void *arg,
 	fds[0] = steal_fd(&fd);
 	return 0;
 }
+
+/* Its number is given when the module is loaded: misc devices are major 10. */
+int priv_open_userfault(struct priv *priv, const void *arg,
+			struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+			struct error *err)
+{
+	static const char path[] = "/dev/userfaultfd";
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return error_set(err, -errno, "cannot open %s: %m", path);
+	if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) ||
+	    major(st.st_rdev) != 10)
+		return error_set(err, -ENODEV, "%s is another device", path);
+	fds[0] = steal_fd(&fd);
+	return 0;
+}

@@ -61,6 +61,8 @@ struct migration {
 	void *owner; /* who calls; NULL: nobody is left that will */
 	bool was_running;
 	bool undefine;
+	bool postcopy; /* may be asked for */
+	enum { FOLLOW_NONE, FOLLOW_GOING, FOLLOW_BROKEN } follow;
 };
 
 struct incoming;
@@ -86,7 +88,8 @@ struct dom_obj {
 	void *owner;	   /* the run ends with this connection */
 
 	struct migration migration;
-	uint64_t max_speed, max_downtime; /* MiB/s, ms; 0: not set */
+	/* MiB/s, ms; 0: not set */
+	uint64_t max_speed, max_speed_postcopy, max_downtime;
 	struct incoming *incoming; /* it comes from another host */
 
 	const char *job; /* who holds it, NULL: nobody */
@@ -182,7 +185,7 @@ int run_restore(struct dom_obj *obj, const struct domain_def *def,
 		void *owner, struct error *err);
 /* A machine that waits for a guest to come, and for run_arrived(). */
 int run_incoming(struct dom_obj *obj, const struct domain_def *def,
-		 void *owner, struct error *err);
+		 bool postcopy, void *owner, struct error *err);
 /* The guest is here: in that state it is the run's. */
 void run_arrived(struct dom_obj *obj, int state, int reason);
 /* Before that: records in which state it is going to be. */
@@ -225,6 +228,12 @@ bool migrate_recover(struct dom_obj *obj);
 void migrate_owner_gone(struct registry *reg, void *owner);
 /* suspend of a guest that migrates: 0, or 1 if it does not. */
 int migrate_suspend(struct dom_obj *obj, struct error *err);
+
+/* ---- migrate_follow.c: the job held ---- */
+/* Ends the source's job, if it is still there. */
+void follow_end(struct dom_obj *obj, bool ok);
+/* At the destination: how memory that follows its guest does. */
+bool follow_heard_in(struct dom_obj *obj, const char *word);
 
 /* ---- migrate_in.c: the job held ---- */
 /* Before the driver's stop(); nothing happens where no guest comes in. */

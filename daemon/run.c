@@ -328,9 +328,10 @@ int run_restore(struct dom_obj *obj, const struct domain_def *def,
 }
 
 int run_incoming(struct dom_obj *obj, const struct domain_def *def,
-		 void *owner, struct error *err)
+		 bool postcopy, void *owner, struct error *err)
 {
-	struct domain_saved from = { .fd = -1, .incoming = true };
+	struct domain_saved from = { .fd = -1, .incoming = true,
+				     .postcopy = postcopy };
 	struct beginning b = { .from = &from,
 			       .paused = true,
 			       .incoming = true,

@@ -49,6 +49,7 @@ struct domain_saved {
 	int fd;
 	uint64_t offset; /* a multiple of 4 KiB */
 	bool incoming;	 /* none of these: it comes by receive() */
+	bool postcopy;	 /* and its memory may follow it */
 };
 
 /* How a guest is sent to another host; 0: as the driver likes. */
@@ -59,6 +60,9 @@ struct domain_migration {
 	unsigned int throttle_first, throttle_step; /* percent */
 	bool carried; /* the stream ends here, not in the other machine */
 	bool now; /* pause the guest and finish, whatever is left */
+	bool postcopy; /* the last stream is for memory that follows */
+	bool postcopy_now; /* let the guest go, and its memory follow */
+	uint64_t postcopy_bandwidth;
 };
 enum { DOMAIN_HANDOVER_MAX = 16, DOMAIN_STREAMS_MAX = 16 };
 
@@ -157,16 +161,22 @@ struct driver {
 	 * take() makes it the second one's, keep() the first one's; one of the
 	 * two fails, keep() with -EPERM, or -EBUSY while it is not settled.
 	 * Either may resume() then.  handover(): how it stands, in a word of
-	 * vmm/handover.h; "" when there was no migration.
+	 * vmm/handover.h; "" when there was no migration.  Post-copy: while
+	 * memory follows the guest, the word is "copying" on both sides, or
+	 * "broken" when it does not come any more, until recover() was called
+	 * on both with the two ends of a stream.  follow_break(): the source
+	 * stops sending.
 	 */
 	int (*migrate)(struct domain *dom, const int *fds, unsigned int n,
 		       const struct domain_migration *how, struct error *err);
 	int (*receive)(struct domain *dom, const int *fds, unsigned int n,
-		       bool carried, struct error *err);
+		       const struct domain_migration *how, struct error *err);
 	int (*take)(struct domain *dom, struct error *err);
 	int (*keep)(struct domain *dom, struct error *err);
 	int (*handover)(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],
 			struct error *err);
+	int (*recover)(struct domain *dom, int fd, struct error *err);
+	int (*follow_break)(struct domain *dom, struct error *err);
 	/* Changes the migration that another thread is in. */
 	int (*migrate_limits)(struct domain *dom,
 			      const struct domain_migration *how,
@@ -319,6 +329,8 @@ int host_file_remove(const char *path, struct error *err);
 int host_open_log(const char *path, bool append, struct error *err,
 		  int *ret_fd); /* created 0600 when missing */
 int host_open_kvm(struct error *err, int *ret_fd);
+/* What tells of missing memory; needs Linux 6.1. */
+int host_open_userfault(struct error *err, int *ret_fd);
 /*
  * Whether KVM runs ordinary guests here, found out by one in a sandbox within
  * a few seconds ("vireo-vmm --probe-kvm --kvm-fd=N" prints "ok" or one
@@ -412,7 +424,9 @@ int launch_save(struct domain *dom, const struct domain_saved *to,
 int launch_migrate(struct domain *dom, const int *fds, unsigned int n,
 		   const struct domain_migration *how, struct error *err);
 int launch_receive(struct domain *dom, const int *fds, unsigned int n,
-		   bool carried, struct error *err);
+		   const struct domain_migration *how, struct error *err);
+int launch_recover(struct domain *dom, int fd, struct error *err);
+int launch_follow_break(struct domain *dom, struct error *err);
 int launch_take(struct domain *dom, struct error *err);
 int launch_keep(struct domain *dom, struct error *err);
 int launch_handover(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],

@@ -116,6 +116,8 @@ int launch_start(struct domain *dom, const char *engine,
 	if (r < 0)
 		return r;
 	spec.incoming = from && from->incoming;
+	if (spec.incoming && from->postcopy)
+		launch_watch_missing(&spec);
 	if (from && !from->incoming)
 		r = restore_from(&spec, from, err);
 	if (r >= 0)

@@ -52,6 +52,24 @@ int monitor_call_long(struct monitor *mon, const char *request,
 		      struct json_object *args, int fd,
 		      struct json_object **ret_ok, struct error *err);
 
+/* launch_migrate.c: memory may follow the guest that comes. */
+struct vmm_spec;
+void launch_watch_missing(struct vmm_spec *spec);
+
+/* ---- launch_rescue.c: a machine that may wait for memory ---- */
+struct rescue {
+	int fd; /* -1: none */
+	bool follows, broken, over;
+};
+struct rescue *monitor_rescue(struct monitor *mon);
+void rescue_begin(struct rescue *r, int fd); /* taken over */
+void rescue_end(struct rescue *r);
+bool rescue_send(struct rescue *r, int fd); /* false: there is no way */
+/* "copying" or "broken" without asking the machine; NULL: ask it, and say what
+ * was heard. */
+const char *rescue_word(struct rescue *r);
+void rescue_heard(struct rescue *r, const char *word);
+
 int monitor_call_fds(struct monitor *mon, const char *request,
 		     struct json_object *args, const int *fds,
 		     unsigned int n_fds, struct error *err);
@@ -183,7 +201,8 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.tune = launch_tune, .set_vcpus = launch_set_vcpus, \
 	.job_cancel = launch_job_cancel, .migrate = launch_migrate, \
 	.receive = launch_receive, .take = launch_take, .keep = launch_keep, \
-	.handover = launch_handover, \
+	.handover = launch_handover, .recover = launch_recover, \
+	.follow_break = launch_follow_break, \
 	.migrate_limits = launch_migrate_limits, .set_balloon = launch_set_balloon, \
 	.set_balloon_period = launch_set_balloon_period, \
 	.change_medium = launch_change_medium, \

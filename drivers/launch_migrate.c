@@ -4,10 +4,14 @@
  */
 #include "drivers/launch.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include "base/error.h"
 #include "base/util.h"
+#include "vmm/spec.h"
 
 static void add_u64(struct json_object *o, const char *key, uint64_t v)
 {
@@ -28,6 +32,9 @@ static struct json_object *limits(const struct domain_migration *how)
 		add_u64(args, "downtime_ns", how->downtime_ns);
 	if (how->now)
 		add_bool(args, "now", true);
+	if (how->postcopy_now)
+		add_bool(args, "postcopy_now", true);
+	add_u64(args, "postcopy_bandwidth", how->postcopy_bandwidth);
 	return args;
 }
 
@@ -41,6 +48,7 @@ int launch_migrate(struct domain *dom, const int *fds, unsigned int n,
 	add_u64(args, "throttle_first", how->throttle_first);
 	add_u64(args, "throttle_step", how->throttle_step);
 	add_bool(args, "carried", how->carried);
+	add_bool(args, "postcopy", how->postcopy);
 	return monitor_call_fds(dom->priv, "migrate", args, fds, n, err);
 }
 
@@ -52,13 +60,67 @@ int launch_migrate_limits(struct domain *dom,
 			    err);
 }
 
-int launch_receive(struct domain *dom, const int *fds, unsigned int n,
-		   bool carried, struct error *err)
+/* ---- at the destination ---- */
+
+/* Before Linux 6.1 there is no such device: the machine tries without. */
+void launch_watch_missing(struct vmm_spec *spec)
+{
+	struct error ignored;
+
+	spec->postcopy = true;
+	if (host_open_userfault(&ignored, &spec->userfault_fd) < 0)
+		spec->userfault_fd = -1;
+}
+
+static int receive(struct domain *dom, const int *fds, unsigned int n,
+		   const struct domain_migration *how, bool rescue,
+		   struct error *err)
 {
 	struct json_object *args = json_object_new_object();
 
-	add_bool(args, "carried", carried);
+	add_bool(args, "carried", how->carried);
+	add_bool(args, "postcopy", how->postcopy);
+	add_bool(args, "rescue", rescue);
 	return monitor_call_fds(dom->priv, "receive", args, fds, n, err);
+}
+
+/* With a socket that reaches the machine while it waits for memory. */
+static int receive_followed(struct domain *dom, const int *fds,
+			    unsigned int n, const struct domain_migration *how,
+			    struct error *err)
+{
+	int all[DOMAIN_STREAMS_MAX + 1], sv[2], r;
+
+	if (n > DOMAIN_STREAMS_MAX ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return error_set(err, n > DOMAIN_STREAMS_MAX ? -E2BIG : -errno,
+				 "cannot create a socket: %m");
+	memcpy(all, fds, n * sizeof(*fds));
+	all[n] = sv[1];
+	rescue_begin(monitor_rescue(dom->priv), sv[0]);
+	r = receive(dom, all, n + 1, how, true, err);
+	fd_close(sv[1]);
+	return r;
+}
+
+int launch_receive(struct domain *dom, const int *fds, unsigned int n,
+		   const struct domain_migration *how, struct error *err)
+{
+	return how->postcopy ? receive_followed(dom, fds, n, how, err) :
+			       receive(dom, fds, n, how, false, err);
+}
+
+int launch_recover(struct domain *dom, int fd, struct error *err)
+{
+	return rescue_send(monitor_rescue(dom->priv), fd) ?
+		       0 :
+		       monitor_call_fd(dom->priv, "recover", NULL, fd, NULL,
+				       err);
+}
+
+int launch_follow_break(struct domain *dom, struct error *err)
+{
+	return monitor_call(dom->priv, "break", NULL, NULL, err);
 }
 
 int launch_take(struct domain *dom, struct error *err)
@@ -75,13 +137,17 @@ int launch_handover(struct domain *dom, char ret_word[DOMAIN_HANDOVER_MAX],
 		    struct error *err)
 {
 	struct json_object *ok = NULL, *word = NULL;
-	int r = monitor_call(dom->priv, "status", NULL, &ok, err);
+	const char *heard = rescue_word(monitor_rescue(dom->priv));
+	int r = 0;
 
+	if (!heard)
+		r = monitor_call(dom->priv, "status", NULL, &ok, err);
 	if (r < 0)
 		return r;
-	json_object_object_get_ex(ok, "handover", &word);
-	snprintf(ret_word, DOMAIN_HANDOVER_MAX, "%s",
-		 word ? json_object_get_string(word) : "");
+	if (!heard && json_object_object_get_ex(ok, "handover", &word) && word)
+		heard = json_object_get_string(word);
+	snprintf(ret_word, DOMAIN_HANDOVER_MAX, "%s", heard ? heard : "");
+	rescue_heard(monitor_rescue(dom->priv), ret_word);
 	json_object_put(ok);
 	return 0;
 }

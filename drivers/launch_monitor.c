@@ -36,6 +36,7 @@ struct monitor {
 	struct domain *dom;
 	int control, pidfd;
 	struct host_watch *watch;
+	struct rescue rescue;
 
 	pthread_mutex_t lock; /* what is below */
 	pthread_cond_t changed;
@@ -525,6 +526,11 @@ int monitor_plug(struct monitor *mon, const char *devices, const int *fds,
 	return call(mon, "plug", rest, fds, n_fds, REPLY_S, NULL, err);
 }
 
+struct rescue *monitor_rescue(struct monitor *mon)
+{
+	return &mon->rescue;
+}
+
 bool monitor_dead(struct monitor *mon, int ms)
 {
 	struct pollfd p = { mon->pidfd, POLLIN, 0 };
@@ -584,6 +590,7 @@ int monitor_open(struct domain *dom, int control, int pidfd,
 	mon->dom = dom;
 	mon->control = control;
 	mon->pidfd = pidfd;
+	mon->rescue.fd = -1;
 	mon->buf = xmalloc(CONTROL_MSG_MAX);
 	init_sync(mon);
 	mon->watch = host_watch(control, on_readable, mon);
@@ -605,6 +612,7 @@ void monitor_close(struct monitor *mon)
 	host_unwatch(mon->watch);
 	fd_close(mon->control);
 	fd_close(mon->pidfd);
+	rescue_end(&mon->rescue);
 	json_object_put(mon->greeting);
 	pthread_mutex_destroy(&mon->lock);
 	pthread_cond_destroy(&mon->changed);

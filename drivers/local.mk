@@ -20,6 +20,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_plug.c \
 	%D%/launch_nic.c \
 	%D%/launch_port.c \
+	%D%/launch_rescue.c \
 	%D%/launch_place.c \
 	%D%/launch_save.c \
 	%D%/launch_spec.c \

@@ -545,7 +545,8 @@ static bool still_needed(const struct control *c)
 
 static const char *control_handover(const struct control *c)
 {
-	if (c->in && !c->handover)
+	if (c->in && (!c->handover ||
+		      handover_state(c->handover) == HANDOVER_TAKEN))
 		return postcopy_in_state(c->in) == POSTCOPY_BROKEN ?
 			       "broken" :
 			       "copying";

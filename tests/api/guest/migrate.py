@@ -113,7 +113,7 @@ def by_uri(a, b, ca, cb):
 def refusals(a, b, ca, cb):
     g = ca.lookupByName("g")
     for flag in (V.VIR_MIGRATE_NON_SHARED_DISK, V.VIR_MIGRATE_NON_SHARED_INC,
-                 V.VIR_MIGRATE_POSTCOPY, V.VIR_MIGRATE_RDMA_PIN_ALL):
+                 V.VIR_MIGRATE_RDMA_PIN_ALL):
         fails(V.VIR_ERR_ARGUMENT_UNSUPPORTED, g.migrate3, cb, {}, LIVE | flag)
     fails(V.VIR_ERR_ARGUMENT_UNSUPPORTED, g.migrate3, cb,
           {V.VIR_MIGRATE_PARAM_COMPRESSION: "xbzrle"},
@@ -195,6 +195,99 @@ def limits(a, b):
     # Slow, but the guest is slowed down until it can go.
     b.virsh("migrate", "--live", "--auto-converge", "--bandwidth", "60",
             "--auto-converge-initial", "40", "g", qemu(a))
+    check_run(ca)
+
+
+POSTCOPY = (V.VIR_DOMAIN_EVENT_RESUMED, V.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY)
+GOES_FIRST = (V.VIR_DOMAIN_EVENT_SUSPENDED,
+              V.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
+SPLIT = (V.VIR_DOMAIN_EVENT_SUSPENDED,
+         V.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY_FAILED)
+SPLIT_THERE = (V.VIR_DOMAIN_EVENT_RESUMED,
+               V.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY_FAILED)
+
+
+def post_copy(a, b):
+    """The guest goes first, and its memory follows; and that breaks."""
+    flags = LIVE | V.VIR_MIGRATE_POSTCOPY
+    ca, cb = a.open(), b.open()
+    ea, eb = Events(ca), Events(cb)
+    g = ca.lookupByName("g")
+    fails(V.VIR_ERR_OPERATION_INVALID, g.migrateStartPostCopy)
+    fails(V.VIR_ERR_INVALID_ARG, g.migrate3, cb, {},
+          LIVE | V.VIR_MIGRATE_POSTCOPY_RESUME)
+    fails(V.VIR_ERR_OPERATION_INVALID, g.migrate3, cb, {},
+          flags | V.VIR_MIGRATE_POSTCOPY_RESUME)
+
+    def begin(flags, **more):
+        g.migrateSetMaxSpeed(1)
+        out = []
+        t = threading.Thread(target=lambda: out.append(
+            code_of(g.migrate3, cb, more, flags)))
+        t.start()
+        until("the migration goes on", lambda: g.jobInfo()[4] > 0)
+        return t, out
+
+    # Without the flag it can only go on as it is.
+    t, out = begin(LIVE)
+    fails(V.VIR_ERR_OPERATION_INVALID, g.migrateStartPostCopy)
+    g.abortJob()
+    t.join()
+    assert out == [V.VIR_ERR_OPERATION_ABORTED], out
+    eb.expect("g", STARTED, FAILED)
+
+    t, out = begin(flags)
+    g.migrateStartPostCopy()
+    t.join()
+    assert out == [None], out
+    ea.expect("g", GOES_FIRST, STOPPED)
+    eb.expect("g", STARTED, POSTCOPY, RESUMED)
+    assert state(cb) == [RUNS, V.VIR_DOMAIN_RUNNING_MIGRATED], state(cb)
+    check_run(cb)
+    # From daemon to daemon, as soon as all was sent once.
+    b.virsh("migrate", "--live", "--p2p", "--postcopy",
+            "--postcopy-after-precopy", "g", qemu(a))
+    assert state(ca)[0] == RUNS and not lives(cb)
+    check_run(ca)
+
+    # It breaks, and is mended.
+    ca, cb = a.open(), b.open()
+    ea, eb = Events(ca), Events(cb)
+    g = ca.lookupByName("g")
+    t, out = begin(flags, **{V.VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY: 1})
+    g.migrateStartPostCopy()
+    until("it runs there", lambda: state(cb) == [
+        RUNS, V.VIR_DOMAIN_RUNNING_POSTCOPY])
+    assert state(ca) == [PAUSED, V.VIR_DOMAIN_PAUSED_POSTCOPY], state(ca)
+    assert g.jobInfo()[0] == V.VIR_DOMAIN_JOB_UNBOUNDED
+    fails(V.VIR_ERR_OPERATION_INVALID, g.abortJob)
+    g.abortJobFlags(V.VIR_DOMAIN_ABORT_JOB_POSTCOPY)
+    t.join()
+    assert out == [V.VIR_ERR_OPERATION_FAILED], out
+    until("both know it", lambda: (state(ca), state(cb)) == (
+        [PAUSED, V.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED],
+        [RUNS, V.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED]))
+    fails_any(g.resume)
+    assert state(ca)[0] == PAUSED
+    ea.expect("g", GOES_FIRST, SPLIT)
+    eb.expect("g", STARTED, POSTCOPY, SPLIT_THERE)
+    # The source's daemon knows it, too, after it was away.
+    for pid in a.pids():
+        os.kill(pid, signal.SIGKILL)
+    a.up()
+    ca, cb = a.open(), b.open()
+    ea, eb = Events(ca), Events(cb)
+    until("both know it still", lambda: (state(ca), state(cb)) == (
+        [PAUSED, V.VIR_DOMAIN_PAUSED_POSTCOPY_FAILED],
+        [RUNS, V.VIR_DOMAIN_RUNNING_POSTCOPY_FAILED]))
+    g = ca.lookupByName("g")
+    g.migrateSetMaxSpeed(0, V.VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY)
+    a.virsh("migrate", "--live", "--postcopy", "--postcopy-resume", "g",
+            qemu(b))
+    ea.expect("g", GOES_FIRST, STOPPED)
+    assert state(cb) == [RUNS, V.VIR_DOMAIN_RUNNING_MIGRATED], state(cb)
+    check_run(cb)
+    b.virsh("migrate", "--live", "--persistent", "g", qemu(a))
     check_run(ca)
 
 
@@ -286,6 +379,10 @@ def main(a, b):
     by_uri(a, b, ca, cb)
     refusals(a, b, ca, cb)
     limits(a, b)
+    # Only some may watch who touches memory.
+    if os.access("/dev/userfaultfd", os.R_OK | os.W_OK):
+        post_copy(a, b)
+    ca, cb = a.open(), b.open()
     con = console(ca, ca.lookupByName("g"))
     here, there = (a, ca), (b, cb)
     for i in range(int(os.environ.get("RUNS", "5"))):
