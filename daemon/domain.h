@@ -224,6 +224,8 @@ struct migrate_net {
 	int (*listen_tcp)(const char *address, unsigned int first,
 			  unsigned int last, struct error *err,
 			  unsigned int *ret_port, int *ret_fd);
+	int (*open_file)(const char *path, struct error *err, int *ret_fd);
+	const char *tls_dir; /* keys and certificates */
 	const char *run_dir; /* as priv knows it */
 };
 void registry_set_net(struct registry *reg, const struct migrate_net *net);

@@ -56,6 +56,10 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/agent_call.c \
 	%D%/agent_talk.c \
 	%D%/capabilities.c \
+	%D%/carrier.c \
+	%D%/carrier.h \
+	%D%/carrier_tls.c \
+	%D%/carrier_tls.h \
 	%D%/control.c \
 	%D%/coredump.c \
 	%D%/definition.c \
@@ -105,13 +109,14 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/store.h \
 	$(NULL)
 %C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS) \
-	$(JSON_CFLAGS) $(TIRPC_CFLAGS)
+	$(JSON_CFLAGS) $(TIRPC_CFLAGS) $(GNUTLS_CFLAGS)
 %C%_libdaemon_core_la_LIBADD = \
 	model/libmodel.la \
 	cpu/libcpu.la \
 	rpc/librpc.la \
 	base/libbase.la \
 	$(SQLITE_LIBS) \
+	$(GNUTLS_LIBS) \
 	$(XML_LIBS) \
 	$(JSON_LIBS) \
 	-lpthread \

@@ -25,6 +25,7 @@ struct migrate_args {
 	unsigned int flags; /* VIR_MIGRATE_* */
 	const char *dname, *dxml, *persist_xml;
 	const char *uri, *dconnuri, *listen;
+	const char *tls_host; /* whose certificate it is there */
 	const char *compression;
 	uint64_t bandwidth, bandwidth_postcopy; /* MiB/s */
 	unsigned int throttle_first, throttle_step, connections;

@@ -12,7 +12,7 @@ enum {
 		    VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE |
 		    VIR_MIGRATE_PAUSED | VIR_MIGRATE_CHANGE_PROTECTION |
 		    VIR_MIGRATE_UNSAFE | VIR_MIGRATE_COMPRESSED |
-		    VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
+		    VIR_MIGRATE_TLS | VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
 		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
 };
 
@@ -26,8 +26,6 @@ static const struct {
 	{ VIR_MIGRATE_OFFLINE,
 	  "offline migration is not supported: define the domain there" },
 	{ VIR_MIGRATE_RDMA_PIN_ALL, "migration over RDMA is not supported" },
-	{ VIR_MIGRATE_TLS,
-	  "migration over TLS is not supported: use a tunnel of your own" },
 };
 
 static int check_flags_of(unsigned int flags, struct error *err)

@@ -34,6 +34,7 @@ struct incoming {
 	int fds[DOMAIN_STREAMS_MAX];
 	bool postcopy; /* the last one is for memory that follows */
 	bool resumes;  /* only that one is wanted */
+	struct tls_keys *keys; /* or NULL: in the clear */
 	char *config; /* the persistent definition to be, or NULL */
 	int result;
 	struct error err;
@@ -99,12 +100,17 @@ static int let_all_in(struct incoming *in)
 
 	while (r != -ECANCELED && (!in->n || in->n_here < in->n)) {
 		_cleanup_close_ int fd = -1;
+		struct error why = { 0 };
 
 		r = wait_readable(in, in->listen_fd, -1);
 		if (r == 0)
 			fd = accept4(in->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0 && in->keys)
+			r = carrier_tls(in->keys, NULL, in->stop_fd, &fd, &why);
 		if (fd >= 0)
 			r = let_in(in, &fd);
+		else if (why.message[0] && r != -ECANCELED)
+			log_warn("migration over TLS: %s", why.message);
 	}
 	return r == -ECANCELED ? error_set(&in->err, r,
 					   "nobody sent the guest: %m") :
@@ -113,7 +119,8 @@ static int let_all_in(struct incoming *in)
 
 static int hand_on(struct incoming *in)
 {
-	struct domain_migration how = { .postcopy = in->postcopy };
+	struct domain_migration how = { .postcopy = in->postcopy,
+					.carried = in->keys };
 	struct domain *d = &in->obj->d;
 
 	return in->resumes ? in->obj->driver->recover(d, in->fds[0],
@@ -139,6 +146,7 @@ static void incoming_free(struct incoming *in)
 {
 	fd_close(in->listen_fd);
 	fd_close(in->stop_fd);
+	tls_keys_unref(in->keys);
 	free(in->config);
 	free(in);
 }
@@ -188,9 +196,10 @@ static int make_token(char token[TOKEN_LEN + 1])
 	return 0;
 }
 
-/* Takes listen_fd over. */
+/* Takes listen_fd and keys over. */
 static int incoming_begin(struct dom_obj *obj, int listen_fd,
-			  const struct migrate_args *args, const char *config,
+			  const struct migrate_args *args,
+			  struct tls_keys *keys, const char *config,
 			  struct error *err)
 {
 	struct incoming *in = xcalloc(1, sizeof(*in));
@@ -205,6 +214,7 @@ static int incoming_begin(struct dom_obj *obj, int listen_fd,
 	memset(in->fds, -1, sizeof(in->fds));
 	if (r == 0 && in->stop_fd < 0)
 		r = -errno;
+	in->keys = keys;
 	pthread_mutex_lock(&obj->reg->lock);
 	obj->refs++;
 	pthread_mutex_unlock(&obj->reg->lock);
@@ -251,11 +261,20 @@ static int wait_here(struct dom_obj *obj, const struct migrate_args *args,
 {
 	bool same_host = in->boot && str_eq(in->boot,
 					    registry_boot_id(obj->reg));
-	int fd, r = migrate_uri_listen(obj->reg, args, obj->d.uuid, same_host,
-				       ret_uri, &fd, err);
+	const struct migrate_net *net = obj->reg->net;
+	struct tls_keys *keys = NULL;
+	int fd, r = 0;
 
+	if (args->flags & VIR_MIGRATE_TLS)
+		r = tls_keys_load(net->tls_dir, true, net->open_file, &keys,
+				  err);
 	if (r == 0)
-		r = incoming_begin(obj, fd, args, in->config, err);
+		r = migrate_uri_listen(obj->reg, args, obj->d.uuid, same_host,
+				       ret_uri, &fd, err);
+	if (r < 0)
+		tls_keys_unref(keys);
+	else
+		r = incoming_begin(obj, fd, args, keys, in->config, err);
 	if (r == 0)
 		out->token = xstrdup(obj->incoming->token);
 	return r;

@@ -179,6 +179,7 @@ static struct domain_migration how_to_go(const struct dom_obj *obj,
 		.throttle_first = args->throttle_first,
 		.throttle_step = args->throttle_step,
 		.now = !(args->flags & VIR_MIGRATE_LIVE),
+		.carried = args->flags & VIR_MIGRATE_TLS,
 		.postcopy = args->flags & VIR_MIGRATE_POSTCOPY,
 		.postcopy_bandwidth = bytes(args->bandwidth_postcopy ?
 						    args->bandwidth_postcopy :
@@ -216,23 +217,50 @@ static unsigned int stream_count(const struct migrate_args *args)
 	return (args->connections ? args->connections : 2) + follow;
 }
 
+static int one_stream(struct dom_obj *obj, const struct migrate_args *args,
+		      struct tls_keys *keys, int *ret_fd, struct error *err)
+{
+	int r = migrate_uri_connect(obj->reg, args->uri, ret_fd, err);
+
+	if (r < 0 || !keys)
+		return r;
+	return migrate_uri_secure(obj->reg, args, keys, ret_fd, err);
+}
+
+static int all_streams(struct dom_obj *obj, const struct migrate_args *args,
+		       const struct migrate_cookie *in, struct tls_keys *keys,
+		       struct migrate_streams *s, struct error *err)
+{
+	unsigned int n = stream_count(args);
+	int r = 0;
+
+	while (s->n < n && r == 0) {
+		r = one_stream(obj, args, keys, &s->fds[s->n], err);
+		if (r < 0)
+			return r;
+		r = introduce(s->fds[s->n], in->token, s->n, n, err);
+		s->n++;
+	}
+	return r;
+}
+
 int migrate_streams_open(struct dom_obj *obj, const struct migrate_args *args,
 			 const struct migrate_cookie *in,
 			 struct migrate_streams *s, struct error *err)
 {
-	unsigned int n = stream_count(args);
+	const struct migrate_net *net = obj->reg->net;
+	struct tls_keys *keys = NULL;
 	int r = 0;
 
 	if (!in->token || strlen(in->token) != MIGRATE_TOKEN_LEN)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "the destination does not run Vireo");
-	while (s->n < n && r == 0) {
-		r = migrate_uri_connect(obj->reg, args->uri, &s->fds[s->n],
-					err);
-		if (r == 0)
-			r = introduce(s->fds[s->n], in->token, s->n, n, err);
-		s->n += r == 0;
-	}
+	if (args->flags & VIR_MIGRATE_TLS)
+		r = tls_keys_load(net->tls_dir, false, net->open_file, &keys,
+				  err);
+	if (r == 0)
+		r = all_streams(obj, args, in, keys, s, err);
+	tls_keys_unref(keys);
 	return r;
 }
 

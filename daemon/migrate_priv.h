@@ -5,6 +5,7 @@
 #define DAEMON_MIGRATE_PRIV_H
 
 #include "daemon/migrate.h"
+#include "daemon/carrier_tls.h"
 #include "daemon/registry.h"
 
 /*
@@ -57,6 +58,9 @@ struct migrate_uri {
 int migrate_uri_parse(const char *text, struct migrate_uri *ret_uri,
 		      struct error *err);
 void migrate_uri_finish(struct migrate_uri *uri);
+/* Over TLS if that is asked for. */
+int migrate_uri_secure(struct registry *reg, const struct migrate_args *args,
+		       struct tls_keys *keys, int *fd, struct error *err);
 int migrate_uri_connect(struct registry *reg, const char *text, int *ret_fd,
 			struct error *err);
 /* In: NULL or what was asked for.  Out: what the source is to connect to. */

@@ -89,6 +89,23 @@ int migrate_uri_connect(struct registry *reg, const char *text, int *ret_fd,
 	return r;
 }
 
+int migrate_uri_secure(struct registry *reg, const struct migrate_args *args,
+		       struct tls_keys *keys, int *fd, struct error *err)
+{
+	struct migrate_uri uri;
+	int r = migrate_uri_parse(args->uri, &uri, err);
+
+	if (r < 0)
+		return r;
+	r = carrier_tls(keys,
+			args->tls_host ? args->tls_host :
+			uri.host       ? uri.host :
+					 "localhost",
+			-1, fd, err);
+	migrate_uri_finish(&uri);
+	return r;
+}
+
 /* ---- listening ---- */
 
 static int listen_tcp(struct registry *reg, const struct migrate_args *args,

@@ -35,6 +35,8 @@ static const struct {
 	S("vmm", "PATH", vmm, "the vireo-vmm program"),
 	S("log", "TARGET", log, "stderr, journal or file:PATH"),
 	S("log-filters", "FILTERS", log_filters, "levels, as in \"3:rpc 2\""),
+	S("migrate-tls-dir", "DIR", migrate_tls_dir,
+	  "keys and certificates for migration"),
 	S("machine-uids", "BASE:COUNT", uid_range, "user ids for machines"),
 	T("libvirt-sockets", libvirt_names, "also serve qemu:/// clients"),
 	{ "foreground", NULL, "stay in the foreground (always so)",
@@ -195,9 +197,11 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	default_dirs(ret_opt);
 	default_programs(ret_opt);
 	set_default(&ret_opt->log, xstrdup("stderr"));
+	set_default(&ret_opt->migrate_tls_dir, xstrdup("/etc/pki/qemu"));
 	set_default(&ret_opt->uid_range, xstrdup("1900000000:65536"));
 	make_absolute(&ret_opt->state_dir);
 	make_absolute(&ret_opt->run_dir);
+	make_absolute(&ret_opt->migrate_tls_dir);
 	make_absolute(&ret_opt->socket_dir);
 	make_absolute(&ret_opt->driver_dir);
 	make_absolute(&ret_opt->schema_dir);

@@ -134,6 +134,8 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 			.connect_tcp = host_connect_tcp,
 			.listen_unix = host_listen_unix,
 			.listen_tcp = host_listen_tcp,
+			.open_file = host_open_file,
+			.tls_dir = m->opt->migrate_tls_dir,
 			.run_dir = m->opt->run_dir,
 		};
 		registry_set_net(m->system, &m->net);

@@ -97,7 +97,8 @@ class Daemon:
 
     def up(self):
         """Starts it, or starts it anew."""
-        p = subprocess.run([TOP + "/scripts/up", self.dir], check=True,
+        p = subprocess.run([TOP + "/scripts/up", self.dir,
+                            f"--migrate-tls-dir={self.dir}/pki"], check=True,
                            stdout=subprocess.PIPE, text=True,
                            env=dict(os.environ, BUILD=BUILD),
                            timeout=SECONDS)

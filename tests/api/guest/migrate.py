@@ -198,6 +198,80 @@ def limits(a, b):
     check_run(ca)
 
 
+class Keys:
+    """A certificate authority, and what it signs."""
+
+    def __init__(self, folder):
+        self.dir = folder
+        os.mkdir(folder)
+        self.key("ca")
+        self.template("ca", "ca\ncert_signing_key\n", "Test")
+        self.certtool("--generate-self-signed", "--load-privkey", "ca-key.pem",
+                      "--template", "ca.info", "--outfile", "ca-cert.pem")
+
+    def certtool(self, *args):
+        subprocess.run(["certtool", *args], cwd=self.dir, check=True,
+                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def key(self, name):
+        self.certtool("--generate-privkey", "--key-type", "ecdsa",
+                      "--outfile", f"{name}-key.pem")
+
+    def template(self, name, more, cn):
+        with open(f"{self.dir}/{name}.info", "w") as f:
+            f.write(f"cn = {cn}\nexpiration_days = 30\n{more}")
+
+    def sign(self, name, cn, more):
+        self.key(name)
+        self.template(name, f"signing_key\n{more}\n", cn)
+        self.certtool("--generate-certificate", "--load-ca-certificate",
+                      "ca-cert.pem", "--load-ca-privkey", "ca-key.pem",
+                      "--load-privkey", f"{name}-key.pem", "--template",
+                      f"{name}.info", "--outfile", f"{name}-cert.pem")
+
+    def install(self, d):
+        os.mkdir(d.dir + "/pki")
+        for name in ("ca-cert", "server-cert", "server-key", "client-cert",
+                     "client-key"):
+            shutil.copy(f"{self.dir}/{name}.pem", d.dir + "/pki")
+
+
+def over_tls(a, b):
+    """With keys on both sides, of one authority, and the right name."""
+    ca, cb = a.open(), b.open()
+    g = ca.lookupByName("g")
+    flags = LIVE | V.VIR_MIGRATE_TLS
+    assert fails_any(g.migrate3, cb, {}, flags)  # no keys yet
+    keys = Keys(a.dir + "/ca")
+    keys.sign("server", "localhost", "dns_name = there.example\n"
+              "ip_address = 127.0.0.1\ntls_www_server")
+    keys.sign("client", "here.example", "tls_www_client")
+    keys.install(a)
+    keys.install(b)
+    through = {V.VIR_MIGRATE_PARAM_URI: "tcp://127.0.0.1",
+               V.VIR_MIGRATE_PARAM_LISTEN_ADDRESS: "127.0.0.1"}
+    fails(V.VIR_ERR_AUTH_FAILED, g.migrate3, cb, {
+        **through, V.VIR_MIGRATE_PARAM_TLS_DESTINATION: "other.example"},
+        flags)
+    assert g.state()[0] == RUNS and not lives(cb)
+    g = g.migrate3(cb, through, flags)
+    check_run(cb)
+    b.virsh("migrate", "--live", "--p2p", "--tls", "--tls-destination",
+            "there.example", "--parallel", "--parallel-connections", "3", "g",
+            qemu(a))
+    check_run(ca)
+    # Somebody else's authority.
+    shutil.rmtree(b.dir + "/pki")
+    keys = Keys(b.dir + "/ca")
+    keys.sign("server", "localhost", "tls_www_server")
+    keys.sign("client", "here.example", "tls_www_client")
+    keys.install(b)
+    g = ca.lookupByName("g")
+    fails(V.VIR_ERR_AUTH_FAILED, g.migrate3, cb, {}, flags)
+    assert g.state()[0] == RUNS
+    check_run(ca)
+
+
 POSTCOPY = (V.VIR_DOMAIN_EVENT_RESUMED, V.VIR_DOMAIN_EVENT_RESUMED_POSTCOPY)
 GOES_FIRST = (V.VIR_DOMAIN_EVENT_SUSPENDED,
               V.VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
@@ -379,11 +453,15 @@ def main(a, b):
     by_uri(a, b, ca, cb)
     refusals(a, b, ca, cb)
     limits(a, b)
+    if shutil.which("certtool"):
+        over_tls(a, b)
     # Only some may watch who touches memory.
     if os.access("/dev/userfaultfd", os.R_OK | os.W_OK):
         post_copy(a, b)
     ca, cb = a.open(), b.open()
     con = console(ca, ca.lookupByName("g"))
+    # A guest whose memory did not come was right to complain.
+    con.run("dmesg -c >/dev/null")
     here, there = (a, ca), (b, cb)
     for i in range(int(os.environ.get("RUNS", "5"))):
         here[0].virsh("migrate", "--live", *(["--p2p"] if i % 2 else []),

@@ -256,6 +256,7 @@ NOT_HERE_INT(domain_migrate_confirm, UUID, const struct migrate_args *args,
 NOT_HERE_INT(migrate_peer_to_peer, UUID, const struct migrate_args *args)
 NOT_HERE_INT(domain_migrate_limit, UUID, enum migrate_limit which, bool set,
 	     uint64_t *value)
+NOT_HERE_INT(domain_migrate_start_postcopy, UUID)
 NOT_HERE_INT(domain_abort_job, UUID, unsigned int flags)
 NOT_HERE_INT(domain_job_info, UUID, bool completed, bool keep,
 	     struct domain_job *ret_job)
