@@ -253,11 +253,12 @@ void vq_unpop(struct virtqueue *vq, unsigned int n)
  */
 static void mark_chain(struct virtqueue *vq, uint16_t head)
 {
-	struct vq_buf buf = { 0 };
 	struct vring_desc last;
+	struct vq_buf buf; /* large */
 
-	if (ram_logs(vq->dev->m->ram) &&
-	    walk(vq, vq->desc, vq->size, head, &buf, &last) &&
+	buf.n_out = buf.n_in = 0;
+	buf.out_len = buf.in_len = 0;
+	if (walk(vq, vq->desc, vq->size, head, &buf, &last) &&
 	    (last.flags & VRING_DESC_F_INDIRECT))
 		walk_indirect(vq, &last, &buf);
 }
@@ -269,7 +270,8 @@ void vq_fill(struct virtqueue *vq, uint16_t head, uint32_t len,
 
 	if (!vq_usable(vq))
 		return;
-	mark_chain(vq, head);
+	if (ram_logs(vq->dev->m->ram))
+		mark_chain(vq, head);
 	STORE(&vq->used->ring[i].id, head);
 	STORE(&vq->used->ring[i].len, len);
 	mark(vq, &vq->used->ring[i], sizeof(vq->used->ring[i]));
