@@ -16,6 +16,7 @@ EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/functions.sh \
 	tests/lab/kvm.inside \
+	tests/lab/vhost.inside \
 	tests/lab/kvm.sh \
 	tests/lab/lab \
 	tests/lab/save.sh \
