@@ -308,6 +308,8 @@ bool direct_run(struct emu_cpu *cpu)
 	cpu->rflags &= ~FLAG_RF;
 	if (cpu->jit.x87_loaded)
 		jit_sync_x87(cpu);
+	if (m->doubted)
+		direct_verify(cpu, m);
 	load_state(cpu, stub_state(&m->stub));
 	return visit_all(cpu, m);
 }

@@ -12,8 +12,9 @@
  *
  * A mirror is to the guest's page tables what a TLB is: mappings are made when
  * they are missed (direct_map.c), and dropped where the architecture says that
- * a TLB drops its entries: one mirror for each address space, told apart by
- * CR3, of a vCPU's own.  Pages that hold translated code are not writable in
+ * a TLB drops its entries; when it drops them all, only those go that are not
+ * what the page tables say.  There is one mirror for each address space, told
+ * apart by CR3, of a vCPU's own.  Pages that hold translated code are not writable in
  * it, as they have no write tag in the software TLB.
  *
  * Each visit costs some microseconds of context switches and each page a
@@ -83,6 +84,7 @@ struct mirror {
 	uint64_t ran;	 /* the stub's CPU time that is accounted for */
 	struct stub stub;
 	bool stale;	 /* everything has to go before the next visit */
+	bool doubted;	 /* what the guest's tables do not say any more, has */
 	bool pieces;	 /* there are some */
 	uint64_t copies; /* that are in use: a bit for each */
 	unsigned int n_ops; /* to do before the next visit */
@@ -123,6 +125,8 @@ struct mirror *direct_mirror(struct emu_cpu *cpu);
 /* False: not RAM that user mode may access so; this raises no exception. */
 bool direct_map(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 		enum emu_access access);
+/* After a flush: drops what the guest's page tables do not say any more. */
+void direct_verify(struct emu_cpu *cpu, struct mirror *m);
 /* Does what is due; false: the stub is of no use any more. */
 bool direct_apply(struct mirror *m);
 /* A byte that is mapped, or -1. */

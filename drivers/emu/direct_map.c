@@ -139,10 +139,8 @@ static void flush_page(struct mirror *m, uint64_t lin)
 
 	if (!m->pages || m->stale)
 		return;
-	if (m->pieces) { /* of which large page? */
-		m->stale = true;
-		return;
-	}
+	if (m->pieces) /* of which large page? */
+		m->doubted = true;
 	while ((p = find(m, lin)))
 		unmap(m, p);
 }
@@ -505,8 +503,53 @@ void direct_flush(struct emu_cpu *cpu)
 	if (likely(!d))
 		return;
 	for (unsigned int n = 0; n < DIRECT_MIRRORS; n++)
-		d->mirror[n].stale = true;
+		d->mirror[n].doubted = true;
 	memset(d->writable, 0, sizeof(d->writable));
+}
+
+void direct_forget(struct emu_cpu *cpu)
+{
+	struct direct *d = cpu->direct.priv;
+
+	for (unsigned int n = 0; d && n < DIRECT_MIRRORS; n++)
+		d->mirror[n].stale = true;
+}
+
+static bool has_code(struct emu_cpu *cpu, const struct direct_page *p)
+{
+	for (uint64_t at = 0; at < page_size(p); at += EMU_PAGE)
+		if (mmu_holds_code(cpu, p->phys + at))
+			return true;
+	return false;
+}
+
+/* Could it be mapped so now? */
+static bool still_there(struct emu_cpu *cpu, const struct direct_page *p)
+{
+	struct mmu_page now;
+
+	if (!mmu_peek(cpu, p->lin & EMU_PAGE_MASK, &now) ||
+	    (now.phys & EMU_PAGE_MASK) != p->phys ||
+	    (now.level > 1) != !!(p->lin & (DP_BIG | DP_PIECE)))
+		return false;
+	if (p->lin & DP_EXEC)
+		return now.executable;
+	return !(p->lin & DP_WRITE) || (now.writable && !has_code(cpu, p));
+}
+
+void direct_verify(struct emu_cpu *cpu, struct mirror *m)
+{
+	m->doubted = false;
+	for (unsigned int n = 0; n < m->n_used && !m->stale; n++) {
+		struct direct_page *p = &m->pages[m->at[n]];
+
+		if (p->lin == NOTHING)
+			continue;
+		if (!still_there(cpu, p))
+			unmap(m, p);
+		else if (p->lin & DP_WRITE)
+			note_writable(cpu->direct.priv, p);
+	}
 }
 
 void direct_flush_page(struct emu_cpu *cpu, uint64_t lin)
@@ -537,14 +580,6 @@ void direct_drop_page(struct emu_cpu *cpu, uint64_t phys)
 		return;
 	for (unsigned int n = 0; n < DIRECT_MIRRORS; n++)
 		drop_from(&d->mirror[n], phys);
-}
-
-static bool has_code(struct emu_cpu *cpu, const struct direct_page *p)
-{
-	for (uint64_t at = 0; at < page_size(p); at += EMU_PAGE)
-		if (mmu_holds_code(cpu, p->phys + at))
-			return true;
-	return false;
 }
 
 static void drop_code_from(struct emu_cpu *cpu, struct mirror *m)
@@ -609,7 +644,7 @@ void direct_load_cr3(struct emu_cpu *cpu, uint64_t old, uint64_t new)
 		    (m->cr3 ^ key) & ~EMU_PAGE_MASK || (same && keeps))
 			continue;
 		if (same && key == key_of(cpu, old))
-			m->stale = true;
+			m->doubted = true;
 		else
 			mirror_end(m);
 	}

@@ -118,6 +118,7 @@ void emu_sync_done(struct emu_cpu *cpu, uint32_t ticket);
  * all pages that hold code, likewise.  CR3: new has bit 63 as it was loaded.
  */
 void direct_flush(struct emu_cpu *cpu);
+void direct_forget(struct emu_cpu *cpu); /* memory is elsewhere */
 void direct_flush_page(struct emu_cpu *cpu, uint64_t lin);
 void direct_drop_page(struct emu_cpu *cpu, uint64_t phys);
 void direct_drop_code(struct emu_cpu *cpu);

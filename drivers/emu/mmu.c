@@ -971,7 +971,7 @@ void mmu_drop_writes(struct emu_cpu *cpu)
 {
 	for (unsigned int i = 0; i < emu_tlb_n_used(cpu); i++)
 		tlb_no_writes(cpu, emu_tlb_used(cpu, i));
-	direct_flush(cpu);
+	direct_forget(cpu);
 }
 
 uint64_t emu_linear(struct emu_cpu *cpu, unsigned int seg, uint64_t offset,

@@ -74,6 +74,7 @@ static void housekeeping(struct emu_cpu *cpu, uint32_t p)
 		mmu_drop_writes(cpu);
 	if (p & PEND_FLUSH_ALL) {
 		mmu_flush(cpu, true);
+		direct_forget(cpu);
 		block_cache_flush(cpu);
 	}
 	if (p & PEND_LINES)
