@@ -160,8 +160,21 @@ static enum trap page_fault(struct emu_cpu *cpu, struct mirror *m,
 				 error & PF_ERROR_WRITE ? ACCESS_WRITE :
 							  ACCESS_READ;
 
-	return direct_map(cpu, m, st->gregs[REG_CR2], access) ? TRAP_AGAIN :
-								TRAP_LEAVE;
+	if (direct_map(cpu, m, st->gregs[REG_CR2], access))
+		return TRAP_AGAIN;
+	m->missed = st->gregs[REG_CR2];
+	m->missed_as = access;
+	return TRAP_LEAVE;
+}
+
+/* What the guest's kernel was asked for will be used now. */
+static void bring_missed(struct emu_cpu *cpu, struct mirror *m)
+{
+	uint64_t lin = m->missed;
+
+	m->missed = 0;
+	if (lin)
+		direct_map(cpu, m, lin, m->missed_as);
 }
 
 /*
@@ -310,6 +323,7 @@ bool direct_run(struct emu_cpu *cpu)
 		jit_sync_x87(cpu);
 	if (m->doubted)
 		direct_verify(cpu, m);
+	bring_missed(cpu, m);
 	load_state(cpu, stub_state(&m->stub));
 	return visit_all(cpu, m);
 }

@@ -85,6 +85,8 @@ struct mirror {
 	struct stub stub;
 	bool stale;	 /* everything has to go before the next visit */
 	bool doubted;	 /* what the guest's tables do not say any more, has */
+	uint64_t missed; /* the page that the guest's kernel was left for, or 0 */
+	enum emu_access missed_as;
 	bool pieces;	 /* there are some */
 	uint64_t copies; /* that are in use: a bit for each */
 	unsigned int n_ops; /* to do before the next visit */
