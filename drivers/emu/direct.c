@@ -215,7 +215,7 @@ static int visit(struct emu_cpu *cpu, struct mirror *m)
 
 	atomic_store(&cpu->direct.inside, m->stub.pid);
 	if (!atomic_load(&cpu->pending))
-		r = stub_run(&m->stub);
+		r = direct_enter(m);
 	atomic_store(&cpu->direct.inside, 0);
 	return r;
 }
@@ -239,32 +239,18 @@ static void lost(struct emu_cpu *cpu, struct mirror *m)
 	mirror_end(m);
 }
 
-/* What its mapper took is a cost. */
-static bool apply(struct emu_cpu *cpu, struct mirror *m)
-{
-	uint64_t now;
-
-	if (!m->n_ops && !m->stale)
-		return true;
-	if (!direct_apply(m))
-		return false;
-	now = direct_cpu_time(m->stub.clock);
-	direct_earned(cpu, 0, now - m->ran);
-	cpu->direct.n_ns += now - m->ran;
-	m->ran = now;
-	return true;
-}
-
-/* Returns how long it ran, in ns. */
-static uint64_t account_visit(struct emu_cpu *cpu, struct mirror *m)
+/* Returns how long it ran, in ns, after so many requests. */
+static uint64_t account_visit(struct emu_cpu *cpu, struct mirror *m,
+			      unsigned int n_ops)
 {
 	uint64_t own = direct_cpu_time(CLOCK_THREAD_CPUTIME_ID);
 	uint64_t its = direct_cpu_time(m->stub.clock);
 	struct direct *d = cpu->direct.priv;
-	uint64_t ran = its - m->ran;
+	uint64_t mapped = MIN(its - m->ran, n_ops * (uint64_t)DIRECT_OP);
+	uint64_t ran = its - m->ran - mapped;
 
-	direct_earned(cpu, ran, DIRECT_SWITCH + own - d->paid);
-	cpu->direct.n_ns += ran;
+	direct_earned(cpu, ran, DIRECT_SWITCH + mapped + own - d->paid);
+	cpu->direct.n_ns += ran + mapped;
 	m->ran = its;
 	d->paid = own;
 	return ran;
@@ -274,15 +260,13 @@ static uint64_t account_visit(struct emu_cpu *cpu, struct mirror *m)
 static bool visit_all(struct emu_cpu *cpu, struct mirror *m)
 {
 	struct stub_state *st = stub_state(&m->stub);
+	unsigned int n_ops;
 	uint64_t ran = 0;
 	enum trap t;
 	int r;
 
 	do {
-		if (!apply(cpu, m)) {
-			lost(cpu, m);
-			return false;
-		}
+		n_ops = m->n_ops;
 		r = visit(cpu, m);
 		if (r == -EAGAIN) {
 			cpu->direct.want = true;
@@ -293,7 +277,7 @@ static bool visit_all(struct emu_cpu *cpu, struct mirror *m)
 			return false;
 		}
 		cpu->direct.n_visits++;
-		ran = account_visit(cpu, m);
+		ran = account_visit(cpu, m, n_ops);
 		st->keep = true;
 		t = TRAP_LEAVE;
 		if (st->sig == SIGSEGV && st->gregs[REG_TRAPNO] == EXC_PF)

@@ -38,14 +38,21 @@ enum {
 	DIRECT_MIRRORS = 4,	/* of a vCPU */
 	DIRECT_PAGES = 1 << 15, /* that one has mapped at most */
 	DIRECT_SWITCH = 40000,	/* ns: there and back, with what caches lose */
+	DIRECT_OP = 6000,	/* ns: a request to the mapper */
+};
+
+/* A thread of a stub as the kernel's notifications show it. */
+struct stub_thread {
+	int listener;
+	uint64_t parked; /* the notification that is not answered, or 0 */
+	uint64_t said;	 /* with it */
 };
 
 struct stub {
 	clockid_t clock; /* of its CPU time */
 	int pid; /* and the runner's thread; 0: there is none */
-	int socket, listener; /* the mapper's; the kernel's notifications */
+	struct stub_thread runner, mapper;
 	void *shared; /* ops, state, copies of pages */
-	uint64_t parked; /* the notification that is not answered, or 0 */
 };
 
 static inline struct stub_ops *stub_ops(const struct stub *s)
@@ -89,7 +96,7 @@ struct mirror {
 	enum emu_access missed_as;
 	bool pieces;	 /* there are some */
 	uint64_t copies; /* that are in use: a bit for each */
-	unsigned int n_ops; /* to do before the next visit */
+	unsigned int n_ops; /* to do at the next visit */
 	unsigned int n_used;
 	uint16_t *at;		   /* of pages[], that are not free */
 	struct direct_page *pages; /* hash of twice DIRECT_PAGES */
@@ -114,10 +121,11 @@ void direct_zygote_destroy(struct vm *vm);
 /* It still has all that it was made with mapped: unmap that first. */
 int stub_create(struct vm *vm, unsigned int vcpu, struct stub *ret_stub);
 void stub_destroy(struct stub *s);
-/* Does what stub_ops() says; -errno if some of it failed. */
-int stub_map(struct stub *s);
-/* Lets it run until it parks again; -errno: it is gone. */
-int stub_run(struct stub *s);
+/*
+ * Does the first n of stub_ops() and lets it run until it parks again.
+ * -ENOMEM: some could not be done, and it did not run; else -errno: it is gone.
+ */
+int stub_run(struct stub *s, unsigned int n);
 
 /*
  * direct_map.c.  direct_mirror(): of the address space that is loaded, made if
@@ -129,8 +137,8 @@ bool direct_map(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 		enum emu_access access);
 /* After a flush: drops what the guest's page tables do not say any more. */
 void direct_verify(struct emu_cpu *cpu, struct mirror *m);
-/* Does what is due; false: the stub is of no use any more. */
-bool direct_apply(struct mirror *m);
+/* Does what is due, and runs it; as stub_run(). */
+int direct_enter(struct mirror *m);
 /* A byte that is mapped, or -1. */
 int direct_peek(struct emu_cpu *cpu, struct mirror *m, uint64_t lin);
 void mirror_end(struct mirror *m);

@@ -2,7 +2,7 @@
  * drivers/emu/direct_map.c -- mirrors of the guest's page tables.
  *
  * Requests to a stub's mapper are gathered in its page of requests and done
- * all at once, before the runner goes on (direct_apply()).
+ * all at once, before the runner goes on (direct_enter()).
  */
 #include <errno.h>
 #include <string.h>
@@ -163,25 +163,22 @@ static void request_empty(struct mirror *m)
 }
 
 /* Some could not be mapped: there may be too many mappings.  Once more. */
-bool direct_apply(struct mirror *m)
+int direct_enter(struct mirror *m)
 {
-	for (unsigned int tries = 0; tries < 2; tries++) {
-		int r;
+	int r = -ENOMEM;
+
+	for (unsigned int tries = 0; tries < 2 && r == -ENOMEM; tries++) {
+		unsigned int n;
 
 		if (m->stale)
 			request_empty(m);
-		if (!m->n_ops)
-			return true;
-		stub_ops(&m->stub)->n = m->n_ops;
+		n = m->n_ops;
 		m->n_ops = 0;
-		r = stub_map(&m->stub);
-		if (r == 0)
-			return true;
-		m->stale = true;
-		if (r != -ENOMEM)
-			return false;
+		r = stub_run(&m->stub, n);
+		if (r == -ENOMEM)
+			m->stale = true;
 	}
-	return false;
+	return r;
 }
 
 /* ---- mapping ---- */

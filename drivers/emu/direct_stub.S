@@ -95,31 +95,32 @@ stub_mapper:
 	mov	$__NR_sched_yield, %eax
 	syscall
 	jmp	1b
-2:	mov	%eax, ST_MSG_FD(%rbx)
-	mov	%eax, %r12d
+2:	mov	%eax, %r12d
+	mov	$__NR_seccomp, %eax
+	mov	$1, %edi	/* SECCOMP_SET_MODE_FILTER */
+	mov	$12, %esi	/* SECCOMP_FILTER_FLAG_{NEW_LISTENER, SPEC_ALLOW} */
+	lea	ST_FPROG(%rbx), %rdx
+	syscall
+	test	%eax, %eax
+	js	9f
+	mov	%eax, %ebp
+	mov	%r12d, ST_MSG_FD(%rbx)
+	mov	%ebp, ST_MSG_FD + 4(%rbx)
 	mov	$__NR_sendmsg, %eax
 	mov	$STUB_SOCKET, %edi
 	lea	ST_MSG(%rbx), %rsi
 	xor	%edx, %edx
 	syscall
 	mov	$__NR_close, %eax
-	mov	%r12d, %edi
+	mov	%ebp, %edi
 	syscall
-	mov	$__NR_seccomp, %eax
-	mov	$1, %edi	/* SECCOMP_SET_MODE_FILTER */
-	mov	$4, %esi	/* SECCOMP_FILTER_FLAG_SPEC_ALLOW */
-	lea	ST_FPROG(%rbx), %rdx
-	syscall
-	test	%eax, %eax
-	jnz	9f
 
-3:	mov	$__NR_read, %eax
-	mov	$STUB_SOCKET, %edi
-	lea	ST_SCRATCH(%rbx), %rsi
-	mov	$1, %edx
+/* Of what it did: has anything failed?  An error: nobody listens. */
+	xor	%edi, %edi
+3:	mov	$STUB_PARK, %eax
 	syscall
-	cmp	$1, %rax
-	jne	9f
+	test	%rax, %rax
+	jnz	9f
 	mov	(%r13), %r14d
 	lea	OPS_OP(%r13), %r15
 	xor	%ebp, %ebp
@@ -144,11 +145,15 @@ stub_mapper:
 8:	add	$OP_SIZE, %r15
 	dec	%r14d
 	jmp	4b
-7:	mov	$__NR_write, %eax
-	mov	$STUB_SOCKET, %edi
-	lea	OPS_BYTES(%r13,%rbp), %rsi
-	mov	$1, %edx
+7:	lea	OPS_DONE(%r13), %rdx
+	lea	OPS_FAILED(%r13), %rax
+	test	%ebp, %ebp
+	cmovnz	%rax, %rdx
+	mov	$__NR_ioctl, %eax
+	mov	%r12d, %edi
+	mov	$STUB_ANSWER, %esi
 	syscall
+	mov	%ebp, %edi
 	jmp	3b
 
 9:	mov	$__NR_exit_group, %eax

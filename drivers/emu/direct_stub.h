@@ -11,8 +11,9 @@
  * (SECCOMP_RET_USER_NOTIF), so that the kernel vouches for its standing still.
  * Guest code may jump into the handler or write into the state: it can say
  * nothing there that it could not say by having other registers.  The mapper
- * maps and unmaps as the requests say, while the runner is parked; it keeps
- * nothing in memory that the runner can write.
+ * parks likewise; woken, it maps and unmaps as the requests say, and answers
+ * the runner in the engine's place.  It keeps nothing in memory that the runner
+ * can write.
  */
 #ifndef EMU_DIRECT_STUB_H
 #define EMU_DIRECT_STUB_H
@@ -35,15 +36,18 @@
 #define STUB_LOW  0x10000 /* below: vm.mmap_min_addr */
 #define STUB_HIGH 0x7ffffffff000
 
-/* Descriptors: the mapper's socket; then guest memory, and what is shared. */
+/* Descriptors: a socket to begin with; guest memory, and what is shared. */
 #define STUB_SOCKET 3
 #define STUB_RAM    4
 
-#define STUB_PARK 102 /* the number of getuid(): any that is not needed */
+/* The number of getuid(): any that is not needed.  The mapper's: did it fail? */
+#define STUB_PARK   102
+#define STUB_ANSWER 0xc0182101 /* SECCOMP_IOCTL_NOTIF_SEND */
 
 /* struct stub_ops */
-#define OPS_BYTES 8
-#define OPS_OP	  16
+#define OPS_DONE   8
+#define OPS_FAILED 32
+#define OPS_OP	   56
 #define OP_ADDR	  0
 #define OP_LEN	  8
 #define OP_OFFSET 16
@@ -65,15 +69,17 @@
 #define ST_SCRATCH  224
 #define ST_FPROG    232
 #define ST_MSG	    248
-#define ST_MSG_FD   328
+#define ST_MSG_FD   328 /* two */
 #define ST_XSAVE    384
 #define ST_XSAVE_LEN 832
 
 #ifndef __ASSEMBLER__
 #include <assert.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/ucontext.h>
 
@@ -85,8 +91,8 @@ struct stub_op {
 };
 
 struct stub_ops {
-	uint32_t n, unused;
-	uint8_t answer[8]; /* 0, 1: what the mapper says of a batch */
+	uint64_t n;
+	struct seccomp_notif_resp done, failed; /* what the runner is told */
 	struct stub_op op[];
 };
 #define STUB_OPS_MAX \
@@ -103,13 +109,14 @@ struct stub_state {
 	struct sock_fprog mapper_filter;
 	struct msghdr msg; /* sends the listener */
 	uint64_t unused;
-	_Alignas(8) uint8_t control[CMSG_SPACE(sizeof(int))];
+	_Alignas(8) uint8_t control[CMSG_SPACE(2 * sizeof(int))];
 	_Alignas(64) uint8_t xsave[ST_XSAVE_LEN]; /* standard format */
 };
 
 #define OFFSET(at, type, field) \
 	static_assert(offsetof(type, field) == (at), "direct_stub.S")
-OFFSET(OPS_BYTES, struct stub_ops, answer);
+OFFSET(OPS_DONE, struct stub_ops, done);
+OFFSET(OPS_FAILED, struct stub_ops, failed);
 OFFSET(OPS_OP, struct stub_ops, op);
 OFFSET(OP_OFFSET, struct stub_op, offset);
 OFFSET(OP_PROT, struct stub_op, prot);
@@ -125,6 +132,7 @@ OFFSET(ST_FPROG, struct stub_state, mapper_filter);
 OFFSET(ST_MSG, struct stub_state, msg);
 OFFSET(ST_XSAVE, struct stub_state, xsave);
 static_assert(sizeof(struct stub_op) == OP_SIZE, "direct_stub.S");
+static_assert(SECCOMP_IOCTL_NOTIF_SEND == STUB_ANSWER, "direct_stub.S");
 static_assert(offsetof(struct stub_state, control) + CMSG_LEN(0) == ST_MSG_FD,
 	      "direct_stub.S");
 #undef OFFSET

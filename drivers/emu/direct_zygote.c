@@ -4,8 +4,9 @@
  * The engine's process may make no processes once its sandbox is closed, so it
  * leaves one behind before: the zygote, which has the guest's memory open and
  * waits at a socket.  Each request from there makes a child that becomes a stub;
- * what comes back is its pid, with the memory that is shared with it and the
- * socket of its mapper.  Zygote and stubs end when their sockets do.
+ * what comes back is its pid, with the memory that is shared with it and a
+ * socket, from which the listeners of its threads come.  The zygote ends when
+ * its socket does, a stub when nobody listens.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -174,14 +175,17 @@ static struct sock_filter runner_calls[] = {
 
 static struct sock_filter mapper_calls[] = {
 	LOAD(arch),
-	EQUAL(AUDIT_ARCH_X86_64, 0, 6),
+	EQUAL(AUDIT_ARCH_X86_64, 0, 8),
 	LOAD(nr),
-	EQUAL(__NR_mmap, 5, 0),
-	EQUAL(__NR_munmap, 4, 0),
-	EQUAL(__NR_read, 3, 0),
-	EQUAL(__NR_write, 2, 0),
-	EQUAL(__NR_exit_group, 1, 0),
+	EQUAL(STUB_PARK, 7, 0),
+	EQUAL(__NR_mmap, 7, 0),
+	EQUAL(__NR_munmap, 6, 0),
+	EQUAL(__NR_ioctl, 5, 0),
+	EQUAL(__NR_sendmsg, 4, 0),
+	EQUAL(__NR_close, 3, 0),
+	EQUAL(__NR_exit_group, 2, 0),
 	ANSWER(KILL_PROCESS),
+	ANSWER(USER_NOTIF),
 	ANSWER(ALLOW),
 };
 
@@ -205,7 +209,7 @@ static void prepare_mapper(struct stub_state *s)
 				  .msg_controllen = sizeof(s->control) };
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
-	h->cmsg_len = CMSG_LEN(sizeof(int));
+	h->cmsg_len = CMSG_LEN(2 * sizeof(int));
 	s->listener = -1;
 }
 
@@ -382,11 +386,11 @@ void direct_zygote_destroy(struct vm *vm)
 	pthread_mutex_destroy(&vm->zygote_lock);
 }
 
-/* Waits until the runner parks. */
-static int await_parked(struct stub *s)
+/* Waits until it parks. */
+static int await_parked(struct stub_thread *t)
 {
 	struct seccomp_notif n;
-	struct pollfd p = { .fd = s->listener, .events = POLLIN };
+	struct pollfd p = { .fd = t->listener, .events = POLLIN };
 
 	for (;;) {
 		if (poll(&p, 1, -1) < 0) {
@@ -397,58 +401,80 @@ static int await_parked(struct stub *s)
 		memset(&n, 0, sizeof(n));
 		if (!(p.revents & POLLIN))
 			return -EPIPE;
-		if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0)
+		if (ioctl(t->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0)
 			break;
 		if (errno != EINTR && errno != ENOENT)
 			return -errno;
 	}
-	s->parked = n.id;
+	t->parked = n.id;
+	t->said = n.data.args[0];
 	return 0;
 }
 
 /* #syscalls:vmm tgkill */
 /* #ioctls:vmm SECCOMP_IOCTL_NOTIF_RECV SECCOMP_IOCTL_NOTIF_SEND */
 /* #ioctls:vmm SECCOMP_IOCTL_NOTIF_SET_FLAGS */
-int stub_run(struct stub *s)
+static int answer(struct stub_thread *t)
 {
-	struct seccomp_notif_resp r = { .id = s->parked };
+	struct seccomp_notif_resp r = { .id = t->parked };
 
-	s->parked = 0;
-	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0)
-		return -errno;
-	return await_parked(s);
+	t->parked = 0;
+	return ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 ? -errno : 0;
 }
 
-int stub_map(struct stub *s)
+/* The mapper answers the runner; with an error that parks at once again. */
+static int run_mapped(struct stub *s, unsigned int n)
 {
-	uint8_t c = 0;
+	struct stub_ops *ops = stub_ops(s);
+	uint64_t id = s->runner.parked;
+	int r;
 
-	if (write(s->socket, &c, 1) != 1 || read(s->socket, &c, 1) != 1)
-		return -EPIPE;
-	return c ? -ENOMEM : 0;
+	ops->n = n;
+	ops->done = (struct seccomp_notif_resp){ .id = id };
+	ops->failed = (struct seccomp_notif_resp){ .id = id, .error = -EAGAIN };
+	s->runner.parked = 0;
+	r = answer(&s->mapper);
+	if (r == 0)
+		r = await_parked(&s->runner);
+	if (r == 0)
+		r = await_parked(&s->mapper);
+	return r == 0 && s->mapper.said ? -ENOMEM : r;
+}
+
+int stub_run(struct stub *s, unsigned int n)
+{
+	int r;
+
+	if (n)
+		return run_mapped(s, n);
+	r = answer(&s->runner);
+	return r < 0 ? r : await_parked(&s->runner);
 }
 
 /*
  * Who is woken stays on the waker's CPU, which is about to be free: to wake an
  * idle one takes longer than most visits.  Linux 6.6 and later.
  */
-static void stay_on_cpu(const struct stub *s)
+static void stay_on_cpu(const struct stub_thread *t)
 {
-	ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+	ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS,
 	      SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 }
 
-static int meet(struct stub *s)
+static int meet(struct stub *s, int socket)
 {
+	int listeners[2];
 	uint8_t c;
-	int r = receive_fds(s->socket, &c, 1, &s->listener, 1);
+	int r = receive_fds(socket, &c, 1, listeners, 2);
 
-	if (r == 0) {
-		stay_on_cpu(s);
-		r = await_parked(s);
-	}
-	stub_ops(s)->answer[1] = 1;
-	return r;
+	if (r < 0)
+		return r;
+	s->runner.listener = listeners[0];
+	s->mapper.listener = listeners[1];
+	stay_on_cpu(&s->runner);
+	stay_on_cpu(&s->mapper);
+	r = await_parked(&s->runner);
+	return r < 0 ? r : await_parked(&s->mapper);
 }
 
 /* #syscalls:vmm sched_getaffinity */
@@ -469,39 +495,39 @@ int stub_create(struct vm *vm, unsigned int vcpu, struct stub *s)
 {
 	int fds[2], r;
 
-	*s = (struct stub){ .socket = -1, .listener = -1 };
+	*s = (struct stub){ .runner.listener = -1, .mapper.listener = -1 };
 	r = order(vm, vcpu, &s->pid, fds);
 	if (r < 0)
 		return r;
 	s->clock = (clockid_t)(~(unsigned int)s->pid << 3 | 2);
-	s->socket = fds[1];
 	s->shared = mmap(NULL, STUB_SHARED_LEN, PROT_READ | PROT_WRITE, MAP_SHARED,
 			 fds[0], 0);
-	close(fds[0]);
 	if (s->shared == MAP_FAILED) {
 		s->shared = NULL;
 		r = -ENOMEM;
 	}
 	if (r == 0)
-		r = meet(s);
+		r = meet(s, fds[1]);
+	close(fds[0]);
+	close(fds[1]);
 	if (r < 0)
 		stub_destroy(s);
 	return r;
 }
 
 /*
- * The runner must be dead before nobody listens any more, which would let it
- * go on; the mapper would end the process when it sees the socket's end.
+ * It must be dead before nobody listens any more, which would let the runner
+ * go on; the mapper would end the process then.
  */
 void stub_destroy(struct stub *s)
 {
-	if (s->parked)
+	if (s->runner.parked || s->mapper.parked)
 		syscall(SYS_tgkill, s->pid, s->pid, SIGKILL);
-	if (s->socket >= 0)
-		close(s->socket);
-	if (s->listener >= 0)
-		close(s->listener);
+	if (s->runner.listener >= 0)
+		close(s->runner.listener);
+	if (s->mapper.listener >= 0)
+		close(s->mapper.listener);
 	if (s->shared)
 		munmap(s->shared, STUB_SHARED_LEN);
-	*s = (struct stub){ .socket = -1, .listener = -1 };
+	*s = (struct stub){ .runner.listener = -1, .mapper.listener = -1 };
 }
