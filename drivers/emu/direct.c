@@ -141,7 +141,8 @@ static bool may_run(struct emu_cpu *cpu)
 	const uint64_t off = FLAG_TF | FLAG_IOPL | FLAG_AC;
 
 	return cpu->cpl == 3 && jit_key(cpu) == (MMU_USER | JIT_KEY_FPU) &&
-	       cpu->cr4 & CR4_FSGSBASE && !(cpu->dr[7] & 0xff) &&
+	       (cpu->cr4 & (CR4_FSGSBASE | CR4_TSD)) == CR4_FSGSBASE &&
+	       !(cpu->dr[7] & 0xff) &&
 	       !cpu->watch && !cpu->smm && !cpu->vm->a20_off &&
 	       !cpu->db_pending && (cpu->rflags & off) == 0 &&
 	       cpu->rflags & FLAG_IF && (cpu->fpu.xcr0 & 3) == 3 &&

@@ -95,6 +95,7 @@ struct mirror {
 	uint64_t missed; /* the page that the guest's kernel was left for, or 0 */
 	enum emu_access missed_as;
 	bool pieces;	 /* there are some */
+	bool tsc;	 /* it may read the host's TSC */
 	uint64_t copies; /* that are in use: a bit for each */
 	unsigned int n_ops; /* to do at the next visit */
 	unsigned int n_used;
@@ -119,7 +120,8 @@ struct direct {
 int direct_zygote_create(struct vm *vm);
 void direct_zygote_destroy(struct vm *vm);
 /* It still has all that it was made with mapped: unmap that first. */
-int stub_create(struct vm *vm, unsigned int vcpu, struct stub *ret_stub);
+int stub_create(struct vm *vm, unsigned int vcpu, bool tsc,
+		struct stub *ret_stub);
 void stub_destroy(struct stub *s);
 /*
  * Does the first n of stub_ops() and lets it run until it parks again.

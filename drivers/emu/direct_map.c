@@ -442,7 +442,8 @@ static bool mirror_begin(struct emu_cpu *cpu, struct mirror *m, uint64_t key)
 	m->at = xcalloc(DIRECT_PAGES, sizeof(*m->at));
 	m->cr3 = key;
 	m->stale = true;
-	if (stub_create(cpu->vm, cpu_number(cpu), &m->stub) == 0)
+	m->tsc = !cpu->tsc_offset;
+	if (stub_create(cpu->vm, cpu_number(cpu), m->tsc, &m->stub) == 0)
 		return true;
 	mirror_end(m);
 	return false;
@@ -479,7 +480,9 @@ struct mirror *direct_mirror(struct emu_cpu *cpu)
 	uint64_t key = key_of(cpu, cpu->cr3);
 	struct mirror *m = lookup(d, key);
 
-	if (!m) {
+	if (m && m->tsc != !cpu->tsc_offset)
+		mirror_end(m);
+	if (!m || !m->pages) {
 		m = oldest(d);
 		mirror_end(m);
 		if (!mirror_begin(cpu, m, key)) {

@@ -2,9 +2,9 @@
  * drivers/emu/direct_scan.c -- instructions that must not run natively.
  *
  * Most of what a guest's processor does otherwise than the host's faults in a
- * stub.  What does not: CPUID and XGETBV, which tell what the host has; RDPID
- * and LSL, by which Linux's programs ask for the number of the CPU they are
- * on.  In a copy of their page they are made to fault, by HLT.
+ * stub.  What does not: CPUID and XGETBV, which tell what the host has; RDPID,
+ * RDTSCP and LSL, by which Linux's programs ask for the number of the CPU they
+ * are on.  In a copy of their page they are made to fault, by HLT.
  *
  * Their bytes may be a part of other instructions.  Decoding from a few places
  * before them finds the right boundaries soon, so the majority tells.
@@ -24,8 +24,8 @@ static bool is_suspect(const uint8_t *p)
 	switch (p[1]) {
 	case 0xa2: /* CPUID */
 		return true;
-	case 0x01: /* XGETBV */
-		return p[2] == 0xd0;
+	case 0x01: /* XGETBV, RDTSCP */
+		return p[2] == 0xd0 || p[2] == 0xf9;
 	case 0x03: /* LSL, of a register */
 		return p[2] >= 0xc0;
 	case 0xc7: /* RDPID; RDSEED is one of them */
@@ -47,6 +47,7 @@ static bool arrives(const ZydisDecoder *d, const uint8_t *from,
 		if (from + i.length > at)
 			return i.mnemonic == ZYDIS_MNEMONIC_CPUID ||
 			       i.mnemonic == ZYDIS_MNEMONIC_RDPID ||
+			       i.mnemonic == ZYDIS_MNEMONIC_RDTSCP ||
 			       i.mnemonic == ZYDIS_MNEMONIC_LSL ||
 			       i.mnemonic == ZYDIS_MNEMONIC_XGETBV;
 		from += i.length;

@@ -235,7 +235,7 @@ static bool start_mapper(void)
 	return r > 0;
 }
 
-static _Noreturn void become_stub(int shared)
+static _Noreturn void become_stub(int shared, bool tsc)
 {
 	struct stub_state *s = (void *)STUB_STATE;
 	struct sock_fprog filter = { ARRAY_SIZE(runner_calls), runner_calls };
@@ -244,7 +244,7 @@ static _Noreturn void become_stub(int shared)
 	sigfillset(&all);
 	sigemptyset(&none);
 	if (!map_parts(shared) || !catch_signals() ||
-	    prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0 ||
+	    (!tsc && prctl(PR_SET_TSC, PR_TSC_SIGSEGV) < 0) ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || !detach_from_libc())
 		_exit(1);
 	prepare_mapper(s);
@@ -267,6 +267,7 @@ static _Noreturn void become_stub(int shared)
 /* What the engine asks for: a stub for this vCPU, on its thread's CPUs. */
 struct stub_request {
 	uint32_t vcpu;
+	uint32_t tsc; /* it may read it */
 	cpu_set_t cpus;
 };
 
@@ -310,7 +311,7 @@ static void make_stub(const struct stub_request *rq, unsigned int n_ram)
 		dup2(pair[1], STUB_SOCKET);
 		dup2(shared, STUB_RAM + n_ram);
 		close_range(STUB_RAM + n_ram + 1, ~0u, 0);
-		become_stub(STUB_RAM + n_ram);
+		become_stub(STUB_RAM + n_ram, rq->tsc);
 	}
 	fds[0] = shared;
 	fds[1] = pair[0];
@@ -478,9 +479,8 @@ static int meet(struct stub *s, int socket)
 }
 
 /* #syscalls:vmm sched_getaffinity */
-static int order(struct vm *vm, unsigned int vcpu, int *ret_pid, int fds[2])
+static int order(struct vm *vm, struct stub_request rq, int *ret_pid, int fds[2])
 {
-	struct stub_request rq = { .vcpu = vcpu };
 	int r = -EPIPE;
 
 	sched_getaffinity(0, sizeof(rq.cpus), &rq.cpus);
@@ -491,12 +491,13 @@ static int order(struct vm *vm, unsigned int vcpu, int *ret_pid, int fds[2])
 	return r < 0 || *ret_pid > 0 ? r : -EAGAIN;
 }
 
-int stub_create(struct vm *vm, unsigned int vcpu, struct stub *s)
+int stub_create(struct vm *vm, unsigned int vcpu, bool tsc, struct stub *s)
 {
+	const struct stub_request rq = { .vcpu = vcpu, .tsc = tsc };
 	int fds[2], r;
 
 	*s = (struct stub){ .runner.listener = -1, .mapper.listener = -1 };
-	r = order(vm, vcpu, &s->pid, fds);
+	r = order(vm, rq, &s->pid, fds);
 	if (r < 0)
 		return r;
 	s->clock = (clockid_t)(~(unsigned int)s->pid << 3 | 2);

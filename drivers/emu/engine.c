@@ -315,9 +315,10 @@ static void emu_pause_clock(struct vm *vm, bool paused)
 		vm->pause_tsc = now;
 		return;
 	}
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n && !vm->fresh; i++)
 		if (vm->cpus[i])
 			vm->cpus[i]->tsc_offset -= now - vm->pause_tsc;
+	vm->fresh = false;
 	kvmclock_resume(vm);
 	hyperv_resume(vm);
 }

@@ -39,6 +39,7 @@ struct vm {
 	uint64_t clock_tsc, clock_ns; /* kvmclock: then the time was this */
 	bool clock_loading;
 	bool paused;
+	bool fresh; /* it has not run since it was switched on */
 	bool translates; /* emu:jit, emu:lockstep */
 	bool lockstep;	 /* each block is interpreted too (jit_lockstep.c) */
 	int zygote; /* its socket; -1: user code is not run as it is */

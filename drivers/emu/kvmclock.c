@@ -52,6 +52,7 @@ static void sample(uint64_t *tsc, uint64_t *ns)
 void kvmclock_start(struct vm *vm)
 {
 	sample(&vm->tsc_base, &vm->ns_base);
+	vm->clock_tsc = vm->tsc_base;
 }
 
 /*

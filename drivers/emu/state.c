@@ -202,13 +202,19 @@ static bool joins_boot_cpu(const struct emu_cpu *cpu, uint64_t tsc,
 
 /*
  * The TSCs of all vCPUs are set one after the other, but must agree: states
- * with one value, set within a moment, count from the same instant.
+ * with one value, set within a moment, count from the same instant.  At power
+ * on (0) they are the host's, so that user code can read it without our help.
  */
 static void set_tsc(struct emu_cpu *cpu, uint64_t tsc)
 {
 	struct vm *vm = cpu->vm;
 	uint64_t now = emu_clock_tsc(vm);
 
+	if (!tsc) {
+		cpu->tsc_offset = 0;
+		vm->fresh = vm->paused;
+		return;
+	}
 	if (joins_boot_cpu(cpu, tsc, now)) {
 		cpu->tsc_offset = vm->cpus[0]->tsc_offset;
 		return;
