@@ -22,6 +22,7 @@
 #define FLAGS_FIXED (FLAG_IF | 2)
 
 enum { PF_ERROR_WRITE = 2, PF_ERROR_FETCH = 16 };
+enum { GUESSED_MAX = 500000 }; /* ns */
 
 /* ---- state ---- */
 
@@ -240,21 +241,43 @@ static void lost(struct emu_cpu *cpu, struct mirror *m)
 	mirror_end(m);
 }
 
-/* Returns how long it ran, in ns, after so many requests. */
-static uint64_t account_visit(struct emu_cpu *cpu, struct mirror *m,
-			      unsigned int n_ops)
+static uint64_t ticks_ns(struct emu_cpu *cpu, uint64_t ticks)
 {
-	uint64_t own = direct_cpu_time(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t its = direct_cpu_time(m->stub.clock);
-	struct direct *d = cpu->direct.priv;
-	uint64_t mapped = MIN(its - m->ran, n_ops * (uint64_t)DIRECT_OP);
-	uint64_t ran = its - m->ran - mapped;
+	return (unsigned __int128)ticks * 1000000000 / emu_tsc_hz(cpu->vm);
+}
 
-	direct_earned(cpu, ran, DIRECT_SWITCH + mapped + own - d->paid);
-	cpu->direct.n_ns += ran + mapped;
-	m->ran = its;
-	d->paid = own;
-	return ran;
+/*
+ * By the stub's CPU time.  That takes a system call: short visits are believed
+ * to have had the CPU all the time, until some have come together.
+ */
+static uint64_t time_inside(struct emu_cpu *cpu, struct mirror *m, uint64_t ns)
+{
+	uint64_t its;
+
+	m->guessed += ns;
+	if (m->guessed < GUESSED_MAX)
+		return ns;
+	its = direct_cpu_time(m->stub.clock) - m->ran;
+	m->ran += its;
+	cpu->direct.n_ns += its;
+	ns = its - MIN(its, m->guessed - ns);
+	m->guessed = 0;
+	return ns;
+}
+
+/* Returns how long it ran, in ns, after so many requests; it began then. */
+static uint64_t account_visit(struct emu_cpu *cpu, struct mirror *m,
+			      unsigned int n_ops, uint64_t began)
+{
+	struct direct *d = cpu->direct.priv;
+	uint64_t ended = emu_host_tsc();
+	uint64_t ns = time_inside(cpu, m, ticks_ns(cpu, ended - began));
+	uint64_t lost = MIN(ns, DIRECT_SWITCH / 2 + n_ops * DIRECT_OP);
+
+	direct_earned(cpu, ns - lost, DIRECT_SWITCH / 2 + lost +
+				ticks_ns(cpu, began - d->outside));
+	d->outside = ended;
+	return ns - lost;
 }
 
 /* Until something else than a page is missing. */
@@ -262,12 +285,13 @@ static bool visit_all(struct emu_cpu *cpu, struct mirror *m)
 {
 	struct stub_state *st = stub_state(&m->stub);
 	unsigned int n_ops;
-	uint64_t ran = 0;
+	uint64_t ran = 0, began;
 	enum trap t;
 	int r;
 
 	do {
 		n_ops = m->n_ops;
+		began = emu_host_tsc();
 		r = visit(cpu, m);
 		if (r == -EAGAIN) {
 			cpu->direct.want = true;
@@ -278,7 +302,7 @@ static bool visit_all(struct emu_cpu *cpu, struct mirror *m)
 			return false;
 		}
 		cpu->direct.n_visits++;
-		ran = account_visit(cpu, m, n_ops);
+		ran = account_visit(cpu, m, n_ops, began);
 		st->keep = true;
 		t = TRAP_LEAVE;
 		if (st->sig == SIGSEGV && st->gregs[REG_TRAPNO] == EXC_PF)
@@ -298,7 +322,7 @@ bool direct_run(struct emu_cpu *cpu)
 	cpu->direct.want = false;
 	if (cpu->direct.priv->broken || !may_run(cpu))
 		return false;
-	cpu->direct.priv->paid = direct_cpu_time(CLOCK_THREAD_CPUTIME_ID);
+	cpu->direct.priv->outside = emu_host_tsc();
 	m = direct_mirror(cpu);
 	if (!m)
 		return false;

@@ -37,7 +37,7 @@
 enum {
 	DIRECT_MIRRORS = 4,	/* of a vCPU */
 	DIRECT_PAGES = 1 << 15, /* that one has mapped at most */
-	DIRECT_SWITCH = 40000,	/* ns: there and back, with what caches lose */
+	DIRECT_SWITCH = 20000,	/* ns: there and back, with what caches lose */
 	DIRECT_OP = 6000,	/* ns: a request to the mapper */
 };
 
@@ -88,7 +88,8 @@ struct direct_page {
 struct mirror {
 	uint64_t cr3;	 /* without what is not of an address space */
 	uint64_t used;	 /* when: the oldest makes room */
-	uint64_t ran;	 /* the stub's CPU time that is accounted for */
+	uint64_t ran;	 /* the stub's CPU time that is accounted for ... */
+	uint64_t guessed; /* but for this, which was taken for it */
 	struct stub stub;
 	bool stale;	 /* everything has to go before the next visit */
 	bool doubted;	 /* what the guest's tables do not say any more, has */
@@ -110,7 +111,7 @@ struct direct {
 	/* Hash of the physical pages that some mirror may write. */
 	uint64_t writable[1024];
 	struct direct_account *account;
-	uint64_t paid; /* the thread's own */
+	uint64_t outside; /* the TSC, when the thread came back */
 	/* What runs now is watched since then; n_entries and CPU time then. */
 	bool watching;
 	uint64_t seen_when, seen_entries, seen_time;

@@ -21,7 +21,7 @@ enum {
 	CREDIT_AGAIN = 8000000,
 	CREDIT_MAX = 60000000,
 	AWAY_MIN = 10000000, /* to be left alone */
-	SHORT = 100 * 1000,  /* a visit that was hardly worth while ... */
+	SHORT = 8 * 1000,    /* a visit that was hardly worth while ... */
 	SHORTS = 6,	     /* and so many in a row: */
 	PAUSE = 3000000,
 };
