@@ -15,8 +15,8 @@ enum { ACCOUNTS = 256 };
 
 /* ns */
 enum {
-	CALM = 200 * 1000,   /* between two entries into the kernel ... */
-	WATCHED = 2000000,   /* for as long */
+	CALM = 70 * 1000,   /* between two entries into the kernel ... */
+	WATCHED = 1000000,   /* for as long */
 	CREDIT = 20000000,   /* to begin with: pages have to be mapped */
 	CREDIT_AGAIN = 8000000,
 	CREDIT_MAX = 60000000,
