@@ -217,7 +217,7 @@ static int visit(struct emu_cpu *cpu, struct mirror *m)
 
 	atomic_store(&cpu->direct.inside, m->stub.pid);
 	if (!atomic_load(&cpu->pending))
-		r = direct_enter(m);
+		r = direct_enter(m, &cpu->pending);
 	atomic_store(&cpu->direct.inside, 0);
 	return r;
 }

@@ -53,6 +53,7 @@ struct stub {
 	int pid; /* and the runner's thread; 0: there is none */
 	struct stub_thread runner, mapper;
 	void *shared; /* ops, state, copies of pages */
+	bool deaf;    /* it does not park, and is to be killed */
 };
 
 static inline struct stub_ops *stub_ops(const struct stub *s)
@@ -125,10 +126,11 @@ int stub_create(struct vm *vm, unsigned int vcpu, bool tsc,
 		struct stub *ret_stub);
 void stub_destroy(struct stub *s);
 /*
- * Does the first n of stub_ops() and lets it run until it parks again.
- * -ENOMEM: some could not be done, and it did not run; else -errno: it is gone.
+ * Does the first n of stub_ops() and lets it run until it parks again, which
+ * it must if there is something pending.  -ENOMEM: some could not be done, and
+ * it did not run; else -errno: it is gone, or of no use.
  */
-int stub_run(struct stub *s, unsigned int n);
+int stub_run(struct stub *s, unsigned int n, const _Atomic uint32_t *pending);
 
 /*
  * direct_map.c.  direct_mirror(): of the address space that is loaded, made if
@@ -141,7 +143,7 @@ bool direct_map(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 /* After a flush: drops what the guest's page tables do not say any more. */
 void direct_verify(struct emu_cpu *cpu, struct mirror *m);
 /* Does what is due, and runs it; as stub_run(). */
-int direct_enter(struct mirror *m);
+int direct_enter(struct mirror *m, const _Atomic uint32_t *pending);
 /* A byte that is mapped, or -1. */
 int direct_peek(struct emu_cpu *cpu, struct mirror *m, uint64_t lin);
 void mirror_end(struct mirror *m);

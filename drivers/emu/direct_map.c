@@ -163,7 +163,7 @@ static void request_empty(struct mirror *m)
 }
 
 /* Some could not be mapped: there may be too many mappings.  Once more. */
-int direct_enter(struct mirror *m)
+int direct_enter(struct mirror *m, const _Atomic uint32_t *pending)
 {
 	int r = -ENOMEM;
 
@@ -174,7 +174,7 @@ int direct_enter(struct mirror *m)
 			request_empty(m);
 		n = m->n_ops;
 		m->n_ops = 0;
-		r = stub_run(&m->stub, n);
+		r = stub_run(&m->stub, n, pending);
 		if (r == -ENOMEM)
 			m->stale = true;
 	}

@@ -33,6 +33,8 @@
 #include "vmm/ram.h"
 #include "vmm/sandbox.h"
 
+enum { DEAF_MS = 1000, DEAF = 3 };
+
 #define IN_STUB(symbol) (STUB_CODE + ((symbol) - stub_code))
 
 /* ---- descriptors through sockets ---- */
@@ -387,29 +389,41 @@ void direct_zygote_destroy(struct vm *vm)
 	pthread_mutex_destroy(&vm->zygote_lock);
 }
 
-/* Waits until it parks. */
-static int await_parked(struct stub_thread *t)
+static int note_parked(struct stub_thread *t, const struct seccomp_notif *n)
+{
+	t->parked = n->id;
+	t->said = n->data.args[0];
+	return 0;
+}
+
+/*
+ * Waits until it parks.  A runner must do so when something is pending for its
+ * vCPU; one that does not for so long has found a way not to be told.
+ */
+static int await_parked(struct stub_thread *t, const _Atomic uint32_t *pending)
 {
 	struct seccomp_notif n;
 	struct pollfd p = { .fd = t->listener, .events = POLLIN };
+	unsigned int late = 0;
 
-	for (;;) {
-		if (poll(&p, 1, -1) < 0) {
-			if (errno == EINTR)
-				continue;
+	while (late < DEAF) {
+		int r = poll(&p, 1, DEAF_MS);
+
+		if (r < 0 && errno != EINTR)
 			return -errno;
+		if (r <= 0) {
+			late = r == 0 && pending && *pending ? late + 1 : 0;
+			continue;
 		}
 		memset(&n, 0, sizeof(n));
 		if (!(p.revents & POLLIN))
 			return -EPIPE;
 		if (ioctl(t->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0)
-			break;
+			return note_parked(t, &n);
 		if (errno != EINTR && errno != ENOENT)
 			return -errno;
 	}
-	t->parked = n.id;
-	t->said = n.data.args[0];
-	return 0;
+	return -ETIMEDOUT;
 }
 
 /* #syscalls:vmm tgkill */
@@ -424,7 +438,8 @@ static int answer(struct stub_thread *t)
 }
 
 /* The mapper answers the runner; with an error that parks at once again. */
-static int run_mapped(struct stub *s, unsigned int n)
+static int run_mapped(struct stub *s, unsigned int n,
+		      const _Atomic uint32_t *pending)
 {
 	struct stub_ops *ops = stub_ops(s);
 	uint64_t id = s->runner.parked;
@@ -436,20 +451,20 @@ static int run_mapped(struct stub *s, unsigned int n)
 	s->runner.parked = 0;
 	r = answer(&s->mapper);
 	if (r == 0)
-		r = await_parked(&s->runner);
+		r = await_parked(&s->runner, pending);
 	if (r == 0)
-		r = await_parked(&s->mapper);
+		r = await_parked(&s->mapper, NULL);
 	return r == 0 && s->mapper.said ? -ENOMEM : r;
 }
 
-int stub_run(struct stub *s, unsigned int n)
+int stub_run(struct stub *s, unsigned int n, const _Atomic uint32_t *pending)
 {
-	int r;
+	int r = n ? run_mapped(s, n, pending) : answer(&s->runner);
 
-	if (n)
-		return run_mapped(s, n);
-	r = answer(&s->runner);
-	return r < 0 ? r : await_parked(&s->runner);
+	if (r == 0 && !n)
+		r = await_parked(&s->runner, pending);
+	s->deaf = r == -ETIMEDOUT;
+	return r;
 }
 
 /*
@@ -474,8 +489,8 @@ static int meet(struct stub *s, int socket)
 	s->mapper.listener = listeners[1];
 	stay_on_cpu(&s->runner);
 	stay_on_cpu(&s->mapper);
-	r = await_parked(&s->runner);
-	return r < 0 ? r : await_parked(&s->mapper);
+	r = await_parked(&s->runner, NULL);
+	return r < 0 ? r : await_parked(&s->mapper, NULL);
 }
 
 /* #syscalls:vmm sched_getaffinity */
@@ -522,7 +537,7 @@ int stub_create(struct vm *vm, unsigned int vcpu, bool tsc, struct stub *s)
  */
 void stub_destroy(struct stub *s)
 {
-	if (s->runner.parked || s->mapper.parked)
+	if (s->runner.parked || s->mapper.parked || s->deaf)
 		syscall(SYS_tgkill, s->pid, s->pid, SIGKILL);
 	if (s->runner.listener >= 0)
 		close(s->runner.listener);
