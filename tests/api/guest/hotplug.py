@@ -70,7 +70,8 @@ def disk(d, name, dev, bus="virtio"):
 
 def iface(link=""):
     return f"""<interface type='bridge'><mac address='{MAC}'/>
-      <source bridge='vhot'/><model type='virtio'/>{link}</interface>"""
+      <source bridge='vhot'/><model type='virtio'/>
+      <driver queues='2'/>{link}</interface>"""
 
 
 def fails(part, fn, *args):
