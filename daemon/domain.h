@@ -209,6 +209,7 @@ struct save_files {
 	int (*remove)(const char *path, struct error *err);
 	int (*forget_tpm)(const uint8_t uuid[UUID_LEN], struct error *err);
 	const char *dir;
+	bool zstd; /* how guests are saved */
 	const char *nvram_dir; /* of firmware's variables, as priv knows it */
 };
 void registry_set_files(struct registry *reg, const struct save_files *files);

@@ -132,8 +132,10 @@ static int do_prepare(struct call *call, const struct migrate_args *args,
 					   err);
 	if (r == 0) {
 		reply_cookie(&out, &reply->cookie);
-		reply->uri = xmalloc(sizeof(*reply->uri));
-		*reply->uri = uri;
+		if (uri) {
+			reply->uri = xmalloc(sizeof(*reply->uri));
+			*reply->uri = uri;
+		}
 	} else {
 		free(uri);
 	}

@@ -88,6 +88,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/migrate_flags.c \
 	%D%/migrate_follow.c \
 	%D%/migrate_in.c \
+	%D%/migrate_offline.c \
 	%D%/migrate_out.c \
 	%D%/migrate_p2p.c \
 	%D%/migrate_priv.h \

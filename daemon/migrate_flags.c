@@ -12,7 +12,7 @@ enum {
 		    VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE |
 		    VIR_MIGRATE_PAUSED | VIR_MIGRATE_CHANGE_PROTECTION |
 		    VIR_MIGRATE_UNSAFE | VIR_MIGRATE_COMPRESSED |
-		    VIR_MIGRATE_TLS | VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
+		    VIR_MIGRATE_OFFLINE | VIR_MIGRATE_TLS | VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
 		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
 };
 
@@ -23,8 +23,6 @@ static const struct {
 	{ VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE_NON_SHARED_INC,
 	  "disks are not copied: both hosts must have them (shared storage)" },
 	{ VIR_MIGRATE_TUNNELLED, "tunnelled migration is not supported" },
-	{ VIR_MIGRATE_OFFLINE,
-	  "offline migration is not supported: define the domain there" },
 	{ VIR_MIGRATE_RDMA_PIN_ALL, "migration over RDMA is not supported" },
 };
 
@@ -43,6 +41,11 @@ int migrate_check(const struct migrate_args *args, struct error *err)
 
 	if (r < 0)
 		return r;
+	if (args->flags & VIR_MIGRATE_OFFLINE) {
+		r = offline_check(args, err);
+		if (r < 0)
+			return r;
+	}
 	if (args->flags & VIR_MIGRATE_POSTCOPY_RESUME &&
 	    !(args->flags & VIR_MIGRATE_POSTCOPY))
 		return error_virt(err, VIR_ERR_INVALID_ARG,

@@ -154,7 +154,9 @@ int domain_migrate_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = begin_call(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
-	r = begin(obj, args, ret_xml, out, err);
+	r = args->flags & VIR_MIGRATE_OFFLINE ?
+		    offline_begin(obj, args, ret_xml, out, err) :
+		    begin(obj, args, ret_xml, out, err);
 	obj_end(obj);
 	return r;
 }
@@ -490,7 +492,9 @@ int domain_migrate_confirm(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 	if (r < 0)
 		return cancelled ? r : 0; /* it has gone before us */
-	r = confirm(obj, args, cancelled, err);
+	r = args->flags & VIR_MIGRATE_OFFLINE ?
+		    offline_confirm(obj, args, cancelled, err) :
+		    confirm(obj, args, cancelled, err);
 	obj_end(obj);
 	return r;
 }

@@ -44,6 +44,8 @@ static void ask_for(struct request *rq, const struct migrate_args *args,
 	add(rq, VIR_MIGRATE_PARAM_DEST_XML, xml);
 	add(rq, VIR_MIGRATE_PARAM_LISTEN_ADDRESS, args->listen);
 	add(rq, VIR_MIGRATE_PARAM_COMPRESSION, args->compression);
+	if (args->flags & VIR_MIGRATE_OFFLINE)
+		add(rq, VIR_MIGRATE_PARAM_PERSIST_XML, args->persist_xml);
 }
 
 static unsigned int flags_there(unsigned int flags)
@@ -149,7 +151,12 @@ static int with_peer(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	if (r < 0)
 		return r;
 	r = call_prepare(peer, args, xml, &begun, &prepared, &uri, err);
-	if (r == 0) {
+	if (r == 0 && args->flags & VIR_MIGRATE_OFFLINE) {
+		r = call_finish(peer, args, name, &prepared, false, err);
+		if (domain_migrate_confirm(reg, uuid, args, r < 0,
+					   &ignored) < 0)
+			log_warn("domain '%s': %s", name, ignored.message);
+	} else if (r == 0) {
 		there.uri = uri;
 		r = go(reg, uuid, peer, &there, name, &prepared, err);
 	} else {

@@ -24,6 +24,17 @@ int migrate_disks_here(struct dom_obj *obj, const struct migrate_args *args,
 int migrate_disks_same(struct registry *reg, const struct domain_def *def,
 		       const struct migrate_args *args,
 		       const struct migrate_cookie *in, struct error *err);
+/* migrate_offline.c: a guest that is off. */
+int offline_check(const struct migrate_args *args, struct error *err);
+int offline_begin(struct dom_obj *obj, const struct migrate_args *args,
+		  char **ret_xml, struct migrate_cookie *out,
+		  struct error *err);
+int offline_prepare(struct registry *reg, const struct migrate_args *args,
+		    struct migrate_cookie *out, struct error *err);
+int offline_finish(struct registry *reg, const struct migrate_cookie *in,
+		   bool cancelled, struct domain_ref *ret, struct error *err);
+int offline_confirm(struct dom_obj *obj, const struct migrate_args *args,
+		    bool cancelled, struct error *err);
 /* migrate_out.c */
 struct migrate_streams {
 	unsigned int n;

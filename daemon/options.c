@@ -35,6 +35,8 @@ static const struct {
 	S("vmm", "PATH", vmm, "the vireo-vmm program"),
 	S("log", "TARGET", log, "stderr, journal or file:PATH"),
 	S("log-filters", "FILTERS", log_filters, "levels, as in \"3:rpc 2\""),
+	S("save-image-format", "FORMAT", save_format,
+	  "of saved guests: raw or zstd"),
 	S("migrate-tls-dir", "DIR", migrate_tls_dir,
 	  "keys and certificates for migration"),
 	S("machine-uids", "BASE:COUNT", uid_range, "user ids for machines"),
@@ -194,9 +196,17 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 			argv[optind]);
 		exit(EXIT_FAILURE);
 	}
+	if (ret_opt->save_format && !str_eq(ret_opt->save_format, "raw") &&
+	    !str_eq(ret_opt->save_format, "zstd")) {
+		fprintf(stderr, "vireod: guests are saved as 'raw' or 'zstd', "
+				"not '%s'\n",
+			ret_opt->save_format);
+		exit(EXIT_FAILURE);
+	}
 	default_dirs(ret_opt);
 	default_programs(ret_opt);
 	set_default(&ret_opt->log, xstrdup("stderr"));
+	set_default(&ret_opt->save_format, xstrdup("raw"));
 	set_default(&ret_opt->migrate_tls_dir, xstrdup("/etc/pki/qemu"));
 	set_default(&ret_opt->uid_range, xstrdup("1900000000:65536"));
 	make_absolute(&ret_opt->state_dir);

@@ -15,6 +15,7 @@ struct options {
 	char *vmm;	    /* vireo-vmm's path */
 	char *log;	    /* "stderr", "file:PATH", "journal" */
 	char *log_filters;  /* may be NULL */
+	char *save_format; /* "raw" or "zstd" */
 	char *migrate_tls_dir;
 	char *uid_range;    /* "BASE:COUNT" for machines */
 	bool libvirt_names; /* also serve qemu:/// */

@@ -266,7 +266,7 @@ static int pause_for_save(struct dom_obj *obj, struct error *err)
 static int write_guest(struct dom_obj *obj, int fd, const char *xml,
 		       bool running, struct error *err)
 {
-	struct domain_saved to = { .fd = fd };
+	struct domain_saved to = { .fd = fd, .zstd = obj->reg->files->zstd };
 	int r = savefile_write(fd, xml, running, &to.offset, err);
 
 	if (r < 0)

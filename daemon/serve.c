@@ -125,6 +125,7 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 			.forget_tpm = host_forget_tpm,
 			.dir = confined ? CONFINED_STATE_DIR :
 					  m->opt->state_dir,
+			.zstd = str_eq(m->opt->save_format, "zstd"),
 			.nvram_dir = m->nvram_dir,
 		};
 		registry_set_files(m->system, &m->files);

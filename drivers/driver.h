@@ -50,6 +50,7 @@ struct domain_saved {
 	uint64_t offset; /* a multiple of 4 KiB */
 	bool incoming;	 /* none of these: it comes by receive() */
 	bool postcopy;	 /* and its memory may follow it */
+	bool zstd;	 /* to be written compressed */
 };
 
 /* How a guest is sent to another host; 0: as the driver likes. */

@@ -15,7 +15,9 @@ int launch_save(struct domain *dom, const struct domain_saved *to,
 
 	json_object_object_add(args, "offset",
 			       json_object_new_uint64(to->offset));
-	json_object_object_add(args, "format", json_object_new_string("raw"));
+	json_object_object_add(
+		args, "format",
+		json_object_new_string(to->zstd ? "zstd" : "raw"));
 	return monitor_call_long(dom->priv, "save", args, to->fd, NULL, err);
 }
 

@@ -22,6 +22,7 @@
 #include "storage/format/block.h"
 #include "vmm/coredump.h"
 #include "vmm/display.h"
+#include "vmm/announce.h"
 #include "vmm/handover.h"
 #include "vmm/hotplug.h"
 #include "vmm/image.h"
@@ -85,6 +86,7 @@ struct control {
 	struct postcopy_in *in;
 	struct postcopy_listener follower;
 	int page_fd, rescue_fd, missing_fd;
+	struct announce *announce;
 	int64_t take_id;
 	struct buf job_state;
 	struct x86_state *job_cpus;
@@ -468,10 +470,14 @@ static int control_own(struct control *c, struct error *err)
 static int control_run(struct control *c, struct json_object *req,
 		       struct json_object *ok, struct error *err)
 {
+	bool came = c->handover &&
+		    handover_state(c->handover) == HANDOVER_TAKEN;
 	int r = c->handover ? control_own(c, err) : 0;
 
 	if (r == 0)
 		r = machine_run(c->m);
+	if (r == 0 && came)
+		c->announce = announce_start(c->loop, c->hotplug);
 	if (r == 0)
 		control_set_state(c, STATE_RUNNING, STOP_NONE);
 	return r;
@@ -1544,6 +1550,7 @@ void control_destroy(struct control *c)
 	job_destroy(c->job);
 	control_forget_job(c);
 	handover_destroy(c->handover);
+	announce_stop(c->announce);
 	postcopy_out_destroy(c->out);
 	postcopy_in_destroy(c->in);
 	fd_close(c->page_fd);

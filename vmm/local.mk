@@ -23,6 +23,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/smbios.c \
 	%D%/boot/smbios.h \
 	%D%/boot/unpack.c \
+	%D%/announce.c \
+	%D%/announce.h \
 	%D%/bus.c \
 	%D%/bus.h \
 	%D%/chardev.c \

@@ -86,6 +86,7 @@ class Daemon:
     def __init__(self, modules=()):
         self.dir = tempfile.mkdtemp(prefix="vireo-guest-")
         os.chmod(self.dir, 0o755)
+        self.options = []  # more, from the next up() on
         kernels = os.listdir(KERNEL_ROOT + "/boot")
         self.kernel = KERNEL_ROOT + "/boot/" + next(
             k for k in kernels if k.startswith("vmlinuz-"))
@@ -98,7 +99,8 @@ class Daemon:
     def up(self):
         """Starts it, or starts it anew."""
         p = subprocess.run([TOP + "/scripts/up", self.dir,
-                            f"--migrate-tls-dir={self.dir}/pki"], check=True,
+                            f"--migrate-tls-dir={self.dir}/pki",
+                            *self.options], check=True,
                            stdout=subprocess.PIPE, text=True,
                            env=dict(os.environ, BUILD=BUILD),
                            timeout=SECONDS)

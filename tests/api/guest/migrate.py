@@ -198,6 +198,26 @@ def limits(a, b):
     check_run(ca)
 
 
+def offline(a, b, ca, cb):
+    """Of a guest that is off only the definition goes."""
+    o = ca.defineXML(a.xml("o"))
+    flags = V.VIR_MIGRATE_OFFLINE | V.VIR_MIGRATE_PERSIST_DEST
+    fails(V.VIR_ERR_OPERATION_INVALID, o.migrate3, cb, {},
+          V.VIR_MIGRATE_OFFLINE)
+    fails(V.VIR_ERR_OPERATION_INVALID, ca.lookupByName("g").migrate3, cb, {},
+          flags)
+    a.virsh("migrate", "--offline", "--persistent", "o", qemu(b))
+    p = cb.lookupByName("o")
+    assert p.isPersistent() and p.state()[0] == OFF and lives(ca, "g")
+    assert p.UUIDString() == o.UUIDString()
+    fails(V.VIR_ERR_OPERATION_INVALID, o.migrate3, cb, {}, flags)
+    p.undefine()
+    a.virsh("migrate", "--offline", "--persistent", "--undefinesource",
+            "--p2p", "--dname", "p", "o", qemu(b))
+    assert state(ca, "o") is None
+    cb.lookupByName("p").undefine()
+
+
 class Keys:
     """A certificate authority, and what it signs."""
 
@@ -452,6 +472,7 @@ def main(a, b):
     by_virsh(a, b, ca, cb)
     by_uri(a, b, ca, cb)
     refusals(a, b, ca, cb)
+    offline(a, b, ca, cb)
     limits(a, b)
     if shutil.which("certtool"):
         over_tls(a, b)

@@ -151,6 +151,39 @@ def main(d):
     con = console(c, g)
     works(con)
 
+    # virsh's editor shows it and puts it back.
+    d.virsh("save", "g", file)
+    edited = subprocess.run(
+        ["virsh", "-q", "-c", d.uri, "save-image-edit", file],
+        env=dict(os.environ, EDITOR="sed -i s/Changed/Edited/"),
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=SECONDS)
+    assert edited.returncode == 0, edited
+    assert "Edited" in d.virsh("save-image-dumpxml", file)
+    with open(d.dir + "/other.xml", "w") as f:
+        f.write(d.virsh("save-image-dumpxml", file).replace("Edited", "Set"))
+    d.virsh("save-image-define", file, d.dir + "/other.xml")
+    d.virsh("restore", file)
+    assert "Set" in g.XMLDesc()
+    works(console(c, g))
+
+    # ---- compressed
+    raw = os.stat(file).st_blocks
+    d.options = ["--save-image-format=zstd"]
+    d.up()
+    c = d.open()
+    ev = Events(c)
+    g = c.lookupByName("g")
+    d.virsh("save", "g", file)
+    assert os.stat(file).st_blocks < raw * 0.8, (os.stat(file), raw)
+    d.virsh("restore", file)
+    works(console(c, g))
+    d.options = []
+    d.up()
+    c = d.open()
+    ev = Events(c)
+    g = c.lookupByName("g")
+
     # ---- managed
     d.virsh("managedsave", "g")
     assert g.state() == [OFF, V.VIR_DOMAIN_SHUTOFF_SAVED]
