@@ -132,10 +132,8 @@ static int do_prepare(struct call *call, const struct migrate_args *args,
 					   err);
 	if (r == 0) {
 		reply_cookie(&out, &reply->cookie);
-		if (uri) {
-			reply->uri = xmalloc(sizeof(*reply->uri));
-			*reply->uri = uri;
-		}
+		reply->uri = xmalloc(sizeof(*reply->uri));
+		*reply->uri = uri;
 	} else {
 		free(uri);
 	}

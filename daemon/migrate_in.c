@@ -332,7 +332,7 @@ int domain_migrate_prepare(struct registry *reg,
 		r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 			       "domains of '%s' cannot migrate", reg->path);
 	if (r == 0 && args->flags & VIR_MIGRATE_OFFLINE)
-		return offline_prepare(reg, args, out, err);
+		return offline_prepare(reg, args, ret_uri, err);
 	if (r == 0)
 		r = read_def(reg, args, &def, err);
 	if (r == 0 && !(args->flags & VIR_MIGRATE_POSTCOPY_RESUME))
@@ -495,7 +495,7 @@ int domain_migrate_finish(struct registry *reg,
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "no domain name was given");
 	if (args->flags & VIR_MIGRATE_OFFLINE)
-		return offline_finish(reg, in, cancelled, ret, err);
+		return offline_finish(reg, args, cancelled, ret, err);
 	r = domain_lookup_name(reg, args->dname, ret, err);
 	if (r == 0)
 		r = obj_begin(reg, ret->uuid, "migrate", &obj, err);

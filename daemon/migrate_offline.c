@@ -2,8 +2,9 @@
  * daemon/migrate_offline.c -- the definition of a guest that is off goes to
  * another host.
  *
- * Clients and we leave "perform" out.  The destination remembers nothing
- * between its two calls: what it is to define comes back to it in the cookie.
+ * Clients and we leave "perform" out.  The destination defines it at once, as
+ * clients bring no cookie to "finish"; if they never come that far both hosts have
+ * it, off.
  */
 #include <errno.h>
 #include <libvirt/libvirt.h>
@@ -58,13 +59,26 @@ int offline_begin(struct dom_obj *obj, const struct migrate_args *args,
 	return 0;
 }
 
-/* What finish will define: here it is only checked. */
-int offline_prepare(struct registry *reg, const struct migrate_args *args,
-		    struct migrate_cookie *out, struct error *err)
+static int define(struct registry *reg, const struct domain_def *def,
+		  struct error *err)
 {
-	struct domain_def *def = NULL;
+	_cleanup_free_ char *xml = NULL;
 	struct domain_ref ref;
 	struct error none;
+
+	if (domain_lookup_name(reg, def->name, &ref, &none) == 0 ||
+	    domain_lookup_uuid(reg, def->uuid, &ref, &none) == 0)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "domain '%s' is defined here already",
+				  def->name);
+	xml = domain_def_format(def, DOMAIN_FORMAT_SECURE);
+	return domain_define(reg, xml, 0, &ref, err);
+}
+
+int offline_prepare(struct registry *reg, const struct migrate_args *args,
+		    char **ret_uri, struct error *err)
+{
+	struct domain_def *def = NULL;
 	int r;
 
 	if (!args->dxml)
@@ -79,27 +93,20 @@ int offline_prepare(struct registry *reg, const struct migrate_args *args,
 		free(def->name);
 		def->name = xstrdup(args->dname);
 	}
-	if (domain_lookup_name(reg, def->name, &ref, &none) == 0 ||
-	    domain_lookup_uuid(reg, def->uuid, &ref, &none) == 0)
-		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
-			       "domain '%s' is defined here already",
-			       def->name);
-	else
-		out->config = domain_def_format(def, DOMAIN_FORMAT_SECURE);
+	r = define(reg, def, err);
 	domain_def_free(def);
+	/* Clients want one, though nothing goes there. */
+	if (r == 0)
+		*ret_uri = xstrdup(args->uri ? args->uri : "tcp://localhost");
 	return r;
 }
 
-int offline_finish(struct registry *reg, const struct migrate_cookie *in,
+int offline_finish(struct registry *reg, const struct migrate_args *args,
 		   bool cancelled, struct domain_ref *ret, struct error *err)
 {
-	if (cancelled)
-		return error_virt(err, VIR_ERR_MIGRATE_FINISH_OK,
-				  "the migration was cancelled");
-	if (!in->config)
-		return error_virt(err, VIR_ERR_OPERATION_FAILED,
-				  "no definition came");
-	return domain_define(reg, in->config, 0, ret, err);
+	return cancelled ? error_virt(err, VIR_ERR_MIGRATE_FINISH_OK,
+				      "the migration was cancelled") :
+			   domain_lookup_name(reg, args->dname, ret, err);
 }
 
 int offline_confirm(struct dom_obj *obj, const struct migrate_args *args,

@@ -30,8 +30,8 @@ int offline_begin(struct dom_obj *obj, const struct migrate_args *args,
 		  char **ret_xml, struct migrate_cookie *out,
 		  struct error *err);
 int offline_prepare(struct registry *reg, const struct migrate_args *args,
-		    struct migrate_cookie *out, struct error *err);
-int offline_finish(struct registry *reg, const struct migrate_cookie *in,
+		    char **ret_uri, struct error *err);
+int offline_finish(struct registry *reg, const struct migrate_args *args,
 		   bool cancelled, struct domain_ref *ret, struct error *err);
 int offline_confirm(struct dom_obj *obj, const struct migrate_args *args,
 		    bool cancelled, struct error *err);
