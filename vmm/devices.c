@@ -25,6 +25,7 @@
 #include "vmm/dev/serial.h"
 #include "vmm/dev/testdev.h"
 #include "vmm/dev/tpm.h"
+#include "vmm/dev/vfio.h"
 #include "vmm/dev/vmgenid.h"
 #include "vmm/spec.h"
 #include "vmm/usb/usb.h"
@@ -167,6 +168,15 @@ static int add_ports(struct machine *m, struct error *err)
 	return r;
 }
 
+static int add_hostdevs(struct machine *m, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->spec->n_hostdevs && r == 0; i++)
+		r = vfio_add(m, &m->spec->hostdevs[i], err);
+	return r;
+}
+
 static int add_pci(struct machine *m, struct error *err)
 {
 	int r = pci_bus_create(m, &m->pci, err);
@@ -184,6 +194,8 @@ static int add_pci(struct machine *m, struct error *err)
 		r = add_usb(m, err);
 	if (r == 0)
 		r = controllers_add(m, m->spec, err);
+	if (r == 0)
+		r = add_hostdevs(m, err);
 	return r < 0 ? r : virtio_add_devices(m, m->spec, err);
 }
 

@@ -15,6 +15,7 @@
 #include "base/util.h"
 #include "vmm/controllers.h"
 #include "vmm/dev/pcie_port.h"
+#include "vmm/dev/vfio.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
@@ -188,6 +189,8 @@ static int add(struct hotplug *hp, const struct vmm_spec *s,
 		r = nic_add(hp->m, &s->nics[0], err);
 	else if (s->n_rngs)
 		r = virtio_rng_add(hp->m, &s->rngs[0], err);
+	else if (s->n_hostdevs)
+		r = vfio_add(hp->m, &s->hostdevs[0], err);
 	else if (s->n_inputs && s->inputs[0].bus == INPUT_BUS_VIRTIO)
 		r = virtio_input_add(hp->m, &s->inputs[0], err);
 	else if (s->n_inputs || s->n_consoles)
@@ -231,7 +234,7 @@ static int check(struct hotplug *hp, const struct vmm_spec *s,
 		 struct places *ret_p, struct error *err)
 {
 	unsigned int n = s->n_nics + s->n_rngs + s->n_inputs +
-			 s->n_controllers + s->n_consoles;
+			 s->n_controllers + s->n_consoles + s->n_hostdevs;
 
 	*ret_p = (struct places){ .hp = hp };
 	vmm_spec_each_device((struct vmm_spec *)s, look, ret_p);

@@ -94,6 +94,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/lpc.h \
 	%D%/dev/mch.c \
 	%D%/dev/mch.h \
+	%D%/dev/vfio.c \
+	%D%/dev/vfio.h \
+	%D%/dev/vfio_bar.c \
+	%D%/dev/vfio_iommu.c \
+	%D%/dev/vfio_irq.c \
+	%D%/dev/vfio_priv.h \
 	%D%/dev/pcports.c \
 	%D%/dev/pcports.h \
 	%D%/dev/pic.c \

@@ -694,8 +694,25 @@ int machine_pic_ack(struct machine *m)
 	return pic_ack(m->priv->pic);
 }
 
+void machine_on_eoi(struct machine *m, machine_fn *fn, void *arg)
+{
+	m->priv->eoi_arg = arg;
+	atomic_store(&m->priv->eoi, fn);
+}
+
+void machine_pic_eoi(struct machine *m)
+{
+	machine_fn *fn = atomic_load_explicit(&m->priv->eoi,
+					      memory_order_acquire);
+
+	if (fn)
+		fn(m->priv->eoi_arg);
+}
+
+/* Whoever lets go of a wire does so before the pin is looked at. */
 void machine_eoi(struct machine *m, uint8_t vector)
 {
+	machine_pic_eoi(m);
 	ioapic_eoi(m->ioapic, vector);
 }
 
@@ -1338,6 +1355,7 @@ void machine_destroy(struct machine *m)
 		m->engine->vm_destroy(m->vm);
 	bus_destroy(m->ports);
 	bus_destroy(m->mmio);
+	free(m->vfio);
 	ram_destroy(m->ram);
 	pthread_cond_destroy(&p->go);
 	pthread_cond_destroy(&p->stopped);

@@ -72,6 +72,7 @@ struct machine {
 	struct ich9_pm *pm; /* q35 */
 	struct acpi_pm *acpi_pm; /* microvm */
 	struct cpuhp *cpuhp; /* NULL: all vCPUs are there */
+	struct vfio *vfio; /* the host's devices; NULL: none yet */
 	bool q35;	      /* the large machine; else the small one */
 	uint64_t mmio32_base; /* BARs below 4 GiB may begin here */
 	uint64_t mmio64_base; /* PCI window above RAM */
@@ -308,5 +309,13 @@ int machine_msi(struct machine *m, uint64_t addr, uint32_t data);
  */
 int machine_pic_ack(struct machine *m);
 void machine_eoi(struct machine *m, uint8_t vector);
+
+/*
+ * Who wants to know that some level-triggered interrupt was ended, at either
+ * controller; fn runs on the vCPU's thread.  For devices that must look
+ * whether they still interrupt.
+ */
+void machine_on_eoi(struct machine *m, machine_fn *fn, void *arg);
+void machine_pic_eoi(struct machine *m); /* the PIC says so */
 
 #endif

@@ -29,7 +29,7 @@ struct machine_device {
 };
 
 /* What must happen with all vCPUs stopped: machine_remap(). */
-enum { MACHINE_REMAPS = 8 };
+enum { MACHINE_REMAPS = 16 };
 struct machine_remap {
 	machine_fn *fn;
 	void *arg;
@@ -45,6 +45,8 @@ struct machine_priv {
 	struct bootorder *bootorder; /* vmm/boot/bootorder.h */
 	machine_fn *power_button;
 	void *power_arg;
+	_Atomic(machine_fn *) eoi; /* machine_on_eoi() */
+	void *eoi_arg;
 	struct pic *pic;
 	unsigned int n_msrs;
 	struct x86_msr *msrs; /* at power-on */

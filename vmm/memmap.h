@@ -12,8 +12,9 @@
 
 struct error;
 
-/* The last ones are graphics cards' frame buffers. */
-enum { MEMMAP_SLOTS = 32, MEMMAP_VIDEOS = 4 };
+/* From MEMMAP_HOSTDEVS up: BARs of the host's devices; the last ones before
+ * that are graphics cards' frame buffers. */
+enum { MEMMAP_SLOTS = 96, MEMMAP_HOSTDEVS = 32, MEMMAP_VIDEOS = 4 };
 
 struct memmap {
 	struct ram_slot slot[MEMMAP_SLOTS]; /* host NULL: not in use */

@@ -20,6 +20,7 @@
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/userfaultfd.h>
+#include <linux/vfio.h>
 #include <linux/vhost.h>
 #include <sched.h>
 #include <seccomp.h>

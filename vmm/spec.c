@@ -162,6 +162,19 @@ static const struct field nic[] = {
 };
 SHAPE(spec_nic, nic);
 
+static const struct field hostdev[] = {
+	STR(spec_hostdev, id, true, NAME_LEN),
+	STR(spec_hostdev, name, true, 31),
+	UINT(spec_hostdev, group, INT32_MAX),
+	FD(spec_hostdev, group_fd),
+	FD(spec_hostdev, container_fd),
+	FD(spec_hostdev, rom_fd),
+	BOOL(spec_hostdev, no_rom),
+	UINT(spec_hostdev, boot_index, INT32_MAX),
+	PLACE(spec_hostdev, pci),
+};
+SHAPE(spec_hostdev, hostdev);
+
 static const struct field rng[] = {
 	STR(spec_rng, id, true, NAME_LEN),
 	FD(spec_rng, fd),
@@ -357,6 +370,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, vncs, vnc_shape, 4),
 	ARRAY(vmm_spec, debugcons, chardev_shape, 1),
 	ARRAY(vmm_spec, rngs, rng_shape, DEVICES),
+	ARRAY(vmm_spec, hostdevs, hostdev_shape, DEVICES),
 	ARRAY(vmm_spec, vsocks, vsock_shape, 1),
 	ARRAY(vmm_spec, filesystems, fs_shape, DEVICES),
 	PLACE(vmm_spec, console_pci),
@@ -394,6 +408,7 @@ static const struct field devices[] = {
 	ARRAY(vmm_spec, consoles, chardev_shape, 1),
 	ARRAY(vmm_spec, inputs, input_shape, 1),
 	ARRAY(vmm_spec, rngs, rng_shape, 1),
+	ARRAY(vmm_spec, hostdevs, hostdev_shape, 1),
 };
 SHAPE(vmm_spec, devices);
 

@@ -104,6 +104,21 @@ struct spec_nic {
 	struct spec_place pci;
 };
 
+/*
+ * A PCI function of the host's, by VFIO.  A group's first device brings its
+ * descriptor and one of a container; others of that group bring none.
+ */
+struct spec_hostdev {
+	char *id;   /* "hostdev0" */
+	char *name; /* where the host has it: "0000:01:00.0" */
+	unsigned int group;
+	int group_fd, container_fd;
+	int rom_fd; /* in its own ROM's place; -1: its own */
+	bool no_rom;
+	unsigned int boot_index; /* 0: not bootable */
+	struct spec_place pci;
+};
+
 struct spec_rng {
 	char *id; /* "rng0" */
 	int fd;	  /* -1: getrandom(2) */
@@ -301,7 +316,7 @@ struct vmm_spec {
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
 		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs,
-		n_vsocks, n_filesystems, n_ports;
+		n_vsocks, n_filesystems, n_ports, n_hostdevs;
 	struct spec_port *ports; /* a bridge before what is below it */
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
@@ -316,6 +331,7 @@ struct vmm_spec {
 	struct spec_rng *rngs;
 	struct spec_vsock *vsocks;
 	struct spec_fs *filesystems;
+	struct spec_hostdev *hostdevs;
 	struct spec_place console_pci; /* of the ports' controller */
 	unsigned int console_ports; /* at least so many can be there */
 	bool balloon;

@@ -28,6 +28,9 @@ struct msix {
 	unsigned int cap;
 	unsigned int n;
 	uint64_t pba; /* offset of the pending bits in the BAR */
+	/* What waits where interrupts are raised elsewhere; NULL: nothing. */
+	msix_waits_fn *waits;
+	void *waits_arg;
 	void (*changed)(void *arg); /* NULL: nobody wants to know */
 	void *changed_arg;
 
@@ -131,6 +134,18 @@ static uint32_t *table_word(struct msix *msix, uint64_t offset)
 	return (uint32_t *)msix->table + offset / 4;
 }
 
+/* A word of pending bits, of those that the owner knows of. */
+static uint64_t elsewhere(struct msix *msix, unsigned int word)
+{
+	uint64_t bits = 0;
+
+	for (unsigned int v = word * 64;
+	     msix->waits && v < MIN(msix->n, word * 64 + 64); v++)
+		if (msix->waits(msix->waits_arg, v))
+			bits |= BIT64(v % 64);
+	return bits;
+}
+
 static uint32_t read32(struct msix *msix, uint64_t offset)
 {
 	uint32_t *word = table_word(msix, offset);
@@ -138,12 +153,13 @@ static uint32_t read32(struct msix *msix, uint64_t offset)
 	if (word)
 		return *word;
 	offset -= msix->pba;
-	if (offset / 8 < msix->n_pending)
-		return msix->pending[offset / 8] >> 8 * (offset & 4);
-	return 0;
+	if (offset / 8 >= msix->n_pending)
+		return 0;
+	return (msix->pending[offset / 8] | elsewhere(msix, offset / 8)) >>
+	       8 * (offset & 4);
 }
 
-static uint64_t msix_read(void *arg, uint64_t offset, unsigned int size)
+uint64_t msix_bar_read(void *arg, uint64_t offset, unsigned int size)
 {
 	struct msix *msix = arg;
 	uint64_t value;
@@ -170,8 +186,8 @@ static void write32(struct msix *msix, uint64_t offset, uint32_t value)
 	send_pending(msix, offset / ENTRY_SIZE);
 }
 
-static void msix_write(void *arg, uint64_t offset, uint64_t value,
-		       unsigned int size)
+void msix_bar_write(void *arg, uint64_t offset, uint64_t value,
+		    unsigned int size)
 {
 	struct msix *msix = arg;
 
@@ -185,7 +201,7 @@ static void msix_write(void *arg, uint64_t offset, uint64_t value,
 	tell(msix);
 }
 
-static const struct bus_ops msix_bar_ops = { msix_read, msix_write };
+static const struct bus_ops msix_bar_ops = { msix_bar_read, msix_bar_write };
 
 /* 6.8.2.3: message control. */
 void msix_config_written(struct msix *msix, unsigned int reg,
@@ -248,11 +264,9 @@ static uint64_t bar_size(uint64_t used)
 	return size;
 }
 
-struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
-			 unsigned int vectors)
+static struct msix *create(struct pci_dev *dev, unsigned int vectors)
 {
 	struct msix *msix = xcalloc(1, sizeof(*msix));
-	uint8_t *cap;
 
 	assert(vectors && vectors <= MSIX_VECTORS_MAX);
 	msix->dev = dev;
@@ -263,6 +277,30 @@ struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
 	msix->pending = xcalloc(msix->n_pending, sizeof(*msix->pending));
 	pthread_mutex_init(&msix->lock, NULL);
 	msix_reset(msix);
+	return msix;
+}
+
+struct msix *msix_adopt(struct pci_dev *dev, unsigned int cap,
+			unsigned int vectors, msix_waits_fn *waits, void *arg)
+{
+	struct msix *msix = create(dev, vectors);
+
+	msix->cap = cap;
+	msix->waits = waits;
+	msix->waits_arg = arg;
+	return msix;
+}
+
+uint64_t msix_pba(const struct msix *msix)
+{
+	return msix->pba;
+}
+
+struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
+			 unsigned int vectors)
+{
+	struct msix *msix = create(dev, vectors);
+	uint8_t *cap;
 
 	msix->cap = pci_add_cap(dev, PCI_CAP_ID_MSIX, PCI_CAP_MSIX_SIZEOF);
 	cap = dev->config + msix->cap;

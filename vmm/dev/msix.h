@@ -19,6 +19,22 @@ struct msix *msix_create(struct pci_dev *dev, unsigned int bar,
 			 unsigned int vectors);
 void msix_destroy(struct msix *msix);
 
+/*
+ * Of a function whose capability and BARs are there already, and whose
+ * interrupts are raised elsewhere (a host's device): which vectors wait there
+ * because they are masked.  What the table says: msix_watch().
+ */
+typedef bool msix_waits_fn(void *arg, unsigned int vector);
+struct msix *msix_adopt(struct pci_dev *dev, unsigned int cap,
+			unsigned int vectors, msix_waits_fn *waits, void *arg);
+
+/* Accesses to its table, from 0 up, and to its pending bits, from
+ * msix_pba() up; arg: the struct msix. */
+uint64_t msix_bar_read(void *arg, uint64_t offset, unsigned int size);
+void msix_bar_write(void *arg, uint64_t offset, uint64_t value,
+		    unsigned int size);
+uint64_t msix_pba(const struct msix *msix);
+
 /* The owner's config_written() and reset() hooks call these. */
 void msix_config_written(struct msix *msix, unsigned int reg,
 			 unsigned int size);

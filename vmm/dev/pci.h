@@ -174,6 +174,8 @@ unsigned int pci_gsi(unsigned int slot, unsigned int pin); /* pin 0: INTA# */
  * device: pci_rom.c.  Between pci_dev_init() and pci_plug().
  */
 int pci_load_rom(struct pci_dev *dev, int fd, struct error *err);
+/* The same as it is: size is a power of two from 2 KiB up; rom is taken over. */
+void pci_set_rom(struct pci_dev *dev, uint8_t *rom, uint64_t size);
 
 /* "00:02.0/00.0": stays the same however the guest numbers its buses. */
 void pci_dev_name(const struct pci_dev *dev, char name[PCI_NAME_MAX]);

@@ -111,10 +111,20 @@ static void set_ids(struct pci_dev *dev, size_t size)
 	}
 }
 
+void pci_set_rom(struct pci_dev *dev, uint8_t *rom, uint64_t size)
+{
+	free(dev->rom_data);
+	dev->rom_data = rom;
+	dev->rom = (struct pci_bar){ .size = size };
+	pci_set32(dev->wmask + PCI_ROM_ADDRESS,
+		  ~(uint32_t)(size - 1) | PCI_ROM_ADDRESS_ENABLE);
+}
+
 int pci_load_rom(struct pci_dev *dev, int fd, struct error *err)
 {
 	struct image image;
 	uint64_t size = ROM_MIN;
+	uint8_t *rom;
 	int r = image_open(fd, &image, err);
 
 	if (r < 0)
@@ -124,14 +134,13 @@ int pci_load_rom(struct pci_dev *dev, int fd, struct error *err)
 				 "an option ROM has up to 4 MiB");
 	while (size < image.size)
 		size *= 2;
-	free(dev->rom_data);
-	dev->rom_data = xcalloc(1, size);
-	r = image_read(&image, 0, dev->rom_data, image.size);
-	if (r < 0)
+	rom = xcalloc(1, size);
+	r = image_read(&image, 0, rom, image.size);
+	if (r < 0) {
+		free(rom);
 		return error_set(err, r, "cannot read an option ROM: %m");
+	}
+	pci_set_rom(dev, rom, size);
 	set_ids(dev, image.size);
-	dev->rom = (struct pci_bar){ .size = size };
-	pci_set32(dev->wmask + PCI_ROM_ADDRESS,
-		  ~(uint32_t)(size - 1) | PCI_ROM_ADDRESS_ENABLE);
 	return 0;
 }

@@ -19,7 +19,7 @@
 enum { PRIMARY_PORT = 0x20, SECONDARY_PORT = 0xa0, ELCR_PORT = 0x4d0,
        CASCADE = 2 };
 enum { ICW1 = 0x10, ICW1_ICW4 = 1, ICW1_SINGLE = 2, ICW4_AUTO_EOI = 2 };
-enum { OCW3 = 0x08, OCW3_READ = 2, OCW3_ISR = 1, OCW3_POLL = 4 };
+enum { OCW2_EOI = 0x20, OCW3 = 0x08, OCW3_READ = 2, OCW3_ISR = 1, OCW3_POLL = 4 };
 
 struct pic_chip {
 	uint8_t irr, isr, imr, wires;
@@ -152,7 +152,7 @@ static void chip_icw1(struct pic_chip *c, uint8_t value)
 static void chip_ocw2(struct pic_chip *c, uint8_t value)
 {
 	bool rotate = value & 0x80, specific = value & 0x40,
-	     eoi = value & 0x20;
+	     eoi = value & OCW2_EOI;
 	unsigned int n = value & 7;
 
 	if (!eoi && !specific) {
@@ -244,13 +244,22 @@ static uint64_t pic_read(struct pic *pic, unsigned int chip, uint64_t offset)
 	return value;
 }
 
+static bool is_eoi(bool data, uint8_t value)
+{
+	return !data && !(value & (ICW1 | OCW3)) && (value & OCW2_EOI);
+}
+
 static void pic_write(struct pic *pic, unsigned int chip, uint64_t offset,
 		      uint8_t value)
 {
+	bool eoi = is_eoi(offset & 1, value);
+
 	pthread_mutex_lock(&pic->lock);
 	chip_write(&pic->chip[chip], offset & 1, value);
 	pic_update(pic);
 	pthread_mutex_unlock(&pic->lock);
+	if (eoi)
+		machine_pic_eoi(pic->m);
 }
 
 static uint64_t primary_read(void *dev, uint64_t offset, unsigned int size)
