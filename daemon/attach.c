@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/definition.h"
+#include "daemon/hostdev.h"
 #include "daemon/registry.h"
 
 /* As libvirt: that long a detach waits for the guest. */
@@ -67,8 +68,11 @@ static int attach_live(struct dom_obj *obj, const struct device_def *dev,
 	replace_live(obj, domain_def_copy(next));
 	r = run_record(obj, err);
 	if (r == 0)
+		r = hostdev_check_free(obj, next, err);
+	if (r == 0)
 		r = driver_call(obj, err, attach, next, ref);
 	if (r < 0) {
+		hostdev_give_back(obj, next, alias);
 		replace_live(obj, before);
 		run_record(obj, &ignored);
 		domain_def_free(next);
@@ -87,6 +91,7 @@ void guest_device_removed(struct dom_obj *obj, const char *alias)
 
 	if (!domain_find_alias(obj->d.live, alias, &ref))
 		return;
+	hostdev_give_back(obj, obj->d.live, alias);
 	forget_device(obj, alias);
 	run_force_state(obj, obj->state, obj->reason);
 	tell(obj, DOMAIN_NOTIFY_DEVICE_REMOVED, alias);

@@ -214,6 +214,38 @@ struct save_files {
 };
 void registry_set_files(struct registry *reg, const struct save_files *files);
 
+/* The host's PCI functions, by priv.  NULL: this registry knows of none. */
+struct host_pci_ops {
+	int (*list)(enum host_pci_list what, const struct host_pci *of,
+		    struct host_pci **ret_list, unsigned int *ret_n,
+		    struct error *err);
+	int (*info)(const struct host_pci *pci, struct host_pci_info *ret_info,
+		    struct error *err);
+	int (*detach)(const struct host_pci *pci, struct error *err);
+	int (*reattach)(const struct host_pci *pci, struct error *err);
+	int (*reset)(const struct host_pci *pci, struct error *err);
+	int (*set_vf)(const struct host_pci *pci, const uint8_t mac[6],
+		      unsigned int vlan, struct error *err);
+};
+void registry_set_host_pci(struct registry *reg,
+			   const struct host_pci_ops *ops);
+
+/*
+ * Node devices, as libvirt calls them: nodedev.c.  Names, which the caller
+ * frees, one by one and all; XML, NULL with err.
+ */
+int nodedev_list(struct registry *reg, const char *cap, char ***ret_names,
+		 unsigned int *ret_n, struct error *err);
+int nodedev_check(struct registry *reg, const char *name, struct error *err);
+char *nodedev_parent(struct registry *reg, const char *name,
+		     struct error *err);
+char *nodedev_xml(struct registry *reg, const char *name, struct error *err);
+int nodedev_detach(struct registry *reg, const char *name, const char *driver,
+		   struct error *err);
+int nodedev_reattach(struct registry *reg, const char *name,
+		     struct error *err);
+int nodedev_reset(struct registry *reg, const char *name, struct error *err);
+
 /* What migration needs of the host.  NULL: nothing migrates here. */
 struct migrate_net {
 	int (*open_disk)(const char *path, bool readonly, bool block,

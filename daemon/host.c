@@ -138,6 +138,12 @@ static int call(struct priv_request *rq, size_t size, struct priv_reply *reply,
 	return 0;
 }
 
+int host_call(struct priv_request *rq, size_t size, struct priv_reply *reply,
+	      int *fds, struct error *err)
+{
+	return call(rq, size, reply, fds, err);
+}
+
 static int call_fd(struct priv_request *rq, size_t size,
 		   struct priv_reply *reply, int *ret_fd, struct error *err)
 {

@@ -5,7 +5,16 @@
 #ifndef DAEMON_HOST_H
 #define DAEMON_HOST_H
 
+#include <stddef.h>
+
+struct priv_reply;
+struct priv_request;
 struct error;
+
+/* One operation, for those that are in files of their own.  size: of the op's
+ * struct; fds: PRIV_FDS_MAX, or NULL. */
+int host_call(struct priv_request *rq, size_t size, struct priv_reply *reply,
+	      int *fds, struct error *err);
 
 /* Once, before any thread; channels: PRIV_CHANNELS of them, taken over. */
 void host_init(const int *channels);

@@ -6,6 +6,7 @@ vireod_SOURCES = \
 	%D%/domain.h \
 	%D%/host.c \
 	%D%/host.h \
+	%D%/host_pci.c \
 	%D%/listen.c \
 	%D%/listen.h \
 	%D%/options.c \
@@ -18,12 +19,15 @@ vireod_SOURCES = \
 	%D%/priv_net.c \
 	%D%/priv_open.c \
 	%D%/priv_path.c \
+	%D%/priv_pci.c \
+	%D%/priv_pci.h \
 	%D%/priv_probe.c \
 	%D%/priv_root.c \
 	%D%/priv_spawn.c \
 	%D%/priv_tpm.c \
 	%D%/priv_cgroup.c \
 	%D%/priv_tune.c \
+	%D%/priv_vf.c \
 	%D%/priv_vmm.c \
 	%D%/priv_vsock.c \
 	%D%/serve.c \
@@ -34,7 +38,7 @@ vireod_SOURCES = \
 	%D%/watch.c \
 	$(NULL)
 vireod_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_FROM_BUILD='"$(top_srcdir)"'
-vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS)
+vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS) $(MNL_CFLAGS)
 # Drivers are modules that call back into us.
 vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 vireod_LDADD = \
@@ -45,6 +49,7 @@ vireod_LDADD = \
 	base/libbase.la \
 	$(SYSTEMD_LIBS) \
 	$(CAPNG_LIBS) \
+	$(MNL_LIBS) \
 	-lpthread \
 	$(NULL)
 
@@ -75,6 +80,9 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/drivers.c \
 	%D%/guest.c \
 	%D%/guestcpu.c \
+	%D%/hostdev.c \
+	%D%/hostdev.h \
+	%D%/nodedev.c \
 	%D%/guestcpu.h \
 	%D%/hostcaps.c \
 	%D%/hostcaps.h \

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "daemon/definition.h"
+#include "daemon/hostdev.h"
 
 #define LOG_MODULE "migrate"
 #include "base/log.h"
@@ -61,6 +62,8 @@ static int check_can_go(const struct dom_obj *obj, struct error *err)
 {
 	int r = run_check_active(obj, err);
 
+	if (r == 0)
+		r = hostdev_check_movable(obj, err);
 	if (r < 0)
 		return r;
 	if (obj->state != VIR_DOMAIN_RUNNING && obj->state != VIR_DOMAIN_PAUSED)

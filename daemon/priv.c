@@ -86,6 +86,13 @@ static const struct {
 	[PRIV_PIN_VMM] = OP_STR(priv_pin_vmm, priv_pin, thread),
 	[PRIV_MEMLOCK_VMM] = OP_STR(priv_memlock_vmm, priv_vmm, name),
 	[PRIV_LIMIT_VMM] = OP(priv_limit_vmm, priv_limits),
+	[PRIV_PCI_LIST] = OP(priv_pci_list, priv_pci),
+	[PRIV_PCI_INFO] = OP(priv_pci_info, priv_pci),
+	[PRIV_PCI_DETACH] = OP(priv_pci_detach, priv_pci),
+	[PRIV_PCI_REATTACH] = OP(priv_pci_reattach, priv_pci),
+	[PRIV_PCI_RESET] = OP(priv_pci_reset, priv_pci),
+	[PRIV_OPEN_VFIO] = OP(priv_open_vfio, priv_pci),
+	[PRIV_SET_VF] = OP(priv_set_vf, priv_vf),
 	[PRIV_READY] = OP(priv_ready, priv_none),
 };
 static_assert(ARRAY_SIZE(priv_ops) == PRIV_OPS, "priv_ops is short");

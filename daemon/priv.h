@@ -55,6 +55,13 @@ enum priv_op {
 	PRIV_PIN_VMM,
 	PRIV_MEMLOCK_VMM,
 	PRIV_LIMIT_VMM,
+	PRIV_PCI_LIST,
+	PRIV_PCI_INFO,
+	PRIV_PCI_DETACH,
+	PRIV_PCI_REATTACH,
+	PRIV_PCI_RESET,
+	PRIV_OPEN_VFIO,
+	PRIV_SET_VF,
 	PRIV_READY,
 	PRIV_OPS,
 };
@@ -128,6 +135,21 @@ struct priv_host {
 	uint32_t port;
 };
 
+/* A PCI function of the host's; what and start: PRIV_PCI_LIST. */
+enum { PRIV_PCI_ALL, PRIV_PCI_GROUP, PRIV_PCI_VFS };
+struct priv_pci {
+	uint32_t domain, bus, slot, function;
+	uint32_t what, start;
+};
+
+/* What a virtual function of a network card has from its physical one. */
+struct priv_vf {
+	struct priv_pci pci;
+	uint8_t mac[6];
+	uint8_t set_mac, set_vlan;
+	uint32_t vlan; /* 0: none */
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -144,6 +166,8 @@ struct priv_request {
 		struct priv_vsock vsock;
 		struct priv_pin pin;
 		struct priv_limits limits;
+		struct priv_pci pci;
+		struct priv_vf vf;
 		struct priv_none none;
 	};
 };
@@ -212,6 +236,9 @@ priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 priv_fn priv_spawn_tpm, priv_forget_tpm;
 /* priv_tune.c, priv_cgroup.c: what machines get of the host */
 priv_fn priv_pin_vmm, priv_memlock_vmm, priv_limit_vmm;
+/* priv_pci.c, priv_vf.c: the host's PCI functions */
+priv_fn priv_pci_list, priv_pci_info, priv_pci_detach, priv_pci_reattach,
+	priv_pci_reset, priv_open_vfio, priv_set_vf;
 /* priv_probe.c */
 priv_fn priv_probe_kvm;
 

@@ -596,6 +596,12 @@ void registry_set_files(struct registry *reg, const struct save_files *files)
 	reg->files = files;
 }
 
+void registry_set_host_pci(struct registry *reg,
+			   const struct host_pci_ops *ops)
+{
+	reg->host_pci = ops;
+}
+
 void registry_set_net(struct registry *reg, const struct migrate_net *net)
 {
 	reg->net = net;

@@ -109,6 +109,7 @@ struct registry {
 	bool own_store;
 	const char *boot_id; /* for tests; NULL: the host's */
 	const struct save_files *files; /* NULL: nothing can be saved */
+	const struct host_pci_ops *host_pci; /* NULL: none */
 	const struct migrate_net *net; /* NULL: nothing can migrate */
 	unsigned int job_timeout_ms, destroy_grace_ms;
 	struct registry *next_registry;

@@ -7,6 +7,7 @@
  * killed, every VMM that may exist has a row.
  */
 #include "daemon/guestcpu.h"
+#include "daemon/hostdev.h"
 #include "daemon/registry.h"
 #include "daemon/tpm.h"
 
@@ -125,6 +126,7 @@ static void run_ended(struct dom_obj *obj, int reason)
 	if (store_domain_stopped(obj->reg->store, obj->d.uuid, reason, &err))
 		log_warn("domain '%s': %s", obj->d.name, err.message);
 	tpm_run_ended(obj);
+	hostdev_give_back(obj, obj->d.live, NULL);
 	forget_run(obj, reason);
 }
 
@@ -236,8 +238,10 @@ static int start_recorded(struct dom_obj *obj, const struct beginning *b,
 			  int state, int reason, struct error *err)
 {
 	bool saved = obj->saved;
-	int r = driver_call(obj, err, start, b->from, b->paused);
+	int r = hostdev_check_free(obj, obj->d.live, err);
 
+	if (r == 0)
+		r = driver_call(obj, err, start, b->from, b->paused);
 	if (r < 0)
 		return r;
 	set_saved(obj, saved && !b->managed);

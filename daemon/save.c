@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "daemon/definition.h"
+#include "daemon/hostdev.h"
 #include "daemon/registry.h"
 #include "daemon/savefile.h"
 
@@ -352,6 +353,8 @@ static int check_can_save(struct dom_obj *obj, struct error *err)
 
 	if (r == 0)
 		r = check_files(obj->reg, err);
+	if (r == 0)
+		r = hostdev_check_movable(obj, err);
 	if (r == 0 && obj->state != VIR_DOMAIN_RUNNING &&
 	    obj->state != VIR_DOMAIN_PAUSED)
 		r = error_virt(err, VIR_ERR_OPERATION_INVALID,

@@ -104,6 +104,15 @@ static int open_saved(const char *path, bool readonly, struct error *err,
 	return host_open_disk(path, readonly, false, err, ret_fd);
 }
 
+static const struct host_pci_ops host_pci_ops = {
+	.list = host_pci_list,
+	.info = host_pci_info,
+	.detach = host_pci_detach,
+	.reattach = host_pci_reattach,
+	.reset = host_pci_reset,
+	.set_vf = host_set_vf,
+};
+
 /* Guests are saved in clients' files, which priv opens, and in our own. */
 static int open_state(struct main_half *m, bool confined, struct error *err)
 {
@@ -140,6 +149,7 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 			.run_dir = m->opt->run_dir,
 		};
 		registry_set_net(m->system, &m->net);
+		registry_set_host_pci(m->system, &host_pci_ops);
 		r = registry_open("/test", NULL, &m->test, err);
 	}
 	return r;

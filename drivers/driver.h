@@ -387,6 +387,40 @@ struct cpuset;
 int host_pin_vmm(const uint8_t uuid[UUID_LEN], const char *thread,
 		 const struct cpuset *cpus, int policy, unsigned int priority,
 		 struct error *err);
+/*
+ * PCI functions of the host's.  A guest can have what is bound to VFIO's
+ * driver: detach does it, reattach gives it back to its own.
+ */
+struct host_pci {
+	unsigned int domain, bus, slot, function;
+};
+struct host_pci_info {
+	unsigned int vendor, device, class_code, total_vfs;
+	int group, numa_node; /* -1: none */
+	char driver[64];      /* "": none */
+	bool is_vf;
+	struct host_pci physical; /* of a virtual function */
+	bool has_parent;
+	struct host_pci parent; /* the bridge it is behind */
+};
+enum host_pci_list { HOST_PCI_ALL, HOST_PCI_GROUP, HOST_PCI_VFS };
+/* All, or those in the function's group, or its virtual ones; caller frees. */
+int host_pci_list(enum host_pci_list what, const struct host_pci *of,
+		  struct host_pci **ret_list, unsigned int *ret_n,
+		  struct error *err);
+int host_pci_info(const struct host_pci *pci, struct host_pci_info *ret_info,
+		  struct error *err);
+int host_pci_detach(const struct host_pci *pci, struct error *err);
+int host_pci_reattach(const struct host_pci *pci, struct error *err);
+int host_pci_reset(const struct host_pci *pci, struct error *err);
+/* Its group, and a new container. */
+int host_open_vfio(const struct host_pci *pci, struct error *err,
+		   unsigned int *ret_group, int *ret_group_fd,
+		   int *ret_container_fd);
+/* What a network card's virtual function has from its physical one. */
+int host_set_vf(const struct host_pci *pci, const uint8_t mac[6],
+		unsigned int vlan, struct error *err);
+
 int host_memlock_vmm(const uint8_t uuid[UUID_LEN], struct error *err);
 /* Its control groups: what of these the definition says. */
 int host_limit_vmm(const uint8_t uuid[UUID_LEN], const struct dom_cputune *cpu,

@@ -29,7 +29,9 @@ static int send_spec(struct monitor *mon, const struct vmm_spec *spec,
 	_cleanup_free_ char *text =
 		vmm_spec_to_json(spec, fds, ARRAY_SIZE(fds), &n, err);
 
-	return text ? monitor_create(mon, text, fds, n, err) : -E2BIG;
+	return text ? monitor_create(mon, text, fds, n,
+				     spec->n_hostdevs > 0, err) :
+		      -E2BIG;
 }
 
 /* Ends a VMM however it is, and what it left. */

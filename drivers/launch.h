@@ -44,9 +44,10 @@ void monitor_deliver(struct monitor *mon);
 int monitor_call(struct monitor *mon, const char *request,
 		 struct json_object *args, struct json_object **ret_ok,
 		 struct error *err);
-/* The same with descriptors, and with the arguments' JSON text made before. */
+/* The same with descriptors, and with the arguments' JSON text made before.
+ * pins: it may take long, as all guest memory is pinned. */
 int monitor_create(struct monitor *mon, const char *spec, const int *fds,
-		   unsigned int n_fds, struct error *err);
+		   unsigned int n_fds, bool pins, struct error *err);
 /* The same with a descriptor, for what takes as long as it takes. */
 int monitor_call_long(struct monitor *mon, const char *request,
 		      struct json_object *args, int fd,
@@ -80,7 +81,7 @@ int monitor_call_fd(struct monitor *mon, const char *request,
 
 /* "plug": the device's JSON text and its descriptors. */
 int monitor_plug(struct monitor *mon, const char *devices, const int *fds,
-		 unsigned int n_fds, struct error *err);
+		 unsigned int n_fds, bool pins, struct error *err);
 
 /* Whether its process has ended; waits up to ms for it. */
 bool monitor_dead(struct monitor *mon, int ms);
@@ -185,6 +186,18 @@ int launch_build_fs(const struct domain_def *def, struct vmm_spec *s,
 int launch_check_vsock(const struct domain_def *def, struct error *err);
 int launch_build_vsock(struct domain *dom, struct vmm_spec *s,
 		       struct error *err);
+
+/* ---- launch_hostdev.c: PCI functions of the host's ---- */
+int launch_check_hostdev(const struct dom_hostdev *h, struct error *err);
+int launch_check_hostdev_iface(const struct dom_iface *i, struct error *err);
+bool launch_has_hostdevs(const struct domain_def *def);
+/* Takes them from the host's drivers where that is ours to do. */
+int launch_build_hostdevs(const struct domain_def *def, struct vmm_spec *s,
+			  struct error *err);
+/* The one with this info, which the definition has already. */
+int launch_plug_hostdev(struct domain *dom, const struct domain_def *def,
+			const struct dom_info *info, struct vmm_spec *s,
+			struct error *err);
 
 /* ---- launch_tpm.c ---- */
 int launch_check_tpms(const struct domain_def *def, struct error *err);

@@ -90,9 +90,11 @@ static int check_general(const struct domain_def *def, struct error *err)
 
 static int check_iface(const struct dom_iface *i, struct error *err)
 {
+	if (i->type == IFACE_HOSTDEV)
+		return launch_check_hostdev_iface(i, err);
 	if (i->type != IFACE_ETHERNET && i->type != IFACE_BRIDGE &&
 	    i->type != IFACE_NETWORK && i->type != IFACE_VHOSTUSER)
-		return refuse(err, "<interface>: its type is not supported, use type='bridge', 'ethernet' or 'vhostuser'");
+		return refuse(err, "<interface>: its type is not supported, use type='bridge', 'ethernet', 'vhostuser' or 'hostdev'");
 	if (i->type == IFACE_VHOSTUSER &&
 	    (!i->source || !str_eq(i->source_mode, "client") ||
 	     (i->source_type && !str_eq(i->source_type, "unix"))))
@@ -266,6 +268,7 @@ int launch_check(const struct domain_def *def, struct error *err)
 	if (r < 0)
 		return r;
 	CHECK_EACH(def, n_rngs, rngs, check_rng, err);
+	CHECK_EACH(def, n_hostdevs, hostdevs, launch_check_hostdev, err);
 	CHECK_EACH(def, n_watchdogs, watchdogs, check_watchdog, err);
 	CHECK_EACH(def, n_filesystems, filesystems, launch_check_fs, err);
 	CHECK_EACH(def, n_panics, panics, check_panic, err);

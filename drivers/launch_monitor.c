@@ -24,7 +24,8 @@
 #include "vmm/control.h"
 
 /* LONG_S: until it is done, cancelled, or the VMM is gone. */
-enum { REPLY_S = 10, CREATE_S = 30, LONG_S = 365 * 86400, JSON_DEPTH = 8 };
+/* PIN_S: all of the guest's memory is pinned for devices of the host's. */
+enum { REPLY_S = 10, CREATE_S = 30, PIN_S = 1800, LONG_S = 365 * 86400, JSON_DEPTH = 8 };
 
 struct pending {
 	struct pending *next;
@@ -511,19 +512,21 @@ int monitor_call_fds(struct monitor *mon, const char *request,
 }
 
 int monitor_create(struct monitor *mon, const char *spec, const int *fds,
-		   unsigned int n_fds, struct error *err)
+		   unsigned int n_fds, bool pins, struct error *err)
 {
 	_cleanup_free_ char *rest = xasprintf(",\"spec\":%s", spec);
 
-	return call(mon, "create", rest, fds, n_fds, CREATE_S, NULL, err);
+	return call(mon, "create", rest, fds, n_fds, pins ? PIN_S : CREATE_S,
+		    NULL, err);
 }
 
 int monitor_plug(struct monitor *mon, const char *devices, const int *fds,
-		 unsigned int n_fds, struct error *err)
+		 unsigned int n_fds, bool pins, struct error *err)
 {
 	_cleanup_free_ char *rest = xasprintf(",\"devices\":%s", devices);
 
-	return call(mon, "plug", rest, fds, n_fds, REPLY_S, NULL, err);
+	return call(mon, "plug", rest, fds, n_fds, pins ? PIN_S : REPLY_S,
+		    NULL, err);
 }
 
 struct rescue *monitor_rescue(struct monitor *mon)

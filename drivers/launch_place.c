@@ -176,7 +176,7 @@ int launch_place_before(struct domain *dom, struct error *err)
 	int r = 0;
 
 	def.cputune.period = def.cputune.quota = 0; /* no vCPUs yet */
-	if (dom->live->backing.locked)
+	if (dom->live->backing.locked || launch_has_hostdevs(dom->live))
 		r = host_memlock_vmm(dom->uuid, err);
 	return r < 0 ? r : limit(dom, &def, err);
 }

@@ -58,8 +58,19 @@ static int build_char(struct dom_char *c, unsigned int i, struct vmm_spec *s,
 	return launch_build_char(c, i, one(s->consoles, s->n_consoles), err);
 }
 
-static int build(struct domain_def *def, struct device_ref dev,
-		 struct vmm_spec *s, struct error *err)
+static int build_iface(struct domain *dom, struct domain_def *def,
+		       struct device_ref dev, struct vmm_spec *s,
+		       struct error *err)
+{
+	struct dom_iface *i = device_at(def, dev);
+
+	if (i->type == IFACE_HOSTDEV)
+		return launch_plug_hostdev(dom, def, &i->info, s, err);
+	return launch_build_nic(i, dev.index, one(s->nics, s->n_nics), err);
+}
+
+static int build(struct domain *dom, struct domain_def *def,
+		 struct device_ref dev, struct vmm_spec *s, struct error *err)
 {
 	void *item = device_at(def, dev);
 
@@ -67,14 +78,15 @@ static int build(struct domain_def *def, struct device_ref dev,
 	case DEVICE_DISK:
 		return build_disk(item, dev.index, s, err);
 	case DEVICE_IFACE:
-		return launch_build_nic(item, dev.index,
-					one(s->nics, s->n_nics), err);
+		return build_iface(dom, def, dev, s, err);
 	case DEVICE_CONTROLLER:
 		return build_controller(item, s, err);
 	case DEVICE_INPUT:
 		return build_input(item, s, err);
 	case DEVICE_CHAR:
 		return build_char(item, dev.index, s, err);
+	case DEVICE_HOSTDEV:
+		return launch_plug_hostdev(dom, def, item, s, err);
 	case DEVICE_RNG:
 		launch_build_rng(item, dev.index, one(s->rngs, s->n_rngs));
 		return 0;
@@ -90,7 +102,9 @@ static int plug(struct domain *dom, const struct vmm_spec *s,
 	_cleanup_free_ char *text =
 		vmm_spec_devices_to_json(s, fds, ARRAY_SIZE(fds), &n, err);
 
-	return text ? monitor_plug(dom->priv, text, fds, n, err) : -E2BIG;
+	return text ? monitor_plug(dom->priv, text, fds, n,
+				   s->n_hostdevs > 0, err) :
+		      -E2BIG;
 }
 
 int launch_attach(struct domain *dom, struct domain_def *next,
@@ -102,7 +116,7 @@ int launch_attach(struct domain *dom, struct domain_def *next,
 	if (r < 0)
 		return r;
 	vmm_spec_init(&s);
-	r = build(next, dev, &s, err);
+	r = build(dom, next, dev, &s, err);
 	if (r >= 0)
 		r = plug(dom, &s, err);
 	vmm_spec_finish(&s);
@@ -157,6 +171,8 @@ static void compare(struct domain *dom, struct json_object *list)
 		tell_gone(dom, &def->ifaces[i].info, list);
 	for (unsigned int i = 0; i < def->n_rngs; i++)
 		tell_gone(dom, &def->rngs[i].info, list);
+	for (unsigned int i = 0; i < def->n_hostdevs; i++)
+		tell_gone(dom, &def->hostdevs[i].info, list);
 	for (unsigned int i = 0; i < def->n_inputs; i++)
 		if (str_eq(def->inputs[i].bus, "virtio") ||
 		    str_eq(def->inputs[i].bus, "usb"))

@@ -297,7 +297,11 @@ static int build_devices(struct domain_def *def, struct vmm_spec *s,
 	place_ports(def, s);
 	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
 	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
-		r = launch_build_nic(&def->ifaces[i], i, &s->nics[s->n_nics++], err);
+		if (def->ifaces[i].type != IFACE_HOSTDEV)
+			r = launch_build_nic(&def->ifaces[i], i,
+					     &s->nics[s->n_nics++], err);
+	if (r >= 0)
+		r = launch_build_hostdevs(def, s, err);
 	return r < 0 ? r : build_chars(def, s, err);
 }
 

@@ -13,6 +13,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_check.c \
 	%D%/launch_disk.c \
 	%D%/launch_graphics.c \
+	%D%/launch_hostdev.c \
 	%D%/launch_tpm.c \
 	%D%/launch_firmware.c \
 	%D%/launch_migrate.c \

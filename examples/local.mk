@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	%D%/first.xml \
 	%D%/uefi.xml \
 	%D%/graphics.xml \
+	%D%/hostdev.xml \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \
 	%D%/storage.xml \

@@ -126,6 +126,10 @@ static void complete_devices(struct domain_def *def)
 		default_str(&def->filesystems[i].type, "mount");
 		default_str(&def->filesystems[i].accessmode, "passthrough");
 	}
+	for (unsigned int i = 0; i < def->n_hostdevs; i++) {
+		default_str(&def->hostdevs[i].mode, "subsystem");
+		default_str(&def->hostdevs[i].managed, "no");
+	}
 	for (unsigned int i = 0; i < def->n_vsocks; i++)
 		complete_vsock(&def->vsocks[i]);
 	for (unsigned int i = 0; i < def->n_tpms; i++) {

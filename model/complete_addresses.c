@@ -233,6 +233,7 @@ static int each_pci(struct domain_def *def, place_fn *fn, void *arg,
 	if (r == 0 && !str_eq(def->memballoon.model, "none"))
 		r = fn(def, &def->memballoon.info, true, arg, err);
 	EACH(rngs, n_rngs, true, true);
+	EACH(hostdevs, n_hostdevs, it->type == HOSTDEV_PCI, true);
 	EACH(watchdogs, n_watchdogs, str_eq(it->model, "i6300esb"), false);
 	EACH(panics, n_panics, str_eq(it->model, "pvpanic"), false);
 	EACH(filesystems, n_filesystems, true, true);

@@ -73,7 +73,10 @@ int domain_complete_ifaces(struct domain_def *def, bool live,
 			generate_mac(iface);
 		if (!live)
 			drop_target(iface);
-		default_str(&iface->model, "virtio");
+		if (iface->type != IFACE_HOSTDEV)
+			default_str(&iface->model, "virtio");
+		else
+			default_str(&iface->source_pci.type, "pci");
 	}
 	return 0;
 }

@@ -24,6 +24,7 @@ static const struct kind {
 	[DEVICE_CONTROLLER] = KIND("controller", controller, controllers),
 	[DEVICE_INPUT] = KIND("input", input, inputs),
 	[DEVICE_RNG] = KIND("rng", rng, rngs),
+	[DEVICE_HOSTDEV] = KIND("hostdev", hostdev, hostdevs),
 	/* ... and the other words for what is in this list */
 	[DEVICE_CHAR] = KIND("channel", char, chars),
 };
@@ -177,6 +178,12 @@ static bool same_device(const struct device_def *dev, const void *other)
 		       (!a->target_name ||
 			str_eq(a->target_name, b->target_name));
 	}
+	case DEVICE_HOSTDEV: {
+		const struct dom_hostdev *a = dev->item, *b = other;
+
+		return a->type == b->type &&
+		       address_same_pci(&a->source, &b->source);
+	}
 	case DEVICE_RNG:
 		break;
 	}
@@ -195,10 +202,16 @@ static bool matches(const struct device_def *dev, const struct dom_info *b)
 static int not_found(const struct device_def *dev, struct error *err)
 {
 	const struct dom_disk *disk = dev->item;
+	const struct dom_hostdev *h = dev->item;
 
 	if (dev->kind == DEVICE_DISK)
 		return error_virt(err, VIR_ERR_DEVICE_MISSING,
 				  "disk %s not found", disk->target_dev);
+	if (dev->kind == DEVICE_HOSTDEV && h->type == HOSTDEV_PCI)
+		return error_virt(err, VIR_ERR_DEVICE_MISSING,
+				  "host pci device %04x:%02x:%02x.%x not found",
+				  h->source.domain, h->source.bus,
+				  h->source.slot, h->source.function);
 	return error_virt(err, VIR_ERR_DEVICE_MISSING,
 			  "matching device '%s' not found",
 			  kinds[dev->kind].element);
@@ -255,6 +268,27 @@ static bool disk_exists(const struct domain_def *def,
 	return false;
 }
 
+static int check_new_hostdev(const struct domain_def *def,
+			     const struct device_def *dev, struct error *err)
+{
+	const struct dom_hostdev *h = dev->item;
+	const struct dom_iface *iface = dev->item;
+	const struct dom_address *a = &h->source;
+	struct dom_host_pci other;
+
+	if (dev->kind == DEVICE_IFACE && iface->type == IFACE_HOSTDEV)
+		a = &iface->source_pci;
+	else if (dev->kind != DEVICE_HOSTDEV || h->type != HOSTDEV_PCI)
+		return 0;
+	for (unsigned int i = 0; domain_host_pci(def, i, &other); i++)
+		if (address_same_pci(other.source, a))
+			return error_virt(err, VIR_ERR_OPERATION_FAILED,
+					  "target pci device %04x:%02x:%02x.%x already exists",
+					  a->domain, a->bus, a->slot,
+					  a->function);
+	return 0;
+}
+
 static int check_new(const struct domain_def *def,
 		     const struct device_def *dev, struct error *err)
 {
@@ -263,7 +297,7 @@ static int check_new(const struct domain_def *def,
 				  "target %s already exists",
 				  ((const struct dom_disk *)dev->item)
 					  ->target_dev);
-	return 0;
+	return check_new_hostdev(def, dev, err);
 }
 
 /* What needs a place on PCI while the domain runs. */
@@ -274,6 +308,7 @@ static int place_live(struct domain_def *def, struct device_ref ref,
 	const struct dom_disk *disk = device_at(def, ref);
 	const struct dom_input *input = device_at(def, ref);
 	const struct dom_controller *c = device_at(def, ref);
+	const struct dom_hostdev *h = device_at(def, ref);
 
 	if (ref.kind == DEVICE_CHAR ||
 	    (ref.kind == DEVICE_DISK &&
@@ -282,6 +317,7 @@ static int place_live(struct domain_def *def, struct device_ref ref,
 	      (!disk->target_bus && disk->target_dev &&
 	       str_startswith(disk->target_dev, "sd")))) ||
 	    (ref.kind == DEVICE_INPUT && !str_eq(input->bus, "virtio")) ||
+	    (ref.kind == DEVICE_HOSTDEV && h->type != HOSTDEV_PCI) ||
 	    (ref.kind == DEVICE_CONTROLLER && str_eq(c->type, "pci")))
 		return 0;
 	return domain_place_hot(def, info, err);

@@ -59,6 +59,9 @@ enum dom_char_kind { CHAR_SERIAL, CHAR_CONSOLE, CHAR_CHANNEL, CHAR_PARALLEL };
 enum dom_char_type { CHR_PTY, CHR_UNIX, CHR_FILE, CHR_NULL, CHR_PIPE, CHR_DEV,
 		     CHR_STDIO, CHR_TCP, CHR_UDP, CHR_VC, CHR_SPICEVMC,
 		     CHR_SPICEPORT, CHR_NMDM, CHR_QEMU_VDAGENT, CHR_DBUS };
+enum dom_hostdev_type { HOSTDEV_USB, HOSTDEV_PCI, HOSTDEV_SCSI,
+			HOSTDEV_SCSI_HOST, HOSTDEV_MDEV, HOSTDEV_STORAGE,
+			HOSTDEV_MISC, HOSTDEV_NET };
 enum dom_rng_backend { RNG_RANDOM, RNG_EGD, RNG_BUILTIN };
 
 enum dom_graphics_type { GRAPHICS_VNC, GRAPHICS_SPICE, GRAPHICS_SDL,
@@ -168,6 +171,9 @@ struct dom_iface {
 	bool mac_given;	 /* false: generated when defined */
 	char *source;	 /* bridge, network or device name; vhostuser: path */
 	char *source_type, *source_mode; /* vhostuser: "unix", "client" */
+	struct dom_address source_pci;	 /* hostdev */
+	char *managed;			 /* hostdev: "yes" */
+	unsigned int vlan;		 /* hostdev: its one tag; 0: none */
 	char *target_dev; /* tap name */
 	enum dom_tristate target_managed;
 	char *model; /* "virtio", "e1000e" */
@@ -211,6 +217,17 @@ struct dom_rng {
 	enum dom_rng_backend backend;
 	char *backend_path; /* RNG_RANDOM */
 	unsigned int rate_bytes, rate_period;
+};
+
+/* A device of the host's.  Of types but PCI the source is in info.extra. */
+struct dom_hostdev {
+	struct dom_info info;
+	char *mode; /* "subsystem" */
+	enum dom_hostdev_type type;
+	char *managed; /* "yes" */
+	char *driver;  /* "vfio" */
+	char *rom_bar, *rom_enabled, *rom_file; /* "on"; "yes" */
+	struct dom_address source; /* pci */
 };
 
 struct dom_listen {
@@ -326,7 +343,7 @@ struct domain_def {
 	enum dom_action on_poweroff, on_reboot, on_crash;
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
-	unsigned int n_inputs, n_graphics, n_videos;
+	unsigned int n_inputs, n_graphics, n_videos, n_hostdevs;
 	unsigned int n_watchdogs, n_panics, n_vsocks, n_tpms,
 		n_filesystems;
 	struct dom_disk *disks;
@@ -337,6 +354,7 @@ struct domain_def {
 	struct dom_input *inputs;
 	struct dom_graphics *graphics;
 	struct dom_video *videos;
+	struct dom_hostdev *hostdevs;
 	struct dom_watchdog *watchdogs;
 	struct dom_panic *panics;
 	struct dom_vsock *vsocks;
@@ -392,7 +410,7 @@ void disk_def_finish(struct dom_disk *disk);
  * is to a definition's array and good until that changes.
  */
 enum device_kind { DEVICE_DISK, DEVICE_IFACE, DEVICE_CONTROLLER, DEVICE_INPUT,
-		   DEVICE_RNG, DEVICE_CHAR };
+		   DEVICE_RNG, DEVICE_HOSTDEV, DEVICE_CHAR };
 struct device_ref {
 	enum device_kind kind;
 	unsigned int index;
@@ -420,6 +438,19 @@ int domain_add_device(struct domain_def *def, const struct device_def *dev,
 		      bool live, struct device_ref *ret_ref,
 		      struct error *err);
 void domain_remove_device(struct domain_def *def, struct device_ref ref);
+
+/* A PCI function of the host's, whichever element says so. */
+struct dom_host_pci {
+	const struct dom_info *info;
+	const struct dom_address *source;
+	bool managed;
+	const struct dom_iface *iface; /* NULL: it is a <hostdev> */
+};
+/* The i-th; false: there are not so many. */
+bool domain_host_pci(const struct domain_def *def, unsigned int i,
+		     struct dom_host_pci *ret_pci);
+bool address_same_pci(const struct dom_address *a,
+		      const struct dom_address *b);
 
 /* Names each device that has no alias yet, as starting a domain does. */
 void domain_def_assign_aliases(struct domain_def *def);

@@ -146,13 +146,18 @@ static void add_memory_backing(xmlNode *root, const struct domcaps *caps)
 		add_enum(node, "sourceType", caps->memory_sources);
 }
 
-/* Devices that are not there are named too: clients expect all of them. */
-static void add_missing(xmlNode *devices)
+static void add_hostdev(xmlNode *devices, const struct domcaps *caps)
 {
-	static const char *const names[] = { "hostdev" };
+	bool has = caps->virt != DOM_VIRT_TEST;
+	xmlNode *node = add_supported(devices, "hostdev", has);
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		add_supported(devices, names[i], false);
+	if (!has)
+		return;
+	add_enum(node, "mode", LIST("subsystem"));
+	add_enum(node, "startupPolicy", LIST("default"));
+	add_enum(node, "subsysType", LIST("pci"));
+	add_enum(node, "capsType", LIST(NULL));
+	add_enum(node, "pciBackend", LIST("default", "vfio"));
 }
 
 /* The small machine has none of a VGA's ports. */
@@ -180,7 +185,7 @@ static void add_devices(xmlNode *root, const struct domcaps *caps)
 					     "virtio-non-transitional"));
 	}
 	add_graphics(devices, caps);
-	add_missing(devices);
+	add_hostdev(devices, caps);
 	node = add_supported(devices, "rng", caps->rng_backends != NULL);
 	if (caps->rng_backends) {
 		add_enum(node, "model", LIST("virtio",

@@ -16,7 +16,7 @@ static const struct info_kind {
 	KIND(controllers, dom_controller), KIND(ifaces, dom_iface),
 	KIND(disks, dom_disk),		   KIND(chars, dom_char),
 	KIND(rngs, dom_rng),		   KIND(inputs, dom_input),
-	KIND(videos, dom_video),
+	KIND(videos, dom_video),	   KIND(hostdevs, dom_hostdev),
 	KIND(watchdogs, dom_watchdog),	   KIND(panics, dom_panic),
 	KIND(vsocks, dom_vsock),
 	KIND(tpms, dom_tpm),		   KIND(filesystems, dom_fs),
@@ -124,6 +124,8 @@ void domain_def_assign_aliases(struct domain_def *def)
 	name_chars(def);
 	for (unsigned int i = 0; i < def->n_rngs; i++)
 		name_it(def, &def->rngs[i].info, "rng", i);
+	for (unsigned int i = 0; i < def->n_hostdevs; i++)
+		name_it(def, &def->hostdevs[i].info, "hostdev", i);
 	for (unsigned int i = 0; i < def->n_inputs; i++)
 		name_it(def, &def->inputs[i].info, "input", i);
 	for (unsigned int i = 0; i < def->n_videos; i++)

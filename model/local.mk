@@ -28,6 +28,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/domcaps.h \
 	%D%/firmware.c \
 	%D%/firmware.h \
+	%D%/hostdev.c \
 	%D%/info.c \
 	%D%/names.c \
 	%D%/names.h \

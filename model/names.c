@@ -51,6 +51,10 @@ WORDS(char_type, [CHR_PTY] = "pty", [CHR_UNIX] = "unix",
       [CHR_UDP] = "udp", [CHR_VC] = "vc", [CHR_SPICEVMC] = "spicevmc",
       [CHR_SPICEPORT] = "spiceport", [CHR_NMDM] = "nmdm",
       [CHR_QEMU_VDAGENT] = "qemu-vdagent", [CHR_DBUS] = "dbus");
+WORDS(hostdev_type, [HOSTDEV_USB] = "usb", [HOSTDEV_PCI] = "pci",
+      [HOSTDEV_SCSI] = "scsi", [HOSTDEV_SCSI_HOST] = "scsi_host",
+      [HOSTDEV_MDEV] = "mdev", [HOSTDEV_STORAGE] = "storage",
+      [HOSTDEV_MISC] = "misc", [HOSTDEV_NET] = "net");
 WORDS(rng_backend, [RNG_RANDOM] = "random", [RNG_EGD] = "egd",
       [RNG_BUILTIN] = "builtin");
 

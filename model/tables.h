@@ -29,6 +29,7 @@ extern const struct xml_type type_graphics;
 extern const struct xml_type type_video;
 extern const struct xml_type type_input;
 extern const struct xml_type type_rng;
+extern const struct xml_type type_hostdev;
 extern const struct xml_type type_watchdog;
 extern const struct xml_type type_panic;
 extern const struct xml_type type_vsock;

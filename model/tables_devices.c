@@ -96,6 +96,18 @@ const struct xml_type type_disk = {
 		 "serial wwn vendor product encryption boot * alias address ",
 };
 
+/* Where the host has a PCI function. */
+#define AT_PCI(m) offsetof(struct dom_address, m)
+#define SOURCE_PCI(at, tags) \
+	{ "source/address@domain", FIELD_HEX4, (at) + AT_PCI(domain), \
+	  .max = 0xffff, .only = (tags) }, \
+	{ "source/address@bus", FIELD_HEX2, (at) + AT_PCI(bus), .max = 0xff, \
+	  .only = (tags) }, \
+	{ "source/address@slot", FIELD_HEX2, (at) + AT_PCI(slot), .max = 0x1f, \
+	  .only = (tags) }, \
+	{ "source/address@function", FIELD_HEX1, (at) + AT_PCI(function), \
+	  .max = 7, .only = (tags) }
+
 #define N(m) offsetof(struct dom_iface, m)
 static const struct field iface_fields[] = {
 	{ "@type", FIELD_ENUM, N(type), &words_iface_type,
@@ -110,6 +122,12 @@ static const struct field iface_fields[] = {
 	{ "source@path", FIELD_STR, N(source), .only = BIT(IFACE_VHOSTUSER) },
 	{ "source@mode", FIELD_STR, N(source_mode),
 	  .only = BIT(IFACE_VHOSTUSER) },
+	{ "@managed", FIELD_STR, N(managed), .only = BIT(IFACE_HOSTDEV) },
+	{ "source/address@type", FIELD_STR, N(source_pci.type),
+	  .only = BIT(IFACE_HOSTDEV) },
+	SOURCE_PCI(N(source_pci), BIT(IFACE_HOSTDEV)),
+	{ "vlan/tag@id", FIELD_UINT, N(vlan), .only = BIT(IFACE_HOSTDEV),
+	  .max = 4094 },
 	{ "target@dev", FIELD_STR, N(target_dev) },
 	{ "target@managed", FIELD_ENUM, N(target_managed), &words_yesno },
 	{ "model@type", FIELD_STR, N(model) },
@@ -129,6 +147,30 @@ const struct xml_type type_iface = {
 		 "backenddomain target guest model driver backend filterref "
 		 "boot bandwidth port teaming tune link mtu coalesce * "
 		 "alias address ",
+};
+
+#define H(m) offsetof(struct dom_hostdev, m)
+static const struct field hostdev_fields[] = {
+	{ "@mode", FIELD_STR, H(mode) },
+	{ "@type", FIELD_ENUM, H(type), &words_hostdev_type,
+	  .flags = FIELD_REQUIRED,
+	  .missing = "missing source device type in hostdev" },
+	{ "@managed", FIELD_STR, H(managed) },
+	{ "driver@name", FIELD_STR, H(driver) },
+	SOURCE_PCI(H(source), BIT(HOSTDEV_PCI)),
+	{ "rom@bar", FIELD_STR, H(rom_bar), .only = BIT(HOSTDEV_PCI) },
+	{ "rom@enabled", FIELD_STR, H(rom_enabled), .only = BIT(HOSTDEV_PCI) },
+	{ "rom@file", FIELD_STR, H(rom_file), .only = BIT(HOSTDEV_PCI) },
+	INFO_FIELDS(struct dom_hostdev),
+	{ 0 },
+};
+#undef H
+const struct xml_type type_hostdev = {
+	XML_TYPE_EXTRA(struct dom_hostdev, info.extra),
+	.fields = hostdev_fields,
+	.tag_off = offsetof(struct dom_hostdev, type),
+	.order = " driver source teaming readonly shareable boot * alias rom "
+		 "address ",
 };
 
 #define C(m) offsetof(struct dom_char, m)

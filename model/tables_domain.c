@@ -238,6 +238,8 @@ static const struct field devices_fields[] = {
 	  .n_off = D(n_graphics) },
 	{ "video", FIELD_LIST, D(videos), .type = &type_video,
 	  .n_off = D(n_videos) },
+	{ "hostdev", FIELD_LIST, D(hostdevs), .type = &type_hostdev,
+	  .n_off = D(n_hostdevs) },
 	{ "rng", FIELD_LIST, D(rngs), .type = &type_rng, .n_off = D(n_rngs) },
 	{ "watchdog", FIELD_LIST, D(watchdogs), .type = &type_watchdog,
 	  .n_off = D(n_watchdogs) },

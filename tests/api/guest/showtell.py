@@ -92,7 +92,27 @@ def started(d, c):
     dom.destroy()
 
 
+def host_devices(c):
+    """Those there are are described; one that is not there is refused."""
+    for dev in c.listAllDevices():
+        root = ET.fromstring(dev.XMLDesc())
+        assert root.findtext("name") == dev.name()
+        assert c.nodeDeviceLookupByName(dev.name()).listCaps() == ["pci"]
+    text = """<domain type='qemu'><name>nobody</name>
+      <memory unit='MiB'>64</memory>
+      <os><type machine='q35'>hvm</type></os>
+      <devices><hostdev mode='subsystem' type='pci' managed='yes'>
+        <source><address domain='0xfffe' bus='0' slot='0' function='0'/>
+        </source></hostdev></devices></domain>"""
+    try:
+        c.createXML(text)
+        assert False, "a device that is not there"
+    except libvirt.libvirtError as e:
+        assert "not found" in str(e) or "runs as root" in str(e), e
+
+
 with Daemon() as daemon:
     conn = daemon.open()
+    host_devices(conn)
     started(daemon, conn)
     conn.close()

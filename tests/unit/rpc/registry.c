@@ -279,6 +279,16 @@ NOT_HERE_INT(domain_attach_device, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_detach_device, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_detach_alias, UUID, const char *alias, unsigned int flags)
 NOT_HERE_INT(domain_update_iface, UUID, const char *xml, unsigned int flags)
+NOT_HERE_INT(nodedev_list, const char *cap, char ***ret_names,
+	     unsigned int *ret_n)
+NOT_HERE_INT(nodedev_check, const char *name)
+NOT_HERE_INT(nodedev_detach, const char *name, const char *driver)
+NOT_HERE_INT(nodedev_reattach, const char *name)
+NOT_HERE_INT(nodedev_reset, const char *name)
+NOT_HERE(char *, nodedev_parent,
+	 (struct registry * reg, const char *name, struct error *err), NULL)
+NOT_HERE(char *, nodedev_xml,
+	 (struct registry * reg, const char *name, struct error *err), NULL)
 NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)
 NOT_HERE_INT(domain_set_metadata, UUID, int type, const char *metadata,
 	     const char *key, const char *uri, unsigned int flags)
