@@ -210,10 +210,17 @@ static void nmi(struct vcpu *cpu)
 
 static void vcpu_destroy(struct vcpu *cpu)
 {
+	struct vcpu **at;
+
 	if (!cpu)
 		return;
+	at = &cpu->vm->vcpus;
 	if (cpu->id == 0)
 		atomic_store(&cpu->vm->bsp, NULL);
+	while (*at && *at != cpu)
+		at = &(*at)->next;
+	if (*at)
+		*at = cpu->next;
 	if (cpu->run)
 		munmap(cpu->run, cpu->vm->run_size);
 	fd_close(cpu->fd);
@@ -252,6 +259,8 @@ static int vcpu_create(struct vm *vm, unsigned int id,
 	}
 	if (id == 0)
 		atomic_store(&vm->bsp, cpu);
+	cpu->next = vm->vcpus;
+	vm->vcpus = cpu;
 	*ret_cpu = cpu;
 	return 0;
 }
@@ -380,42 +389,6 @@ static int get_state(struct vcpu *cpu, struct x86_state *ret_state)
 	return kvm_get_state(cpu, ret_state);
 }
 
-/* Guest time stands still while paused, and the guest is told so that its
- * soft-lockup watchdog does not bark (API 4.30, 4.69). */
-static void pause_clock(struct vm *vm, bool paused)
-{
-	pthread_mutex_lock(&vm->lock);
-	if (paused && !vm->clock_stopped)
-		vm->clock_stopped =
-			ioctl(vm->fd, KVM_GET_CLOCK, &vm->clock) == 0;
-	else if (!paused && vm->clock_stopped) {
-		vm->clock.flags = 0;
-		ioctl(vm->fd, KVM_SET_CLOCK, &vm->clock);
-		vm->clock_stopped = false;
-	}
-	pthread_mutex_unlock(&vm->lock);
-}
-
-static int get_clock(struct vm *vm, uint64_t *ret_ns)
-{
-	pthread_mutex_lock(&vm->lock);
-	*ret_ns = vm->clock.clock;
-	pthread_mutex_unlock(&vm->lock);
-	return vm->clock_stopped ? 0 : -ENOTSUP;
-}
-
-/* Now for MSRs that are set next, and once more when it goes on. */
-static int set_clock(struct vm *vm, uint64_t ns)
-{
-	int r;
-
-	pthread_mutex_lock(&vm->lock);
-	vm->clock = (struct kvm_clock_data){ .clock = ns };
-	r = ioctl(vm->fd, KVM_SET_CLOCK, &vm->clock) < 0 ? -errno : 0;
-	pthread_mutex_unlock(&vm->lock);
-	return r;
-}
-
 /* Length 0 matches a write of any width (KVM_CAP_IOEVENTFD_ANY_LENGTH). */
 static int doorbell(struct vm *vm, uint64_t gpa, int eventfd, bool add)
 {
@@ -451,9 +424,9 @@ const struct engine kvm_engine = {
 	.get_state = get_state,
 	.set_state = kvm_set_state,
 	.nmi = nmi,
-	.pause_clock = pause_clock,
-	.get_clock = get_clock,
-	.set_clock = set_clock,
+	.pause_clock = kvm_pause_clock,
+	.get_clock = kvm_get_clock,
+	.set_clock = kvm_set_clock,
 	.doorbell = doorbell,
 	.msi_eventfd = kvm_msi_eventfd,
 	.stats = NULL, /* the kernel's are in debugfs, out of our reach */

@@ -25,6 +25,7 @@ struct vm {
 	atomic_bool extint;
 	_Atomic(struct vcpu *) bsp;
 
+	struct vcpu *vcpus; /* all, changed before they run */
 	pthread_mutex_t lock; /* routing and clock */
 	struct kvm_irq_routing *routing;
 	bool clock_stopped;
@@ -42,7 +43,18 @@ struct vcpu {
 	atomic_bool kicked; /* run() is to return RUN_KICKED */
 	atomic_bool nmi;    /* inject one before entering again */
 	atomic_int tid;	    /* thread inside run(), 0: none */
+	struct vcpu *next;
+	bool tsc_stopped; /* its TSC stands at this */
+	uint64_t tsc;
 };
+
+/* clock.c */
+void kvm_pause_clock(struct vm *vm, bool paused);
+int kvm_get_clock(struct vm *vm, uint64_t *ret_ns);
+int kvm_set_clock(struct vm *vm, uint64_t ns);
+/* What the TSC shows while it stands still; and what it is to show. */
+uint64_t kvm_clock_tsc(const struct vcpu *cpu, uint64_t otherwise);
+void kvm_clock_set_tsc(struct vcpu *cpu, uint64_t tsc);
 
 /* route.c */
 int kvm_routing_init(struct vm *vm);

@@ -2,6 +2,7 @@
 # module of its own.
 noinst_LTLIBRARIES += drivers/kvm/libkvm-engine.la
 drivers_kvm_libkvm_engine_la_SOURCES = \
+	drivers/kvm/clock.c \
 	drivers/kvm/cpuid.c \
 	drivers/kvm/engine.c \
 	drivers/kvm/hyperv.c \

@@ -260,9 +260,10 @@ static void get_msr(struct vcpu *cpu, uint32_t index, struct kvm_msrs *m,
 	m->entries[0].index = index;
 	if (s->n_msrs == X86_MSRS_MAX || ioctl(cpu->fd, KVM_GET_MSRS, m) != 1)
 		return;
-	s->msrs[s->n_msrs++] = (struct x86_msr){ index, m->entries[0].data };
 	if (index == MSR_IA32_TSC)
-		s->tsc = m->entries[0].data;
+		s->tsc = m->entries[0].data =
+			kvm_clock_tsc(cpu, m->entries[0].data);
+	s->msrs[s->n_msrs++] = (struct x86_msr){ index, m->entries[0].data };
 }
 
 static int get_msrs(struct vcpu *cpu, struct x86_state *s)
@@ -290,6 +291,8 @@ static int set_msrs(struct vcpu *cpu, const struct x86_state *s)
 		m->entries[0].data = s->msrs[i].value;
 		if (ioctl(cpu->fd, KVM_SET_MSRS, m) < 0)
 			return -errno;
+		if (s->msrs[i].index == MSR_IA32_TSC)
+			kvm_clock_set_tsc(cpu, s->msrs[i].value);
 	}
 	return 0;
 }
