@@ -294,21 +294,34 @@ int agent_call_text(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	return r;
 }
 
-int agent_call_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
-			const char *mode, struct error *err)
+/* The guest has no breath left to answer. */
+static int call_last(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct json_object *json, struct error *err)
 {
-	struct json_object *args = json_object_new_object(), *json;
 	struct dom_obj *obj;
 	int r = begin(reg, uuid, &obj, err);
 
-	json_object_object_add(args, "mode", json_object_new_string(mode));
-	json = make("guest-shutdown", args);
 	if (r == 0) {
 		r = agent_talk_last(obj->agent.fd, json, err);
 		end(obj, true);
 	}
 	json_object_put(json);
 	return r;
+}
+
+int agent_call_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *mode, struct error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "mode", json_object_new_string(mode));
+	return call_last(reg, uuid, make("guest-shutdown", args), err);
+}
+
+int agent_call_suspend_disk(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			    struct error *err)
+{
+	return call_last(reg, uuid, make("guest-suspend-disk", NULL), err);
 }
 
 int agent_set_timeout(struct registry *reg, const uint8_t uuid[UUID_LEN],

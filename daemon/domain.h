@@ -145,6 +145,22 @@ int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int domain_open_channel(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *name, unsigned int flags, int *ret_fd,
 			struct error *err);
+/* daemon/block.c.  A disk by its target or its source. */
+struct domain_block_info {
+	uint64_t allocation, capacity, physical; /* bytes */
+};
+int domain_block_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      const char *path, unsigned int flags,
+		      struct domain_block_info *ret, struct error *err);
+int domain_block_resize(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *path, uint64_t size, unsigned int flags,
+			struct error *err);
+int domain_block_peek(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      const char *path, uint64_t offset, void *to, size_t len,
+		      unsigned int flags, struct error *err);
+int domain_memory_peek(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		       uint64_t at, void *to, size_t len, unsigned int flags,
+		       struct error *err);
 /* daemon/graphics.c.  Keys of one of libvirt's sets. */
 int domain_send_keys(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     unsigned int set, unsigned int hold_ms,

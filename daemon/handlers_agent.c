@@ -132,6 +132,39 @@ int handle_domain_fstrim(struct call *call, const wire_fstrim_args *args,
 			  json, NULL, err);
 }
 
+/* ---- sleep: these machines have no S3, and S4 is the guest's own matter ---- */
+
+int handle_domain_pm_suspend_for_duration(struct call *call,
+					  const wire_pm_suspend_args *args,
+					  struct error *err)
+{
+	int r = call_flags(call, args->flags, 0, err);
+
+	if (r < 0)
+		return r;
+	if (args->duration)
+		return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "%s",
+				  "Duration not supported. Use 0 for now");
+	if (args->target == VIR_NODE_SUSPEND_TARGET_DISK)
+		return agent_call_suspend_disk(call->reg,
+					       wire_uuid_of(&args->dom), err);
+	if (args->target > VIR_NODE_SUSPEND_TARGET_HYBRID)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "Unknown suspend target: %u", args->target);
+	return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, "%s",
+			  "Domain does not have suspend support");
+}
+
+int handle_domain_pm_wakeup(struct call *call, const wire_dom_flags *args,
+			    struct error *err)
+{
+	int r = call_flags(call, args->flags, 0, err);
+
+	return r < 0 ? r :
+		       error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, "%s",
+				  "Domain does not have suspend support");
+}
+
 /* ---- time ---- */
 
 enum { NS = 1000000000 };

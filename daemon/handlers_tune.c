@@ -39,6 +39,17 @@ int handle_domain_set_vcpus_flags(struct call *call,
 					       err);
 }
 
+int handle_domain_set_vcpu(struct call *call,
+			   const wire_dom_str_int_flags *args,
+			   struct error *err)
+{
+	if (args->value != 0 && args->value != 1)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "unsupported state value");
+	return domain_set_vcpu(call->reg, wire_uuid_of(&args->dom), args->str,
+			       args->value, args->flags, err);
+}
+
 /* ---- CPU maps ---- */
 
 static void from_map(const wire_cpumap *map, struct cpuset *ret_set)

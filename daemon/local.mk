@@ -75,7 +75,9 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/attach.c \
 	%D%/disk.c \
 	%D%/definition.h \
+	%D%/block.c \
 	%D%/graphics.c \
+	%D%/handlers_block.c \
 	%D%/domain.h \
 	%D%/drivers.c \
 	%D%/guest.c \

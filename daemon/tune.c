@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/cpuset.h"
 #include "daemon/definition.h"
 #include "daemon/registry.h"
 
@@ -172,6 +173,76 @@ int domain_set_vcpus(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	r = config_impact(obj, &flags, err);
 	if (r == 0)
 		r = set_vcpus(obj, n, flags, err);
+	obj_end(obj);
+	return r;
+}
+
+/*
+ * They come and go in their order, so what is asked for must be the next ones,
+ * or the last.
+ */
+static int count_with(const struct domain_def *def, const struct cpuset *set,
+		      bool there, unsigned int *ret_n, struct error *err)
+{
+	unsigned int n = cpuset_count(set), first;
+
+	for (int i = 0; i <= cpuset_last(set); i++) {
+		if (cpuset_has(set, i) && i >= (int)def->max_vcpus)
+			return error_virt(err, VIR_ERR_INVALID_ARG,
+					  "vcpu '%d' is not present in domain definition",
+					  i);
+		if (cpuset_has(set, i) && (i < (int)def->vcpus) == there)
+			return error_virt(err, VIR_ERR_INVALID_ARG,
+					  "vcpu '%d' is already in requested state",
+					  i);
+	}
+	first = there ? def->vcpus : def->vcpus - n;
+	for (unsigned int i = 0; i < n; i++)
+		if (!cpuset_has(set, first + i))
+			return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+					  "vCPUs come and go in their order: vcpu '%u' is not among those named",
+					  first + i);
+	*ret_n = there ? def->vcpus + n : first;
+	return 0;
+}
+
+static int set_vcpu(struct dom_obj *obj, const struct cpuset *set, bool there,
+		    unsigned int flags, struct error *err)
+{
+	unsigned int n = 0;
+	int r = 0;
+
+	if (flags & VIR_DOMAIN_AFFECT_LIVE)
+		r = count_with(obj->d.live, set, there, &n, err);
+	if (r == 0 && flags & VIR_DOMAIN_AFFECT_LIVE)
+		r = set_vcpus(obj, n, VIR_DOMAIN_AFFECT_LIVE, err);
+	if (r == 0 && flags & VIR_DOMAIN_AFFECT_CONFIG)
+		r = count_with(obj->config, set, there, &n, err);
+	if (r == 0 && flags & VIR_DOMAIN_AFFECT_CONFIG)
+		r = set_vcpus(obj, n, VIR_DOMAIN_AFFECT_CONFIG, err);
+	return r;
+}
+
+int domain_set_vcpu(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    const char *which, bool there, unsigned int flags,
+		    struct error *err)
+{
+	struct dom_obj *obj;
+	struct cpuset set;
+	int r = check_flags(flags,
+			    VIR_DOMAIN_AFFECT_LIVE | VIR_DOMAIN_AFFECT_CONFIG,
+			    __func__, err);
+
+	if (r == 0 && (cpuset_parse(which, &set) < 0 || cpuset_last(&set) < 0))
+		r = error_virt(err, VIR_ERR_INVALID_ARG,
+			       "no vcpus selected for modification");
+	if (r == 0)
+		r = obj_begin(reg, uuid, "set-vcpu", &obj, err);
+	if (r < 0)
+		return r;
+	r = config_impact(obj, &flags, err);
+	if (r == 0)
+		r = set_vcpu(obj, &set, there, flags, err);
 	obj_end(obj);
 	return r;
 }

@@ -18,6 +18,10 @@ int domain_tune(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 int domain_set_vcpus(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     unsigned int n, unsigned int flags, struct error *err);
+/* These (as "1,3-4") and no others are given, or taken. */
+int domain_set_vcpu(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    const char *which, bool there, unsigned int flags,
+		    struct error *err);
 
 /* The guest has set its clock: the difference is kept, in both. */
 struct dom_obj;

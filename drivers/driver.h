@@ -210,6 +210,12 @@ struct driver {
 	/* Another medium in a CD-ROM drive: disk has its alias and source. */
 	int (*change_medium)(struct domain *dom, const struct dom_disk *disk,
 			     bool force, struct error *err);
+	/* A disk (by alias) of so many bytes. */
+	int (*resize_disk)(struct domain *dom, const char *alias,
+			   uint64_t bytes, struct error *err);
+	/* Guest memory to fd; linear: as the first vCPU sees it. */
+	int (*peek_memory)(struct domain *dom, uint64_t at, uint64_t len,
+			   bool linear, int fd, struct error *err);
 	int (*set_balloon)(struct domain *dom, uint64_t bytes,
 			   struct error *err);
 	int (*set_balloon_period)(struct domain *dom, unsigned int seconds,
@@ -481,6 +487,10 @@ int launch_attach(struct domain *dom, struct domain_def *next,
 int launch_detach(struct domain *dom, const char *alias, struct error *err);
 int launch_set_link(struct domain *dom, const char *alias, bool up,
 		    struct error *err);
+int launch_resize_disk(struct domain *dom, const char *alias, uint64_t bytes,
+		       struct error *err);
+int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
+		       bool linear, int fd, struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
 			      struct error *err);

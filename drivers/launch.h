@@ -219,6 +219,8 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.migrate_limits = launch_migrate_limits, .set_balloon = launch_set_balloon, \
 	.set_balloon_period = launch_set_balloon_period, \
 	.change_medium = launch_change_medium, \
+	.resize_disk = launch_resize_disk, \
+	.peek_memory = launch_peek_memory, \
 	.attach = launch_attach, .detach = launch_detach, \
 	.set_link = launch_set_link, \
 	.stats = launch_stats, .open_console = launch_open_console, \

@@ -265,3 +265,13 @@ int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 	json_object_object_add(args, "force", json_object_new_boolean(force));
 	return monitor_call_long(dom->priv, "insert", args, fd, NULL, err);
 }
+
+int launch_resize_disk(struct domain *dom, const char *alias, uint64_t bytes,
+		       struct error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "drive", json_object_new_string(alias));
+	json_object_object_add(args, "size", json_object_new_uint64(bytes));
+	return monitor_call(dom->priv, "resize", args, NULL, err);
+}

@@ -1,6 +1,6 @@
 /*
- * drivers/launch_save.c -- saving or dumping a guest that has a VMM, and asking
- * how far that is.
+ * drivers/launch_save.c -- saving or dumping a guest that has a VMM, asking how
+ * far that is, and looking into its memory.
  */
 #include "drivers/launch.h"
 
@@ -68,4 +68,15 @@ int launch_dump(struct domain *dom, int fd, bool live, struct error *err)
 
 	json_object_object_add(args, "live", json_object_new_boolean(live));
 	return monitor_call_long(dom->priv, "dump", args, fd, NULL, err);
+}
+
+int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
+		       bool linear, int fd, struct error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "address", json_object_new_uint64(at));
+	json_object_object_add(args, "length", json_object_new_uint64(len));
+	json_object_object_add(args, "linear", json_object_new_boolean(linear));
+	return monitor_call_fd(dom->priv, "peek", args, fd, NULL, err);
 }

@@ -34,6 +34,7 @@
 #include "vmm/missing.h"
 #include "vmm/postcopy.h"
 #include "vmm/outflow.h"
+#include "vmm/peek.h"
 #include "vmm/run.h"
 #include "vmm/sandbox.h"
 #include "vmm/spec.h"
@@ -1232,6 +1233,39 @@ static int control_insert(struct control *c, struct json_object *req,
 	return r;
 }
 
+static int control_resize(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "drive");
+	struct json_object *size = json_object_object_get(req, "size");
+
+	if (!json_object_is_type(id, json_type_string) ||
+	    !json_object_is_type(size, json_type_int) ||
+	    json_object_get_int64(size) < 0)
+		return error_set(err, -EINVAL,
+				 "\"drive\" or \"size\" is not right");
+	return machine_resize_disk(c->m, json_object_get_string(id),
+				   json_object_get_int64(size), err);
+}
+
+/* Guest memory, to a file. */
+static int control_peek(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	struct json_object *at = json_object_object_get(req, "address");
+	int64_t len = json_object_get_int64(
+		json_object_object_get(req, "length"));
+
+	if (c->n_fds != 1 || !json_object_is_type(at, json_type_int) ||
+	    len < 0 || len > CONTROL_PEEK_MAX)
+		return error_set(err, -EINVAL,
+				 "\"address\" or \"length\" is not right");
+	return peek_memory(c->m, json_object_get_uint64(at), len,
+			   json_object_get_boolean(
+				   json_object_object_get(req, "linear")),
+			   c->fds[0], err);
+}
+
 static int control_plug(struct control *c, struct json_object *req,
 			struct json_object *ok, struct error *err)
 {
@@ -1311,6 +1345,8 @@ static const struct request {
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT, control_insert },
 	{ "plug", STATES_BUILT, control_plug },
+	{ "resize", STATES_BUILT, control_resize },
+	{ "peek", STATES_BUILT, control_peek },
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },
 	{ "connect", STATES_BUILT | WHILE_BUSY, control_connect },

@@ -147,6 +147,7 @@
 
 #define CONTROL_VERSION 1
 #define CONTROL_MSG_MAX (128 * 1024) /* one message's JSON text */
+#define CONTROL_PEEK_MAX (4 << 20) /* bytes of guest memory at once */
 #define CONTROL_FDS_MAX 250	     /* SCM_RIGHTS' limit is 253 */
 
 struct control;

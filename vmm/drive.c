@@ -187,6 +187,30 @@ int drive_insert(struct drive *d, const char *format, int fd,
 	return 0;
 }
 
+static void tell_changed(void *arg)
+{
+	struct drive *d = arg;
+
+	pthread_mutex_lock(d->lock);
+	if (d->changed)
+		d->changed(d->changed_arg);
+	pthread_mutex_unlock(d->lock);
+}
+
+int drive_resize(struct drive *d, uint64_t size, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(d->lock);
+	r = d->block ? block_resize(d->block, size, err) :
+		       error_set(err, -ENOMEDIUM, "there is no medium");
+	pthread_mutex_unlock(d->lock);
+	if (r < 0)
+		return error_prefix(err, "disk '%s'", d->id), r;
+	loop_defer(d->loop, tell_changed, d);
+	return 0;
+}
+
 void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg)
 {
 	d->changed = changed;

@@ -3,8 +3,8 @@
  * on: the image, its queue on the controller's I/O thread, what is counted.
  *
  * Locks: the controller's own lock, given to drive_create(), guards a drive;
- * every function here but drive_create(), drive_destroy(), drive_insert() and
- * drive_stats() is called with it held, and every callback runs with it held.
+ * every function here but drive_create(), drive_destroy(), drive_insert(),
+ * drive_resize() and drive_stats() is called with it held, and every callback runs with it held.
  */
 #ifndef VMM_DRIVE_H
 #define VMM_DRIVE_H
@@ -69,6 +69,9 @@ unsigned int drive_in_flight(const struct drive *d);
 int drive_insert(struct drive *d, const char *format, int fd,
 		 struct error *err);
 void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg);
+
+/* Main thread: so many bytes; changed() is called soon. */
+int drive_resize(struct drive *d, uint64_t size, struct error *err);
 
 void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg);
 

@@ -170,6 +170,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/spec.h \
 	%D%/state.c \
 	%D%/state.h \
+	%D%/peek.c \
+	%D%/peek.h \
 	%D%/usb/hid.c \
 	%D%/usb/standard.c \
 	%D%/usb/standard.h \

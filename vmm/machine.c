@@ -30,6 +30,7 @@
 #include "vmm/dev/ioapic.h"
 #include "vmm/dev/pic.h"
 #include "vmm/display.h"
+#include "vmm/drive.h"
 #include "vmm/hyperv.h"
 #include "vmm/input.h"
 #include "vmm/loop.h"
@@ -774,6 +775,19 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 	if (r == -ENOENT)
 		error_set(err, r, "there is no CD-ROM drive '%s'", id);
 	return r;
+}
+
+int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
+			struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	struct drive *d = NULL;
+
+	for (unsigned int i = 0; i < p->n_devices && !d; i++)
+		if (p->device[i].ops->drive)
+			d = p->device[i].ops->drive(p->device[i].dev, id);
+	return d ? drive_resize(d, size, err) :
+		   error_set(err, -ENOENT, "there is no disk '%s'", id);
 }
 
 int machine_plug(struct machine *m, const struct vmm_spec *one,

@@ -18,6 +18,7 @@ struct acpi_pm;
 struct bus;
 struct cpuhp;
 struct display;
+struct drive;
 struct input;
 struct ram;
 struct loop;
@@ -111,6 +112,8 @@ struct machine_dev_ops {
 	 * none (-1).  -EBUSY: the guest has locked it. */
 	int (*insert)(void *dev, const char *id, const char *format, int fd,
 		      bool force, struct error *err);
+	/* The drive of this name; NULL: not this one's. */
+	struct drive *(*drive)(void *dev, const char *id);
 	/* Disks, USB devices and console ports that come to and go from a
 	 * controller that stays; one is a description of that device alone.
 	 * -ENOENT: not this one's. */
@@ -266,6 +269,8 @@ void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_insert(struct machine *m, const char *id, const char *format,
 		   int fd, bool force, struct error *err);
+int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
+			struct error *err);
 /* To and from a controller that stays; -ENOENT: there is none for it. */
 int machine_plug(struct machine *m, const struct vmm_spec *one,
 		 struct error *err);

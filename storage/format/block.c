@@ -101,6 +101,17 @@ fail:
 	return r;
 }
 
+int block_resize(struct block *blk, uint64_t size, struct error *err)
+{
+	if (blk->options.readonly)
+		return error_set(err, -EROFS, "it is read-only");
+	if (!blk->format->resize || size > INT64_MAX)
+		return error_set(err, -ENOTSUP,
+				 "a disk of format '%s' cannot have that size",
+				 blk->format->name);
+	return blk->format->resize(blk, size, err);
+}
+
 void block_close(struct block *blk)
 {
 	if (!blk)

@@ -50,6 +50,9 @@ int block_open(const char *format, int fd, const struct block_options *options,
  */
 int block_lock(int fd, bool readonly, struct error *err);
 void block_unlock(int fd);
+/* Makes an image so large, or takes note of how large a device is.  Not while
+ * another thread submits. */
+int block_resize(struct block *blk, uint64_t size, struct error *err);
 void block_close(struct block *blk); /* no request may be outstanding */
 uint64_t block_size(const struct block *blk);
 bool block_readonly(const struct block *blk);

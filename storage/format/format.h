@@ -14,6 +14,9 @@ struct block_format {
 	int (*open)(struct block *blk, struct error *err);
 	void (*close)(struct block *blk); /* NULL: nothing to do */
 
+	/* NULL: it cannot.  Changes blk->size. */
+	int (*resize)(struct block *blk, uint64_t size, struct error *err);
+
 	/* Carries out one request, in range, on any thread. */
 	int (*run)(struct block *blk, const struct block_req *req);
 

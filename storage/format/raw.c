@@ -21,7 +21,7 @@
 #include "storage/format/format.h"
 
 /* #syscalls:vmm preadv pwritev pwritev2 pread64 pwrite64 fdatasync */
-/* #syscalls:vmm fallocate fstat newfstatat statx lseek */
+/* #syscalls:vmm fallocate fstat newfstatat statx lseek ftruncate */
 /* #ioctls:vmm BLKDISCARD BLKGETSIZE64 BLKSSZGET BLKPBSZGET */
 
 enum { BOUNCE_MAX = 1024 * 1024, IOV_MAX_CALL = 1024, ZEROES = 256 * 1024 };
@@ -90,6 +90,29 @@ static int raw_open(struct block *blk, struct error *err)
 	raw = xcalloc(1, sizeof(*raw));
 	pthread_mutex_init(&raw->edges, NULL);
 	blk->priv = raw;
+	return 0;
+}
+
+/* The host has changed a device's size; only a file's is changed here. */
+static int raw_resize(struct block *blk, uint64_t size, struct error *err)
+{
+	uint64_t now;
+
+	if (!blk->is_device) {
+		if (ftruncate(blk->fd, (off_t)size) < 0)
+			return error_set(err, -errno,
+					 "cannot change its size: %m");
+		blk->size = ALIGN_UP(size, BLOCK_SECTOR);
+		return 0;
+	}
+	if (ioctl(blk->fd, BLKGETSIZE64, &now) < 0)
+		return error_set(err, -errno, "cannot get its size: %m");
+	if (now != size)
+		return error_set(err, -EINVAL,
+				 "the device has %llu bytes, not %llu",
+				 (unsigned long long)now,
+				 (unsigned long long)size);
+	blk->size = ALIGN_DOWN(size, BLOCK_SECTOR);
 	return 0;
 }
 
@@ -341,6 +364,7 @@ const struct block_format block_raw = {
 	.name = "raw",
 	.open = raw_open,
 	.close = raw_close,
+	.resize = raw_resize,
 	.run = raw_run,
 	.direct = raw_direct,
 };

@@ -561,10 +561,18 @@ static void nvme_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 		drive_stats(n->drive, emit, emit_arg);
 }
 
+static struct drive *nvme_drive(void *arg, const char *id)
+{
+	struct nvme *n = arg;
+
+	return n->drive && str_eq(drive_id(n->drive), id) ? n->drive : NULL;
+}
+
 static const struct machine_dev_ops nvme_machine_ops = {
 	.name = "nvme",
 	.stateless = true, /* its PCI function saves it */
 	.stats = nvme_stats,
+	.drive = nvme_drive,
 };
 
 /* ---- making one ---- */

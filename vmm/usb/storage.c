@@ -350,6 +350,11 @@ static void storage_stats(struct usb_dev *dev, machine_stat_fn *emit,
 	drive_stats(from_dev(dev)->drive, emit, arg);
 }
 
+static struct drive *storage_drive(struct usb_dev *dev)
+{
+	return from_dev(dev)->drive;
+}
+
 static int storage_insert(struct usb_dev *dev, const char *format, int fd,
 			  bool force, struct error *err)
 {
@@ -398,6 +403,7 @@ static const struct usb_dev_ops storage_ops = {
 	.reset = storage_reset,
 	.settle = storage_settle,
 	.stats = storage_stats,
+	.drive = storage_drive,
 	.insert = storage_insert,
 	.states = storage_states,
 	.destroy = storage_destroy,

@@ -51,6 +51,7 @@ struct usb_dev_ops {
 	void (*settle)(struct usb_dev *dev);
 	/* Storage, not locked, main thread; else NULL. */
 	void (*stats)(struct usb_dev *dev, machine_stat_fn *emit, void *arg);
+	struct drive *(*drive)(struct usb_dev *dev);
 	int (*insert)(struct usb_dev *dev, const char *format, int fd,
 		      bool force, struct error *err);
 	/* What it remembers, for saving. */

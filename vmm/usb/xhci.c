@@ -12,8 +12,9 @@
  * What runs rings and commands is here, the registers are in xhci_regs.c.
  *
  * Eight ports of USB 2, which devices are on and come to and go from
- * (xhci_plug.c), and as many of USB 3, which nothing is on.  Left out: streams, isochronous transfers, hubs, bandwidth,
- * suspended ports, more than one interrupter or event ring segment.
+ * (xhci_plug.c), and as many of USB 3, which nothing is on.  Left out:
+ * streams, isochronous transfers, hubs, bandwidth, suspended ports, more than
+ * one interrupter or event ring segment.
  */
 #include <errno.h>
 #include <linux/pci_regs.h>

@@ -68,6 +68,13 @@ static void xhci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 			x->devs[i]->ops->stats(x->devs[i], emit, emit_arg);
 }
 
+static struct drive *xhci_drive(void *arg, const char *id)
+{
+	struct usb_dev *dev = find(arg, id);
+
+	return dev && dev->ops->drive ? dev->ops->drive(dev) : NULL;
+}
+
 static int xhci_insert(void *arg, const char *id, const char *format, int fd,
 		       bool force, struct error *err)
 {
@@ -85,4 +92,5 @@ const struct machine_dev_ops xhci_machine_ops = {
 	.unplug = xhci_unplug,
 	.stats = xhci_stats,
 	.insert = xhci_insert,
+	.drive = xhci_drive,
 };

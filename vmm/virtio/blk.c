@@ -303,10 +303,18 @@ static void blk_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 	drive_stats(blk->drive, emit, emit_arg);
 }
 
+static struct drive *blk_drive(void *arg, const char *id)
+{
+	struct blk *blk = arg;
+
+	return str_eq(drive_id(blk->drive), id) ? blk->drive : NULL;
+}
+
 static const struct machine_dev_ops blk_machine_ops = {
 	.name = "virtio-blk",
 	.stateless = true, /* its PCI function saves it */
 	.stats = blk_stats,
+	.drive = blk_drive,
 };
 
 static void blk_destroy(struct virtio_dev *dev)
@@ -338,17 +346,32 @@ static unsigned int log2_of(unsigned int n)
 }
 
 /* 5.2.4; a geometry of 255 heads and 63 sectors, for those who look at it. */
-static void blk_config(struct blk *blk, unsigned int queues)
+static void set_capacity(struct blk *blk)
 {
 	struct virtio_blk_config *c = (void *)blk->dev.config;
 	uint64_t sectors = drive_size(blk->drive) / BLOCK_SECTOR;
+
+	c->capacity = sectors;
+	c->geometry.cylinders = MIN(sectors / (255 * 63), 65535);
+}
+
+static void resized(void *arg)
+{
+	struct blk *blk = arg;
+
+	set_capacity(blk);
+	virtio_config_changed(&blk->dev);
+}
+
+static void blk_config(struct blk *blk, unsigned int queues)
+{
+	struct virtio_blk_config *c = (void *)blk->dev.config;
 	unsigned int best = drive_align(blk->drive) / BLOCK_SECTOR;
 
 	blk->dev.config_size =
 		offsetof(struct virtio_blk_config, max_secure_erase_sectors);
-	c->capacity = sectors;
+	set_capacity(blk);
 	c->seg_max = SEG_MAX;
-	c->geometry.cylinders = MIN(sectors / (255 * 63), 65535);
 	c->geometry.heads = 255;
 	c->geometry.sectors = 63;
 	c->blk_size = BLOCK_SECTOR;
@@ -392,6 +415,7 @@ int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 	if (r < 0)
 		goto fail;
 	drive_set_ram(blk->drive, m->ram);
+	drive_on_change(blk->drive, resized, blk);
 	blk->dev.features |= blk_features(blk, queues);
 	blk_config(blk, queues);
 	r = virtio_pci_plug(&blk->dev, &spec->pci, err);

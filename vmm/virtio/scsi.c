@@ -100,13 +100,20 @@ static bool parse_lun(const uint8_t a[LUN_LEN], unsigned int *ret_target,
 	return a[0] == 1;
 }
 
+/* SAM 4.7: peripheral addressing as long as that does. */
+static void put_level(uint8_t a[2], unsigned int lun)
+{
+	a[0] = lun < 256 ? 0 : lun >> 8 | 0x40;
+	a[1] = lun;
+}
+
+/* In events a unit has the number that REPORT LUNS gave it: Linux compares. */
 static void put_lun(uint8_t a[LUN_LEN], const struct unit *u)
 {
 	memset(a, 0, LUN_LEN);
 	a[0] = 1;
 	a[1] = u->target;
-	a[2] = u->lun >> 8 | 0x40;
-	a[3] = u->lun;
+	put_level(a + 2, u->lun);
 }
 
 static struct unit *find_unit(struct hba *hba, unsigned int target,
@@ -260,8 +267,7 @@ static void report_luns(struct request *r, unsigned int target)
 		if (u->target != target || u->leaving)
 			continue;
 		len += LUN_LEN;
-		list[len] = u->lun < 256 ? 0 : u->lun >> 8 | 0x40;
-		list[len + 1] = u->lun;
+		put_level(list + len, u->lun);
 	}
 	list[2] = len >> 8;
 	list[3] = len;
@@ -657,19 +663,30 @@ static void scsi_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 		drive_stats(hba->units[i]->drive, emit, emit_arg);
 }
 
+static struct unit *unit_of(struct hba *hba, const char *id)
+{
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		if (str_eq(drive_id(hba->units[i]->drive), id))
+			return hba->units[i];
+	return NULL;
+}
+
+static struct drive *scsi_drive(void *arg, const char *id)
+{
+	struct unit *u = unit_of(arg, id);
+
+	return u ? u->drive : NULL;
+}
+
 static int scsi_insert_medium(void *arg, const char *id, const char *format,
 			      int fd, bool force, struct error *err)
 {
 	struct hba *hba = arg;
+	struct unit *u = unit_of(hba, id);
 
-	for (unsigned int i = 0; i < hba->n_units; i++) {
-		struct unit *u = hba->units[i];
-
-		if (u->scsi.cdrom && str_eq(drive_id(u->drive), id))
-			return scsi_insert(&u->scsi, &hba->dev.lock, format,
-					   fd, force, err);
-	}
-	return -ENOENT;
+	return u && u->scsi.cdrom ? scsi_insert(&u->scsi, &hba->dev.lock,
+						format, fd, force, err) :
+				    -ENOENT;
 }
 
 static void tray_moved(struct scsi_dev *dev)
@@ -805,14 +822,6 @@ static bool has_requests(const struct unit *u)
 	return false;
 }
 
-static struct unit *unit_of(struct hba *hba, const char *id)
-{
-	for (unsigned int i = 0; i < hba->n_units; i++)
-		if (str_eq(drive_id(hba->units[i]->drive), id))
-			return hba->units[i];
-	return NULL;
-}
-
 /* What is under way ends first, and what waits for that is answered. */
 static int scsi_unplug(void *arg, const char *id)
 {
@@ -835,6 +844,7 @@ static int scsi_unplug(void *arg, const char *id)
 static const struct machine_dev_ops scsi_machine_ops = {
 	.name = "virtio-scsi",
 	.insert = scsi_insert_medium,
+	.drive = scsi_drive,
 	.plug = scsi_plug,
 	.unplug = scsi_unplug,
 	.stateless = true, /* its PCI function saves it */

@@ -115,6 +115,15 @@ def vcpus(d, c, dom, shell):
         ["0-1", "0-1"]
     assert dom.vcpusFlags() == 2
     assert dom.vcpusFlags(V.VIR_DOMAIN_AFFECT_CONFIG) == 2
+    # By their numbers: the next ones, and the last.
+    d.virsh("setvcpu", dom.name(), "2-3", "--enable", "--live")
+    assert dom.vcpusFlags() == 4
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, dom.setVcpu, "6", 1)
+    fails(V.VIR_ERR_INVALID_ARG, dom.setVcpu, "2", 1)
+    fails(V.VIR_ERR_INVALID_ARG, dom.setVcpu, "8", 1)
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, dom.setVcpu, "2", 0)
+    d.virsh("setvcpu", dom.name(), "2,3", "--disable", "--live")
+    assert dom.vcpusFlags() == 2
     fails(V.VIR_ERR_INVALID_ARG, dom.setVcpus, 9)
     dom.setVcpusFlags(3, V.VIR_DOMAIN_AFFECT_CONFIG)
     assert dom.vcpusFlags(V.VIR_DOMAIN_AFFECT_CONFIG) == 3

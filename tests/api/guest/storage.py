@@ -110,10 +110,64 @@ def medium(d, g, con, events, sums):
           drive(d.dir + "/cd1", "sdx"))
 
 
+def looks(d, g):
+    """How large disks are, and what is in them; as they are when it is off."""
+    with open(d.dir + "/a", "rb") as f:
+        data = f.read()
+    assert g.blockInfo("sda")[:2] == [4 * MIB, 4 * MIB]
+    assert "Capacity:       4194304" in d.virsh("domblkinfo", "g", "sda")
+    assert g.blockPeek("sda", 1234567, 70000) == data[1234567:1304567]
+    assert g.blockPeek(d.dir + "/a", 0, 10) == data[:10]
+    fails(V.VIR_ERR_INVALID_ARG, g.blockPeek, "sdz", 0, 10)
+    fails(V.VIR_ERR_OPERATION_FAILED, g.blockPeek, "sda", 4 * MIB - 5, 10)
+
+
+def resizes(d, g, con):
+    """The guest is told of a larger disk, and of a smaller one."""
+    def is_there(size):
+        return lambda: size in sizes(con)
+    d.virsh("blockresize", "g", "sdc", "7MiB")
+    until("7 MiB", is_there("14336"))
+    assert os.path.getsize(d.dir + "/b") == 7 * MIB
+    assert g.blockInfo("sdc")[0] == 7 * MIB
+    g.blockResize("nvme0n1", 9 * 1024)
+    until("9 MiB", is_there("18432"))
+    dev = sizes(con)["18432"]
+    con.run(f"echo last | dd of=/dev/{dev} bs=512 seek=18431 conv=fsync,sync "
+            "2>/dev/null")
+    assert g.blockPeek("nvme0n1", 9 * MIB - 512, 4) == b"last"
+    g.blockResize("sdc", 5 * MIB, V.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+    until("5 MiB", is_there("10240"))
+    # As large as its device is: there is none.
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.blockResize, "sdc", 0, 2)
+
+
+def memory(g, con):
+    """The kernel's memory, by its own addresses and by the machine's."""
+    con.run("echo 0 >/proc/sys/kernel/kptr_restrict")
+    at = dict(reversed(line.split()[::2]) for line in con.run(
+        "grep -wE '_text|linux_banner' /proc/kallsyms").splitlines())
+    banner = int(at["linux_banner"], 16)
+    # Where a processor is in a program may have no more than that mapped.
+    until("the banner", lambda: peek(g, banner, 13) == b"Linux version")
+    code = con.run("grep 'Kernel code' /proc/iomem").split("-")[0]
+    text = g.memoryPeek(int(code, 16), 4096, V.VIR_MEMORY_PHYSICAL)
+    until("the code", lambda: peek(g, int(at["_text"], 16), 4096) == text)
+    fails(V.VIR_ERR_INTERNAL_ERROR, g.memoryPeek, 1 << 50, 8,
+          V.VIR_MEMORY_PHYSICAL)
+
+
+def peek(g, at, size):
+    try:
+        return g.memoryPeek(at, size, V.VIR_MEMORY_VIRTUAL)
+    except V.libvirtError:
+        return None
+
+
 def refusals(c, d):
     for xml in (
             drive(d.dir + "/cd1", "vdb").replace("'sata'", "'virtio'"),
-            disk(d, "a", "hda", "ide"), disk(d, "a", "sda", "usb"),
+            disk(d, "a", "hda", "ide"), disk(d, "a", "xvda", "xen"),
             "<watchdog model='ib700'/>",
             "<watchdog model='i6300esb' action='dump'/>",
             "<controller type='scsi' model='lsilogic'/>"):
@@ -140,6 +194,9 @@ with Daemon(MODULES) as d:
     con.wait_prompt()
     addresses(g)
     contents(con, sums)
+    looks(d, g)
+    resizes(d, g, con)
+    memory(g, con)
     medium(d, g, con, trays, cds)
     stats = c.domainListGetStats([g])[0][1]
     assert stats["block.count"] == 4 and stats["block.0.rd.bytes"] >= 4 * MIB
@@ -149,4 +206,6 @@ with Daemon(MODULES) as d:
     until("the pause", lambda: g.state() ==
           [V.VIR_DOMAIN_PAUSED, V.VIR_DOMAIN_PAUSED_WATCHDOG])
     g.destroy()
+    assert g.blockInfo("sda")[0] == 4 * MIB
+    fails(V.VIR_ERR_OPERATION_INVALID, g.blockResize, "sda", 8192)
 print("storage: all right")
