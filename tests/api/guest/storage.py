@@ -153,7 +153,7 @@ def memory(g, con):
     code = con.run("grep 'Kernel code' /proc/iomem").split("-")[0]
     text = g.memoryPeek(int(code, 16), 4096, V.VIR_MEMORY_PHYSICAL)
     until("the code", lambda: peek(g, int(at["_text"], 16), 4096) == text)
-    fails(V.VIR_ERR_INTERNAL_ERROR, g.memoryPeek, 1 << 50, 8,
+    fails(V.VIR_ERR_OPERATION_FAILED, g.memoryPeek, 1 << 50, 8,
           V.VIR_MEMORY_PHYSICAL)
 
 
