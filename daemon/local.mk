@@ -77,7 +77,6 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/definition.h \
 	%D%/block.c \
 	%D%/graphics.c \
-	%D%/handlers_block.c \
 	%D%/domain.h \
 	%D%/drivers.c \
 	%D%/guest.c \

@@ -33,6 +33,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/events.c \
 	%D%/events.h \
 	%D%/handlers_agent.c \
+	%D%/handlers_block.c \
 	%D%/handlers_connect.c \
 	%D%/handlers_cpu.c \
 	%D%/handlers_device.c \

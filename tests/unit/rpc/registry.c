@@ -221,6 +221,17 @@ NOT_HERE_INT(domain_open_graphics_fd, UUID, unsigned int index,
 	     unsigned int flags, int *ret_fd)
 NOT_HERE_INT(domain_update_graphics, UUID, const struct dom_graphics *want,
 	     unsigned int flags)
+NOT_HERE_INT(domain_block_info, UUID, const char *path, unsigned int flags,
+	     struct domain_block_info *ret)
+NOT_HERE_INT(domain_block_resize, UUID, const char *path, uint64_t size,
+	     unsigned int flags)
+NOT_HERE_INT(domain_block_peek, UUID, const char *path, uint64_t offset,
+	     void *to, size_t len, unsigned int flags)
+NOT_HERE_INT(domain_memory_peek, UUID, uint64_t at, void *to, size_t len,
+	     unsigned int flags)
+NOT_HERE_INT(domain_set_vcpu, UUID, const char *which, bool there,
+	     unsigned int flags)
+NOT_HERE_INT(agent_call_suspend_disk, UUID)
 NOT_HERE_INT(domain_open_channel, UUID, const char *name, unsigned int flags,
 	     int *ret_fd)
 NOT_HERE_INT(agent_call, UUID, const char *command, struct json_object *args,
