@@ -150,12 +150,12 @@ void mirror_end(struct mirror *m);
 
 /*
  * direct_scan.c: makes instructions fault that would do natively what the
- * guest's processor does not, and says how many.  before, behind: the pages at
- * either side, or NULL; ret_before: one begins in the former, and ends here.
+ * guest's processor does not, and says how many; -1: it cannot be told whether
+ * some are.  before, behind: the pages at either side, or NULL; ret_before: one
+ * begins in the former, and ends here.
  */
-unsigned int direct_disarm(struct emu_cpu *cpu, uint8_t *page,
-			   const uint8_t *before, const uint8_t *behind,
-			   bool *ret_before);
+int direct_disarm(struct emu_cpu *cpu, uint8_t *page, const uint8_t *before,
+		  const uint8_t *behind, bool *ret_before);
 
 /* direct_policy.c; ns. */
 struct direct_account *direct_accounts_create(void);

@@ -259,8 +259,8 @@ static void map_copy(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 	m->copies |= BIT64(copy);
 }
 
-/* The page without what must not run: how many there were. */
-static unsigned int disarmed(struct emu_cpu *cpu, uint64_t lin, uint64_t phys,
+/* The page without what must not run: how many there were, or -1. */
+static int disarmed(struct emu_cpu *cpu, uint64_t lin, uint64_t phys,
 			     uint8_t *ret_copy, bool *ret_before)
 {
 	memcpy(ret_copy, host_of(cpu, phys), EMU_PAGE);
@@ -270,24 +270,33 @@ static unsigned int disarmed(struct emu_cpu *cpu, uint64_t lin, uint64_t phys,
 
 /*
  * A copy of the page is executed if something in it must not be.  Nobody
- * writes to a page that has a copy without its generation telling.
+ * writes to a page that has a copy without its generation telling.  But where
+ * code is written and overwritten, between old code and constants, what looks
+ * like such an instruction may be a part of another: that is translated.
  */
 static bool map_code(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
-		     uint64_t phys, unsigned int flags)
+		     const struct mmu_page *page, unsigned int flags)
 {
+	uint64_t phys = page->phys;
 	struct emu_slot *s = mmu_slot(cpu, phys);
 	int n = __builtin_ffsll(~m->copies) - 1;
 	uint8_t *copy = stub_copy(&m->stub, MAX(n, 0));
 	bool before;
 	uint32_t gen;
+	int found;
 
 	if (!s || n < 0)
 		return false;
-	if (!disarmed(cpu, lin, phys, copy, &before))
-		return map(cpu, m, lin, phys, flags | DP_EXEC);
+	found = disarmed(cpu, lin, phys, copy, &before);
+	if (found <= 0)
+		return found == 0 &&
+		       map(cpu, m, lin, phys, flags | DP_EXEC);
 	gen = mmu_mark_code(cpu, slot_page(s, phys), phys,
 			    s->host + (phys - s->gpa));
-	disarmed(cpu, lin, phys, copy, &before); /* as it is now */
+	if (page->writable || gen)
+		return false;
+	if (disarmed(cpu, lin, phys, copy, &before) < 0) /* as it is now */
+		return false;
 	map_copy(cpu, m, lin, phys, n, gen);
 	if (before)
 		flush_page(m, lin - EMU_PAGE);
@@ -304,7 +313,7 @@ static bool map_page(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 	unsigned int flags = p->level > 1 ? DP_PIECE : 0;
 
 	if (access == ACCESS_EXEC)
-		return p->executable && map_code(cpu, m, lin, p->phys, flags);
+		return p->executable && map_code(cpu, m, lin, p, flags);
 	if (access == ACCESS_WRITE || (p->writable && !p->executable)) {
 		if (p->writable && !mmu_holds_code(cpu, p->phys))
 			flags |= DP_WRITE;

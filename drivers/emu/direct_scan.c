@@ -6,8 +6,10 @@
  * RDTSCP and LSL, by which Linux's programs ask for the number of the CPU they
  * are on.  In a copy of their page they are made to fault, by HLT.
  *
- * Their bytes may be a part of other instructions.  Decoding from a few places
- * before them finds the right boundaries soon, so the majority tells.
+ * Their bytes may be a part of other instructions, a constant perhaps, which
+ * must stay as it is.  Decoding from a few places before them finds the right
+ * boundaries soon, mostly; where the places do not agree, the page must not be
+ * run.
  */
 #include <string.h>
 
@@ -34,45 +36,52 @@ static bool is_suspect(const uint8_t *p)
 	return false;
 }
 
+static bool tells(ZydisMnemonic m)
+{
+	return m == ZYDIS_MNEMONIC_CPUID || m == ZYDIS_MNEMONIC_RDPID ||
+	       m == ZYDIS_MNEMONIC_LSL || m == ZYDIS_MNEMONIC_XGETBV ||
+	       m == ZYDIS_MNEMONIC_RDTSCP;
+}
+
+enum verdict { NO, YES, UNKNOWN };
+
 /* Does decoding from there arrive at the suspect, or at its prefixes? */
-static bool arrives(const ZydisDecoder *d, const uint8_t *from,
-		    const uint8_t *at)
+static enum verdict arrives(const ZydisDecoder *d, const uint8_t *from,
+			    const uint8_t *at)
 {
 	ZydisDecodedInstruction i;
 
 	while (from < at) {
 		if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(
 			    d, NULL, from, 15, &i)))
-			return false;
+			return UNKNOWN; /* that is no code */
 		if (from + i.length > at)
-			return i.mnemonic == ZYDIS_MNEMONIC_CPUID ||
-			       i.mnemonic == ZYDIS_MNEMONIC_RDPID ||
-			       i.mnemonic == ZYDIS_MNEMONIC_RDTSCP ||
-			       i.mnemonic == ZYDIS_MNEMONIC_LSL ||
-			       i.mnemonic == ZYDIS_MNEMONIC_XGETBV;
+			return tells(i.mnemonic) ? YES : NO;
 		from += i.length;
 	}
-	return true;
+	return YES;
 }
 
-static bool is_instruction(const ZydisDecoder *d, const uint8_t *at)
+static enum verdict is_instruction(const ZydisDecoder *d, const uint8_t *at)
 {
-	unsigned int n = 0;
+	unsigned int n[] = { 0, 0, 0 };
 
 	for (unsigned int i = 0; i < SWEEPS; i++)
-		n += arrives(d, at - BEFORE + i, at);
-	return 2 * n >= SWEEPS;
+		n[arrives(d, at - BEFORE + i, at)]++;
+	if (n[NO] && n[YES])
+		return UNKNOWN;
+	return n[YES] ? YES : n[NO] ? NO : UNKNOWN;
 }
 
-unsigned int direct_disarm(struct emu_cpu *cpu, uint8_t *page,
-			   const uint8_t *before, const uint8_t *behind,
-			   bool *ret_before)
+int direct_disarm(struct emu_cpu *cpu, uint8_t *page, const uint8_t *before,
+		  const uint8_t *behind, bool *ret_before)
 {
 	const struct block_cache *cache = cpu->cache;
 	uint8_t bytes[BEFORE + EMU_PAGE + BEFORE] = { 0 };
 	uint8_t *start = bytes + BEFORE, *p = start - BEHIND;
 	uint8_t *end = start + EMU_PAGE;
-	unsigned int n = 0;
+	enum verdict v;
+	int n = 0;
 
 	if (before)
 		memcpy(bytes, before + EMU_PAGE - BEFORE, BEFORE);
@@ -81,8 +90,12 @@ unsigned int direct_disarm(struct emu_cpu *cpu, uint8_t *page,
 		memcpy(end, behind, BEFORE);
 	*ret_before = false;
 	for (; (p = memchr(p, 0x0f, end - p)); p++) {
-		if (!is_suspect(p) ||
-		    !is_instruction(&cache->decoder[MODE_64], p))
+		if (!is_suspect(p))
+			continue;
+		v = is_instruction(&cache->decoder[MODE_64], p);
+		if (v == UNKNOWN)
+			return -1;
+		if (v == NO)
 			continue;
 		if (p >= start) {
 			page[p - start] = HLT;
