@@ -29,6 +29,7 @@ EXTRA_DIST += \
 	tests/guest/boots.sh \
 	tests/guest/migrate.sh \
 	tests/guest/compile.c \
+	tests/guest/program.c \
 	tests/guest/display.init \
 	tests/guest/display.py \
 	tests/guest/display.sh \
@@ -48,9 +49,6 @@ EXTRA_DIST += \
 	tests/guest/board.init \
 	tests/guest/board.py \
 	tests/guest/board.sh \
-	tests/guest/platform.init \
-	tests/guest/platform.py \
-	tests/guest/platform.sh \
 	tests/guest/releases.sh \
 	tests/guest/save.init \
 	tests/guest/save.sh \
