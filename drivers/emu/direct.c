@@ -231,11 +231,13 @@ void direct_kick(struct emu_cpu *cpu)
 		syscall(SYS_tgkill, pid, pid, SIGUSR1);
 }
 
-/* It was killed; what it did since it was entered is done once more. */
+/* Not by its guest code, which stood still: that goes on. */
 static void lost(struct emu_cpu *cpu, struct mirror *m)
 {
 	log_warn("the process that ran a guest's user code is gone: it is "
 		    "translated from now on");
+	if (stub_state(&m->stub)->keep)
+		leave(cpu, m);
 	cpu->direct.priv->broken = true;
 	cpu->direct.eager = false;
 	mirror_end(m);
@@ -263,6 +265,18 @@ static uint64_t time_inside(struct emu_cpu *cpu, struct mirror *m, uint64_t ns)
 	ns = its - MIN(its, m->guessed - ns);
 	m->guessed = 0;
 	return ns;
+}
+
+/*
+ * It ended while its code ran, or had to be ended.  How far that came is not
+ * known, and nothing may be done twice, so the guest's kernel has to end the
+ * program.  By itself it brings this about with its stack in what is the stub's.
+ */
+static void died(struct emu_cpu *cpu, struct mirror *m)
+{
+	direct_leave_alone(cpu);
+	mirror_end(m);
+	emu_gp0(cpu);
 }
 
 /* Returns how long it ran, in ns, after so many requests; it began then. */
@@ -297,10 +311,12 @@ static bool visit_all(struct emu_cpu *cpu, struct mirror *m)
 			cpu->direct.want = true;
 			break;
 		}
-		if (r < 0) {
+		if (r == -ESRCH || r == -ENOMEM) {
 			lost(cpu, m);
 			return false;
 		}
+		if (r < 0)
+			died(cpu, m);
 		cpu->direct.n_visits++;
 		ran = account_visit(cpu, m, n_ops, began);
 		st->keep = true;

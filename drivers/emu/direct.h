@@ -127,8 +127,9 @@ int stub_create(struct vm *vm, unsigned int vcpu, bool tsc,
 void stub_destroy(struct stub *s);
 /*
  * Does the first n of stub_ops() and lets it run until it parks again, which
- * it must if there is something pending.  -ENOMEM: some could not be done, and
- * it did not run; else -errno: it is gone, or of no use.
+ * it must if there is something pending.  It did not run: -ENOMEM, some could
+ * not be done; -EINTR, once more; -ESRCH, it was gone.  Else -errno: it went, or
+ * is of no use.
  */
 int stub_run(struct stub *s, unsigned int n, const _Atomic uint32_t *pending);
 
@@ -167,6 +168,8 @@ void direct_left(struct emu_cpu *cpu, uint64_t ran);
  * another than when it was loaded before.
  */
 void direct_policy_switch(struct emu_cpu *cpu, bool known, bool flushed);
+/* What runs now has ended its stub. */
+void direct_leave_alone(struct emu_cpu *cpu);
 uint64_t direct_cpu_time(clockid_t clock);
 
 /* direct.c: of a vCPU that is created, and destroyed. */

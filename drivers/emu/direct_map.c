@@ -165,19 +165,20 @@ static void request_empty(struct mirror *m)
 /* Some could not be mapped: there may be too many mappings.  Once more. */
 int direct_enter(struct mirror *m, const _Atomic uint32_t *pending)
 {
-	int r = -ENOMEM;
+	unsigned int n, failed = 0;
+	int r;
 
-	for (unsigned int tries = 0; tries < 2 && r == -ENOMEM; tries++) {
-		unsigned int n;
-
+	do {
 		if (m->stale)
 			request_empty(m);
 		n = m->n_ops;
 		m->n_ops = 0;
 		r = stub_run(&m->stub, n, pending);
-		if (r == -ENOMEM)
+		if (r == -ENOMEM) {
 			m->stale = true;
-	}
+			failed++;
+		}
+	} while (r == -EINTR || (r == -ENOMEM && failed < 2));
 	return r;
 }
 

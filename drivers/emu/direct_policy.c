@@ -139,6 +139,14 @@ void direct_left(struct emu_cpu *cpu, uint64_t ran)
 		stay_away(cpu, a, PAUSE);
 }
 
+void direct_leave_alone(struct emu_cpu *cpu)
+{
+	struct direct_account *a = account(cpu);
+
+	a->away = AWAY_MAX;
+	stay_away(cpu, a, AWAY_MAX);
+}
+
 void direct_policy_switch(struct emu_cpu *cpu, bool known, bool flushed)
 {
 	struct direct_account *a = account(cpu);

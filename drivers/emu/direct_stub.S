@@ -115,7 +115,8 @@ stub_mapper:
 	mov	%ebp, %edi
 	syscall
 
-/* Of what it did: has anything failed?  An error: nobody listens. */
+/* Of what it did: what has failed (1: a request, 2: the answer)?  An error:
+   nobody listens. */
 	xor	%edi, %edi
 3:	mov	$STUB_PARK, %eax
 	syscall
@@ -154,6 +155,9 @@ stub_mapper:
 	mov	$STUB_ANSWER, %esi
 	syscall
 	mov	%ebp, %edi
+	test	%rax, %rax
+	jz	3b
+	or	$2, %edi
 	jmp	3b
 
 9:	mov	$__NR_exit_group, %eax

@@ -33,7 +33,7 @@
 #include "vmm/ram.h"
 #include "vmm/sandbox.h"
 
-enum { DEAF_MS = 1000, DEAF = 3 };
+enum { LOOK_MS = 1000, DEAF_NS = 1000000000 };
 
 #define IN_STUB(symbol) (STUB_CODE + ((symbol) - stub_code))
 
@@ -396,25 +396,38 @@ static int note_parked(struct stub_thread *t, const struct seccomp_notif *n)
 	return 0;
 }
 
+/* Has it run for so long since this was first asked? */
+static bool is_deaf(const struct stub *s, uint64_t *since)
+{
+	uint64_t now = direct_cpu_time(s->clock);
+
+	if (!*since)
+		*since = now;
+	return now - *since >= DEAF_NS;
+}
+
 /*
  * Waits until it parks.  A runner must do so when something is pending for its
- * vCPU; one that does not for so long has found a way not to be told.
+ * vCPU: one that goes on has found a way not to be told.  -EPIPE: it is gone.
  */
-static int await_parked(struct stub_thread *t, const _Atomic uint32_t *pending)
+static int await_parked(const struct stub *s, struct stub_thread *t,
+			const _Atomic uint32_t *pending)
 {
 	struct seccomp_notif n;
 	struct pollfd p = { .fd = t->listener, .events = POLLIN };
-	unsigned int late = 0;
+	uint64_t since = 0;
 
-	while (late < DEAF) {
-		int r = poll(&p, 1, DEAF_MS);
+	for (;;) {
+		int r = poll(&p, 1, pending ? LOOK_MS : -1);
 
+		if (r == 0 && !*pending)
+			since = 0;
+		else if (r == 0 && is_deaf(s, &since))
+			return -ETIMEDOUT;
 		if (r < 0 && errno != EINTR)
 			return -errno;
-		if (r <= 0) {
-			late = r == 0 && pending && *pending ? late + 1 : 0;
+		if (r <= 0)
 			continue;
-		}
 		memset(&n, 0, sizeof(n));
 		if (!(p.revents & POLLIN))
 			return -EPIPE;
@@ -423,19 +436,30 @@ static int await_parked(struct stub_thread *t, const _Atomic uint32_t *pending)
 		if (errno != EINTR && errno != ENOENT)
 			return -errno;
 	}
-	return -ETIMEDOUT;
 }
 
 /* #syscalls:vmm tgkill */
 /* #ioctls:vmm SECCOMP_IOCTL_NOTIF_RECV SECCOMP_IOCTL_NOTIF_SEND */
 /* #ioctls:vmm SECCOMP_IOCTL_NOTIF_SET_FLAGS */
-static int answer(struct stub_thread *t)
+/*
+ * Who stops a thread that has parked (a freezer of cgroups, SIGSTOP, a debugger)
+ * ends its system call: it is made again, and only then can be answered.
+ */
+static int answer(const struct stub *s, struct stub_thread *t)
 {
-	struct seccomp_notif_resp r = { .id = t->parked };
+	for (;;) {
+		struct seccomp_notif_resp r = { .id = t->parked };
 
-	t->parked = 0;
-	return ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 ? -errno : 0;
+		t->parked = 0;
+		if (ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SEND, &r) == 0)
+			return 0;
+		if (errno != ENOENT || await_parked(s, t, NULL) < 0)
+			return -ESRCH;
+	}
 }
+
+/* What the mapper says: some failed; the runner was not to be answered. */
+enum { SAID_FAILED = 1, SAID_UNHEARD = 2 };
 
 /* The mapper answers the runner; with an error that parks at once again. */
 static int run_mapped(struct stub *s, unsigned int n,
@@ -448,21 +472,29 @@ static int run_mapped(struct stub *s, unsigned int n,
 	ops->n = n;
 	ops->done = (struct seccomp_notif_resp){ .id = id };
 	ops->failed = (struct seccomp_notif_resp){ .id = id, .error = -EAGAIN };
+	r = answer(s, &s->mapper);
+	if (r < 0)
+		return r;
 	s->runner.parked = 0;
-	r = answer(&s->mapper);
+	r = await_parked(s, &s->runner, pending);
 	if (r == 0)
-		r = await_parked(&s->runner, pending);
-	if (r == 0)
-		r = await_parked(&s->mapper, NULL);
-	return r == 0 && s->mapper.said ? -ENOMEM : r;
+		r = await_parked(s, &s->mapper, NULL);
+	if (r < 0 || !s->mapper.said)
+		return r;
+	return s->mapper.said & SAID_FAILED ? -ENOMEM : -EINTR;
 }
 
 int stub_run(struct stub *s, unsigned int n, const _Atomic uint32_t *pending)
 {
-	int r = n ? run_mapped(s, n, pending) : answer(&s->runner);
+	int r;
 
-	if (r == 0 && !n)
-		r = await_parked(&s->runner, pending);
+	if (n) {
+		r = run_mapped(s, n, pending);
+	} else {
+		r = answer(s, &s->runner);
+		if (r == 0)
+			r = await_parked(s, &s->runner, pending);
+	}
 	s->deaf = r == -ETIMEDOUT;
 	return r;
 }
@@ -489,8 +521,8 @@ static int meet(struct stub *s, int socket)
 	s->mapper.listener = listeners[1];
 	stay_on_cpu(&s->runner);
 	stay_on_cpu(&s->mapper);
-	r = await_parked(&s->runner, NULL);
-	return r < 0 ? r : await_parked(&s->mapper, NULL);
+	r = await_parked(s, &s->runner, NULL);
+	return r < 0 ? r : await_parked(s, &s->mapper, NULL);
 }
 
 /* #syscalls:vmm sched_getaffinity */
