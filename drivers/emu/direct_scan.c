@@ -8,8 +8,8 @@
  *
  * Their bytes may be a part of other instructions, a constant perhaps, which
  * must stay as it is.  Decoding from a few places before them finds the right
- * boundaries soon, mostly; where the places do not agree, the page must not be
- * run.
+ * boundaries soon, mostly; where three of four places do not agree, the page must
+ * not be run.
  */
 #include <string.h>
 
@@ -68,9 +68,9 @@ static enum verdict is_instruction(const ZydisDecoder *d, const uint8_t *at)
 
 	for (unsigned int i = 0; i < SWEEPS; i++)
 		n[arrives(d, at - BEFORE + i, at)]++;
-	if (n[NO] && n[YES])
-		return UNKNOWN;
-	return n[YES] ? YES : n[NO] ? NO : UNKNOWN;
+	if (n[YES] > 3 * n[NO])
+		return YES;
+	return n[NO] > 3 * n[YES] ? NO : UNKNOWN;
 }
 
 int direct_disarm(struct emu_cpu *cpu, uint8_t *page, const uint8_t *before,
