@@ -215,6 +215,8 @@ static int take_count(const struct place *p, const struct state_field *f,
 		if (n > f->count)
 			return refuse(p, f->name, "has too many elements");
 		*counter(f, obj) = n;
+	} else if (f->fewer && n && n < element_count(f, obj)) {
+		*counter(f, obj) = n;
 	} else if (n != element_count(f, obj)) {
 		return refuse(p, f->name, "has another number of elements");
 	}
@@ -375,6 +377,15 @@ static struct state_item *find_item(struct state_set *set, const char *name,
 	return NULL;
 }
 
+static int too_new(const struct place *p)
+{
+	return error_set(p->err, -ENOTSUP,
+			 "device '%s' (%s) was saved by a later version of "
+			 "Vireo (%u, not up to %u)",
+			 p->item->type->name, p->item->id, p->version,
+			 p->item->type->version);
+}
+
 static int read_section(struct state_set *set, struct reader *r,
 			struct error *err)
 {
@@ -397,6 +408,8 @@ static int read_section(struct state_set *set, struct reader *r,
 	item->seen = true;
 	p.item = item;
 	p.version = version;
+	if (version > item->type->version)
+		return too_new(&p);
 	ret = read_fields(&p, item->type->fields, item->obj, &part, 0);
 	if (ret == 0 && item->type->loaded)
 		ret = item->type->loaded(item->obj, version, err);

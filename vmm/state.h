@@ -4,10 +4,11 @@
  * A device describes its state by a list of fields, never by dumping its
  * struct: each field has a name, which is what the saved form knows it by, and
  * the version of the device's state in which it appeared.  What is written is
- * always the newest version.  What is read may be older (fields that were not
- * there yet stay as they are in a machine just built) or newer (fields that
- * this program does not know are refused by name, unless they were marked as
- * optional when written).  An integer may change its width later.
+ * always the newest version.  What is read may be older: fields that were not
+ * there yet stay as they are in a machine just built.  A newer version is
+ * refused.  So whoever adds a field that others must understand adds one to
+ * the version; one that they may do without is optional and leaves it alone.
+ * An integer may change its width later.
  *
  * docs/HACKING.md, "give a device its state", shows how to use it.
  *
@@ -40,8 +41,9 @@ struct state_field {
 	size_t size;	    /* of one element */
 	size_t count;	    /* elements; with a counter: at most */
 	/* Where an unsigned int counts the elements; 0: nowhere.  Behind a
-	 * pointer the count is the machine's and must be the same. */
+	 * pointer the count is the machine's and must be the same... */
 	size_t counter;
+	bool fewer; /* ... or less was saved: then the machine has as few */
 	uint64_t max; /* of an integer; 0: whatever its width holds */
 	const struct state_field *fields; /* of a group, up to no name */
 };
@@ -98,6 +100,16 @@ struct state_type {
 	  .count = (limit), .counter = offsetof(s, n), .fields = (list) }
 #define STATE_RAW_AT(s, f, n, limit) \
 	{ .name = #f, .kind = STATE_BYTES, .pointer = true, \
+	  .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]), \
+	  .count = (limit), .counter = offsetof(s, n) }
+/* The same of machines that may have got more of them since it was saved:
+ * loaded() brings the rest into line with what n is then. */
+#define STATE_STRUCTS_UP_TO(s, f, n, limit, list) \
+	{ .name = #f, .kind = STATE_GROUP, .pointer = true, .fewer = true, \
+	  .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]), \
+	  .count = (limit), .counter = offsetof(s, n), .fields = (list) }
+#define STATE_RAW_UP_TO(s, f, n, limit) \
+	{ .name = #f, .kind = STATE_BYTES, .pointer = true, .fewer = true, \
 	  .offset = offsetof(s, f), .size = sizeof(((s *)0)->f[0]), \
 	  .count = (limit), .counter = offsetof(s, n) }
 #define STATE_END { 0 }

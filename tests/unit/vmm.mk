@@ -24,6 +24,7 @@ vmm_tests = \
 	tests/unit/vmm/memory \
 	tests/unit/vmm/q35 \
 	tests/unit/vmm/state \
+	tests/unit/vmm/states \
 	tests/fuzz/firmware \
 	tests/fuzz/state \
 	$(NULL)
@@ -85,8 +86,22 @@ tests_unit_vmm_chardev_SOURCES = tests/unit/vmm/chardev.c
 tests_unit_vmm_chardev_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_state_SOURCES = tests/unit/vmm/state.c $(vmm_test_fake)
 tests_unit_vmm_state_LDADD = $(vmm_test_ldadd)
-tests_fuzz_state_SOURCES = tests/fuzz/state.c $(vmm_test_fake)
+vmm_test_everything = \
+	tests/unit/vmm/everything.c \
+	tests/unit/vmm/everything.h \
+	$(vmm_test_fake) \
+	$(NULL)
+tests_fuzz_state_SOURCES = tests/fuzz/state.c $(vmm_test_everything)
 tests_fuzz_state_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_states_SOURCES = tests/unit/vmm/states.c $(vmm_test_everything)
+tests_unit_vmm_states_LDADD = $(vmm_test_ldadd) $(COMPRESS_LIBS)
+EXTRA_DIST += \
+	tests/unit/vmm/states/README \
+	tests/unit/vmm/states/microvm.1.gz \
+	tests/unit/vmm/states/microvm.2.gz \
+	tests/unit/vmm/states/q35.1.gz \
+	tests/unit/vmm/states/q35.2.gz \
+	$(NULL)
 
 check_PROGRAMS += tests/fuzz/hpet
 TESTS += tests/fuzz/hpet

@@ -6,6 +6,7 @@
  */
 #include "vmm/dev/msix.h"
 
+#include <errno.h>
 #include <linux/pci_regs.h>
 #include <pthread.h>
 #include <string.h>
@@ -234,20 +235,37 @@ void msix_reset(struct msix *msix)
 	pthread_mutex_unlock(&msix->lock);
 }
 
+static uint64_t pba_offset(unsigned int vectors)
+{
+	return ALIGN_UP((uint64_t)vectors * ENTRY_SIZE, 8);
+}
+
 /* Saving: as it is, masks in the table and in configuration space. */
 
 static const struct state_field msix_fields[] = {
 	STATE_BOOL(struct msix, enabled),
 	STATE_BOOL(struct msix, masked),
-	STATE_RAW_AT(struct msix, table, n, MSIX_VECTORS_MAX),
-	STATE_RAW_AT(struct msix, pending, n_pending, MSIX_VECTORS_MAX / 64),
+	STATE_RAW_UP_TO(struct msix, table, n, MSIX_VECTORS_MAX),
+	STATE_RAW_UP_TO(struct msix, pending, n_pending, MSIX_VECTORS_MAX / 64),
 	STATE_END,
 };
+
+/* How many there are is in configuration space, too. */
+static int msix_loaded(void *obj, unsigned int version, struct error *err)
+{
+	struct msix *msix = obj;
+
+	if (msix->n_pending != (msix->n + 63) / 64)
+		return -EINVAL;
+	msix->pba = pba_offset(msix->n);
+	return 0;
+}
 
 static const struct state_type msix_state = {
 	.name = "msix",
 	.version = 1,
 	.fields = msix_fields,
+	.loaded = msix_loaded,
 };
 
 void msix_add_state(struct msix *msix, const char *id, struct state_set *set)
@@ -271,7 +289,7 @@ static struct msix *create(struct pci_dev *dev, unsigned int vectors)
 	assert(vectors && vectors <= MSIX_VECTORS_MAX);
 	msix->dev = dev;
 	msix->n = vectors;
-	msix->pba = ALIGN_UP((uint64_t)vectors * ENTRY_SIZE, 8);
+	msix->pba = pba_offset(vectors);
 	msix->table = xcalloc(vectors, sizeof(*msix->table));
 	msix->n_pending = (vectors + 63) / 64;
 	msix->pending = xcalloc(msix->n_pending, sizeof(*msix->pending));

@@ -367,6 +367,13 @@ static void dev_saving(void *obj)
 }
 
 /* The same device, with the same BARs and capabilities. */
+/* A guest keeps a device as it was before that got an INTx pin. */
+static bool may_differ(const struct pci_dev *dev, unsigned int i)
+{
+	return i == PCI_STATUS || i == PCI_STATUS + 1 ||
+	       (i == PCI_INTERRUPT_PIN && !dev->saved[i]);
+}
+
 static int dev_loaded(void *obj, unsigned int version, struct error *err)
 {
 	struct pci_dev *dev = obj;
@@ -376,7 +383,7 @@ static int dev_loaded(void *obj, unsigned int version, struct error *err)
 	for (unsigned int i = 0; i < PCI_STD_HEADER_SIZEOF; i++) {
 		uint8_t fixed = ~dev->wmask[i];
 
-		if (i != PCI_STATUS && i != PCI_STATUS + 1 &&
+		if (!may_differ(dev, i) &&
 		    (dev->config[i] ^ dev->saved[i]) & fixed)
 			return error_set(err, -EINVAL,
 					 "the saved state is of another PCI "

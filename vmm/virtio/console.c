@@ -35,6 +35,7 @@ struct port {
 struct console {
 	struct virtio_dev dev;
 	unsigned int n_ports; /* the highest number plus 1 */
+	unsigned int n_made;  /* more, after a guest with fewer was restored */
 	struct port *port;
 	struct vq_buf buf;
 };
@@ -47,6 +48,11 @@ static struct console *from_dev(struct virtio_dev *dev)
 static unsigned int rx_queue(unsigned int port)
 {
 	return port ? 2 * port + 2 : 0;
+}
+
+static unsigned int queue_count(unsigned int ports)
+{
+	return 2 * ports + 2;
 }
 
 static bool multiport(const struct console *c)
@@ -278,10 +284,32 @@ static const struct state_field port_fields[] = {
 };
 
 static const struct state_field console_fields[] = {
-	STATE_STRUCTS_AT(struct console, port, n_ports, PORTS_MAX,
-			 port_fields),
+	STATE_STRUCTS_UP_TO(struct console, port, n_ports, PORTS_MAX,
+			    port_fields),
 	STATE_END,
 };
+
+static void tell_ports(struct console *c)
+{
+	struct virtio_console_config *config = (void *)c->dev.config;
+
+	config->max_nr_ports = c->n_ports;
+}
+
+/* A guest that was started with fewer ports keeps as many. */
+static int console_loaded(void *obj, unsigned int version, struct error *err)
+{
+	struct console *c = obj;
+
+	for (unsigned int i = c->n_ports; i < c->n_made; i++)
+		if (c->port[i].chr)
+			return error_set(err, -EINVAL,
+					 "console port %u is not one of the "
+					 "%u that the saved guest has",
+					 i, c->n_ports);
+	tell_ports(c);
+	return c->dev.n_queues == queue_count(c->n_ports) ? 0 : -EINVAL;
+}
 
 /* Whoever is at the host's end may have come or gone in between. */
 static void console_restored(void *obj)
@@ -306,6 +334,7 @@ static const struct state_type console_state = {
 	.name = "virtio-console",
 	.version = 1,
 	.fields = console_fields,
+	.loaded = console_loaded,
 	.restored = console_restored,
 };
 
@@ -335,7 +364,7 @@ static void console_destroy(struct virtio_dev *dev)
 {
 	struct console *c = from_dev(dev);
 
-	for (unsigned int i = 0; i < c->n_ports; i++)
+	for (unsigned int i = 0; i < c->n_made; i++)
 		chardev_destroy(c->port[i].chr);
 	virtio_finish(dev);
 	free(c->port);
@@ -350,6 +379,7 @@ static const struct virtio_type virtio_console = {
 	.config_write = console_config_write,
 	.reset = console_reset,
 	.state = &console_state,
+	.fewer_queues = true,
 	.destroy = console_destroy,
 };
 
@@ -458,16 +488,14 @@ static int count_ports(const struct vmm_spec *spec, unsigned int *ret_ports,
 
 static void init_ports(struct console *c, unsigned int n)
 {
-	struct virtio_console_config *config = (void *)c->dev.config;
-
 	c->port = xcalloc(n, sizeof(*c->port));
-	c->n_ports = n;
+	c->n_ports = c->n_made = n;
 	for (unsigned int i = 0; i < n; i++) {
 		c->port[i].console = c;
 		c->port[i].id = i;
 	}
-	c->dev.config_size = sizeof(*config);
-	config->max_nr_ports = n;
+	c->dev.config_size = sizeof(struct virtio_console_config);
+	tell_ports(c);
 }
 
 int virtio_console_add(struct machine *m, const struct vmm_spec *spec,
@@ -482,7 +510,7 @@ int virtio_console_add(struct machine *m, const struct vmm_spec *spec,
 	c = xcalloc(1, sizeof(*c));
 	init_ports(c, ports);
 	r = virtio_init(&c->dev, &virtio_console, m, "virtio-serial0",
-			2 * ports + 2,
+			queue_count(ports),
 			BIT64(VIRTIO_CONSOLE_F_MULTIPORT) |
 				BIT64(VIRTIO_CONSOLE_F_EMERG_WRITE),
 			err);

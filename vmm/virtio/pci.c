@@ -332,7 +332,7 @@ static void doorbells(struct virtio_dev *dev, uint64_t gpa, bool add)
 
 	if (!engine || !engine->doorbell)
 		return;
-	for (unsigned int i = 0; i < dev->n_queues; i++)
+	for (unsigned int i = 0; i < dev->n_made; i++)
 		engine->doorbell(dev->m->vm, gpa + NOTIFY_STEP * i,
 				 dev->queues[i].kick_fd, add);
 }

@@ -92,8 +92,9 @@ int virtio_init(struct virtio_dev *dev, const struct virtio_type *type,
 	}
 
 	dev->queues = xcalloc(n_queues, sizeof(*dev->queues));
-	for (; dev->n_queues < n_queues && r >= 0; dev->n_queues++)
-		r = add_queue(dev, dev->n_queues);
+	for (; dev->n_made < n_queues && r >= 0; dev->n_made++)
+		r = add_queue(dev, dev->n_made);
+	dev->n_queues = dev->n_made;
 	if (r < 0)
 		return error_set(err, r, "cannot set up device '%s': %m", id);
 	return 0;
@@ -141,7 +142,7 @@ void virtio_stop(struct virtio_dev *dev)
 void virtio_finish(struct virtio_dev *dev)
 {
 	virtio_stop(dev);
-	for (unsigned int i = 0; i < dev->n_queues; i++) {
+	for (unsigned int i = 0; i < dev->n_made; i++) {
 		if (dev->queues[i].dev && i >= dev->external)
 			loop_remove(dev->loop, dev->queues[i].kick_fd);
 		vq_finish(&dev->queues[i]);

@@ -83,6 +83,10 @@ struct virtio_type {
 	const struct state_type *state;
 	bool stateless;
 
+	/* A guest that was saved with fewer queues keeps as many; the state's
+	 * loaded() sees to the rest. */
+	bool fewer_queues;
+
 	/* Threads are gone; free the device. */
 	void (*destroy)(struct virtio_dev *dev);
 };
@@ -137,7 +141,8 @@ struct virtio_dev {
 	uint8_t config[VIRTIO_CONFIG_MAX];
 	uint8_t config_generation;
 	uint16_t config_vector;
-	unsigned int n_queues;
+	unsigned int n_queues; /* for the guest */
+	unsigned int n_made;   /* as many, or more: type->fewer_queues */
 	unsigned int external; /* the first are served elsewhere (vhost.h) */
 	struct virtqueue *queues;
 

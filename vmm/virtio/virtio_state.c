@@ -60,8 +60,8 @@ static const struct state_field virtio_fields[] = {
 	STATE(struct virtio_dev, status),
 	STATE(struct virtio_dev, config_generation),
 	STATE(struct virtio_dev, config_vector),
-	STATE_STRUCTS_AT(struct virtio_dev, queues, n_queues,
-			 VIRTIO_QUEUES_MAX, queue_fields),
+	STATE_STRUCTS_UP_TO(struct virtio_dev, queues, n_queues,
+			    VIRTIO_QUEUES_MAX, queue_fields),
 	STATE(struct virtio_dev, feature_select),
 	STATE(struct virtio_dev, driver_feature_select),
 	STATE(struct virtio_dev, queue_select),
@@ -87,6 +87,11 @@ static int virtio_loaded(void *obj, unsigned int version, struct error *err)
 	struct virtio_dev *dev = obj;
 	int r = 0;
 
+	if (dev->n_queues < dev->n_made && !dev->type->fewer_queues)
+		return error_set(err, -EINVAL,
+				 "device '%s' has %u queues here, and %u where "
+				 "the guest was saved",
+				 dev->id, dev->n_made, dev->n_queues);
 	if (dev->driver_features & ~dev->features)
 		return error_set(err, -EINVAL,
 				 "the saved guest uses features of device '%s' "

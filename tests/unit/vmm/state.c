@@ -128,6 +128,7 @@ static void test_versions(void)
 {
 	const struct state_type v1 = thing_type(1, fields_1);
 	const struct state_type v2 = thing_type(2, fields_2);
+	const struct state_type also_v2 = thing_type(2, fields_1);
 	const struct state_type hint = thing_type(1, fields_hint);
 	struct part parts[2] = { { 7, true }, { 8, false } }, other[2];
 	struct thing t = { .small = 3, .wide = 0x12345678, .bytes = "abcd",
@@ -149,8 +150,10 @@ static void test_versions(void)
 	assert(u.later == 5 && u.loaded == 1 && u.restored == 1);
 	assert(load(&v2, &u, &two, two.len, &err) == 0 && u.later == 99);
 
-	/* The old refuses the new by name, unless it may be left out. */
-	refused(&v1, &u, &two, "'later' is not known");
+	/* The old refuses the new, and what it does not know by name unless
+	 * it may be left out. */
+	refused(&v1, &u, &two, "(x) was saved by a later version");
+	refused(&also_v2, &u, &two, "'later' is not known");
 	u.later = 5;
 	assert(load(&v1, &u, &three, three.len, &err) == 0 && u.later == 5);
 
@@ -186,6 +189,30 @@ static void test_refusals(void)
 	t.wide = 666;
 	saved(&v1, &t, &b);
 	refused(&v1, &u, &b, "makes no sense");
+	buf_free(&b);
+}
+
+/* Of what the machine may have got more of since. */
+static void test_fewer(void)
+{
+	static const struct state_field fields[] = {
+		STATE_STRUCTS_UP_TO(struct thing, parts, n_parts, 3,
+				    part_fields),
+		STATE_END,
+	};
+	const struct state_type type = thing_type(1, fields);
+	struct part parts[3] = { { 7, true }, { 8, false }, { 9, false } };
+	struct part other[3] = { 0 };
+	struct thing t = { .n_parts = 2, .parts = parts };
+	struct thing u = { .n_parts = 3, .parts = other };
+	struct buf b = { 0 };
+	struct error err;
+
+	saved(&type, &t, &b);
+	assert(load(&type, &u, &b, b.len, &err) == 0);
+	assert(u.n_parts == 2 && other[1].a == 8);
+	u.n_parts = 1;
+	refused(&type, &u, &b, "'parts' has another number");
 	buf_free(&b);
 }
 
@@ -310,6 +337,7 @@ static void test_other_machine(void)
 int main(void)
 {
 	test_versions();
+	test_fewer();
 	test_refusals();
 	test_width();
 	test_machine();
