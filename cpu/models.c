@@ -205,6 +205,12 @@ static const char always[] = "x2apic tsc-deadline hypervisor arat "
 			     "kvm_asyncpf_vmexit kvm_pv_ipi kvm_poll_control "
 			     "kvm_pv_sched_yield kvm_asyncpf_int "
 			     "kvm_msi_ext_dest_id kvmclock_stable_bit";
+/* What a guest needs to run guests of its own: AMD's, and Intel's. */
+static const char nested_amd[] = "svm npt lbrv svm-lock nrip-save tsc-scale "
+				 "vmcb-clean flushbyasid decodeassists "
+				 "pause-filter pfthreshold avic "
+				 "v-vmsave-vmload vgif vnmi svme-addr-chk";
+static const char nested_intel[] = "vmx";
 static const char spare[] = "vmx svm npt nrip-save svme-addr-chk vnmi monitor "
 			    "vme osvw acpi ds ss tm pbe perfctr_core intel-pt "
 			    "wbnoinvd core-capability";
@@ -271,6 +277,19 @@ struct cpu_set cpu_features_spare(void)
 
 	cpu_set_parse(&set, spare);
 	return set;
+}
+
+struct cpu_set cpu_set_not_nested(const struct cpu_set *set,
+				  const struct cpu_set *named)
+{
+	struct cpu_set gone = { 0 };
+
+	if (!cpu_set_has(named, "svm"))
+		cpu_set_parse(&gone, nested_amd);
+	if (!cpu_set_has(named, "vmx"))
+		cpu_set_parse(&gone, nested_intel);
+	gone = cpu_set_minus(&gone, named);
+	return cpu_set_minus(set, &gone);
 }
 
 struct cpu_set cpu_features_always(void)

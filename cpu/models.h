@@ -34,6 +34,10 @@ void cpu_model_cpuid(const struct cpu_model *model,
  * (SVM, MONITOR, ...): silently left out, given only when asked for by name.
  */
 struct cpu_set cpu_features_spare(void);
+/* The set without what a guest would run guests of its own with: SVM or VMX,
+ * and SVM's parts, are given only when they are 'named'. */
+struct cpu_set cpu_set_not_nested(const struct cpu_set *set,
+				  const struct cpu_set *named);
 /* Those that any guest gets where they are to be had: x2APIC, ... */
 struct cpu_set cpu_features_always(void);
 

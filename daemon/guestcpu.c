@@ -209,6 +209,7 @@ void guestcpu_host_model(struct x86_cpuid *host, struct dom_cpu *ret_cpu)
 
 	cpu_set_read(&have, host);
 	have = migratable(&have);
+	have = cpu_set_not_nested(&have, &none);
 	*ret_cpu = (struct dom_cpu){ 0 };
 	describe_as(ret_cpu, nearest(host), &have, &none, &none);
 	set_text(&ret_cpu->vendor, vendor_of(host));
@@ -251,12 +252,13 @@ static void settle_model(const struct dom_cpu *cpu, struct guestcpu *g,
 	g->want = without_spare(&g->want, &g->on);
 	cpu_set_and(&always, have);
 	if (str_eq(cpu->match, "minimum"))
-		always = *have;
+		always = cpu_set_not_nested(have, &g->on);
 	cpu_set_or(&g->want, &always);
 	g->want = cpu_set_minus(&g->want, &g->off);
 }
 
-/* The host's: all that it has, but for what is named. */
+/* The host's: all that it has, but for what is named; what guests of the guest's
+ * own take only if it is. */
 static void settle_host(const struct dom_cpu *cpu, struct guestcpu *g,
 			const struct cpu_set *have)
 {
@@ -264,6 +266,7 @@ static void settle_host(const struct dom_cpu *cpu, struct guestcpu *g,
 		     str_eq(cpu->migratable, "on");
 	struct cpu_set all = moves ? migratable(have) : *have;
 
+	all = cpu_set_not_nested(&all, &g->on);
 	cpu_set_or(&g->want, &all);
 	g->want = cpu_set_minus(&g->want, &g->off);
 }

@@ -208,21 +208,39 @@ static void build_hyperv(const struct domain_def *def, struct vmm_spec *s)
 	s->kvm_hidden = def->kvm_hidden == TRI_ON;
 }
 
-/* kvmclock is a feature of the CPU here. */
-static void hide_kvmclock(const struct domain_def *def, struct vmm_spec *s)
+static void switch_feature(struct vmm_spec *s, const char *name, bool on)
 {
-	static const char *const names[] = { "kvmclock", "kvmclock_old",
-					     "kvmclock_stable_bit" };
-	const struct dom_timer *t = timer_of(def, "kvmclock");
-
-	if (!t || t->present != TRI_OFF)
-		return;
-	s->cpu_features = xrealloc(s->cpu_features,
-				   s->n_cpu_features + ARRAY_SIZE(names),
+	s->cpu_features = xrealloc(s->cpu_features, s->n_cpu_features + 1,
 				   sizeof(*s->cpu_features));
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		s->cpu_features[s->n_cpu_features++] =
-			(struct spec_cpu_feature){ xstrdup(names[i]), false };
+	s->cpu_features[s->n_cpu_features++] =
+		(struct spec_cpu_feature){ xstrdup(name), on };
+}
+
+/* What is a feature of the CPU here: kvmclock, and most of <kvm>. */
+static void switch_kvm_features(const struct domain_def *def,
+				struct vmm_spec *s)
+{
+	const struct dom_timer *t = timer_of(def, "kvmclock");
+	const struct {
+		const char *name;
+		enum dom_tristate state;
+	} switches[] = {
+		{ "kvm_poll_control", def->kvm_poll_control },
+		{ "kvm_pv_ipi", def->kvm_pv_ipi },
+	};
+
+	if (t && t->present == TRI_OFF) {
+		switch_feature(s, "kvmclock", false);
+		switch_feature(s, "kvmclock_old", false);
+		switch_feature(s, "kvmclock_stable_bit", false);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+		if (switches[i].state != TRI_ABSENT)
+			switch_feature(s, switches[i].name,
+				       switches[i].state == TRI_ON);
+	s->kvm_dedicated = def->kvm_dedicated == TRI_ON;
+	if (def->kvm_dirty_ring == TRI_ON)
+		s->dirty_ring = def->kvm_dirty_ring_size;
 }
 
 /* ---- memory ---- */
@@ -351,6 +369,6 @@ void launch_build_tune(const struct domain_def *def, struct vmm_spec *s)
 	s->dies = def->cpu.dies;
 	build_clock(def, s);
 	build_hyperv(def, s);
-	hide_kvmclock(def, s);
+	switch_kvm_features(def, s);
 	build_memory(def, s);
 }

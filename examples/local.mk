@@ -6,6 +6,7 @@ EXTRA_DIST += \
 	%D%/uefi.xml \
 	%D%/graphics.xml \
 	%D%/hostdev.xml \
+	%D%/kvm.xml \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \
 	%D%/storage.xml \

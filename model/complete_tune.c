@@ -182,6 +182,17 @@ static int complete_hyperv(const struct domain_def *def, struct error *err)
 	return 0;
 }
 
+/* libvirt's sizes, which are KVM's. */
+static int complete_dirty_ring(struct domain_def *def, struct error *err)
+{
+	unsigned int n = def->kvm_dirty_ring_size;
+
+	if (def->kvm_dirty_ring == TRI_ON &&
+	    (n < 1024 || n > 65536 || (n & (n - 1))))
+		return bad(err, "dirty ring must be power of 2 and ranges [1024, 65536]");
+	return 0;
+}
+
 int domain_complete_tune(struct domain_def *def, struct error *err)
 {
 	int r = normal_set(&def->vcpu_cpuset, "vcpu", err);
@@ -194,5 +205,7 @@ int domain_complete_tune(struct domain_def *def, struct error *err)
 		r = complete_cells(def, err);
 	if (r == 0)
 		r = complete_numatune(def, err);
-	return r < 0 ? r : complete_hyperv(def, err);
+	if (r == 0)
+		r = complete_hyperv(def, err);
+	return r < 0 ? r : complete_dirty_ring(def, err);
 }

@@ -333,7 +333,9 @@ struct domain_def {
 	enum dom_tristate hyperv[HYPERV_FEATURES];
 	unsigned int hyperv_retries; /* spinlocks */
 	char *hyperv_vendor;
-	enum dom_tristate kvm_hidden;
+	enum dom_tristate kvm_hidden, kvm_dedicated, kvm_poll_control,
+		kvm_pv_ipi, kvm_dirty_ring;
+	unsigned int kvm_dirty_ring_size; /* entries */
 	char *features_extra;
 	struct dom_cpu cpu;
 	enum dom_clock clock;

@@ -212,6 +212,13 @@ static const struct field features_fields[] = {
 	{ "pae", FIELD_FLAG, D(pae) },
 	{ "hyperv", FIELD_STRUCT, 0, .type = &type_hyperv },
 	{ "kvm/hidden@state", FIELD_ENUM, D(kvm_hidden), &words_onoff },
+	{ "kvm/hint-dedicated@state", FIELD_ENUM, D(kvm_dedicated),
+	  &words_onoff },
+	{ "kvm/poll-control@state", FIELD_ENUM, D(kvm_poll_control),
+	  &words_onoff },
+	{ "kvm/pv-ipi@state", FIELD_ENUM, D(kvm_pv_ipi), &words_onoff },
+	{ "kvm/dirty-ring@state", FIELD_ENUM, D(kvm_dirty_ring), &words_onoff },
+	{ "kvm/dirty-ring@size", FIELD_UINT, D(kvm_dirty_ring_size) },
 	{ 0 },
 };
 const struct xml_type type_features = {

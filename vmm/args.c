@@ -63,6 +63,7 @@ static const char usage[] =
 "                   \"CONNECT PORT\"; the guest's connections go to PATH_PORT\n"
 "  --rng --balloon --pvpanic --pvpanic-pci  further devices\n"
 "  --watchdog ACTION  an i6300esb; none, reset, shutdown, poweroff, inject-nmi\n"
+"  --dirty-ring N   with kvm: pages written to are told of in rings of N entries\n"
 "  --debug-exit     writing V to port 0xf4 exits with status (V << 1) | 1\n"
 "  --test-device    --debug-exit and the registers kvm-unit-tests uses\n"
 "  --save FILE      SIGTERM saves the machine there and ends the run\n"
@@ -687,6 +688,12 @@ static int set_timeout(struct args *a, char *text, struct error *err)
 	return set_uint(&a->opt->timeout, "timeout", text, 1000000, err);
 }
 
+static int set_dirty_ring(struct args *a, char *text, struct error *err)
+{
+	return set_uint(&a->spec->dirty_ring, "dirty-ring", text,
+			DIRTY_RING_MAX, err);
+}
+
 static int set_no_reboot(struct args *a, char *text, struct error *err)
 {
 	a->spec->on_reboot = SPEC_DESTROY;
@@ -751,6 +758,7 @@ static const struct option_type option_types[] = {
 	{ "pvpanic", SPEC_FLAG(pvpanic) },
 	{ "pvpanic-pci", SPEC_FLAG(pvpanic_pci) },
 	{ "watchdog", CALLS_ARG(set_watchdog) },
+	{ "dirty-ring", CALLS_ARG(set_dirty_ring) },
 	{ "debug-exit", SPEC_FLAG(debug_exit) },
 	{ "test-device", CALLS(set_test_device) },
 	{ "save", RUN_OPEN(save_fd, O_RDWR | CREATE) },

@@ -348,6 +348,17 @@ static void repeat_features(struct x86_cpuid *cpuid)
 		extended->edx |= leaf->edx & repeated;
 }
 
+/* AMD APM vol. 3, appendix E: leaf 8000000AH is SVM's. */
+static void drop_svm_leaf(struct x86_cpuid *cpuid)
+{
+	struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 0x8000000a, 0);
+	struct cpu_set have;
+
+	cpu_set_read(&have, cpuid);
+	if (leaf && !cpu_set_has(&have, "svm"))
+		leaf->eax = leaf->ebx = leaf->ecx = leaf->edx = 0;
+}
+
 /* A CPU of another maker has none of AMD's own leaves. */
 static void limit_leaves(struct x86_cpuid *cpuid)
 {
@@ -381,14 +392,25 @@ static int apply_model(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
 	return 0;
 }
 
+/* Those that the specification switches on. */
+static struct cpu_set named_features(const struct vmm_spec *spec)
+{
+	struct cpu_set named = { 0 };
+
+	for (unsigned int i = 0; i < spec->n_cpu_features; i++)
+		if (spec->cpu_features[i].enable)
+			cpu_set_parse(&named, spec->cpu_features[i].name);
+	return named;
+}
+
 static int apply_host(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
 		      struct error *err)
 {
-	struct cpu_set have, want;
+	struct cpu_set have, want, named = named_features(spec);
 	int r;
 
 	cpu_set_read(&have, cpuid);
-	want = have;
+	want = cpu_set_not_nested(&have, &named);
 	r = want_features(&want, &have, spec, err);
 	if (r == 0)
 		cpu_set_write(&want, cpuid);
@@ -426,6 +448,15 @@ static bool is_model(const char *name)
 	return name && !str_eq(name, "host") && !str_eq(name, "max");
 }
 
+/* Linux, Documentation/virt/kvm/x86/cpuid.rst: KVM_HINTS_REALTIME. */
+static void hint_dedicated(struct x86_cpuid *cpuid)
+{
+	struct x86_cpuid_leaf *leaf = x86_cpuid_find(cpuid, 0x40000001, 0);
+
+	if (leaf)
+		leaf->edx |= BIT(0);
+}
+
 int cpuid_apply_spec(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
 		     bool any_vendor, struct error *err)
 {
@@ -441,6 +472,9 @@ int cpuid_apply_spec(struct x86_cpuid *cpuid, const struct vmm_spec *spec,
 	if (r < 0)
 		return r;
 	repeat_features(cpuid);
+	if (spec->kvm_dedicated)
+		hint_dedicated(cpuid);
+	drop_svm_leaf(cpuid);
 	limit_leaves(cpuid);
 	cpuid_narrow_xsave(cpuid);
 	cpuid_caches(cpuid, cpuid_is_amd(cpuid) == amd ? spec->cpu_cache :

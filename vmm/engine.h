@@ -65,6 +65,8 @@ struct engine {
 	unsigned int (*hyperv)(struct vm *vm);
 
 	int (*set_ram)(struct vm *vm, const struct ram_slot *slot);
+	/* Its log may be rings of vmm_spec's dirty_ring entries. */
+	bool dirty_rings;
 	int (*dirty_pages)(struct vm *vm, const struct ram_slot *slot,
 			   uint64_t *ret_bitmap);
 

@@ -11,6 +11,8 @@
 
 enum { BASE = 0x40000000, MAX_LEAF = 0x40000005, EVMCS_LEAF = 0x4000000a,
        KVM_MOVED = 0x40000100 };
+/* TLFS, "Nested Virtualization": the lowest and the highest there is. */
+enum { EVMCS_VERSIONS = 1 << 8 | 1 };
 #define INTERFACE 0x31237648 /* "Hv#1" */
 
 /* What needs what; QEMU and libvirt have the same rules. */
@@ -177,5 +179,5 @@ void hyperv_cpuid(struct x86_cpuid *cpuid, const struct vmm_spec *spec)
 	     wants(spec, SPEC_HV_EVMCS) && f <= EVMCS_LEAF; f++)
 		cpuid_add(cpuid, &(struct x86_cpuid_leaf){
 					 .function = f,
-					 .eax = f == EVMCS_LEAF ? 1 : 0 });
+					 .eax = f == EVMCS_LEAF ? EVMCS_VERSIONS : 0 });
 }

@@ -1066,11 +1066,32 @@ static void take_tsc(struct machine *m, struct x86_state *s)
 	free(boot);
 }
 
+/* Hyper-V's registers of which there is one for all vCPUs (TLFS, "Partition
+ * Privilege"): identity, hypercall page, clock, crash, reenlightenment. */
+static bool of_all_vcpus(uint32_t msr)
+{
+	return (msr >= 0x40000000 && msr <= 0x40000001) ||
+	       (msr >= 0x40000020 && msr <= 0x40000023) ||
+	       (msr >= 0x40000100 && msr <= 0x40000118);
+}
+
+/* What the others go on using is not the newcomer's to reset. */
+static void keep_common_msrs(struct x86_state *s)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < s->n_msrs; i++)
+		if (!of_all_vcpus(s->msrs[i].index))
+			s->msrs[n++] = s->msrs[i];
+	s->n_msrs = n;
+}
+
 void machine_park_vcpu(struct machine *m, unsigned int n, bool parked)
 {
 	struct x86_state *s = xcalloc(1, sizeof(*s));
 
 	reset_state(m, n, parked, s);
+	keep_common_msrs(s);
 	if (!parked)
 		take_tsc(m, s);
 	if (m->engine->set_state(m->priv->vcpu[n].cpu, s) < 0)
@@ -1271,11 +1292,23 @@ static int machine_create_ram(struct machine *m, const char *variant,
 	return r < 0 ? r : ram_settle(m->ram, &options, err);
 }
 
+static int machine_check_engine(const struct machine *m, struct error *err)
+{
+	if (m->spec->dirty_ring && !m->engine->dirty_rings)
+		return error_set(err, -ENOTSUP,
+				 "the %s engine has no dirty rings: remove <dirty-ring>",
+				 m->engine->name);
+	return 0;
+}
+
 static int machine_build(struct machine *m, const char *variant,
 			 struct error *err)
 {
 	struct machine_priv *p = m->priv;
-	int r = machine_create_ram(m, variant, err);
+	int r = machine_check_engine(m, err);
+
+	if (r == 0)
+		r = machine_create_ram(m, variant, err);
 
 	m->ports = bus_create();
 	m->mmio = bus_create();

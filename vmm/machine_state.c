@@ -205,10 +205,27 @@ static void states_finish(struct states *s)
 	free(s->cpu);
 }
 
+/* What guests of the guest's own have in the processor is not in x86.h. */
+static int no_guests_inside(const struct vmm_spec *spec, struct error *err)
+{
+	for (unsigned int i = 0; i < spec->n_cpu_features; i++) {
+		const struct spec_cpu_feature *f = &spec->cpu_features[i];
+
+		if (f->enable && (str_eq(f->name, "svm") ||
+				  str_eq(f->name, "vmx")))
+			return error_set(err, -ENOTSUP,
+					 "a guest with CPU feature '%s' may run guests of its own: it cannot be saved or migrated",
+					 f->name);
+	}
+	return 0;
+}
+
 static int states_complete(const struct states *s, struct error *err)
 {
-	if (!s->set.without)
-		return 0;
+	int r = no_guests_inside(s->clock.m->spec, err);
+
+	if (r < 0 || !s->set.without)
+		return r;
 	return error_set(err, -ENOTSUP,
 			 "device '%s' cannot be saved or migrated",
 			 s->set.without);

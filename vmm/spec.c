@@ -324,6 +324,8 @@ static const struct field top[] = {
 	UINT(vmm_spec, hyperv_retries, UINT32_MAX),
 	STR(vmm_spec, hyperv_vendor, false, 12),
 	BOOL(vmm_spec, kvm_hidden),
+	BOOL(vmm_spec, kvm_dedicated),
+	UINT(vmm_spec, dirty_ring, DIRTY_RING_MAX),
 	STR(vmm_spec, cpu_model, false, NAME_LEN),
 	ARRAY(vmm_spec, cpu_features, feature_shape, FEATURES),
 	STR(vmm_spec, cpu_vendor, false, 12),

@@ -257,6 +257,9 @@ enum spec_hyperv {
 };
 const char *vmm_spec_hyperv_name(enum spec_hyperv feature);
 
+/* A dirty ring's entries: a power of two from the first to the second. */
+enum { DIRTY_RING_MIN = 1024, DIRTY_RING_MAX = 65536 };
+
 struct vmm_spec {
 	char *name;
 	uint8_t uuid[16];
@@ -279,6 +282,8 @@ struct vmm_spec {
 	unsigned int hyperv_retries; /* 0: never */
 	char *hyperv_vendor; /* up to 12 letters; NULL: "Microsoft Hv" */
 	bool kvm_hidden; /* no word of KVM */
+	bool kvm_dedicated; /* a vCPU is told that it has a CPU of its own */
+	unsigned int dirty_ring; /* entries of each vCPU's ring; 0: a log */
 	char *cpu_model; /* "host", "max", or a model's name */
 	unsigned int n_cpu_features;
 	struct spec_cpu_feature *cpu_features;

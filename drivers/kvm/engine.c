@@ -26,6 +26,7 @@
 #include "base/error.h"
 #include "vmm/bus.h"
 #include "vmm/machine.h"
+#include "vmm/spec.h"
 
 #define KICK_SIGNAL SIGUSR1
 
@@ -104,6 +105,8 @@ static void vm_destroy(struct vm *vm)
 	fd_close(vm->fd);
 	free(vm->routing);
 	free(vm->msr_list);
+	kvm_dirty_finish(vm);
+	pthread_mutex_destroy(&vm->dirty_lock);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }
@@ -124,6 +127,7 @@ static int vm_create(struct machine *m, int fd, const char *variant,
 	vm->machine = m;
 	vm->kvm_fd = fd;
 	pthread_mutex_init(&vm->lock, NULL);
+	pthread_mutex_init(&vm->dirty_lock, NULL);
 	vm->fd = ioctl(fd, KVM_CREATE_VM, 0);
 	vm->run_size = ioctl(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	r = vm->fd < 0 ? -errno : install_kick();
@@ -131,9 +135,13 @@ static int vm_create(struct machine *m, int fd, const char *variant,
 		r = setup_vm(vm);
 	if (r == 0)
 		r = kvm_msr_list_read(vm);
+	if (r < 0)
+		error_set(err, r, "cannot create a KVM guest: %m");
+	else
+		r = kvm_dirty_init(vm, m->spec ? m->spec->dirty_ring : 0, err);
 	if (r < 0) {
 		vm_destroy(vm);
-		return error_set(err, r, "cannot create a KVM guest: %m");
+		return r;
 	}
 	*ret_vm = vm;
 	return 0;
@@ -152,17 +160,10 @@ static int set_ram(struct vm *vm, const struct ram_slot *slot)
 
 	if (slot->smm) /* needs a second address space */
 		return -ENOTSUP;
-	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno :
-									0;
-}
-
-static int dirty_pages(struct vm *vm, const struct ram_slot *slot,
-		       uint64_t *ret_bitmap)
-{
-	struct kvm_dirty_log log = { .slot = slot->slot,
-				     .dirty_bitmap = ret_bitmap };
-
-	return ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log) < 0 ? -errno : 0;
+	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+		return -errno;
+	kvm_dirty_slot(vm, slot);
+	return 0;
 }
 
 static int msi(struct vm *vm, uint64_t addr, uint32_t data)
@@ -221,6 +222,7 @@ static void vcpu_destroy(struct vcpu *cpu)
 		at = &(*at)->next;
 	if (*at)
 		*at = cpu->next;
+	kvm_ring_unmap(cpu);
 	if (cpu->run)
 		munmap(cpu->run, cpu->vm->run_size);
 	fd_close(cpu->fd);
@@ -249,6 +251,8 @@ static int vcpu_create(struct vm *vm, unsigned int id,
 	cpu->id = id;
 	cpu->fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
 	r = cpu->fd < 0 ? -errno : map_run(cpu);
+	if (r == 0)
+		r = kvm_ring_map(cpu);
 	if (r == 0)
 		r = kvm_set_cpuid(cpu, cpuid);
 	if (r == 0)
@@ -347,6 +351,10 @@ static enum run_result run_loop(struct vcpu *cpu)
 		case KVM_EXIT_HYPERV:
 			kvm_exit_hyperv(run);
 			break;
+		case KVM_EXIT_DIRTY_RING_FULL:
+			if (kvm_ring_full(cpu->vm) < 0)
+				return RUN_FAILED;
+			break;
 		case KVM_EXIT_IRQ_WINDOW_OPEN:
 		case KVM_EXIT_INTR:
 			break;
@@ -413,7 +421,8 @@ const struct engine kvm_engine = {
 	.cpuid = engine_cpuid,
 	.hyperv = kvm_hyperv,
 	.set_ram = set_ram,
-	.dirty_pages = dirty_pages,
+	.dirty_rings = true,
+	.dirty_pages = kvm_dirty_pages,
 	.msi = msi,
 	.extint = extint,
 	.ioapic_route = kvm_ioapic_route,

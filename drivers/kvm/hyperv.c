@@ -71,18 +71,30 @@ unsigned int kvm_hyperv(struct vm *vm)
 	return from_leaves(c);
 }
 
-/* The synthetic interrupt controller is there for those who enable it. */
+static int enable(struct vcpu *cpu, uint32_t cap, void *arg)
+{
+	struct kvm_enable_cap ec = { .cap = cap, .args = { (uintptr_t)arg } };
+
+	return ioctl(cpu->fd, KVM_ENABLE_CAP, &ec) < 0 ? -errno : 0;
+}
+
+/* The synthetic interrupt controller and the enlightened VMCS are there for
+ * those who enable them. */
 int kvm_hyperv_enable(struct vcpu *cpu, const struct x86_cpuid *cpuid)
 {
-	const struct x86_cpuid_leaf *l = x86_cpuid_find(
-		(struct x86_cpuid *)cpuid, 0x40000003, 0);
-	struct kvm_enable_cap synic = { .cap = KVM_CAP_HYPERV_SYNIC2 };
+	struct x86_cpuid *c = (struct x86_cpuid *)cpuid;
+	const struct x86_cpuid_leaf *l = x86_cpuid_find(c, 0x40000003, 0);
+	const struct x86_cpuid_leaf *hints = x86_cpuid_find(c, 0x40000004, 0);
+	uint16_t versions; /* the kernel's; leaf 4000000AH has told them */
+	int r = 0;
 
 	cpu->hyperv = l;
 	cpu->synic = l && l->eax & HV_EAX_SYNIC;
-	return cpu->synic && ioctl(cpu->fd, KVM_ENABLE_CAP, &synic) < 0 ?
-		       -errno :
-		       0;
+	if (cpu->synic)
+		r = enable(cpu, KVM_CAP_HYPERV_SYNIC2, NULL);
+	if (r == 0 && l && hints && hints->eax & HV_HINT_EVMCS)
+		r = enable(cpu, KVM_CAP_HYPERV_ENLIGHTENED_VMCS, &versions);
+	return r;
 }
 
 /*

@@ -17,6 +17,15 @@
  * msi_eventfd() was given. */
 enum { KVM_PINS = 24, KVM_ROUTES_MAX = 1024 };
 
+/* Slots of guest memory: at most what vmm/memmap.h has. */
+enum { KVM_SLOTS = 64 };
+
+/* What rings said of a slot that is logged. */
+struct kvm_dirty_slot {
+	uint64_t pages;
+	uint64_t *bits; /* NULL: not logged */
+};
+
 struct vm {
 	struct machine *machine;
 	int kvm_fd; /* the caller's */
@@ -32,6 +41,12 @@ struct vm {
 	struct kvm_clock_data clock;
 	/* Fixed once the VM exists. */
 	struct kvm_msr_list *msr_list;
+	bool manual_protect;
+	unsigned int ring_entries; /* of each vCPU's dirty ring; 0: none */
+
+	pthread_mutex_t dirty_lock; /* what follows, and the rings */
+	struct vcpu *rings;	    /* vCPUs that have one */
+	struct kvm_dirty_slot dirty[KVM_SLOTS];
 };
 
 struct vcpu {
@@ -46,6 +61,9 @@ struct vcpu {
 	struct vcpu *next;
 	bool tsc_stopped; /* its TSC stands at this */
 	uint64_t tsc;
+	struct kvm_dirty_gfn *ring;
+	uint32_t ring_at;
+	struct vcpu *next_ring;
 };
 
 /* clock.c */
@@ -66,6 +84,16 @@ int kvm_msi_eventfd(struct vm *vm, int eventfd, unsigned int gsi,
 /* cpuid.c */
 int kvm_cpuid(int kvm_fd, struct x86_cpuid *ret_cpuid);
 int kvm_set_cpuid(struct vcpu *cpu, const struct x86_cpuid *cpuid);
+
+/* dirty.c; ring: how many entries, 0 for the log */
+int kvm_dirty_init(struct vm *vm, unsigned int ring, struct error *err);
+void kvm_dirty_finish(struct vm *vm);
+void kvm_dirty_slot(struct vm *vm, const struct ram_slot *slot);
+int kvm_dirty_pages(struct vm *vm, const struct ram_slot *slot,
+		    uint64_t *ret_bitmap);
+int kvm_ring_map(struct vcpu *cpu);
+void kvm_ring_unmap(struct vcpu *cpu);
+int kvm_ring_full(struct vm *vm);
 
 /* hyperv.c */
 unsigned int kvm_hyperv(struct vm *vm);

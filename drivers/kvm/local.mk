@@ -4,6 +4,7 @@ noinst_LTLIBRARIES += drivers/kvm/libkvm-engine.la
 drivers_kvm_libkvm_engine_la_SOURCES = \
 	drivers/kvm/clock.c \
 	drivers/kvm/cpuid.c \
+	drivers/kvm/dirty.c \
 	drivers/kvm/engine.c \
 	drivers/kvm/hyperv.c \
 	drivers/kvm/kvm.h \

@@ -104,6 +104,40 @@ static void test_lacking(void)
 	assert(apply(&c, "Nehalem", "popcnt", true) == -ENOTSUP);
 }
 
+/* What guests of a guest take is given by name only. */
+static void test_nested(void)
+{
+	const struct x86_cpuid was = host;
+	struct cpu_set set;
+	struct x86_cpuid c;
+
+	add(0x8000000a, 0, false);
+	cpu_set_read(&set, &host);
+	cpu_set_parse(&set, "svm vmx npt nrip-save");
+	cpu_set_write(&set, &host);
+	x86_cpuid_find(&host, 0x8000000a, 0)->ebx = 16;
+	assert(apply(&c, "host", NULL, false) == 0);
+	assert(!has(&c, "svm") && !has(&c, "vmx") && !has(&c, "npt"));
+	assert(!x86_cpuid_find(&c, 0x8000000a, 0)->ebx);
+	assert(apply(&c, "max", NULL, false) == 0 && !has(&c, "svm"));
+	assert(apply(&c, "host", "svm", true) == 0);
+	assert(has(&c, "svm") && has(&c, "npt") && has(&c, "nrip-save"));
+	assert(!has(&c, "vmx"));
+	assert(apply(&c, "host", "vmx", true) == 0);
+	assert(has(&c, "vmx") && !has(&c, "svm") && !has(&c, "npt"));
+	host = was;
+}
+
+static void test_dedicated(void)
+{
+	struct vmm_spec spec = { .cpu_model = "host", .kvm_dedicated = true };
+	struct x86_cpuid c = host;
+
+	cpuid_add(&c, &(struct x86_cpuid_leaf){ .function = 0x40000001 });
+	assert(cpuid_apply_spec(&c, &spec, true, NULL) == 0);
+	assert(x86_cpuid_find(&c, 0x40000001, 0)->edx == 1);
+}
+
 /* Whoever asks: who the CPU says it is. */
 static void test_identity(void)
 {
@@ -204,6 +238,8 @@ int main(void)
 	read_host();
 	test_topology();
 	test_models();
+	test_nested();
+	test_dedicated();
 	test_identity();
 	test_caches();
 	test_phys_bits();
