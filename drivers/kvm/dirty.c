@@ -2,10 +2,8 @@
  * drivers/kvm/dirty.c -- which pages a guest wrote to, in either of the
  * kernel's ways.
  *
- * A log is a bitmap for each slot, which the kernel keeps.  With manual
- * protection (API 8.x, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) reading it leaves
- * pages writable, and only those that were written are protected again, a
- * stretch at a time: vCPUs that fault meanwhile do not wait for all of it.
+ * A log is a bitmap for each slot, which the kernel keeps; reading it protects
+ * what was written again.
  *
  * A ring (KVM_CAP_DIRTY_LOG_RING) belongs to a vCPU: entries of slot and page,
  * that are taken from it and given back.  What it costs follows from what the
@@ -22,7 +20,6 @@
 #include <sys/mman.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "vmm/spec.h"
 
 enum { PAGE = 4096 };
@@ -79,16 +76,7 @@ static int use_rings(struct vm *vm, unsigned int entries, struct error *err)
 
 int kvm_dirty_init(struct vm *vm, unsigned int ring, struct error *err)
 {
-	if (ring)
-		return use_rings(vm, ring, err);
-	if (has(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) &
-	    KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
-		vm->manual_protect =
-			enable(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-			       KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE) == 0;
-	log_debug("dirty log: %s protection",
-		  vm->manual_protect ? "manual" : "the kernel's");
-	return 0;
+	return ring ? use_rings(vm, ring, err) : 0;
 }
 
 void kvm_dirty_finish(struct vm *vm)
@@ -233,40 +221,6 @@ void kvm_dirty_slot(struct vm *vm, const struct ram_slot *slot)
 	pthread_mutex_unlock(&vm->dirty_lock);
 }
 
-/* API 4.117, KVM_CLEAR_DIRTY_LOG: whole words but for the slot's last. */
-static int protect(struct vm *vm, const struct ram_slot *slot,
-		   uint64_t *bitmap, uint64_t first, uint64_t end)
-{
-	uint64_t pages = slot->size / PAGE;
-	struct kvm_clear_dirty_log clear = {
-		.slot = slot->slot,
-		.first_page = first * 64,
-		.num_pages = MIN(end * 64, pages) - first * 64,
-		.dirty_bitmap = bitmap + first,
-	};
-
-	return ioctl(vm->fd, KVM_CLEAR_DIRTY_LOG, &clear) < 0 ? -errno : 0;
-}
-
-/* Stretches of words with something in them, 64 MiB at most at a time. */
-static int protect_dirty(struct vm *vm, const struct ram_slot *slot,
-			 uint64_t *bitmap)
-{
-	const uint64_t most = 64 * MIB / PAGE / 64;
-	uint64_t words = (slot->size / PAGE + 63) / 64, end;
-	int r = 0;
-
-	for (uint64_t i = 0; i < words && r == 0; i = end) {
-		end = i + 1;
-		if (!bitmap[i])
-			continue;
-		while (end < words && end < i + most && bitmap[end])
-			end++;
-		r = protect(vm, slot, bitmap, i, end);
-	}
-	return r;
-}
-
 int kvm_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 		    uint64_t *ret_bitmap)
 {
@@ -275,7 +229,5 @@ int kvm_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 
 	if (vm->ring_entries)
 		return read_rings(vm, slot, ret_bitmap);
-	if (ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log) < 0)
-		return -errno;
-	return vm->manual_protect ? protect_dirty(vm, slot, ret_bitmap) : 0;
+	return ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log) < 0 ? -errno : 0;
 }

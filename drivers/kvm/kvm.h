@@ -41,7 +41,6 @@ struct vm {
 	struct kvm_clock_data clock;
 	/* Fixed once the VM exists. */
 	struct kvm_msr_list *msr_list;
-	bool manual_protect;
 	unsigned int ring_entries; /* of each vCPU's dirty ring; 0: none */
 
 	pthread_mutex_t dirty_lock; /* what follows, and the rings */
