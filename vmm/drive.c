@@ -42,6 +42,8 @@ struct drive {
 	struct counter counter[COUNTERS];
 	drive_changed_fn *changed;
 	void *changed_arg;
+	void (*answered)(void *arg); /* or NULL */
+	void *answered_arg;
 	bool next_waits;
 	struct block *next; /* the medium to come, or NULL */
 };
@@ -98,25 +100,48 @@ unsigned int drive_in_flight(const struct drive *d)
 
 /* Media */
 
+static void poll_with(struct drive *d, void (*poll)(struct block_queue *q))
+{
+	pthread_mutex_lock(d->lock);
+	if (d->queue) {
+		poll(d->queue);
+		if (d->answered)
+			d->answered(d->answered_arg);
+	}
+	pthread_mutex_unlock(d->lock);
+}
+
 static void polled(void *arg, uint32_t events)
 {
-	struct drive *d = arg;
+	poll_with(arg, block_poll);
+}
 
-	pthread_mutex_lock(d->lock);
-	if (d->queue)
-		block_poll(d->queue);
-	pthread_mutex_unlock(d->lock);
+static void ring_polled(void *arg, uint32_t events)
+{
+	poll_with(arg, block_reap);
 }
 
 static void unload(struct drive *d)
 {
 	if (d->queue) {
 		loop_remove(d->loop, block_queue_fd(d->queue));
+		loop_remove(d->loop, block_queue_ring(d->queue));
 		block_queue_destroy(d->queue);
 	}
 	block_close(d->block);
 	d->queue = NULL;
 	d->block = NULL;
+}
+
+static int watch(struct drive *d)
+{
+	int ring = block_queue_ring(d->queue);
+	int r = loop_add(d->loop, block_queue_fd(d->queue), EPOLLIN, polled,
+			 d);
+
+	return r < 0 || ring < 0 ?
+		       r :
+		       loop_add(d->loop, ring, EPOLLIN, ring_polled, d);
 }
 
 /* Takes the image over, also on failure. */
@@ -126,8 +151,7 @@ static int load(struct drive *d, struct block *block, struct error *err)
 
 	d->block = block;
 	if (r >= 0) {
-		r = loop_add(d->loop, block_queue_fd(d->queue), EPOLLIN,
-			     polled, d);
+		r = watch(d);
 		if (r < 0)
 			error_set(err, r, "cannot watch disk '%s': %m", d->id);
 	}
@@ -331,6 +355,20 @@ void drive_kick(struct drive *d)
 {
 	if (d->queue)
 		block_kick(d->queue);
+}
+
+void drive_run(struct drive *d)
+{
+	if (!d->queue)
+		return;
+	block_kick(d->queue);
+	block_reap(d->queue);
+}
+
+void drive_on_answers(struct drive *d, void (*answered)(void *arg), void *arg)
+{
+	d->answered = answered;
+	d->answered_arg = arg;
 }
 
 /* Outside */

@@ -60,6 +60,10 @@ bool drive_caches(const struct drive *d); /* a flush means something */
 /* On the loop's thread.  0: done() will be called, in drive_poll's time. */
 int drive_submit(struct drive *d, struct drive_req *req);
 void drive_kick(struct drive *d);
+/* The same, and runs done() of what is done at once. */
+void drive_run(struct drive *d);
+/* Once: after done() was called from the loop, of one or several requests. */
+void drive_on_answers(struct drive *d, void (*answered)(void *arg), void *arg);
 unsigned int drive_in_flight(const struct drive *d);
 
 /*

@@ -66,7 +66,9 @@ int block_run(struct block *blk, const struct block_req *req);
  * A queue is a submission context of one thread (a virtqueue's I/O thread).
  * block_submit() checks the range and queues; block_kick() sends what is
  * queued to the kernel; when the descriptor block_queue_fd() is readable,
- * block_poll() runs the callbacks.
+ * block_poll() runs the callbacks, and block_reap() does when
+ * block_queue_ring() is (-1: there is none), or right after block_kick() for
+ * what is done already.
  */
 struct block_queue;
 int block_queue_create(struct block *blk, unsigned int depth,
@@ -75,6 +77,8 @@ void block_queue_destroy(struct block_queue *q); /* waits for completions */
 int block_submit(struct block_queue *q, struct block_req *req);
 int block_kick(struct block_queue *q);
 int block_queue_fd(const struct block_queue *q);
+int block_queue_ring(const struct block_queue *q);
+void block_reap(struct block_queue *q);
 void block_poll(struct block_queue *q);
 
 #endif

@@ -5,7 +5,11 @@
  * Reads, writes and flushes that map onto the descriptor go to the ring.
  * Whatever the ring does not complete in full (short, interrupted, refused)
  * is done again by a thread, which knows all the fallbacks; requests may be
- * repeated without harm.  One eventfd tells of both kinds of completion.
+ * repeated without harm.
+ *
+ * Two descriptors tell of completions: an eventfd of the threads', and the ring's
+ * own, which is readable while there is something in it: what completed while it
+ * was submitted (the page cache has it) can be taken at once, and wakes nobody.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -37,8 +41,7 @@ static void ring_setup(struct block_queue *q, unsigned int depth)
 
 	if (io_uring_queue_init(entries, &q->ring, 0) < 0)
 		return;
-	if (io_uring_register_files(&q->ring, &q->blk->fd, 1) < 0 ||
-	    io_uring_register_eventfd(&q->ring, q->eventfd) < 0) {
+	if (io_uring_register_files(&q->ring, &q->blk->fd, 1) < 0) {
 		io_uring_queue_exit(&q->ring);
 		return;
 	}
@@ -65,11 +68,14 @@ int block_queue_create(struct block *blk, unsigned int depth,
 
 static void wait_all(struct block_queue *q)
 {
-	struct pollfd pfd = { .fd = q->eventfd, .events = POLLIN };
+	struct pollfd pfd[2] = {
+		{ .fd = q->eventfd, .events = POLLIN },
+		{ .fd = block_queue_ring(q), .events = POLLIN },
+	};
 
 	while (q->outstanding) {
 		block_kick(q);
-		poll(&pfd, 1, -1);
+		poll(pfd, ARRAY_SIZE(pfd), -1);
 		block_poll(q);
 	}
 }
@@ -89,6 +95,11 @@ void block_queue_destroy(struct block_queue *q)
 int block_queue_fd(const struct block_queue *q)
 {
 	return q->eventfd;
+}
+
+int block_queue_ring(const struct block_queue *q)
+{
+	return q->has_ring ? q->ring.ring_fd : -1;
 }
 
 static struct io_uring_sqe *get_sqe(struct block_queue *q)
@@ -190,6 +201,12 @@ static void reap_ring(struct block_queue *q)
 		else
 			workers_submit(q->workers, req);
 	}
+}
+
+void block_reap(struct block_queue *q)
+{
+	reap_ring(q);
+	block_kick(q);
 }
 
 void block_poll(struct block_queue *q)

@@ -33,11 +33,17 @@ static void done(struct block_req *req, int result)
 
 static void wait_for(struct block_queue *q, struct one *one)
 {
-	struct pollfd pfd = { .fd = block_queue_fd(q), .events = POLLIN };
+	struct pollfd pfd[2] = {
+		{ .fd = block_queue_fd(q), .events = POLLIN },
+		{ .fd = block_queue_ring(q), .events = POLLIN },
+	};
 
 	while (!one->finished) {
-		poll(&pfd, 1, -1);
-		block_poll(q);
+		poll(pfd, 2, -1);
+		if (pfd[0].revents)
+			block_poll(q);
+		if (pfd[1].revents)
+			block_reap(q);
 	}
 }
 

@@ -27,6 +27,7 @@ enum {
 	RANGE_SECTORS_MAX = 1 << 22, /* 2 GiB */
 	SEG_MAX = VQ_SIZE_MAX - 2,   /* without header and status */
 	ID_LEN = VIRTIO_BLK_ID_BYTES,
+	ROUNDS_MAX = 16, /* others want the lock, too */
 };
 
 struct blk {
@@ -70,7 +71,6 @@ static void finish(struct blk_request *r, int result)
 	if (!blk->dev.resetting) {
 		answer(r->vq, r->head, r->status, status_of(result),
 		       result == 0 ? r->in_len : 1);
-		vq_signal(r->vq);
 	}
 	free(r);
 	if (--blk->in_flight == 0)
@@ -259,11 +259,12 @@ static uint8_t *status_byte(const struct vq_buf *buf)
 	return NULL;
 }
 
-static void blk_notify(struct virtio_dev *dev, unsigned int queue)
+/* Takes what waits.  False: nothing did, or the queue is broken. */
+static bool serve(struct blk *blk, struct virtqueue *vq)
 {
-	struct blk *blk = container_of(dev, struct blk, dev);
-	struct virtqueue *vq = virtio_queue(dev, queue);
+	struct virtio_dev *dev = &blk->dev;
 	struct virtio_blk_outhdr header;
+	bool any = false;
 
 	while (vq_pop(vq, &blk->buf)) {
 		uint8_t *status = status_byte(&blk->buf), value;
@@ -272,14 +273,43 @@ static void blk_notify(struct virtio_dev *dev, unsigned int queue)
 				       HEADER_LEN) {
 			virtio_needs_reset(dev, "request without header or "
 						"status");
-			break;
+			return false;
 		}
+		any = true;
 		value = dispatch(blk, vq, &header, status);
 		if (value != VIRTIO_BLK_S_OK)
 			answer(vq, blk->buf.head, status, value, 1);
 	}
-	drive_kick(blk->drive);
-	vq_signal(vq);
+	return any;
+}
+
+/* One interrupt for all that was answered. */
+static void answered(void *arg)
+{
+	struct blk *blk = arg;
+
+	for (unsigned int i = 0; i < blk->dev.n_queues; i++)
+		vq_signal(virtio_queue(&blk->dev, i));
+}
+
+/*
+ * While there is something to do, the driver need not ring; the doorbell is
+ * armed, and the queue looked at once more, when there is not.
+ */
+static void blk_notify(struct virtio_dev *dev, unsigned int queue)
+{
+	struct blk *blk = container_of(dev, struct blk, dev);
+	struct virtqueue *vq = virtio_queue(dev, queue);
+
+	vq->deaf = true;
+	for (unsigned int i = 0; i < ROUNDS_MAX && serve(blk, vq); i++) {
+		drive_run(blk->drive);
+		answered(blk);
+	}
+	vq->deaf = false;
+	serve(blk, vq);
+	drive_run(blk->drive);
+	answered(blk);
 }
 
 static bool blk_reset(struct virtio_dev *dev)
@@ -416,6 +446,7 @@ int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		goto fail;
 	drive_set_ram(blk->drive, m->ram);
 	drive_on_change(blk->drive, resized, blk);
+	drive_on_answers(blk->drive, answered, blk);
 	blk->dev.features |= blk_features(blk, queues);
 	blk_config(blk, queues);
 	r = virtio_pci_plug(&blk->dev, &spec->pci, err);

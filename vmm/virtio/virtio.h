@@ -111,6 +111,7 @@ struct virtqueue {
 	uint16_t used_idx;	 /* next entry to fill */
 	uint16_t signalled;	 /* used_idx at the last notification */
 	bool signalled_valid;
+	bool deaf; /* the doorbell is not armed */
 };
 
 /* A chain: n_out segments the device reads, then n_in it writes. */

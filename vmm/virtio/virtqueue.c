@@ -118,12 +118,13 @@ static bool bad_chain(struct virtqueue *vq, const char *why)
 	return false;
 }
 
-/* Entries that wait; the doorbell is armed when there are none. */
+/* Entries that wait; the doorbell is armed when there are none, unless the
+ * device will look again. */
 static bool has_avail(struct virtqueue *vq)
 {
 	uint16_t idx = LOAD_ACQ(&vq->avail->idx);
 
-	if (idx == vq->last_avail) {
+	if (idx == vq->last_avail && !vq->deaf) {
 		ask_for_kick(vq);
 		idx = LOAD_ACQ(&vq->avail->idx);
 	}
