@@ -68,6 +68,9 @@ struct cpu_item {
 
 #define CPU(f) STATE(struct x86_state, f)
 #define CPU_BOOL(f) STATE_BOOL(struct x86_state, f)
+#define CPU_LATER(f) \
+	{ STATE_ONE_(struct x86_state, f), .kind = STATE_INT, .max = 1, \
+	  .size = STATE_OF_(struct x86_state, f), .optional = true }
 
 static const struct state_field segment_fields[] = {
 	STATE(struct x86_segment, base),
@@ -112,6 +115,7 @@ static const struct state_field x86_fields[] = {
 	CPU(apic_base),
 	CPU(tsc),
 	STATE_MAX(struct x86_state, run_state, X86_WAIT_SIPI),
+	CPU_LATER(unhalted),
 	CPU_BOOL(interrupt_shadow),
 	CPU_BOOL(nmi_pending),
 	CPU_BOOL(nmi_blocked),

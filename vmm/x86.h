@@ -64,6 +64,7 @@ struct x86_state {
 	uint64_t apic_base;
 	uint64_t tsc;
 	enum x86_run_state run_state;
+	bool unhalted; /* another vCPU's hypercall ends the next HLT */
 	bool interrupt_shadow; /* after STI or MOV SS */
 	bool nmi_pending, nmi_blocked;
 	bool smm, smi_pending; /* system management mode */

@@ -97,6 +97,8 @@ static inline void emu_pend(struct emu_cpu *cpu, uint32_t bits)
 }
 /* Any thread: sets bits and wakes the vCPU if it sleeps. */
 void emu_notify(struct emu_cpu *cpu, uint32_t bits);
+/* INIT and SIPI that came to a vCPU that does not run. */
+void emu_startup_pending(struct emu_cpu *cpu);
 
 /*
  * sync.c.  Between emu_quiet() and emu_busy() a vCPU touches nothing that its

@@ -665,6 +665,8 @@ void lapic_timers_pause(struct vm *vm, bool paused)
 	uint64_t now = now_ns(), gap;
 
 	pthread_mutex_lock(&t->lock);
+	if (paused && !t->paused)
+		timers_fire(vm, now); /* what the thread is late with */
 	gap = t->paused ? now - t->paused_at : 0;
 	t->paused = paused;
 	t->paused_at = now;

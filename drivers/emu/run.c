@@ -104,6 +104,12 @@ static void startup(struct emu_cpu *cpu, uint32_t p)
 		sys_sipi(cpu, cpu->sipi_vector);
 }
 
+/* What came after it had stopped: its state has no place for it. */
+void emu_startup_pending(struct emu_cpu *cpu)
+{
+	startup(cpu, atomic_fetch_and(&cpu->pending, ~(PEND_INIT | PEND_SIPI)));
+}
+
 /* While one is served, only one more is remembered. */
 static void latch_nmis(struct emu_cpu *cpu)
 {

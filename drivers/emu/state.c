@@ -247,9 +247,11 @@ void emu_cpu_get(struct emu_cpu *cpu, struct x86_state *s)
 	s->efer = cpu->efer;
 	s->xcr0 = cpu->fpu.xcr0;
 	s->tsc = emu_clock_tsc(cpu->vm) + cpu->tsc_offset;
+	emu_startup_pending(cpu);
 	s->run_state = cpu->run_state;
 	if (s->run_state == X86_RUNNING && cpu->halted)
 		s->run_state = X86_HALTED;
+	s->unhalted = atomic_load(&cpu->unhalted);
 	s->interrupt_shadow = cpu->shadow;
 	s->nmi_pending =
 		cpu->nmi_latched || atomic_load(&cpu->pending) & PEND_NMI;
@@ -314,6 +316,7 @@ void emu_cpu_set(struct emu_cpu *cpu, const struct x86_state *s)
 	cpu->halted = s->run_state == X86_HALTED;
 	if (cpu->halted)
 		cpu->run_state = X86_RUNNING;
+	atomic_store(&cpu->unhalted, s->unhalted);
 	cpu->shadow = s->interrupt_shadow;
 	cpu->ss_shadow = false;
 	cpu->nmi_latched = s->nmi_pending;

@@ -269,6 +269,35 @@ static void test_kick(const char *variant, const uint8_t *code)
 	end(&t);
 }
 
+/* Its HLT was ended, without an interrupt, when the guest was saved. */
+static void test_unhalted(const char *variant)
+{
+	static struct x86_state s;
+	const struct vars *v;
+	struct test t;
+	struct runner r;
+
+	begin(&t, variant);
+	v = (const struct vars *)(t.ram + VARS);
+	start(&t, &r, 0, guest_spin);
+	finish(&t, &r);
+	require(emu_engine.get_state(r.cpu, &s) == 0, "no state");
+	s.rip = CODE + (guest_write - guest);
+	s.run_state = X86_HALTED;
+	s.unhalted = true;
+	require(emu_engine.set_state(r.cpu, &s) == 0 &&
+			emu_engine.get_state(r.cpu, &s) == 0,
+		"no state");
+	require(s.run_state == X86_HALTED && s.unhalted, "it is forgotten");
+	atomic_store(&t.stop, false);
+	require(pthread_create(&r.thread, NULL, run_main, &r) == 0,
+		"no thread");
+	while (!v->said)
+		usleep(1000);
+	finish(&t, &r);
+	end(&t);
+}
+
 int main(void)
 {
 	static const char *const variants[] = { "interp", "jit" };
@@ -279,6 +308,7 @@ int main(void)
 		test_patch(variants[i]);
 		test_kick(variants[i], guest_spin);
 		test_kick(variants[i], guest_roam);
+		test_unhalted(variants[i]);
 		printf("%s: ok\n", variants[i]);
 		fflush(stdout);
 	}
