@@ -70,14 +70,12 @@ int agent_available(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		    struct error *err)
 {
 	struct dom_obj *obj;
-	int r = obj_get(reg, uuid, &obj, err);
+	int r = obj_look(reg, uuid, &obj, err);
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&reg->lock);
 	r = check(obj, err);
-	obj_unref_locked(obj);
-	pthread_mutex_unlock(&reg->lock);
+	obj_looked(obj);
 	return r;
 }
 
@@ -174,8 +172,7 @@ static void end(struct dom_obj *obj, bool broken)
 		drop_locked(a);
 	a->busy = false;
 	pthread_cond_signal(&a->idle);
-	obj_unref_locked(obj);
-	pthread_mutex_unlock(&obj->reg->lock);
+	obj_looked(obj);
 }
 
 static int reach(struct dom_obj *obj, struct error *err)
@@ -196,11 +193,10 @@ static int begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		 struct dom_obj **ret_obj, struct error *err)
 {
 	struct dom_obj *obj;
-	int r = obj_get(reg, uuid, &obj, err);
+	int r = obj_look(reg, uuid, &obj, err);
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&reg->lock);
 	r = wait_idle_locked(obj, err);
 	if (r < 0)
 		obj_unref_locked(obj);
@@ -336,12 +332,10 @@ int agent_set_timeout(struct registry *reg, const uint8_t uuid[UUID_LEN],
 				  "minimum '%d'",
 				  timeout,
 				  VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK);
-	r = obj_get(reg, uuid, &obj, err);
+	r = obj_look(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&reg->lock);
 	obj->agent.timeout = timeout;
-	obj_unref_locked(obj);
-	pthread_mutex_unlock(&reg->lock);
+	obj_looked(obj);
 	return 0;
 }

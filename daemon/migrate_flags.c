@@ -12,8 +12,10 @@ enum {
 		    VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE |
 		    VIR_MIGRATE_PAUSED | VIR_MIGRATE_CHANGE_PROTECTION |
 		    VIR_MIGRATE_UNSAFE | VIR_MIGRATE_COMPRESSED |
-		    VIR_MIGRATE_OFFLINE | VIR_MIGRATE_TLS | VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
-		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR | VIR_MIGRATE_AUTO_CONVERGE,
+		    VIR_MIGRATE_OFFLINE | VIR_MIGRATE_TLS |
+		    VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
+		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR |
+		    VIR_MIGRATE_AUTO_CONVERGE,
 };
 
 static const struct {
@@ -33,6 +35,14 @@ static int check_flags_of(unsigned int flags, struct error *err)
 			return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
 					  "%s", refused[i].why);
 	return check_flags(flags, SUPPORTED, "virDomainMigrate", err);
+}
+
+int migrate_check_here(const struct registry *reg, struct error *err)
+{
+	return reg->net ? 0 :
+			  error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				     "domains of '%s' cannot migrate",
+				     reg->path);
 }
 
 int migrate_check(const struct migrate_args *args, struct error *err)

@@ -328,9 +328,8 @@ int domain_migrate_prepare(struct registry *reg,
 	struct dom_obj *obj;
 	int r = migrate_check(args, err);
 
-	if (r == 0 && !reg->net)
-		r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-			       "domains of '%s' cannot migrate", reg->path);
+	if (r == 0)
+		r = migrate_check_here(reg, err);
 	if (r == 0 && args->flags & VIR_MIGRATE_OFFLINE)
 		return offline_prepare(reg, args, ret_uri, err);
 	if (r == 0)

@@ -50,10 +50,19 @@ static void set_phase(struct dom_obj *obj, int phase, void *owner)
 static int begin_call(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      struct dom_obj **ret_obj, struct error *err)
 {
-	if (!reg->net)
-		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "domains of '%s' cannot migrate", reg->path);
-	return obj_begin(reg, uuid, "migrate", ret_obj, err);
+	int r = migrate_check_here(reg, err);
+
+	return r < 0 ? r : obj_begin(reg, uuid, "migrate", ret_obj, err);
+}
+
+/* Of a guest that is to go as args say. */
+static int begin_checked(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 const struct migrate_args *args,
+			 struct dom_obj **ret_obj, struct error *err)
+{
+	int r = migrate_check_source(args, err);
+
+	return r < 0 ? r : begin_call(reg, uuid, ret_obj, err);
 }
 
 /* ---- begin ---- */
@@ -151,10 +160,8 @@ int domain_migrate_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			 struct migrate_cookie *out, struct error *err)
 {
 	struct dom_obj *obj;
-	int r = migrate_check_source(args, err);
+	int r = begin_checked(reg, uuid, args, &obj, err);
 
-	if (r == 0)
-		r = begin_call(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
 	r = args->flags & VIR_MIGRATE_OFFLINE ?
@@ -346,10 +353,8 @@ int domain_migrate_perform(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			   struct migrate_cookie *out, struct error *err)
 {
 	struct dom_obj *obj;
-	int r = migrate_check_source(args, err);
+	int r = begin_checked(reg, uuid, args, &obj, err);
 
-	if (r == 0)
-		r = begin_call(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
 	r = args->flags & VIR_MIGRATE_POSTCOPY_RESUME ?

@@ -194,9 +194,8 @@ int migrate_peer_to_peer(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	bool paused = false;
 	int r = migrate_check(args, err);
 
-	if (r == 0 && !reg->net)
-		r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-			       "domains of '%s' cannot migrate", reg->path);
+	if (r == 0)
+		r = migrate_check_here(reg, err);
 	if (r == 0)
 		r = look(reg, uuid, name, &paused, err);
 	if (r == 0)

@@ -16,6 +16,7 @@ enum { MIGRATE_TOKEN_LEN = 32, MIGRATE_HELLO_LEN = MIGRATE_TOKEN_LEN + 4 };
 
 /* migrate_flags.c: refuses by name what there is not. */
 int migrate_check(const struct migrate_args *args, struct error *err);
+int migrate_check_here(const struct registry *reg, struct error *err);
 /* Clients give the destination the same parameters, but not these flags. */
 int migrate_check_source(const struct migrate_args *args, struct error *err);
 /* migrate_disks.c: where the guest's disks are, and whether that is here. */

@@ -66,13 +66,18 @@ void obj_unref_locked(struct dom_obj *obj)
 		obj_free(obj);
 }
 
-void obj_unref(struct dom_obj *obj)
+void obj_looked(struct dom_obj *obj)
 {
 	struct registry *reg = obj->reg;
 
-	pthread_mutex_lock(&reg->lock);
 	obj_unref_locked(obj);
 	pthread_mutex_unlock(&reg->lock);
+}
+
+void obj_unref(struct dom_obj *obj)
+{
+	pthread_mutex_lock(&obj->reg->lock);
+	obj_looked(obj);
 }
 
 void obj_remove_locked(struct dom_obj *obj)
@@ -162,22 +167,30 @@ int obj_gone(const uint8_t uuid[UUID_LEN], struct error *err)
 			  "no domain with matching uuid '%s'", text);
 }
 
-int obj_get(struct registry *reg, const uint8_t uuid[UUID_LEN],
-	    struct dom_obj **ret_obj, struct error *err)
+int obj_look(struct registry *reg, const uint8_t uuid[UUID_LEN],
+	     struct dom_obj **ret_obj, struct error *err)
 {
 	struct dom_obj *obj;
 
 	pthread_mutex_lock(&reg->lock);
 	obj = obj_find_uuid_locked(reg, uuid);
-	if (obj && obj->hidden)
-		obj = NULL;
-	if (obj)
-		obj->refs++;
-	pthread_mutex_unlock(&reg->lock);
-	if (!obj)
+	if (!obj || obj->hidden) {
+		pthread_mutex_unlock(&reg->lock);
 		return obj_gone(uuid, err);
+	}
+	obj->refs++;
 	*ret_obj = obj;
 	return 0;
+}
+
+int obj_get(struct registry *reg, const uint8_t uuid[UUID_LEN],
+	    struct dom_obj **ret_obj, struct error *err)
+{
+	int r = obj_look(reg, uuid, ret_obj, err);
+
+	if (r == 0)
+		pthread_mutex_unlock(&reg->lock);
+	return r;
 }
 
 int obj_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],

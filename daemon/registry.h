@@ -143,6 +143,10 @@ int obj_gone(const uint8_t uuid[UUID_LEN], struct error *err);
 /* The object of a uuid, referenced; VIR_ERR_NO_DOMAIN. */
 int obj_get(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	    struct dom_obj **ret_obj, struct error *err);
+/* The same with the registry's lock held; obj_looked() gives both back. */
+int obj_look(struct registry *reg, const uint8_t uuid[UUID_LEN],
+	     struct dom_obj **ret_obj, struct error *err);
+void obj_looked(struct dom_obj *obj);
 /* The same with its job held; obj_end() gives both back. */
 int obj_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	      const char *job, struct dom_obj **ret_obj, struct error *err);

@@ -618,14 +618,12 @@ int domain_has_managed_save(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			    struct error *err)
 {
 	struct dom_obj *obj;
-	int r = obj_get(reg, uuid, &obj, err);
+	int r = obj_look(reg, uuid, &obj, err);
 
 	if (r < 0)
 		return r;
-	pthread_mutex_lock(&reg->lock);
 	r = obj->saved;
-	pthread_mutex_unlock(&reg->lock);
-	obj_unref(obj);
+	obj_looked(obj);
 	return r;
 }
 
