@@ -87,12 +87,18 @@ static int step(struct carrier *c)
 
 /* ---- the thread ---- */
 
+/* A hang-up is reported whatever was asked for: who asks nothing is not. */
+static struct pollfd watched(int fd, short events)
+{
+	return (struct pollfd){ events ? fd : -1, events, 0 };
+}
+
 static void wait_for_work(struct carrier *c)
 {
 	short from = c->out.len ? 0 : POLLIN, to = c->in.len ? 0 : POLLIN;
 	struct pollfd p[] = {
-		{ c->near, from | (c->in.len ? POLLOUT : 0), 0 },
-		{ c->fd, to | (c->out.len ? POLLOUT : 0), 0 },
+		watched(c->near, from | (c->in.len ? POLLOUT : 0)),
+		watched(c->fd, to | (c->out.len ? POLLOUT : 0)),
 	};
 
 	if (!to || !c->ops->more || !c->ops->more(c->far))

@@ -233,15 +233,7 @@ uint64_t missing_word(const struct missing *ms, unsigned int block,
 
 /* ---- what comes ---- */
 
-/* A page that is there already stays; whoever waits for it looks again. */
-static int wake(const struct missing *ms, uint64_t at)
-{
-	struct uffdio_range range = { at, PAGE };
-
-	return ioctl(ms->fd, UFFDIO_WAKE, &range) < 0 ? -errno : 0;
-}
-
-static int copy_page(const struct missing *ms, uint64_t at,
+static int copy_once(const struct missing *ms, uint64_t at,
 		     const uint8_t *data)
 {
 	struct uffdio_copy copy = {
@@ -249,22 +241,33 @@ static int copy_page(const struct missing *ms, uint64_t at,
 		.src = (uintptr_t)data,
 		.len = PAGE,
 	};
-	int r;
 
-	do {
-		r = ioctl(ms->fd, UFFDIO_COPY, &copy) < 0 ? -errno : 0;
-	} while (r == -EAGAIN);
-	return r == -EEXIST ? wake(ms, at) : r;
+	return ioctl(ms->fd, UFFDIO_COPY, &copy) < 0 ? -errno : 0;
 }
 
-static int zero_page(const struct missing *ms, uint64_t at)
+static int zero_once(const struct missing *ms, uint64_t at)
 {
 	struct uffdio_zeropage zero = { .range = { at, PAGE } };
+
+	return ioctl(ms->fd, UFFDIO_ZEROPAGE, &zero) < 0 ? -errno : 0;
+}
+
+/* Whoever waits for it looks again. */
+static int wake(const struct missing *ms, uint64_t at)
+{
+	struct uffdio_range range = { at, PAGE };
+
+	return ioctl(ms->fd, UFFDIO_WAKE, &range) < 0 ? -errno : 0;
+}
+
+/* data NULL: zeros.  A page that is there already stays. */
+static int put_page(const struct missing *ms, uint64_t at, const uint8_t *data)
+{
 	int r;
 
 	do {
-		r = ioctl(ms->fd, UFFDIO_ZEROPAGE, &zero) < 0 ? -errno : 0;
-	} while (r == -EAGAIN);
+		r = data ? copy_once(ms, at, data) : zero_once(ms, at);
+	} while (r == -EAGAIN); /* the mapping is changing */
 	return r == -EEXIST ? wake(ms, at) : r;
 }
 
@@ -277,12 +280,11 @@ static uint64_t address(const struct missing *ms, unsigned int block,
 static int fill_one(struct missing *ms, unsigned int block, uint64_t page,
 		    const uint8_t *data)
 {
-	uint64_t at = address(ms, block, page);
-	int r = 0;
+	int r;
 
 	if (!test(ms->bits, block, page))
 		return 0;
-	r = data ? copy_page(ms, at, data) : zero_page(ms, at);
+	r = put_page(ms, address(ms, block, page), data);
 	if (r == 0) {
 		atomic_fetch_and(&ms->bits[block][page / 64],
 				 ~BIT64(page % 64));
@@ -330,7 +332,7 @@ static bool look_at(struct missing *ms, const struct uffd_msg *msg,
 	    !find(ms, msg->arg.pagefault.address, ret_block, ret_page))
 		return false;
 	if (!test(ms->bits, *ret_block, *ret_page)) {
-		zero_page(ms, address(ms, *ret_block, *ret_page));
+		put_page(ms, address(ms, *ret_block, *ret_page), NULL);
 		return false;
 	}
 	return !(atomic_fetch_or(&ms->asked[*ret_block][*ret_page / 64],

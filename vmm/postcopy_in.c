@@ -237,7 +237,7 @@ static int rescued(struct postcopy_in *in)
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
 	    c->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&fd, CMSG_DATA(c), sizeof(int));
-	if (n <= 0)
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		in->rescue = fd_close(in->rescue);
 	return fd;
 }

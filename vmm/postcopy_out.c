@@ -210,7 +210,7 @@ static int hear_missing(struct postcopy_out *o)
 	while ((r = hear(&rec, sizeof(rec), o)) == 0 &&
 	       rec.type == MIGRATE_MISSING) {
 		if (rec.block >= o->from.n_blocks || rec.at % (64 * PAGE) ||
-		    rec.at >= o->from.block[rec.block].size ||
+		    rec.at > o->from.block[rec.block].size ||
 		    rec.len > MIGRATE_MISSING_MAX || rec.len % 8 ||
 		    rec.len / 8 > pages_of(o, rec.block) / 64 + 1 -
 					  rec.at / PAGE / 64)
@@ -265,8 +265,10 @@ static int start(struct postcopy_out *o, struct error *err)
 	atomic_store(&o->state, POSTCOPY_GOING);
 	r = job_thread(&o->thread, out_main, o);
 	o->started = r == 0;
-	if (r < 0)
+	if (r < 0) {
 		page_sender_finish(&o->sender);
+		atomic_store(&o->state, POSTCOPY_BROKEN);
+	}
 	return r < 0 ? error_set(err, r, "cannot start a thread: %m") : 0;
 }
 
