@@ -271,9 +271,10 @@ static int disarmed(struct emu_cpu *cpu, uint64_t lin, uint64_t phys,
 
 /*
  * A copy of the page is executed if something in it must not be.  Nobody
- * writes to a page that has a copy without its generation telling.  But where
- * code is written and overwritten, between old code and constants, what looks
- * like such an instruction may be a part of another: that is translated.
+ * writes to a page that has a copy without its generation telling.  But where a
+ * program writes its code by itself, between old code and constants, what looks
+ * like such an instruction may be a part of another: that is translated.  Of
+ * a file that is mapped, D is not set.
  */
 static bool map_code(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 		     const struct mmu_page *page, unsigned int flags)
@@ -289,13 +290,12 @@ static bool map_code(struct emu_cpu *cpu, struct mirror *m, uint64_t lin,
 	if (!s || n < 0)
 		return false;
 	found = disarmed(cpu, lin, phys, copy, &before);
-	if (found <= 0)
-		return found == 0 &&
-		       map(cpu, m, lin, phys, flags | DP_EXEC);
+	if (found == 0)
+		return map(cpu, m, lin, phys, flags | DP_EXEC);
+	if (found < 0 || page->dirty)
+		return false;
 	gen = mmu_mark_code(cpu, slot_page(s, phys), phys,
 			    s->host + (phys - s->gpa));
-	if (page->writable || gen)
-		return false;
 	if (disarmed(cpu, lin, phys, copy, &before) < 0) /* as it is now */
 		return false;
 	map_copy(cpu, m, lin, phys, n, gen);

@@ -248,6 +248,7 @@ struct mmu_page {
 	uint64_t phys;	    /* of its 4 KiB */
 	unsigned int level; /* 1; 2 or 3: of a large page */
 	bool writable;	    /* and D is set */
+	bool dirty;	    /* D is set: written to, here */
 	bool executable;
 };
 /* False if it is not there, or A is not set somewhere. */

@@ -318,6 +318,7 @@ bool mmu_peek(struct emu_cpu *cpu, uint64_t lin, struct mmu_page *ret_page)
 		.phys = leaf_phys(&pg, level, v, lin) & ~cpu->vm->a20_off,
 		.level = level,
 		.writable = rw && v & PTE_D,
+		.dirty = v & PTE_D,
 		.executable = !nx,
 	};
 	return us && a;
