@@ -286,7 +286,9 @@ static uint64_t account_visit(struct emu_cpu *cpu, struct mirror *m,
 	struct direct *d = cpu->direct.priv;
 	uint64_t ended = emu_host_tsc();
 	uint64_t ns = time_inside(cpu, m, ticks_ns(cpu, ended - began));
-	uint64_t lost = MIN(ns, DIRECT_SWITCH / 2 + n_ops * DIRECT_OP);
+	uint64_t cost = DIRECT_SWITCH / 2 +
+			(n_ops ? DIRECT_MAPPER + n_ops * DIRECT_OP : 0);
+	uint64_t lost = MIN(ns, cost);
 
 	direct_earned(cpu, ns - lost, DIRECT_SWITCH / 2 + lost +
 				ticks_ns(cpu, began - d->outside));

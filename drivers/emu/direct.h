@@ -38,7 +38,8 @@ enum {
 	DIRECT_MIRRORS = 4,	/* of a vCPU */
 	DIRECT_PAGES = 1 << 15, /* that one has mapped at most */
 	DIRECT_SWITCH = 20000,	/* ns: there and back, with what caches lose */
-	DIRECT_OP = 6000,	/* ns: a request to the mapper */
+	DIRECT_MAPPER = 14000,	/* ns: that the mapper has to do something */
+	DIRECT_OP = 6000,	/* ns: a request to it */
 };
 
 /* A thread of a stub as the kernel's notifications show it. */
