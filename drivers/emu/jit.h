@@ -111,7 +111,7 @@ struct jit_block;
 struct jit_exit {
 	struct jit_block *from;
 	struct jit_block *to; /* NULL: goes to its stub */
-	struct jit_exit *to_next;
+	struct jit_exit *to_next, **to_prev; /* of its incoming */
 	uint8_t *jump; /* the rel32, as written */
 	uint8_t *stub; /* as executed */
 	uint8_t *check; /* to another page: what is compared; else NULL */

@@ -224,13 +224,21 @@ static void set_check(struct jit_exit *x, bool global, uint32_t space)
 	memcpy(x->check, words, sizeof(words));
 }
 
+static void list_incoming(struct jit_exit *x, struct jit_block *to)
+{
+	x->to = to;
+	x->to_next = to->incoming;
+	x->to_prev = &to->incoming;
+	if (x->to_next)
+		x->to_next->to_prev = &x->to_next;
+	to->incoming = x;
+}
+
 static void unlink_exit(struct jit *j, struct jit_exit *x)
 {
-	struct jit_exit **p = &x->to->incoming;
-
-	while (*p != x)
-		p = &(*p)->to_next;
-	*p = x->to_next;
+	*x->to_prev = x->to_next;
+	if (x->to_next)
+		x->to_next->to_prev = x->to_prev;
 	x->to = NULL;
 	if (x->check)
 		set_check(x, false, NO_SPACE);
@@ -286,9 +294,7 @@ void jit_link(struct emu_cpu *cpu, struct jit_exit *x, struct jit_block *to)
 		unlink_exit(j, x);
 	if (x->check ? !link_far(cpu, x, to) : to->page != x->from->page)
 		return;
-	x->to = to;
-	x->to_next = to->incoming;
-	to->incoming = x;
+	list_incoming(x, to);
 	set_jump(j, x, way_in(to, x));
 }
 
