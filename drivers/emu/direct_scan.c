@@ -17,7 +17,7 @@
 #include "drivers/emu/decode.h"
 #include "drivers/emu/direct.h"
 
-enum { BEFORE = 128, BEHIND = 2, SWEEPS = 16, HLT = 0xf4 };
+enum { NEAR = 32, BEFORE = 128, BEHIND = 2, SWEEPS = 16, HLT = 0xf4 };
 
 /* Do they begin such an instruction, prefixes aside? */
 static bool is_suspect(const uint8_t *p)
@@ -63,15 +63,25 @@ static enum verdict arrives(const ZydisDecoder *d, const uint8_t *from,
 	return YES;
 }
 
-static enum verdict is_instruction(const ZydisDecoder *d, const uint8_t *at)
+static enum verdict decode_from(const ZydisDecoder *d, const uint8_t *from,
+				const uint8_t *at)
 {
 	unsigned int n[] = { 0, 0, 0 };
 
 	for (unsigned int i = 0; i < SWEEPS; i++)
-		n[arrives(d, at - BEFORE + i, at)]++;
+		n[arrives(d, from + i, at)]++;
 	if (n[YES] > 3 * n[NO])
 		return YES;
 	return n[NO] > 3 * n[YES] ? NO : UNKNOWN;
+}
+
+static enum verdict is_instruction(const ZydisDecoder *d, const uint8_t *at)
+{
+	enum verdict v = UNKNOWN;
+
+	for (unsigned int n = NEAR; v == UNKNOWN && n <= BEFORE; n *= 2)
+		v = decode_from(d, at - n, at);
+	return v;
 }
 
 int direct_disarm(struct emu_cpu *cpu, uint8_t *page, const uint8_t *before,
