@@ -35,6 +35,7 @@
 #include "vmm/postcopy.h"
 #include "vmm/outflow.h"
 #include "vmm/peek.h"
+#include "vmm/ram.h"
 #include "vmm/run.h"
 #include "vmm/sandbox.h"
 #include "vmm/spec.h"
@@ -80,6 +81,7 @@ struct control {
 	struct migrate_options migrate;
 	struct migrate_limits limits;
 	bool job_paused; /* the job paused it */
+	bool job_froze;	 /* its memory: none comes or goes */
 	bool job_trusted; /* its stream is the other VMM's own */
 	struct handover *handover; /* the guest was sent or came, or NULL */
 	/* Memory that follows it: one of the two at most. */
@@ -328,6 +330,25 @@ static void control_on_port(void *arg, const char *id, bool open)
 	control_send(arg, o);
 }
 
+static void control_on_memory(void *arg, const char *id,
+			      enum machine_memory what, uint64_t bytes)
+{
+	struct control *c = arg;
+	struct json_object *o;
+
+	if (what == MEMORY_GONE)
+		hotplug_forget(c->hotplug, id);
+	if (what != MEMORY_IN_USE) {
+		control_tell_device(c, what == MEMORY_GONE ? "unplugged" :
+							      "kept", id);
+		return;
+	}
+	o = control_event("memory");
+	add_str(o, "device", id);
+	add_u64(o, "size", bytes);
+	control_send(c, o);
+}
+
 static void control_on_vcpus(void *arg, unsigned int n)
 {
 	struct json_object *o = control_event("vcpus");
@@ -347,6 +368,7 @@ static void control_on_rtc(void *arg, int64_t offset)
 static const struct machine_listener control_listener = {
 	.rtc = control_on_rtc,
 	.vcpus = control_on_vcpus,
+	.memory = control_on_memory,
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
 	.shutdown = control_on_shutdown,
@@ -608,7 +630,7 @@ static int control_stats(struct control *c, struct json_object *req,
 			 struct json_object *ok, struct error *err)
 {
 	static const char *const groups[] = { "disks", "nics", "balloon",
-					      "engine" };
+					      "memory", "engine" };
 
 	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
@@ -632,6 +654,21 @@ static int control_balloon(struct control *c, struct json_object *req,
 	if (r == -ENOENT)
 		return error_set(err, r, "the machine has no balloon");
 	return r;
+}
+
+static int control_memory(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	struct json_object *id = json_object_object_get(req, "device");
+	struct json_object *v = json_object_object_get(req, "requested");
+
+	if (!json_object_is_type(id, json_type_string) ||
+	    !json_object_is_type(v, json_type_int) ||
+	    json_object_get_int64(v) < 0)
+		return error_set(err, -EINVAL,
+				 "\"device\" or \"requested\" is missing");
+	return machine_set_memory(c->m, json_object_get_string(id),
+				  json_object_get_int64(v), err);
 }
 
 static int control_balloon_period(struct control *c, struct json_object *req,
@@ -705,6 +742,9 @@ static int save_work(void *arg, struct progress *p, struct error *err)
 static void control_forget_job(struct control *c)
 {
 	c->job = NULL;
+	if (c->job_froze)
+		ram_freeze(c->m->ram, false);
+	c->job_froze = false;
 	c->job_fd = fd_close(c->job_fd);
 	while (c->n_more)
 		fd_close(c->more[--c->n_more]);
@@ -732,6 +772,8 @@ static int control_start_job(struct control *c, struct json_object *req,
 	memset(&c->progress, 0, sizeof(c->progress));
 	c->job_id = json_object_get_int64(id);
 	c->job_name = name;
+	ram_freeze(c->m->ram, true);
+	c->job_froze = true;
 	r = job_start(c->loop, name, work, done, c, &c->progress, &c->job, err);
 	if (r < 0)
 		control_forget_job(c);
@@ -1341,6 +1383,7 @@ static const struct request {
 	{ "status", STATES_ALL | WHILE_BUSY, control_status },
 	{ "stats", STATES_BUILT | STATE_STOPPED | WHILE_AWAY, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
+	{ "memory", STATES_BUILT, control_memory },
 	{ "balloon-period", STATES_BUILT, control_balloon_period },
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT, control_insert },

@@ -39,15 +39,18 @@
  *		   "flush_ns"}}, "nics": {id: {"rx_bytes", "rx_packets",
  *		   "rx_drop", "tx_bytes", "tx_packets", "tx_drop"}},
  *		   "ports": {id: {"open": 0 or 1, by the guest}},
- *		   "balloon": {"actual", ...}, "engine": {name: count}}
+ *		   "balloon": {"actual", ...}, "memory": {id: {"size",
+ *		   "requested"}}, "engine": {name: count}}
  *	"balloon"  {"target": bytes}
+ *	"memory"   {"device": id, "requested": bytes}: the guest shall use so
+ *		   much of a virtio-mem device
  *	"balloon-period" {"seconds": between statistics, 0: only when read}
  *	"link"     {"nic": id, "up": bool}
  *	"insert"   {"drive": id, "format", "force": bool} and a descriptor, or
  *		   none: the CD-ROM drive is empty then
  *	"plug"     {"devices": {...}} + descriptors: one device, as the spec has
  *		   it (a controller with its disks counts as one): a function
- *		   below an empty root port, or a disk on a virtio-scsi
+ *		   below an empty root port, a memory module, or a disk on a virtio-scsi
  *		   controller.  The guest is told.
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
@@ -120,6 +123,8 @@
  *	{"event": "balloon", "actual": bytes}
  *	{"event": "watchdog", "action": word}
  *	{"event": "tray", "drive": id, "open": bool}
+ *	{"event": "memory", "device": id, "size": bytes}  so much of a
+ *		   virtio-mem device is in use
  *	{"event": "unplugged", "device": id}    a device is gone
  *	{"event": "kept", "device": id}         the guest will not let go of it
  *	{"event": "port", "port": id, "open": bool} by the guest

@@ -135,12 +135,14 @@ static void add_qemu(struct buf *b, const struct x86_state *s)
 
 /* ---- the file ---- */
 
+enum { REGIONS_MAX = 4096 }; /* ELF's own limit is 65534 */
+
 struct dump {
 	int fd;
 	struct progress *p;
 	struct error *err;
 	unsigned int n;
-	const struct ram_region *region;
+	struct ram_region region[REGIONS_MAX];
 };
 
 static int put(struct dump *d, uint64_t at, const void *data, size_t len)
@@ -258,18 +260,22 @@ int coredump_write(struct machine *m, const struct x86_state *cpus,
 		   unsigned int n_cpus, int fd, struct progress *p,
 		   struct error *err)
 {
-	struct dump d = { .fd = fd, .p = p, .err = err };
+	_cleanup_free_ struct dump *d = xcalloc(1, sizeof(*d));
 	_cleanup_buf_ struct buf notes = { 0 };
 	int r;
 
-	d.n = ram_regions(m->ram, &d.region);
+	d->fd = fd;
+	d->p = p;
+	d->err = err;
+	d->n = ram_list(m->ram, false, d->region, REGIONS_MAX);
 	atomic_store(&p->started, now_ns());
-	atomic_store(&p->total, ram_size(m->ram));
+	for (unsigned int i = 0; i < d->n; i++)
+		atomic_fetch_add(&p->total, d->region[i].size);
 	for (unsigned int i = 0; i < n_cpus; i++)
 		add_prstatus(&notes, &cpus[i], i);
 	for (unsigned int i = 0; i < n_cpus; i++)
 		add_qemu(&notes, &cpus[i]);
-	r = write_all(&d, &notes);
+	r = write_all(d, &notes);
 	atomic_store(&p->finished, now_ns());
 	return r;
 }

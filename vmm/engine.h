@@ -27,6 +27,11 @@ struct ram_slot {
 	bool readonly;
 	bool log_dirty;
 	bool smm; /* seen in system management mode only */
+	/* Which blocks, of 1 << block_shift bytes (2 MiB or more), are there;
+	 * NULL: all.  Bits change while vCPUs are stopped, and then set_ram()
+	 * is called again.  The bitmap lives as long as the slot. */
+	const uint64_t *blocks;
+	unsigned int block_shift;
 };
 
 enum run_result {

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "vmm/controllers.h"
+#include "vmm/dev/memhp.h"
 #include "vmm/dev/pcie_port.h"
 #include "vmm/dev/vfio.h"
 #include "vmm/machine.h"
@@ -171,6 +172,17 @@ static int plug_disk(struct hotplug *hp, const struct vmm_spec *s,
 	return r < 0 ? r : machine_plug(hp->m, s, err);
 }
 
+static int plug_memory(struct hotplug *hp, const struct spec_memory *s,
+		       struct error *err)
+{
+	if (s->kind == MEMORY_VIRTIO)
+		return virtio_mem_add(hp->m, s, err);
+	if (!hp->m->memhp)
+		return error_set(err, -ENOTSUP,
+				 "the machine was started without slots for memory");
+	return memhp_plug(hp->m->memhp, s, err);
+}
+
 /* Not of one kind only: a controller and what is on it come together. */
 static int add(struct hotplug *hp, const struct vmm_spec *s,
 	       struct error *err)
@@ -195,6 +207,8 @@ static int add(struct hotplug *hp, const struct vmm_spec *s,
 		r = virtio_input_add(hp->m, &s->inputs[0], err);
 	else if (s->n_inputs || s->n_consoles)
 		r = machine_plug(hp->m, s, err);
+	else if (s->n_memories)
+		r = plug_memory(hp, &s->memories[0], err);
 	else
 		r = error_set(err, -ENOTSUP,
 			      "devices of this kind cannot be plugged in while the guest runs");
@@ -234,7 +248,8 @@ static int check(struct hotplug *hp, const struct vmm_spec *s,
 		 struct places *ret_p, struct error *err)
 {
 	unsigned int n = s->n_nics + s->n_rngs + s->n_inputs +
-			 s->n_controllers + s->n_consoles + s->n_hostdevs;
+			 s->n_controllers + s->n_consoles + s->n_hostdevs +
+			 s->n_memories;
 
 	*ret_p = (struct places){ .hp = hp };
 	vmm_spec_each_device((struct vmm_spec *)s, look, ret_p);
@@ -245,6 +260,8 @@ static int check(struct hotplug *hp, const struct vmm_spec *s,
 		return error_set(err, -EINVAL,
 				 "one device can be plugged in at a time");
 	if (!ret_p->n && has_no_place(s))
+		return 0;
+	if (s->n_memories && s->memories[0].kind == MEMORY_DIMM)
 		return 0;
 	return pcie_port_free(hp->m, ret_p->bus, err);
 }
@@ -292,11 +309,27 @@ int hotplug_unplug(struct hotplug *hp, const char *id, bool *ret_gone,
 	if (r != -ENOENT)
 		return error_set(err, r, "device '%s' cannot be taken: %m",
 				 id);
+	r = hp->m->memhp ? memhp_unplug(hp->m->memhp, id, err) : -ENOENT;
+	if (r != -ENOENT)
+		return r;
+	r = machine_may_unplug(hp->m, id, err);
+	if (r < 0)
+		return r;
 	if (!s.found.place || !s.found.place->bus)
 		return error_set(err, -ENOTSUP,
 				 "device '%s' cannot be unplugged: it is not below a pcie-root-port",
 				 id);
 	return pcie_port_eject(hp->m, s.found.place->bus, err);
+}
+
+void hotplug_forget(struct hotplug *hp, const char *id)
+{
+	struct search s = { .id = id };
+
+	if (!search(hp, &s))
+		return;
+	vmm_spec_close_device(s.spec, id);
+	forget_empty(hp);
 }
 
 char *hotplug_on_bus(struct hotplug *hp, unsigned int bus, bool gone)

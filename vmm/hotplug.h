@@ -18,7 +18,7 @@ void hotplug_destroy(struct hotplug *hp); /* after the machine */
 
 /*
  * One device, in a description of that alone: a function below a free root
- * port, a controller with its disks, or a disk on a controller that is there.
+ * port, a memory module, a controller with its disks, or a disk on a controller that is there.
  * Takes the description over, also on failure.
  */
 int hotplug_plug(struct hotplug *hp, struct vmm_spec *spec, struct error *err);
@@ -29,6 +29,9 @@ int hotplug_plug(struct hotplug *hp, struct vmm_spec *spec, struct error *err);
  */
 int hotplug_unplug(struct hotplug *hp, const char *id, bool *ret_gone,
 		   struct error *err);
+
+/* A memory module that is gone. */
+void hotplug_forget(struct hotplug *hp, const char *id);
 
 /* The id of a device on this PCI bus, closed and forgotten if it is gone; the
  * caller frees; NULL: there is none (any more). */

@@ -174,6 +174,8 @@ static int save_block(struct saver *s, unsigned int block)
 	for (uint64_t at = 0; at < size && r == 0; at += CHUNK) {
 		uint64_t end = MIN(at + CHUNK, size);
 
+		if (!ram_block_has(&s->block[block], at))
+			continue;
 		if (atomic_load(&s->p->cancel))
 			return error_set(s->err, -ECANCELED,
 					 "saving was cancelled");
@@ -247,7 +249,9 @@ int image_save(struct ram *ram, const struct buf *state, int fd,
 	if (offset % IMAGE_ALIGN || offset > INT64_MAX / 2)
 		return error_set(err, -EINVAL,
 				 "a saved machine begins on a page");
-	assert(n <= BLOCKS_MAX);
+	if (n > BLOCKS_MAX)
+		return error_set(err, -E2BIG,
+				 "a machine with so many memory devices cannot be saved");
 	atomic_store(&p->started, now_ns());
 	plan(&s, n, state, format);
 	if (format == IMAGE_ZSTD) {

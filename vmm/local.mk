@@ -13,6 +13,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/bzimage.c \
 	%D%/boot/dsdt.c \
 	%D%/boot/dsdt_cpus.c \
+	%D%/boot/dsdt_memory.c \
 	%D%/boot/elf.c \
 	%D%/boot/firmware.c \
 	%D%/boot/firmware.h \
@@ -92,6 +93,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/nvme_priv.h \
 	%D%/dev/lpc.c \
 	%D%/dev/lpc.h \
+	%D%/dev/memhp.c \
+	%D%/dev/memhp.h \
 	%D%/dev/mch.c \
 	%D%/dev/mch.h \
 	%D%/dev/vfio.c \
@@ -159,6 +162,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/migrate_pages.h \
 	%D%/migrate_wire.h \
 	%D%/progress.h \
+	%D%/memdev.c \
+	%D%/memdev.h \
 	%D%/memmap.c \
 	%D%/memmap.h \
 	%D%/ram.c \

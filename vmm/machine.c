@@ -28,6 +28,7 @@
 #include "vmm/dev/acpi_pm.h"
 #include "vmm/dev/cpuhp.h"
 #include "vmm/dev/ioapic.h"
+#include "vmm/dev/memhp.h"
 #include "vmm/dev/pic.h"
 #include "vmm/display.h"
 #include "vmm/drive.h"
@@ -35,6 +36,7 @@
 #include "vmm/input.h"
 #include "vmm/loop.h"
 #include "vmm/machine_priv.h"
+#include "vmm/memdev.h"
 #include "vmm/numa.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
@@ -186,6 +188,17 @@ void machine_halt(struct machine *m)
 	while (p->running)
 		pthread_cond_wait(&p->stopped, &p->lock);
 	pthread_mutex_unlock(&p->lock);
+}
+
+bool machine_stop_vcpus(struct machine *m)
+{
+	bool ran;
+
+	pthread_mutex_lock(&m->priv->lock);
+	ran = m->priv->run;
+	pthread_mutex_unlock(&m->priv->lock);
+	machine_halt(m);
+	return ran;
 }
 
 void machine_go(struct machine *m)
@@ -637,6 +650,36 @@ static void tell_unplugged(void *arg)
 	free(ev);
 }
 
+struct memory_event {
+	struct machine *m;
+	enum machine_memory what;
+	uint64_t bytes;
+	char id[];
+};
+
+static void tell_memory(void *arg)
+{
+	struct memory_event *ev = arg;
+	struct machine_priv *p = ev->m->priv;
+
+	if (p->listener->memory)
+		p->listener->memory(p->listener_arg, ev->id, ev->what,
+				    ev->bytes);
+	free(ev);
+}
+
+void machine_tell_memory(struct machine *m, const char *id,
+			 enum machine_memory what, uint64_t bytes)
+{
+	struct memory_event *ev = xcalloc(1, sizeof(*ev) + strlen(id) + 1);
+
+	ev->m = m;
+	ev->what = what;
+	ev->bytes = bytes;
+	strcpy(ev->id, id);
+	loop_defer(m->loop, tell_memory, ev);
+}
+
 void machine_tell_unplugged(struct machine *m, unsigned int bus, bool gone)
 {
 	struct unplug_event *ev = xcalloc(1, sizeof(*ev));
@@ -816,6 +859,34 @@ int machine_unplug(struct machine *m, const char *id)
 	return r;
 }
 
+int machine_set_memory(struct machine *m, const char *id, uint64_t bytes,
+		       struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	int r = -ENOENT;
+
+	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++)
+		if (p->device[i].ops->set_memory)
+			r = p->device[i].ops->set_memory(p->device[i].dev, id,
+							 bytes, err);
+	if (r == -ENOENT)
+		error_set(err, r, "there is no memory device '%s' to change",
+			  id);
+	return r;
+}
+
+int machine_may_unplug(struct machine *m, const char *id, struct error *err)
+{
+	struct machine_priv *p = m->priv;
+	int r = 0;
+
+	for (unsigned int i = 0; i < p->n_devices && r == 0; i++)
+		if (p->device[i].ops->may_unplug)
+			r = p->device[i].ops->may_unplug(p->device[i].dev, id,
+							 err);
+	return r;
+}
+
 int machine_connect(struct machine *m, const char *id, int fd, bool force)
 {
 	struct machine_priv *p = m->priv;
@@ -909,7 +980,7 @@ uint64_t machine_balloon(struct machine *m)
 			    0)
 			return bytes;
 	}
-	return ram_size(m->ram);
+	return ram_now(m->ram);
 }
 
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n)
@@ -1156,10 +1227,8 @@ static int machine_map_ram(struct machine *m, struct error *err)
 static int machine_layout(struct machine *m, unsigned int phys_bits,
 			  struct error *err)
 {
-	const struct ram_region *region;
-	unsigned int n = ram_regions(m->ram, &region);
 	uint64_t limit = BIT64(MIN(phys_bits, 52));
-	uint64_t end = region[n - 1].gpa + region[n - 1].size;
+	uint64_t end = ram_end(m->ram);
 
 	if (end > limit)
 		return error_set(err, -E2BIG,
@@ -1243,20 +1312,14 @@ static int machine_add_cpus(struct machine *m, struct error *err)
 	return r;
 }
 
-/*
- * Q35's low memory leaves room for PCI below 4 GiB where SeaBIOS and OVMF
- * want it: all of it up to 2.75 GiB, else 2 GiB.
- */
 static void machine_choose_ram(struct machine *m, const char *variant,
 			       struct ram_options *ret_options)
 {
 	const struct vmm_spec *spec = m->spec;
 	bool shares = vmm_spec_shares_memory(spec) ||
 		      (m->engine->shares_ram && m->engine->shares_ram(variant));
-	uint64_t low = RAM_LOW_MAX;
+	uint64_t low = vmm_spec_low_max(spec);
 
-	if (m->q35)
-		low = spec->memory < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
 	m->mmio32_base = m->q35 ? MIN(spec->memory, low) : MMIO32_BASE;
 	*ret_options = (struct ram_options){
 		.low_max = low,
@@ -1289,7 +1352,9 @@ static int machine_create_ram(struct machine *m, const char *variant,
 		ram_keep_shared(m->ram);
 	if (r == 0)
 		r = numa_place(m, err);
-	return r < 0 ? r : ram_settle(m->ram, &options, err);
+	if (r == 0)
+		r = ram_settle(m->ram, &options, err);
+	return r < 0 ? r : memdev_reserve(m, err);
 }
 
 static int machine_check_engine(const struct machine *m, struct error *err)
@@ -1329,7 +1394,9 @@ static int machine_build(struct machine *m, const char *variant,
 		m->acpi_pm = acpi_pm_create(m);
 	if (machine_max_vcpus(m) > m->spec->vcpus)
 		m->cpuhp = cpuhp_create(m);
-	r = machine_add_cpus(m, err);
+	r = memhp_create(m, err);
+	if (r == 0)
+		r = machine_add_cpus(m, err);
 	if (r == 0)
 		r = machine_add_devices(m, err);
 	return r;

@@ -25,6 +25,7 @@ struct loop;
 struct acpi_pm;
 struct ich9_pm;
 struct ioapic;
+struct memhp;
 struct pci_bus;
 struct state_set;
 struct state_type;
@@ -74,6 +75,7 @@ struct machine {
 	struct acpi_pm *acpi_pm; /* microvm */
 	struct cpuhp *cpuhp; /* NULL: all vCPUs are there */
 	struct vfio *vfio; /* the host's devices; NULL: none yet */
+	struct memhp *memhp; /* NULL: no memory may come */
 	bool q35;	      /* the large machine; else the small one */
 	uint64_t mmio32_base; /* BARs below 4 GiB may begin here */
 	uint64_t mmio64_base; /* PCI window above RAM */
@@ -119,6 +121,11 @@ struct machine_dev_ops {
 	 * -ENOENT: not this one's. */
 	int (*plug)(void *dev, const struct vmm_spec *one, struct error *err);
 	int (*unplug)(void *dev, const char *id);
+	/* How much of a memory device the guest shall use; -ENOENT: not this
+	 * one's.  may_unplug: 0, also of what is not its own. */
+	int (*set_memory)(void *dev, const char *id, uint64_t bytes,
+			  struct error *err);
+	int (*may_unplug)(void *dev, const char *id, struct error *err);
 	/* A client's end of a socket for this port, taken over on success;
 	 * -EBUSY: it has one, which force sends away. */
 	int (*connect)(void *dev, const char *id, int fd, bool force);
@@ -196,6 +203,8 @@ void machine_request_stop(struct machine *m, enum machine_stop why,
 /* reboot: when the guest then switches off, it is started anew. */
 void machine_power_button(struct machine *m, bool reboot);
 
+enum machine_memory { MEMORY_GONE, MEMORY_KEPT, MEMORY_IN_USE };
+
 /* Who hears what happens to the guest; called on the main thread. */
 struct vnc_event;
 struct machine_listener {
@@ -212,6 +221,10 @@ struct machine_listener {
 	/* What was below the port with PCI bus 'bus' is gone, or stays as the
 	 * guest will not let it go. */
 	void (*unplugged)(void *arg, unsigned int bus, bool gone);
+	/* A memory device is gone, or stays as the guest will not let it go,
+	 * or so many bytes of it are in use. */
+	void (*memory)(void *arg, const char *id, enum machine_memory what,
+		       uint64_t bytes);
 	/* The guest opened or closed a port of its virtio console. */
 	void (*port)(void *arg, const char *id, bool open);
 	void (*vnc)(void *arg, const struct vnc_event *event);
@@ -230,6 +243,8 @@ void machine_tell_balloon(struct machine *m, uint64_t actual);
 void machine_tell_panicked(struct machine *m);
 void machine_tell_vnc(struct machine *m, const struct vnc_event *event);
 void machine_tell_unplugged(struct machine *m, unsigned int bus, bool gone);
+void machine_tell_memory(struct machine *m, const char *id,
+			 enum machine_memory what, uint64_t bytes);
 void machine_tell_shutdown(struct machine *m); /* acts on the button */
 
 /* Any thread; at most as often as there may be connections. */
@@ -275,6 +290,9 @@ int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
 int machine_plug(struct machine *m, const struct vmm_spec *one,
 		 struct error *err);
 int machine_unplug(struct machine *m, const char *id);
+int machine_set_memory(struct machine *m, const char *id, uint64_t bytes,
+		       struct error *err);
+int machine_may_unplug(struct machine *m, const char *id, struct error *err);
 int machine_connect(struct machine *m, const char *id, int fd, bool force);
 int machine_set_balloon_period(struct machine *m, unsigned int seconds);
 int machine_set_balloon(struct machine *m, uint64_t bytes);

@@ -90,6 +90,9 @@ void machine_park_vcpu(struct machine *m, unsigned int n, bool parked);
 /* Main thread: no vCPU runs when it returns; and on they go. */
 void machine_halt(struct machine *m);
 void machine_go(struct machine *m);
+/* The same, and whether they ran: then they are to go on afterwards.  What
+ * must be done without them may so be a part of what stopped them already. */
+bool machine_stop_vcpus(struct machine *m);
 /* Pauses and resumes devices and the guest's clock. */
 void machine_quiet(struct machine *m, bool quiet);
 

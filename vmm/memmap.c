@@ -16,7 +16,7 @@ static bool same(const struct ram_slot *a, const struct ram_slot *b)
 		return a->host == b->host;
 	return a->host == b->host && a->gpa == b->gpa && a->size == b->size &&
 	       a->readonly == b->readonly && a->smm == b->smm &&
-	       a->log_dirty == b->log_dirty;
+	       a->log_dirty == b->log_dirty && a->blocks == b->blocks;
 }
 
 /* A slot that goes takes its log along: what is in it is noted elsewhere. */
@@ -52,6 +52,20 @@ int memmap_log(struct machine *m, bool on)
 	return r;
 }
 
+static int refused(struct machine *m, int r, struct error *err)
+{
+	return error_set(err, r,
+			 "the %s engine refuses the guest's memory: %m",
+			 m->engine->name);
+}
+
+int memmap_update(struct machine *m, unsigned int slot, struct error *err)
+{
+	int r = m->engine->set_ram(m->vm, &m->priv->memmap.slot[slot]);
+
+	return r < 0 ? refused(m, r, err) : 0;
+}
+
 /* An engine need not move a slot: it is taken away first. */
 int memmap_set(struct machine *m, const struct ram_slot *slot,
 	       struct error *err)
@@ -71,9 +85,7 @@ int memmap_set(struct machine *m, const struct ram_slot *slot,
 	if (r == 0 && want->host)
 		r = m->engine->set_ram(m->vm, want);
 	if (r < 0)
-		return error_set(err, r,
-				 "the %s engine refuses the guest's "
-				 "memory: %m", m->engine->name);
+		return refused(m, r, err);
 	*now = *want;
 	return 0;
 }

@@ -12,9 +12,10 @@
 
 struct error;
 
-/* From MEMMAP_HOSTDEVS up: BARs of the host's devices; the last ones before
- * that are graphics cards' frame buffers. */
-enum { MEMMAP_SLOTS = 96, MEMMAP_HOSTDEVS = 32, MEMMAP_VIDEOS = 4 };
+/* Up to _VIDEO0 the chip set's; graphics cards' frame buffers; memory that
+ * comes and goes (vmm/memdev.h); BARs of the host's devices. */
+enum { MEMMAP_VIDEO0 = 28, MEMMAP_VIDEOS = 4, MEMMAP_PIECE0 = 32,
+       MEMMAP_HOSTDEVS = 64, MEMMAP_SLOTS = 128 };
 
 struct memmap {
 	struct ram_slot slot[MEMMAP_SLOTS]; /* host NULL: not in use */
@@ -27,6 +28,9 @@ struct memmap {
  */
 int memmap_set(struct machine *m, const struct ram_slot *want,
 	       struct error *err);
+
+/* Other blocks of a slot are there than before; vCPUs are stopped. */
+int memmap_update(struct machine *m, unsigned int slot, struct error *err);
 
 /* Whether writes are logged, of all slots that can be written. */
 int memmap_log(struct machine *m, bool on);

@@ -533,13 +533,28 @@ static int hear_answer(struct source *s)
 				a.text);
 }
 
+/* Pages that are not there: blocks are of 2 MiB at least. */
+static void leave_out(struct source *s, unsigned int block)
+{
+	const struct ram_block *b = &s->block[block];
+
+	for (uint64_t at = 0; b->piece && at < b->size; at += 64 * PAGE)
+		if (!ram_block_has(b, at))
+			s->todo[block][at / PAGE / 64] = 0;
+}
+
 static int set_up(struct source *s)
 {
 	s->n_blocks = ram_blocks(s->m->ram, &s->block);
-	assert(s->n_blocks <= MIGRATE_BLOCKS_MAX);
+	if (s->n_blocks > MIGRATE_BLOCKS_MAX) {
+		s->n_blocks = 0;
+		return error_set(s->err, -E2BIG,
+				 "a machine with so many memory devices cannot be migrated");
+	}
 	for (unsigned int i = 0; i < s->n_blocks; i++) {
 		s->todo[i] = xmalloc(words(s, i) * sizeof(uint64_t));
 		memset(s->todo[i], 0xff, words(s, i) * sizeof(uint64_t));
+		leave_out(s, i);
 	}
 	page_sender_init(&s->sender, s->fd, s->opt->zstd, s->block, s->p);
 	if (!s->opt->n_more)

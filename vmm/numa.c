@@ -15,7 +15,7 @@
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
-/* #syscalls:vmm-init mbind */
+/* #syscalls:vmm mbind */
 
 enum { LOCAL = 10, REMOTE = 20 };
 
@@ -160,4 +160,20 @@ int numa_place(struct machine *m, struct error *err)
 	for (unsigned int i = 0; i < m->spec->n_cells && r == 0; i++)
 		r = place_cell(m, i, err);
 	return r;
+}
+
+int numa_place_device(struct machine *m, const struct spec_memory *spec,
+		      const struct ram_region *region, struct error *err)
+{
+	const struct vmm_spec *s = m->spec;
+
+	if (spec->nodes)
+		return place(region->host, region->size, SPEC_NUMA_STRICT,
+			     spec->nodes, err);
+	if (s->n_cells && s->cells[spec->node].policy != SPEC_NUMA_NONE)
+		return place(region->host, region->size,
+			     s->cells[spec->node].policy,
+			     s->cells[spec->node].nodes, err);
+	return place(region->host, region->size, s->mem_policy, s->mem_nodes,
+		     err);
 }

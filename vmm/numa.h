@@ -29,6 +29,12 @@ enum { NUMA_PIECES = 2 };
 unsigned int numa_pieces(const struct machine *m, unsigned int cell,
 			 struct numa_piece ret_pieces[NUMA_PIECES]);
 
+/* The same of a memory device that comes: its own nodes, else the machine's. */
+struct ram_region;
+struct spec_memory;
+int numa_place_device(struct machine *m, const struct spec_memory *spec,
+		      const struct ram_region *region, struct error *err);
+
 /* Before the guest touches it: RAM comes from the host's nodes asked for. */
 int numa_place(struct machine *m, struct error *err);
 

@@ -143,6 +143,9 @@ struct ram_listener {
 	int (*added)(void *arg, const struct ram_region *region,
 		     struct error *err);
 	void (*removed)(void *arg, const struct ram_region *region);
+	/* For who makes a table of all: pieces came, or went; what comes may
+	 * be refused.  May be NULL, as the others. */
+	int (*changed)(void *arg, struct error *err);
 };
 int ram_listen(struct ram *ram, const struct ram_listener *listener, void *arg,
 	       struct error *err);
@@ -160,6 +163,10 @@ void ram_pin(struct ram *ram, bool pinned);
 /* Nothing may come or go, as all of it is being read; counts. */
 void ram_freeze(struct ram *ram, bool frozen);
 bool ram_frozen(const struct ram *ram);
+/* What there is now: from the start, and of pieces what can be used. */
+uint64_t ram_now(const struct ram *ram);
+/* Where all that there is or may ever be ends. */
+uint64_t ram_end(const struct ram *ram);
 
 /*
  * What devices do not reach (system management RAM); size 0: nothing.  vCPUs

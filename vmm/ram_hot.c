@@ -30,6 +30,8 @@ int ram_reserve(struct ram *ram, uint64_t gpa, uint64_t size,
 {
 	uint8_t *p;
 
+	if (!size)
+		return 0;
 	assert(!ram->hot_size && gpa % GIB == 0);
 	p = mmap(NULL, size + GIB, PROT_NONE,
 		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -205,6 +207,17 @@ static int tell_added(struct ram *ram, const struct ram_region *region,
 	return 0;
 }
 
+static int tell_changed(struct ram *ram, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < ram->n_listeners && r == 0; i++)
+		if (ram->listener[i].ops->changed)
+			r = ram->listener[i].ops->changed(ram->listener[i].arg,
+							  err);
+	return r;
+}
+
 typedef int part_fn(void *arg, const struct ram_region *r, struct error *err);
 
 static int each_block(const struct ram_piece *p, part_fn *fn, void *arg,
@@ -287,6 +300,36 @@ void ram_freeze(struct ram *ram, bool frozen)
 bool ram_frozen(const struct ram *ram)
 {
 	return atomic_load(&ram->freezes);
+}
+
+static uint64_t usable_bytes(const struct ram_piece *p)
+{
+	uint64_t n = 0;
+
+	if (!p->usable)
+		return p->region.size;
+	for (uint64_t i = 0; i < p->n / 64 + 1; i++)
+		n += __builtin_popcountll(atomic_load(&p->usable[i]));
+	return n << p->shift;
+}
+
+uint64_t ram_now(const struct ram *ram)
+{
+	pthread_rwlock_t *lock = (pthread_rwlock_t *)&ram->hot_lock;
+	uint64_t sum = ram->size;
+
+	pthread_rwlock_rdlock(lock);
+	for (unsigned int i = 0; i < ram->n_pieces; i++)
+		sum += usable_bytes(ram->piece[i]);
+	pthread_rwlock_unlock(lock);
+	return sum;
+}
+
+uint64_t ram_end(const struct ram *ram)
+{
+	const struct ram_region *last = &ram->region[ram->n - 1];
+
+	return MAX(last->gpa + last->size, ram->hot_gpa + ram->hot_size);
 }
 
 /* ---- coming and going ---- */
@@ -402,15 +445,36 @@ static void free_piece(struct ram_piece *p)
 	free(p);
 }
 
+/* After the regions and by address, whenever they came: a machine that is made
+ * anew from its description has them in the same order. */
+static unsigned int block_place(const struct ram *ram,
+				const struct ram_piece *p)
+{
+	unsigned int i = ram->n;
+
+	while (i < ram->n_blocks && ram->block[i].piece &&
+	       ram->block[i].host < p->region.host)
+		i++;
+	return i;
+}
+
 static void add_block(struct ram *ram, struct ram_piece *p)
 {
-	struct ram_block *b;
+	unsigned int i = block_place(ram, p), n;
 
 	ram_add_block(ram, p->name, p->region.host, p->region.size);
-	b = &ram->block[ram->n_blocks - 1];
-	b->anonymous = true;
-	b->huge = p->page_size;
-	b->piece = p;
+	n = ram->n_blocks - 1 - i;
+	memmove(&ram->block[i + 1], &ram->block[i], n * sizeof(*ram->block));
+	memmove(&ram->log[i + 1], &ram->log[i], n * sizeof(*ram->log));
+	ram->log[i] = (struct ram_log_map){ 0 };
+	ram->block[i] = (struct ram_block){
+		.name = p->name,
+		.host = p->region.host,
+		.size = p->region.size,
+		.anonymous = true,
+		.huge = p->page_size,
+		.piece = p,
+	};
 }
 
 int ram_plug(struct ram *ram, const struct ram_piece_options *o,
@@ -442,18 +506,20 @@ int ram_piece_settle(struct ram *ram, struct ram_piece *p, struct error *err)
 	const struct ram_region *region = &p->region;
 	int r = 0;
 
-	if (p->usable)
-		return 0;
-	if (ram->options.allocated)
+	if (!p->usable && ram->options.allocated)
 		r = ram_allocate(region);
-	if (r == 0 && ram->options.locked &&
+	if (r == 0 && !p->usable && ram->options.locked &&
 	    mlock(region->host, region->size) < 0)
 		r = -errno;
 	if (r < 0)
 		return error_set(err, r,
 				 "cannot have %llu MiB of memory at once: %m",
 				 (unsigned long long)(region->size / MIB));
-	return tell_added(ram, region, err);
+	r = tell_changed(ram, err);
+	if (r == 0 && !p->usable)
+		r = tell_added(ram, region, err);
+	p->settled = r == 0;
+	return r;
 }
 
 /* Addresses stay good; what was there is given back. */
@@ -486,12 +552,16 @@ static void take_out(struct ram *ram, const struct ram_piece *p)
 
 void ram_unplug(struct ram *ram, struct ram_piece *p)
 {
+	struct error ignored;
+
 	if (!p)
 		return;
-	each_block(p, say_removed, ram, NULL);
+	if (p->settled)
+		each_block(p, say_removed, ram, NULL);
 	pthread_rwlock_wrlock(&ram->hot_lock);
 	take_out(ram, p);
 	pthread_rwlock_unlock(&ram->hot_lock);
+	tell_changed(ram, &ignored);
 	ram_remove_block(ram, p->region.host);
 	forget_memory(p);
 	free_piece(p);

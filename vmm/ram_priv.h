@@ -11,7 +11,7 @@
 
 #define RAM_REGIONS_MAX 2
 
-enum { RAM_BLOCKS_MAX = 64, RAM_LISTENERS_MAX = 32 };
+enum { RAM_BLOCKS_MAX = 64, RAM_LISTENERS_MAX = 128 };
 
 struct ram_file {
 	uint8_t *host;
@@ -30,6 +30,7 @@ struct ram_piece {
 	uint64_t page_size;	   /* of the host's huge pages, or 0 */
 	unsigned int shift;	   /* of a block's size */
 	uint64_t n;		   /* blocks */
+	bool settled;		   /* listeners know of it */
 	_Atomic uint64_t *usable; /* a bit a block; NULL: all are */
 };
 

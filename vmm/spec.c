@@ -15,6 +15,8 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "vmm/machine.h"
+#include "vmm/ram.h"
 
 enum field_type {
 	FIELD_STR,
@@ -272,6 +274,24 @@ static const struct field cell[] = {
 };
 SHAPE(spec_cell, cell);
 
+static const char *const memory_words[] = { "dimm", "virtio", NULL };
+
+static const struct field memory[] = {
+	STR(spec_memory, id, true, NAME_LEN),
+	ENUM(spec_memory, kind, memory_words),
+	{ FIELD(spec_memory, base, U64, true, INT64_MAX) },
+	{ FIELD(spec_memory, size, U64, true, INT64_MAX) },
+	UINT(spec_memory, slot, 255),
+	UINT(spec_memory, node, VCPUS),
+	{ FIELD(spec_memory, block, U64, false, INT64_MAX) },
+	{ FIELD(spec_memory, requested, U64, false, INT64_MAX) },
+	{ FIELD(spec_memory, page_size, U64, false, GIB) },
+	STR(spec_memory, nodes, false, CPUS_LEN),
+	FD(spec_memory, fd),
+	PLACE(spec_memory, pci),
+};
+SHAPE(spec_memory, memory);
+
 static const char *const hyperv_words[] = {
 	[SPEC_HV_RELAXED] = "relaxed",
 	[SPEC_HV_VAPIC] = "vapic",
@@ -306,6 +326,8 @@ static const struct field top[] = {
 	FD(vmm_spec, kvm_fd),
 	STR(vmm_spec, machine, true, NAME_LEN),
 	{ FIELD(vmm_spec, memory, U64, true, INT64_MAX) },
+	{ FIELD(vmm_spec, max_memory, U64, false, INT64_MAX / 2) },
+	UINT(vmm_spec, memory_slots, 256),
 	{ FIELD(vmm_spec, vcpus, UINT, true, VCPUS) },
 	UINT(vmm_spec, max_vcpus, VCPUS),
 	UINT(vmm_spec, sockets, VCPUS),
@@ -375,6 +397,7 @@ static const struct field top[] = {
 	ARRAY(vmm_spec, hostdevs, hostdev_shape, DEVICES),
 	ARRAY(vmm_spec, vsocks, vsock_shape, 1),
 	ARRAY(vmm_spec, filesystems, fs_shape, DEVICES),
+	ARRAY(vmm_spec, memories, memory_shape, DEVICES),
 	PLACE(vmm_spec, console_pci),
 	UINT(vmm_spec, console_ports, 64),
 	BOOL(vmm_spec, balloon),
@@ -411,6 +434,7 @@ static const struct field devices[] = {
 	ARRAY(vmm_spec, inputs, input_shape, 1),
 	ARRAY(vmm_spec, rngs, rng_shape, 1),
 	ARRAY(vmm_spec, hostdevs, hostdev_shape, 1),
+	ARRAY(vmm_spec, memories, memory_shape, 1),
 };
 SHAPE(vmm_spec, devices);
 
@@ -466,6 +490,33 @@ static void object_finish(const struct shape *s, void *obj)
 const char *vmm_spec_watchdog_name(enum spec_watchdog action)
 {
 	return watchdog_words[action];
+}
+
+/*
+ * Q35's low memory leaves room for PCI below 4 GiB where SeaBIOS and OVMF
+ * want it: all of it up to 2.75 GiB, else 2 GiB.
+ */
+uint64_t vmm_spec_low_max(const struct vmm_spec *spec)
+{
+	if (!str_eq(spec->machine, "q35"))
+		return RAM_LOW_MAX;
+	return spec->memory < Q35_LOW_MAX ? Q35_LOW_MAX : 2 * GIB;
+}
+
+uint64_t vmm_spec_hot_base(const struct vmm_spec *spec)
+{
+	uint64_t low = vmm_spec_low_max(spec);
+	uint64_t high = spec->memory > low ? spec->memory - low : 0;
+
+	return ALIGN_UP(RAM_HIGH_BASE + high, GIB);
+}
+
+/* One more than needed, as devices begin where they may. */
+uint64_t vmm_spec_hot_size(const struct vmm_spec *spec)
+{
+	return spec->max_memory > spec->memory ?
+		       ALIGN_UP(spec->max_memory - spec->memory, GIB) + GIB :
+		       0;
 }
 
 bool vmm_spec_shares_memory(const struct vmm_spec *spec)

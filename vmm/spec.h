@@ -260,6 +260,23 @@ const char *vmm_spec_hyperv_name(enum spec_hyperv feature);
 /* A dirty ring's entries: a power of two from the first to the second. */
 enum { DIRTY_RING_MIN = 1024, DIRTY_RING_MAX = 65536 };
 
+/* Memory that may come and go: a module, or what a guest takes and gives block
+ * by block. */
+enum spec_memory_kind { MEMORY_DIMM, MEMORY_VIRTIO };
+
+struct spec_memory {
+	char *id; /* "dimm0", "virtiomem0" */
+	enum spec_memory_kind kind;
+	uint64_t base, size; /* guest addresses: vmm_spec_hot_base() */
+	unsigned int slot; /* DIMM: of the board */
+	unsigned int node;
+	uint64_t block, requested; /* virtio: bytes */
+	uint64_t page_size; /* of the host's huge pages; 0: the machine's */
+	char *nodes;	    /* the host's that it comes from; NULL: any */
+	int fd;		    /* a file for it; -1: none */
+	struct spec_place pci; /* virtio */
+};
+
 struct vmm_spec {
 	char *name;
 	uint8_t uuid[16];
@@ -267,6 +284,9 @@ struct vmm_spec {
 	int kvm_fd;    /* /dev/kvm, for the kvm engine */
 	char *machine; /* "microvm" or "q35" */
 	uint64_t memory; /* bytes */
+	/* With the devices that may come, in so many slots; 0: none may. */
+	uint64_t max_memory;
+	unsigned int memory_slots;
 	unsigned int vcpus, max_vcpus;
 	unsigned int sockets, dies, cores, threads; /* 0: not given */
 	unsigned int n_cells;
@@ -321,7 +341,8 @@ struct vmm_spec {
 
 	unsigned int n_disks, n_controllers, n_nics, n_serials, n_consoles,
 		n_inputs, n_usbs, n_videos, n_vncs, n_debugcons, n_rngs,
-		n_vsocks, n_filesystems, n_ports, n_hostdevs;
+		n_vsocks, n_filesystems, n_ports, n_hostdevs,
+		n_memories;
 	struct spec_port *ports; /* a bridge before what is below it */
 	struct spec_disk *disks;
 	struct spec_controller *controllers;
@@ -337,6 +358,7 @@ struct vmm_spec {
 	struct spec_vsock *vsocks;
 	struct spec_fs *filesystems;
 	struct spec_hostdev *hostdevs;
+	struct spec_memory *memories;
 	struct spec_place console_pci; /* of the ports' controller */
 	unsigned int console_ports; /* at least so many can be there */
 	bool balloon;
@@ -363,6 +385,16 @@ struct vmm_spec {
 };
 
 const char *vmm_spec_watchdog_name(enum spec_watchdog action);
+
+/*
+ * Where low memory ends if there is that much; and where memory devices may be:
+ * a first address and how many bytes, both whole GiB.
+ */
+uint64_t vmm_spec_low_max(const struct vmm_spec *spec);
+uint64_t vmm_spec_hot_base(const struct vmm_spec *spec);
+uint64_t vmm_spec_hot_size(const struct vmm_spec *spec);
+/* Memory devices begin on whole ones of these at least. */
+#define SPEC_MEMORY_ALIGN (128 * MIB)
 
 /* Whether somebody else is to map guest memory. */
 bool vmm_spec_shares_memory(const struct vmm_spec *spec);

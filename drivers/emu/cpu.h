@@ -204,8 +204,10 @@ struct emu_slot {
 	bool smm; /* seen only in system management mode */
 	struct emu_page *pages;
 	_Atomic uint64_t *dirty; /* NULL: not logged */
+	const uint64_t *blocks;	 /* those that are there; NULL: all */
+	unsigned int block_shift;
 };
-enum { EMU_SLOTS = 32 };
+enum { EMU_SLOTS = 64 };
 
 /*
  * One decoded instruction.  Registers are byte offsets into struct emu_cpu's

@@ -191,6 +191,8 @@ static int emu_set_ram(struct vm *vm, const struct ram_slot *slot)
 	s->host = slot->host;
 	s->readonly = slot->readonly;
 	s->smm = slot->smm;
+	s->blocks = slot->blocks;
+	s->block_shift = slot->block_shift;
 	if (slot->slot >= vm->n_slots)
 		vm->n_slots = slot->slot + 1;
 	tell_all(vm, PEND_FLUSH_ALL);

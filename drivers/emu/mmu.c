@@ -42,6 +42,14 @@ struct walk {
 	bool global, large;
 };
 
+/* Of memory that comes block by block. */
+static bool has_block(const struct emu_slot *s, uint64_t at)
+{
+	uint64_t n = at >> s->block_shift;
+
+	return s->blocks[n / 64] & BIT64(n % 64);
+}
+
 struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys)
 {
 	struct vm *vm = cpu->vm;
@@ -50,7 +58,8 @@ struct emu_slot *mmu_slot(struct emu_cpu *cpu, uint64_t phys)
 		struct emu_slot *s = &vm->slots[i];
 
 		if (s->host && phys - s->gpa < s->size &&
-		    (likely(!s->smm) || cpu->smm))
+		    (likely(!s->smm) || cpu->smm) &&
+		    (likely(!s->blocks) || has_block(s, phys - s->gpa)))
 			return s;
 	}
 	return NULL;

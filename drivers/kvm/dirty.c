@@ -128,14 +128,16 @@ void kvm_ring_unmap(struct vcpu *cpu)
 
 static void note(struct vm *vm, const struct kvm_dirty_gfn *e)
 {
-	unsigned int slot = e->slot & 0xffff; /* above: the address space */
+	unsigned int id = e->slot & 0xffff; /* above: the address space */
 	struct kvm_dirty_slot *d;
+	unsigned int slot;
+	uint64_t page;
 
-	if (slot >= KVM_SLOTS)
+	if (!kvm_find_page(vm, id, e->offset, &slot, &page))
 		return;
 	d = &vm->dirty[slot];
-	if (d->bits && e->offset < d->pages)
-		d->bits[e->offset / 64] |= BIT64(e->offset % 64);
+	if (d->bits && page < d->pages)
+		d->bits[page / 64] |= BIT64(page % 64);
 }
 
 /*
@@ -208,7 +210,7 @@ void kvm_dirty_slot(struct vm *vm, const struct ram_slot *slot)
 	struct kvm_dirty_slot *d;
 	bool on = slot->host && slot->log_dirty;
 
-	if (!vm->ring_entries || slot->slot >= KVM_SLOTS)
+	if (!vm->ring_entries)
 		return;
 	d = &vm->dirty[slot->slot];
 	pthread_mutex_lock(&vm->dirty_lock);
@@ -224,10 +226,6 @@ void kvm_dirty_slot(struct vm *vm, const struct ram_slot *slot)
 int kvm_dirty_pages(struct vm *vm, const struct ram_slot *slot,
 		    uint64_t *ret_bitmap)
 {
-	struct kvm_dirty_log log = { .slot = slot->slot,
-				     .dirty_bitmap = ret_bitmap };
-
-	if (vm->ring_entries)
-		return read_rings(vm, slot, ret_bitmap);
-	return ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log) < 0 ? -errno : 0;
+	return vm->ring_entries ? read_rings(vm, slot, ret_bitmap) :
+				  kvm_read_log(vm, slot, ret_bitmap);
 }

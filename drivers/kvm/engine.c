@@ -104,6 +104,7 @@ static void vm_destroy(struct vm *vm)
 		return;
 	fd_close(vm->fd);
 	free(vm->routing);
+	free(vm->runs);
 	free(vm->msr_list);
 	kvm_dirty_finish(vm);
 	pthread_mutex_destroy(&vm->dirty_lock);
@@ -144,25 +145,6 @@ static int vm_create(struct machine *m, int fd, const char *variant,
 		return r;
 	}
 	*ret_vm = vm;
-	return 0;
-}
-
-static int set_ram(struct vm *vm, const struct ram_slot *slot)
-{
-	struct kvm_userspace_memory_region region = {
-		.slot = slot->slot,
-		.flags = (slot->readonly ? KVM_MEM_READONLY : 0) |
-			 (slot->log_dirty ? KVM_MEM_LOG_DIRTY_PAGES : 0),
-		.guest_phys_addr = slot->gpa,
-		.memory_size = slot->host ? slot->size : 0,
-		.userspace_addr = (uintptr_t)slot->host,
-	};
-
-	if (slot->smm) /* needs a second address space */
-		return -ENOTSUP;
-	if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
-		return -errno;
-	kvm_dirty_slot(vm, slot);
 	return 0;
 }
 
@@ -420,7 +402,7 @@ const struct engine kvm_engine = {
 	.vm_destroy = vm_destroy,
 	.cpuid = engine_cpuid,
 	.hyperv = kvm_hyperv,
-	.set_ram = set_ram,
+	.set_ram = kvm_set_ram,
 	.dirty_rings = true,
 	.dirty_pages = kvm_dirty_pages,
 	.msi = msi,

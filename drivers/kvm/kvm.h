@@ -11,14 +11,15 @@
 #include <stdatomic.h>
 
 #include "vmm/engine.h"
+#include "vmm/memmap.h"
 #include "vmm/x86.h"
 
 /* The IOAPIC's pins come first in the routing table, then what
  * msi_eventfd() was given. */
 enum { KVM_PINS = 24, KVM_ROUTES_MAX = 1024 };
 
-/* Slots of guest memory: at most what vmm/memmap.h has. */
-enum { KVM_SLOTS = 64 };
+/* Slots of guest memory that are the machine's. */
+enum { KVM_SLOTS = MEMMAP_SLOTS };
 
 /* What rings said of a slot that is logged. */
 struct kvm_dirty_slot {
@@ -41,6 +42,9 @@ struct vm {
 	struct kvm_clock_data clock;
 	/* Fixed once the VM exists. */
 	struct kvm_msr_list *msr_list;
+	/* slots.c: vCPUs are stopped, or the slot is new to them. */
+	unsigned int n_runs, max_slots;
+	struct kvm_run_slot *runs;
 	unsigned int ring_entries; /* of each vCPU's dirty ring; 0: none */
 
 	pthread_mutex_t dirty_lock; /* what follows, and the rings */
@@ -79,6 +83,15 @@ int kvm_ioapic_route(struct vm *vm, unsigned int pin, uint64_t addr,
 		     uint32_t data, bool level, bool masked);
 int kvm_msi_eventfd(struct vm *vm, int eventfd, unsigned int gsi,
 		    uint64_t addr, uint32_t data, bool add);
+
+/* slots.c: guest memory. */
+int kvm_set_ram(struct vm *vm, const struct ram_slot *slot);
+/* The kernel's log; adds nothing where there is no memory. */
+int kvm_read_log(struct vm *vm, const struct ram_slot *slot,
+		 uint64_t *ret_bitmap);
+/* The machine's slot and page for a page of one of KVM's. */
+bool kvm_find_page(const struct vm *vm, unsigned int id, uint64_t page,
+		   unsigned int *ret_slot, uint64_t *ret_page);
 
 /* cpuid.c */
 int kvm_cpuid(int kvm_fd, struct x86_cpuid *ret_cpuid);

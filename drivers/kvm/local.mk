@@ -10,5 +10,6 @@ drivers_kvm_libkvm_engine_la_SOURCES = \
 	drivers/kvm/kvm.h \
 	drivers/kvm/probe.c \
 	drivers/kvm/route.c \
+	drivers/kvm/slots.c \
 	drivers/kvm/state.c \
 	$(NULL)

@@ -11,6 +11,7 @@
 
 #include <linux/pci_regs.h>
 #include <linux/virtio_ids.h>
+#include <linux/virtio_mem.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_vsock.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@
 
 enum { QUEUES = 5, RING0 = 0x10000, RING_STEP = 0x4000, HEADERS = 0x80000,
        SCSI_HEADERS = 0xa0000, VSOCK_HEADERS = 0xb0000,
-       GPU_HEADERS = 0xc0000, CID = 7 };
+       GPU_HEADERS = 0xc0000, MEM_HEADERS = 0xd0000, CID = 7 };
 
 static uint64_t interesting(void)
 {
@@ -136,6 +137,34 @@ static void vsock_rx(struct rig_vq *vq, unsigned int i)
 	rig_offer(vq, i & n);
 }
 
+/* Requests to a memory device, mostly for blocks that it has. */
+static void scramble_mem(struct rig *rig)
+{
+	for (unsigned int i = 0; i < 16; i++) {
+		struct virtio_mem_req *rq = rig_ptr(rig, MEM_HEADERS + 32 * i);
+
+		memset(rq, 0, sizeof(*rq));
+		rq->type = chance(95) ? below(4) : rnd();
+		rq->u.plug.addr = chance(80) ? RIG_HOT + 2 * MIB * below(34) :
+				  chance(80) ? RIG_HOT + below(64 * MIB) :
+					       interesting();
+		rq->u.plug.nb_blocks = chance(90) ? below(8) : rnd();
+	}
+}
+
+static void mem_chain(struct rig_vq *vq, unsigned int i)
+{
+	unsigned int n = vq->size - 1;
+
+	rig_desc(vq, i & n, MEM_HEADERS + 32 * below(16),
+		 chance(95) ? 24 : below(32), VRING_DESC_F_NEXT, (i + 1) & n);
+	/* Where the answer goes may be memory that the request takes. */
+	rig_desc(vq, (i + 1) & n,
+		 chance(80) ? 0x110000 : RIG_HOT + 2 * MIB * below(32),
+		 chance(95) ? 10 : below(16), VRING_DESC_F_WRITE, 0);
+	rig_offer(vq, i & n);
+}
+
 /* Commands of a graphics card, their numbers small and mostly the same. */
 static void scramble_gpu(struct rig *rig)
 {
@@ -238,6 +267,11 @@ static bool rig_is_vsock(struct rig *rig)
 	return rig_cfg(rig, PCI_DEVICE_ID, 2) == 0x1040 + VIRTIO_ID_VSOCK;
 }
 
+static bool rig_is_mem(struct rig *rig)
+{
+	return rig_cfg(rig, PCI_DEVICE_ID, 2) == 0x1040 + VIRTIO_ID_MEM;
+}
+
 static void hostile_round(struct rig *rig)
 {
 	struct rig_vq vq[QUEUES];
@@ -253,10 +287,14 @@ static void hostile_round(struct rig *rig)
 		scramble_scsi(rig);
 		scramble_gpu(rig);
 		scramble_vsock(rig);
+		scramble_mem(rig);
 		if (rig_is_vsock(rig) && chance(90)) {
 			for (unsigned int k = below(8); k; k--)
 				vsock_chain(&vq[1], rnd() & 63);
 			vsock_rx(&vq[0], rnd() & 63);
+		} else if (rig_is_mem(rig) && chance(90)) {
+			for (unsigned int k = below(8); k; k--)
+				mem_chain(&vq[0], 2 * (rnd() & 31));
 		} else if (chance(40)) {
 			scsi_chain(&vq[2 + below(2)], rnd() & 63);
 		} else if (chance(40)) {
@@ -408,6 +446,11 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 					  .balloon_reporting = true };
 	const struct spec_video video = { .id = "video0", .width = 640,
 					  .height = 480, .rom_fd = -1 };
+	static const struct spec_memory memory = {
+		.id = "mem0", .kind = MEMORY_VIRTIO, .base = RIG_HOT,
+		.size = 64 * MIB, .block = 2 * MIB, .requested = 48 * MIB,
+		.fd = -1,
+	};
 	const struct spec_disk *units[] = { &sd, &cd };
 	struct error err = { 0 };
 	struct spec_fd more;
@@ -431,14 +474,15 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	add_vhost_user(rig);
 	rig->m.display = display_create();
 	assert(!virtio_gpu_add(&rig->m, &video, &err));
+	assert(!virtio_mem_add(&rig->m, &memory, &err));
 	if (rig_taps(taps, 2) < 0)
-		return 8;
+		return 9;
 	nic.fd = taps[0];
 	more.fd = taps[1];
 	nic.more = &more;
 	nic.n_more = 1;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
-	return 9;
+	return 10;
 }
 
 static void look(struct rig *rig)

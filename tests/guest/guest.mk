@@ -37,6 +37,9 @@ EXTRA_DIST += \
 	tests/guest/hotplug.init \
 	tests/guest/hotplug.py \
 	tests/guest/hotplug.sh \
+	tests/guest/memory.init \
+	tests/guest/memory.py \
+	tests/guest/memory.sh \
 	tests/guest/functions.sh \
 	tests/guest/grub.py \
 	tests/guest/installer.sh \

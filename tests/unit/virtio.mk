@@ -1,5 +1,5 @@
 # PCI, virtio, and what they are built on.
-virtio_unit_ldadd = vmm/libvmm.la storage/libformat.la network/libport.la \
+virtio_unit_ldadd = vmm/libvmm.la vmm/libspec.la storage/libformat.la network/libport.la \
 	base/libbase.la -lpthread
 
 check_PROGRAMS += tests/unit/virtio/pci

@@ -322,10 +322,10 @@ static unsigned int plain_tables(const struct machine *m, table_fn **ret_fns)
 
 	ret_fns[n++] = acpi_madt;
 	ret_fns[n++] = acpi_mcfg;
-	if (m->spec->n_cells) {
+	if (m->spec->n_cells || m->memhp)
 		ret_fns[n++] = acpi_srat;
+	if (m->spec->n_cells)
 		ret_fns[n++] = acpi_slit;
-	}
 	if (m->spec->tpm != TPM_NONE)
 		ret_fns[n++] = acpi_tpm2;
 	return n;

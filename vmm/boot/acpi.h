@@ -43,12 +43,15 @@ void acpi_offer(struct machine *m, struct fwcfg *fw);
 /* The DSDT alone: header and AML; also for tests. */
 void acpi_dsdt(struct machine *m, struct buf *b);
 
-/* acpi_numa.c, for machines with NUMA cells */
+/* acpi_numa.c, for machines with NUMA cells, the SRAT also where memory may
+ * come */
 void acpi_srat(struct machine *m, struct buf *b);
 void acpi_slit(struct machine *m, struct buf *b);
 
 /* dsdt_cpus.c: processors, and what happens when there are more or fewer. */
 void acpi_dsdt_cpus(struct machine *m, struct buf *b);
+/* dsdt_memory.c: the same of memory modules. */
+void acpi_dsdt_memory(struct machine *m, struct buf *b);
 /* The MADT's entry of a processor (acpi.c). */
 void acpi_madt_cpu(struct machine *m, struct buf *b, unsigned int n,
 		   bool enabled);

@@ -261,6 +261,38 @@ size_t aml_if(struct buf *b)
 	return aml_open(b, 0xa0);
 }
 
+size_t aml_if_bits(struct buf *b, uint8_t value, unsigned int bits)
+{
+	size_t branch = aml_if(b);
+
+	aml_op(b, AML_AND);
+	aml_op(b, value);
+	aml_int(b, bits);
+	aml_op(b, 0); /* no target */
+	return branch;
+}
+
+void aml_store_int(struct buf *b, uint64_t value, const char *to)
+{
+	aml_op(b, AML_STORE);
+	aml_int(b, value);
+	aml_path(b, to);
+}
+
+void aml_store(struct buf *b, uint8_t from, const char *to)
+{
+	aml_op(b, AML_STORE);
+	aml_op(b, from);
+	aml_path(b, to);
+}
+
+void aml_load(struct buf *b, const char *from, uint8_t to)
+{
+	aml_op(b, AML_STORE);
+	aml_path(b, from);
+	aml_op(b, to);
+}
+
 size_t aml_else(struct buf *b)
 {
 	return aml_open(b, 0xa1);
@@ -358,6 +390,18 @@ void aml_res_bus_window(struct buf *b, uint16_t first, uint16_t last)
 void aml_res_io_window(struct buf *b, uint16_t first, uint16_t last)
 {
 	put_window(b, 0x88, 1, 3, first, last, 2); /* entire range */
+}
+
+/* 6.4.3.5.1: consumer, minimum and maximum fixed; cacheable, can be written. */
+void aml_res_mem64(struct buf *b)
+{
+	put(b, 0x8a, 1);
+	put(b, 43, 2);
+	put(b, 0, 1);
+	put(b, 0x0d, 1);
+	put(b, 0x03, 1);
+	for (unsigned int i = 0; i < 5; i++)
+		put(b, 0, 8);
 }
 
 void aml_res_mem_window(struct buf *b, uint64_t base, uint64_t size)

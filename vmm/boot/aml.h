@@ -60,6 +60,12 @@ size_t aml_while(struct buf *b);
 /* A buffer of these bytes, up to 63. */
 void aml_bytes(struct buf *b, const void *bytes, unsigned int n);
 size_t aml_if(struct buf *b);
+/* If (And (value, bits)) */
+size_t aml_if_bits(struct buf *b, uint8_t value, unsigned int bits);
+/* Store (number or argument or local, name); Store (name, local). */
+void aml_store_int(struct buf *b, uint64_t value, const char *to);
+void aml_store(struct buf *b, uint8_t from, const char *to);
+void aml_load(struct buf *b, const char *from, uint8_t to);
 size_t aml_else(struct buf *b);
 void aml_close(struct buf *b, size_t opened);
 
@@ -73,5 +79,9 @@ void aml_res_mem32(struct buf *b, uint32_t base, uint32_t len);
 void aml_res_bus_window(struct buf *b, uint16_t first, uint16_t last);
 void aml_res_io_window(struct buf *b, uint16_t first, uint16_t last);
 void aml_res_mem_window(struct buf *b, uint64_t base, uint64_t size);
+/* Memory that a device is, cacheable; where, a method fills in: offsets of its
+ * first address, last address and length. */
+enum { AML_MEM64_FIRST = 14, AML_MEM64_LAST = 22, AML_MEM64_LENGTH = 38 };
+void aml_res_mem64(struct buf *b);
 
 #endif

@@ -167,6 +167,15 @@ static void dsdt_event(struct buf *b, unsigned int event, const char *device)
 	aml_close(b, branch);
 }
 
+static void dsdt_scan_event(struct buf *b, unsigned int event,
+			    const char *scan)
+{
+	size_t branch = aml_if_bits(b, AML_LOCAL0, event);
+
+	aml_path(b, scan);
+	aml_close(b, branch);
+}
+
 static void dsdt_events(struct machine *m, struct buf *b)
 {
 	size_t dev = aml_device(b, "PWRB"), res, field, method;
@@ -191,16 +200,10 @@ static void dsdt_events(struct machine *m, struct buf *b)
 	dsdt_event(b, ACPI_PM_EVENT_POWER, "\\_SB.PWRB");
 	if (m->spec->has_genid)
 		dsdt_event(b, ACPI_PM_EVENT_GENID, "\\_SB.VGEN");
-	if (m->cpuhp) {
-		size_t branch = aml_if(b);
-
-		aml_op(b, AML_AND);
-		aml_op(b, AML_LOCAL0);
-		aml_int(b, ACPI_PM_EVENT_CPUS);
-		aml_op(b, 0); /* no target */
-		aml_path(b, "\\_SB.CPUS.SCAN");
-		aml_close(b, branch);
-	}
+	if (m->cpuhp)
+		dsdt_scan_event(b, ACPI_PM_EVENT_CPUS, "\\_SB.CPUS.SCAN");
+	if (m->memhp)
+		dsdt_scan_event(b, ACPI_PM_EVENT_MEMORY, "\\_SB.MEMS.SCAN");
 	aml_close(b, method);
 	aml_close(b, dev);
 }
@@ -269,13 +272,13 @@ static void dsdt_mouse(struct buf *b)
 }
 
 /* 5.6.4.1: general purpose event 2 is an edge. */
-static void dsdt_gpe(struct buf *b)
+static_assert(ICH9_GPE_CPUS == 2 && ICH9_GPE_MEMORY == 3, "methods' names");
+static void dsdt_gpe(struct buf *b, const char *name, const char *scan)
 {
-	size_t scope = aml_scope(b, "\\_GPE"), method;
+	size_t scope = aml_scope(b, "\\_GPE");
+	size_t method = aml_method(b, name, 0);
 
-	static_assert(ICH9_GPE_CPUS == 2, "the method's name");
-	method = aml_method(b, "_E02", 0);
-	aml_path(b, "\\_SB.CPUS.SCAN");
+	aml_path(b, scan);
 	aml_close(b, method);
 	aml_close(b, scope);
 }
@@ -361,6 +364,8 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	dsdt_s5(b, m->q35 ? ICH9_S5 : ACPI_PM_S5);
 	scope = aml_scope(b, "\\_SB");
 	acpi_dsdt_cpus(m, b);
+	if (m->memhp)
+		acpi_dsdt_memory(m, b);
 	dsdt_pci(m, b);
 	if (!m->q35) /* its events are fixed ones */
 		dsdt_events(m, b);
@@ -382,6 +387,8 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	if (m->spec->has_genid && m->q35)
 		dsdt_genid_event(b);
 	if (m->cpuhp && m->q35)
-		dsdt_gpe(b);
+		dsdt_gpe(b, "_E02", "\\_SB.CPUS.SCAN");
+	if (m->memhp && m->q35)
+		dsdt_gpe(b, "_E03", "\\_SB.MEMS.SCAN");
 	acpi_end(b, start);
 }

@@ -25,39 +25,6 @@ static void cpu_name(char name[5], unsigned int n)
 	snprintf(name, 5, "C%03X", n & 0xfff);
 }
 
-static void store_int(struct buf *b, uint64_t value, const char *to)
-{
-	aml_op(b, AML_STORE);
-	aml_int(b, value);
-	aml_path(b, to);
-}
-
-static void store(struct buf *b, uint8_t from, const char *to)
-{
-	aml_op(b, AML_STORE);
-	aml_op(b, from);
-	aml_path(b, to);
-}
-
-static void load(struct buf *b, const char *from, uint8_t to)
-{
-	aml_op(b, AML_STORE);
-	aml_path(b, from);
-	aml_op(b, to);
-}
-
-/* If (And (value, bits)) */
-static size_t if_bits(struct buf *b, uint8_t value, unsigned int bits)
-{
-	size_t branch = aml_if(b);
-
-	aml_op(b, AML_AND);
-	aml_op(b, value);
-	aml_int(b, bits);
-	aml_op(b, 0); /* no target */
-	return branch;
-}
-
 static void ports(struct buf *b)
 {
 	size_t field;
@@ -79,9 +46,9 @@ static void method_stat(struct buf *b)
 {
 	size_t method = aml_method(b, "STAT", 1), branch;
 
-	store(b, AML_ARG0, "CSEL");
-	load(b, "CSTS", AML_LOCAL0);
-	branch = if_bits(b, AML_LOCAL0, CPUHP_ENABLED);
+	aml_store(b, AML_ARG0, "CSEL");
+	aml_load(b, "CSTS", AML_LOCAL0);
+	branch = aml_if_bits(b, AML_LOCAL0, CPUHP_ENABLED);
 	aml_op(b, AML_RETURN);
 	aml_int(b, 0x0f);
 	aml_close(b, branch);
@@ -94,8 +61,8 @@ static void method_eject(struct buf *b)
 {
 	size_t method = aml_method(b, "EJCT", 1);
 
-	store(b, AML_ARG0, "CSEL");
-	store_int(b, CPUHP_EJECT, "CSTS");
+	aml_store(b, AML_ARG0, "CSEL");
+	aml_store_int(b, CPUHP_EJECT, "CSTS");
 	aml_close(b, method);
 }
 
@@ -122,7 +89,7 @@ static void method_tell(struct machine *m, struct buf *b)
 
 static void tell_if(struct buf *b, unsigned int status, unsigned int what)
 {
-	size_t branch = if_bits(b, LOCAL1, status);
+	size_t branch = aml_if_bits(b, LOCAL1, status);
 
 	aml_path(b, "TELL");
 	aml_op(b, AML_LOCAL0);
@@ -134,17 +101,17 @@ static void method_scan(struct machine *m, struct buf *b)
 {
 	size_t method = aml_method(b, "SCAN", 0), loop;
 
-	load(b, "CNXT", AML_LOCAL0);
+	aml_load(b, "CNXT", AML_LOCAL0);
 	loop = aml_while(b);
 	aml_op(b, AML_LLESS);
 	aml_op(b, AML_LOCAL0);
 	aml_int(b, machine_max_vcpus(m));
-	store(b, AML_LOCAL0, "CSEL");
-	load(b, "CSTS", LOCAL1);
-	store_int(b, CPUHP_INSERTED | CPUHP_REMOVE, "CSTS");
+	aml_store(b, AML_LOCAL0, "CSEL");
+	aml_load(b, "CSTS", LOCAL1);
+	aml_store_int(b, CPUHP_INSERTED | CPUHP_REMOVE, "CSTS");
 	tell_if(b, CPUHP_INSERTED, DEVICE_CHECK);
 	tell_if(b, CPUHP_REMOVE, EJECT_REQUEST);
-	load(b, "CNXT", AML_LOCAL0);
+	aml_load(b, "CNXT", AML_LOCAL0);
 	aml_close(b, loop);
 	aml_close(b, method);
 }

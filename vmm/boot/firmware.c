@@ -64,6 +64,12 @@ static void tell_memory(struct machine *m, struct fwcfg *fw)
 		map[i].size = r[i].size;
 		map[i].type = BOOT_MAP_RAM;
 	}
+	if (m->memhp) { /* PCI's windows are to begin above */
+		uint64_t end = ram_end(m->ram);
+
+		fwcfg_add_file(fw, "etc/reserved-memory-end", &end,
+			       sizeof(end));
+	}
 	fwcfg_add_int(fw, FWCFG_RAM_SIZE, ram_size(m->ram), 8);
 	fwcfg_add_file(fw, "etc/e820", map, n * sizeof(map[0]));
 }

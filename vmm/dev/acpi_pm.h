@@ -17,7 +17,8 @@ enum {
 	ACPI_PM_EVENTS = 0x604, /* 32 bits, reading clears */
 };
 enum { ACPI_PM_RESET_VALUE = 1, ACPI_PM_S5 = 5, ACPI_PM_EVENT_POWER = 1,
-       ACPI_PM_EVENT_GENID = 2, ACPI_PM_EVENT_CPUS = 4 };
+       ACPI_PM_EVENT_GENID = 2, ACPI_PM_EVENT_CPUS = 4,
+       ACPI_PM_EVENT_MEMORY = 8 };
 
 /* Hears the machine's power button. */
 struct acpi_pm *acpi_pm_create(struct machine *m);

@@ -56,7 +56,7 @@ static void map_fb(void *arg)
 	struct bochs *b = arg;
 	const struct pci_bar *bar = &b->pci.bar[BAR_FB];
 	const struct ram_slot slot = {
-		.slot = MEMMAP_HOSTDEVS - 1 - b->index,
+		.slot = MEMMAP_VIDEO0 + b->index,
 		.gpa = bar->addr,
 		.size = b->vga.vram_size,
 		.host = bar->mapped ? b->vga.vram : NULL,

@@ -99,6 +99,16 @@ void ich9_pm_gpe(struct ich9_pm *pm, unsigned int n)
 	pthread_mutex_unlock(&pm->lock);
 }
 
+bool ich9_pm_gpe_on(struct ich9_pm *pm, unsigned int n)
+{
+	bool on;
+
+	pthread_mutex_lock(&pm->lock);
+	on = pm->reg[GPE0_EN + n / 8] & BIT(n % 8);
+	pthread_mutex_unlock(&pm->lock);
+	return on;
+}
+
 static uint8_t read_byte(struct ich9_pm *pm, uint64_t at)
 {
 	if (at >= PM_TMR && at < PM_TMR + 4)

@@ -31,9 +31,11 @@ void ich9_pm_place(struct ich9_pm *pm, uint16_t base, bool smi_locked);
 uint16_t ich9_pm_base(const struct ich9_pm *pm);
 
 /* Whose handlers the DSDT has. */
-enum { ICH9_GPE_CPUS = 2 };
+enum { ICH9_GPE_CPUS = 2, ICH9_GPE_MEMORY = 3 };
 
 /* A general purpose event, 0 to 63; any thread. */
 void ich9_pm_gpe(struct ich9_pm *pm, unsigned int n);
+/* Does the guest listen to it? */
+bool ich9_pm_gpe_on(struct ich9_pm *pm, unsigned int n);
 
 #endif

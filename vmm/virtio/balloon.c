@@ -55,7 +55,7 @@ static struct virtio_balloon_config *config(struct balloon *b)
 
 static uint64_t guest_keeps(struct balloon *b)
 {
-	uint64_t total = ram_size(b->dev.m->ram);
+	uint64_t total = ram_now(b->dev.m->ram);
 	uint64_t taken = (uint64_t)config(b)->actual * PAGE;
 
 	return taken < total ? total - taken : 0;
@@ -239,7 +239,7 @@ static bool balloon_reset(struct virtio_dev *dev)
 
 static void set_target(struct balloon *b, uint64_t bytes)
 {
-	uint64_t total = ram_size(b->dev.m->ram);
+	uint64_t total = ram_now(b->dev.m->ram);
 
 	config(b)->num_pages = (total - MIN(bytes, total)) / PAGE;
 }

@@ -73,5 +73,8 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 	for (unsigned int i = 0; i < spec->n_inputs && r >= 0; i++)
 		if (spec->inputs[i].bus == INPUT_BUS_VIRTIO)
 			r = virtio_input_add(m, &spec->inputs[i], err);
+	for (unsigned int i = 0; i < spec->n_memories && r >= 0; i++)
+		if (spec->memories[i].kind == MEMORY_VIRTIO)
+			r = virtio_mem_add(m, &spec->memories[i], err);
 	return r;
 }

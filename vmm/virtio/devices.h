@@ -13,6 +13,7 @@ struct spec_controller;
 struct spec_disk;
 struct spec_fs;
 struct spec_input;
+struct spec_memory;
 struct spec_nic;
 struct spec_place;
 struct spec_video;
@@ -40,6 +41,8 @@ unsigned int virtio_queue_count(const struct vmm_spec *spec,
 int virtio_input_add(struct machine *m, const struct spec_input *spec,
 		     struct error *err);
 int virtio_rng_add(struct machine *m, const struct spec_rng *spec,
+		   struct error *err);
+int virtio_mem_add(struct machine *m, const struct spec_memory *spec,
 		   struct error *err);
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		   unsigned int queues, struct error *err);

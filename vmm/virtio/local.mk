@@ -23,6 +23,7 @@ vmm_libvmm_la_SOURCES += \
 	%D%/input.c \
 	%D%/iothread.c \
 	%D%/iothread.h \
+	%D%/mem.c \
 	%D%/net.c \
 	%D%/net.h \
 	%D%/net_ctrl.c \

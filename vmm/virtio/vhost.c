@@ -155,7 +155,7 @@ static unsigned int add_region(const struct ram *ram,
 
 		to[i].host = r->host + at;
 		to[i].fd = r->fd;
-		to[i].offset = at;
+		to[i].offset = r->offset + at;
 	}
 	return n;
 }
@@ -163,8 +163,9 @@ static unsigned int add_region(const struct ram *ram,
 static unsigned int all_memory(const struct ram *ram,
 			       struct vhost_region to[VHOST_REGIONS_MAX])
 {
-	const struct ram_region *region;
-	unsigned int n = ram_regions(ram, &region), used = 0;
+	struct ram_region region[VHOST_REGIONS_MAX - 1]; /* one may be two */
+	unsigned int n = ram_list(ram, true, region, ARRAY_SIZE(region));
+	unsigned int used = 0;
 
 	for (unsigned int i = 0; i < n; i++)
 		used += add_region(ram, &region[i], to + used);
@@ -175,11 +176,7 @@ static unsigned int all_memory(const struct ram *ram,
 
 static uint64_t log_bytes(const struct ram *ram)
 {
-	const struct ram_region *region;
-	unsigned int n = ram_regions(ram, &region);
-	uint64_t end = region[n - 1].gpa + region[n - 1].size;
-
-	return ALIGN_UP(end / PAGE / 8 + 8, PAGE);
+	return ALIGN_UP(ram_end(ram) / PAGE / 8 + 8, PAGE);
 }
 
 static int log_create(struct vhost *v)
@@ -391,6 +388,33 @@ static const struct ram_log_source log_source = {
 	.collect = log_collect,
 };
 
+/* ---- memory that comes and goes, from vmm/ram.h: main thread ---- */
+
+static int memory_changed(void *arg, struct error *err)
+{
+	struct vhost_region region[VHOST_REGIONS_MAX];
+	struct vhost *v = arg;
+	unsigned int n = all_memory(v->dev->m->ram, region);
+	bool running;
+
+	if (v->backend->max_regions && n > v->backend->max_regions)
+		return error_set(err, -ENOSPC,
+				 "device '%s': %s takes no more than %u pieces of memory",
+				 v->dev->id, v->backend->name,
+				 v->backend->max_regions);
+	pthread_mutex_lock(&v->dev->lock);
+	running = v->running;
+	vhost_stop(v);
+	if (running)
+		vhost_start(v);
+	pthread_mutex_unlock(&v->dev->lock);
+	return 0;
+}
+
+static const struct ram_listener memory_listener = {
+	.changed = memory_changed,
+};
+
 /* ---- life ---- */
 
 int vhost_init(struct vhost *v, struct virtio_dev *dev,
@@ -413,7 +437,7 @@ int vhost_init(struct vhost *v, struct virtio_dev *dev,
 		return error_set(err, r, "device '%s': %m", dev->id);
 	v->logs = ram_logs(dev->m->ram); /* plugged in meanwhile */
 	ram_add_log_source(dev->m->ram, &log_source, v);
-	return 0;
+	return ram_listen(dev->m->ram, &memory_listener, v, err);
 }
 
 void vhost_finish(struct vhost *v)
@@ -424,6 +448,8 @@ void vhost_finish(struct vhost *v)
 		loop_remove(v->dev->loop, v->call_fd[i]);
 		fd_close(v->call_fd[i]);
 	}
+	if (v->dev)
+		ram_unlisten(v->dev->m->ram, v);
 	if (v->log)
 		munmap(v->log, v->log_size);
 	if (v->dev) {

@@ -17,7 +17,7 @@
 
 #include "vmm/virtio/virtio.h"
 
-enum { VHOST_QUEUES_MAX = 64, VHOST_REGIONS_MAX = 4 };
+enum { VHOST_QUEUES_MAX = 64, VHOST_REGIONS_MAX = 40 };
 
 struct vhost;
 struct error;
@@ -33,6 +33,7 @@ struct vhost_region {
 /* All return 0 or -errno.  index: of the queue among the external ones. */
 struct vhost_backend {
 	const char *name;
+	unsigned int max_regions; /* of memory; 0: as many as there may be */
 	int (*set_features)(struct vhost *v, uint64_t features);
 	int (*set_memory)(struct vhost *v, const struct vhost_region *regions,
 			  unsigned int n);

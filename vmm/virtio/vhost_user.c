@@ -297,6 +297,7 @@ static int run(struct vhost *v, bool on)
 
 const struct vhost_backend vhost_user_backend = {
 	.name = "the vhost-user program",
+	.max_regions = 8, /* VHOST_USER_SET_MEM_TABLE */
 	.set_features = set_features,
 	.set_memory = set_memory,
 	.set_log = set_log,

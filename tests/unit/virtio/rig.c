@@ -13,6 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "vmm/machine_priv.h"
+#include "vmm/memdev.h"
+
 enum { ISR_AT = 0x1000, NOTIFY_AT = 0x3000 };
 
 static pthread_mutex_t msi_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -69,6 +72,32 @@ void machine_tell_balloon(struct machine *m, uint64_t actual)
 {
 }
 
+/* No vCPU runs, and no engine looks at the memory map. */
+bool machine_stop_vcpus(struct machine *m)
+{
+	return false;
+}
+
+void machine_go(struct machine *m)
+{
+}
+
+void machine_tell_memory(struct machine *m, const char *id,
+			 enum machine_memory what, uint64_t bytes)
+{
+}
+
+int memmap_set(struct machine *m, const struct ram_slot *slot,
+	       struct error *err)
+{
+	return 0;
+}
+
+int memmap_update(struct machine *m, unsigned int slot, struct error *err)
+{
+	return 0;
+}
+
 unsigned int rig_msis(uint32_t data)
 {
 	unsigned int n;
@@ -85,7 +114,13 @@ void rig_init(struct rig *rig)
 					     .shared = true };
 
 	*rig = (struct rig){ 0 };
+	rig->spec.machine = "microvm";
+	rig->spec.memory = RIG_RAM;
+	rig->spec.max_memory = RIG_HOT_SIZE;
+	rig->m.spec = &rig->spec;
+	rig->m.priv = xcalloc(1, sizeof(*rig->m.priv));
 	assert(!ram_create_with(RIG_RAM, &options, &rig->m.ram, NULL));
+	assert(!memdev_reserve(&rig->m, NULL));
 	rig->m.ports = bus_create();
 	rig->m.mmio = bus_create();
 	rig->m.mmio32_base = MMIO32_BASE;
@@ -100,6 +135,7 @@ void rig_finish(struct rig *rig)
 	bus_destroy(rig->m.mmio);
 	bus_destroy(rig->m.ports);
 	ram_destroy(rig->m.ram);
+	free(rig->m.priv);
 }
 
 int rig_add_rng(struct rig *rig, struct error *err)

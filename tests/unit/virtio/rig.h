@@ -15,16 +15,21 @@
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
+#include "vmm/spec.h"
 #include "vmm/virtio/devices.h"
 #include "vmm/virtio/virtio.h"
 
 struct rig {
 	struct machine m;
+	struct vmm_spec spec;
 	struct pci_dev *dev; /* the one that is driven */
 	uint64_t regs;	     /* where its virtio structures are */
 };
 
 #define RIG_RAM (4 * MIB)
+/* Where memory devices can be. */
+#define RIG_HOT	     (4 * GIB)
+#define RIG_HOT_SIZE GIB
 
 void rig_init(struct rig *rig);
 void rig_finish(struct rig *rig);

@@ -1,0 +1,215 @@
+#!/usr/bin/python3 -B
+# memory.py [ENGINE]: memory that comes to and goes from a stock kernel while it
+# runs: modules by ACPI, and blocks of a virtio-mem device; what is refused; and
+# that a saved guest has what it had.  Also with ENGINE in the environment.
+import glob
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+import vmm
+
+ENGINE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ENGINE")
+ROOT = os.environ.get("GUEST_ROOT", "")
+if not ENGINE or not os.path.isdir(ROOT + "/lib/modules") \
+        or not os.access(vmm.VMM, os.X_OK):
+    print("needs ENGINE, GUEST_ROOT and VMM")
+    sys.exit(77)
+MIB = 1 << 20
+HOT = 4 << 30
+KERNEL = glob.glob(ROOT + "/boot/vmlinuz-*")[0]
+DIMM = {"id": "dimm0", "kind": "dimm", "base": HOT, "size": 256 * MIB,
+        "slot": 1}
+MEM = {"id": "mem0", "kind": "virtio", "base": HOT + 1024 * MIB,
+       "size": 512 * MIB, "block": 2 * MIB, "requested": 0, "pci.bus": 1}
+
+
+# The next line that begins so; those before it are done with.
+def said(m, text, timeout=300):
+    end = time.monotonic() + timeout * float(os.environ.get("SLOW", "1"))
+    at = getattr(m, "heard", 0)
+    while time.monotonic() < end:
+        with open(m.serial_path, "rb") as f:
+            lines = f.read().decode(errors="replace").split("\n")[:-1]
+        for i in range(at, len(lines)):
+            if lines[i].startswith(text):
+                m.heard = i + 1
+                return lines[i][len(text):].strip()
+        if m.process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise vmm.Failed("the guest never said '%s'" % text)
+
+
+def refused(m, part, request, **kw):
+    try:
+        m.call(request, **kw)
+    except vmm.Failed as e:
+        assert part in str(e), e
+        return
+    raise vmm.Failed("'%s' was not refused" % request)
+
+
+# Waits until an event of this kind has all that is in 'what'.
+def event(m, name, timeout=300, **what):
+    end = time.monotonic() + timeout * float(os.environ.get("SLOW", "1"))
+    while time.monotonic() < end:
+        for e in m.events:
+            if e["event"] == name and what.items() <= e.items():
+                m.events.remove(e)
+                return e
+        m.call("status")
+        time.sleep(0.1)
+    raise vmm.Failed("no event '%s' with %s, only %s" % (name, what, m.events))
+
+
+def spec(machine, *memories):
+    return {"machine": machine, "max_memory": 2048 * MIB, "memory_slots": 4,
+            "ports": [{"id": "pci.1", "index": 1, "number": 17, "chassis": 1,
+                       "pci.slot": 2}],
+            "memories": list(memories),
+            "cmdline": os.environ.get("APPEND", "console=ttyS0 quiet panic=-1")}
+
+
+def grows(m, had, by):
+    now = 0
+    while now < had + by - 16: # it comes in parts
+        now = int(said(m, "memory: "))
+    assert now <= had + by, (had, by, now)
+    return now
+
+
+def shrinks(m, had, by):
+    now = had
+    while now > had - by + 16:
+        now = int(said(m, "memory: "))
+    assert now >= had - by, (had, by, now)
+    return now
+
+
+def size(m):
+    return m.call("stats")["memory"]["mem0"]["size"]
+
+
+def hostile_names(m):
+    refused(m, "slot 9", "plug",
+            devices={"memories": [dict(DIMM, id="x", slot=9)]})
+    refused(m, "no room", "plug",
+            devices={"memories": [dict(DIMM, id="x", base=HOT - MIB)]})
+    refused(m, "no room", "plug",
+            devices={"memories": [dict(DIMM, id="x", size=4096 * MIB)]})
+    refused(m, "whole blocks", "plug",
+            devices={"memories": [dict(DIMM, id="x", size=MIB)]})
+    refused(m, "there is memory", "plug",
+            devices={"memories": [dict(DIMM, id="x", base=MEM["base"])]})
+    refused(m, "'mem0'", "plug", devices={"memories": [dict(MEM)]})
+    refused(m, "no whole blocks", "memory", device="mem0", requested=MIB)
+    refused(m, "no whole blocks", "memory", device="mem0",
+            requested=514 * MIB)
+    refused(m, "'dimm9'", "memory", device="dimm9", requested=0)
+    refused(m, "no device", "unplug", device="dimm0")
+
+
+def whole(m):
+    hostile_names(m)
+    m.call("run")
+    had = int(said(m, "ready: "))
+    m.call("plug", devices={"memories": [DIMM]})
+    had = grows(m, had, 256)
+    refused(m, "'dimm0'", "plug", devices={"memories": [DIMM]})
+    refused(m, "slot 1 is taken", "plug",
+            devices={"memories": [dict(DIMM, id="x", base=HOT + 512 * MIB)]})
+    m.call("memory", device="mem0", requested=256 * MIB)
+    event(m, "memory", device="mem0", size=256 * MIB)
+    had = grows(m, had, 256)
+    assert size(m) == 256 * MIB
+    refused(m, "uses 256 MiB", "unplug", device="mem0")
+    return had
+
+
+def after(m, had):
+    said(m, "alive: ")
+    assert size(m) == 256 * MIB
+    m.call("unplug", device="dimm0")
+    event(m, "unplugged", device="dimm0")
+    assert "dimm0" not in m.call("devices")["devices"]
+    m.call("memory", device="mem0", requested=0)
+    event(m, "memory", device="mem0", size=0)
+    # Nothing of it is in use: it can go, and another come.
+    m.call("unplug", device="mem0")
+    event(m, "unplugged", device="mem0")
+    had = shrinks(m, had, 512)
+    m.call("plug", devices={"memories": [dict(DIMM, base=HOT + 1024 * MIB)]})
+    grows(m, had, 256)
+
+
+def show(d):
+    for name in "serial", "serial2", "vmm.log":
+        if os.path.exists(os.path.join(d, name)):
+            with open(os.path.join(d, name), errors="replace") as f:
+                print(f.read())
+
+
+def save_and_restore(d, initrd):
+    m = vmm.Vmm(d, os.path.join(d, "serial"))
+    try:
+        m.start(ENGINE, KERNEL, initrd, spec("q35", MEM), memory=192,
+                run=False)
+        had = whole(m)
+        with open(os.path.join(d, "saved"), "w+b") as f:
+            m.call("save", [f.fileno()], offset=0, format="raw")
+        m.close()
+        os.unlink(os.path.join(d, "control"))
+        m = vmm.Vmm(d, os.path.join(d, "serial2"))
+        fd = os.open(os.path.join(d, "saved"), os.O_RDONLY)
+        m.start(ENGINE, KERNEL, initrd,
+                {**spec("q35", DIMM, MEM), "restore_fd": lambda base: base},
+                [fd], memory=192)
+        after(m, had)
+    finally:
+        m.close()
+
+
+# The small machine, whose events come another way.
+def small(d, initrd):
+    os.unlink(os.path.join(d, "control"))
+    m = vmm.Vmm(d, os.path.join(d, "serial"))
+    try:
+        # One that is there when it starts.
+        m.start(ENGINE, KERNEL, initrd, spec("microvm", dict(
+            DIMM, id="dimm1", slot=0, base=HOT + 512 * MIB)), memory=192)
+        had = int(said(m, "ready: "))
+        assert had > 300, had
+        m.call("plug", devices={"memories": [DIMM]})
+        had = grows(m, had, 256)
+        m.call("unplug", device="dimm1")
+        event(m, "unplugged", device="dimm1")
+        shrinks(m, had, 256)
+    finally:
+        m.close()
+
+
+def main(d):
+    initrd = os.path.join(d, "initrd")
+    subprocess.run([HERE + "/mkinitrd", initrd, ROOT, HERE + "/memory.init",
+                    "virtio_mem"], check=True)
+    try:
+        save_and_restore(d, initrd)
+        small(d, initrd)
+        for name in "serial", "serial2":
+            with open(os.path.join(d, name), errors="replace") as f:
+                text = f.read()
+                assert "FAIL" not in text and ": NO" not in text
+                assert "used" in text or name == "serial2"
+    except BaseException:
+        show(d)
+        raise
+    print("memory with %s: all right" % ENGINE)
+
+
+with tempfile.TemporaryDirectory(dir="/var/tmp") as where:
+    main(where)
