@@ -82,6 +82,8 @@ static int attach_live(struct dom_obj *obj, const struct device_def *dev,
 	replace_live(obj, next);
 	run_force_state(obj, obj->state, obj->reason);
 	tell(obj, DOMAIN_NOTIFY_DEVICE_ADDED, alias);
+	if (ref.kind == DEVICE_MEMORY)
+		guest_refresh_balloon(obj);
 	return 0;
 }
 
@@ -95,6 +97,8 @@ void guest_device_removed(struct dom_obj *obj, const char *alias)
 	forget_device(obj, alias);
 	run_force_state(obj, obj->state, obj->reason);
 	tell(obj, DOMAIN_NOTIFY_DEVICE_REMOVED, alias);
+	if (ref.kind == DEVICE_MEMORY)
+		guest_refresh_balloon(obj);
 }
 
 void guest_device_kept(struct dom_obj *obj, const char *alias)

@@ -414,12 +414,19 @@ static int store_memory(struct dom_obj *obj, uint64_t max, uint64_t cur,
 static int set_max_memory(struct dom_obj *obj, uint64_t bytes,
 			  unsigned int flags, struct error *err)
 {
+	const struct domain_def *def = obj->config;
+
 	if (flags & VIR_DOMAIN_AFFECT_LIVE)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "cannot resize the maximum memory on an "
 				  "active domain");
-	return store_memory(obj, bytes, MIN(bytes, obj->config->cur_memory),
-			    err);
+	if (def->cpu.n_cells)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "initial memory size of a domain with NUMA nodes cannot be modified with this API");
+	if (def->max_memory && bytes > def->max_memory)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot set initial memory size greater than the maximum memory size");
+	return store_memory(obj, bytes, MIN(bytes, def->cur_memory), err);
 }
 
 static int set_cur_memory(struct dom_obj *obj, uint64_t bytes,

@@ -116,6 +116,10 @@ int domain_detach_alias(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int domain_update_iface(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *xml, unsigned int flags,
 			struct error *err);
+/* Of a memory device: how much of it is requested. */
+int domain_update_memory(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 const char *xml, unsigned int flags,
+			 struct error *err);
 /* Of what can change in a disk: the medium of a CD-ROM drive. */
 int domain_update_disk(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		       const char *xml, unsigned int flags,
@@ -306,7 +310,8 @@ enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_GRAPHICS, DOMAIN_NOTIFY_TRAY, DOMAIN_NOTIFY_AGENT,
        DOMAIN_NOTIFY_ITERATION, DOMAIN_NOTIFY_JOB,
        DOMAIN_NOTIFY_DEVICE_ADDED, DOMAIN_NOTIFY_DEVICE_REMOVED,
-       DOMAIN_NOTIFY_DEVICE_KEPT, DOMAIN_NOTIFY_RTC };
+       DOMAIN_NOTIFY_DEVICE_KEPT, DOMAIN_NOTIFY_RTC,
+       DOMAIN_NOTIFY_MEMORY };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;

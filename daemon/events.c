@@ -219,6 +219,16 @@ static void tell_removed(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_dom_str, &old);
 }
 
+static void tell_memory(struct session *s, const struct subscription *sub,
+			const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_dom_str_u64 m = { sub->id, *dom, (char *)n->uri, n->value };
+
+	if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_MEMORY_DEVICE_SIZE_CHANGE,
+		     (xdrproc_t)xdr_wire_cb_dom_str_u64, &m);
+}
+
 static void tell_watchdog(struct session *s, const struct subscription *sub,
 			  const wire_dom *dom, const struct domain_notice *n)
 {
@@ -354,6 +364,8 @@ static const struct {
 				      tell_iteration },
 	[DOMAIN_NOTIFY_JOB] = { VIR_DOMAIN_EVENT_ID_JOB_COMPLETED, tell_job },
 	[DOMAIN_NOTIFY_RTC] = { VIR_DOMAIN_EVENT_ID_RTC_CHANGE, tell_rtc },
+	[DOMAIN_NOTIFY_MEMORY] = {
+		VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE, tell_memory },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 };

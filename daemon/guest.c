@@ -339,6 +339,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 	case DOMAIN_EVENT_WATCHDOG:
 		guest_watchdog(obj, ev->why);
 		break;
+	case DOMAIN_EVENT_MEMORY:
+		guest_memory(obj, ev->why);
+		break;
 	case DOMAIN_EVENT_DEVICE_REMOVED:
 		guest_device_removed(obj, ev->why);
 		break;

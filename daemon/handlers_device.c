@@ -38,6 +38,9 @@ int handle_domain_update_device_flags(struct call *call,
 	if (str_eq(kind, "interface"))
 		return domain_update_iface(call->reg, wire_uuid_of(&args->dom),
 					   args->str, args->flags, err);
+	if (str_eq(kind, "memory"))
+		return domain_update_memory(call->reg, wire_uuid_of(&args->dom),
+					    args->str, args->flags, err);
 	return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 			  "a device '%s' cannot be changed", kind);
 }

@@ -90,6 +90,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/index.c \
 	%D%/index.h \
 	%D%/job.c \
+	%D%/memory.c \
 	%D%/metadata.c \
 	%D%/migrate.h \
 	%D%/migrate_cookie.c \

@@ -260,6 +260,8 @@ void async_end(struct dom_obj *obj, bool ok);
 /* ---- guest.c: the job held ---- */
 void guest_event(struct dom_obj *obj, const struct pending_event *ev);
 void guest_refresh_balloon(struct dom_obj *obj);
+/* memory.c: so many bytes of a memory device are in use: "BYTES ALIAS". */
+void guest_memory(struct dom_obj *obj, const char *why);
 
 /* ---- attach.c: the job held ---- */
 void guest_device_removed(struct dom_obj *obj, const char *alias);

@@ -207,6 +207,10 @@ struct driver {
 		      struct error *err);
 	int (*set_link)(struct domain *dom, const char *alias, bool up,
 			struct error *err);
+	/* The guest shall use so much of a memory device; what it uses:
+	 * DOMAIN_EVENT_MEMORY. */
+	int (*set_memory)(struct domain *dom, const char *alias,
+			  uint64_t bytes, struct error *err);
 	/* Another medium in a CD-ROM drive: disk has its alias and source. */
 	int (*change_medium)(struct domain *dom, const struct dom_disk *disk,
 			     bool force, struct error *err);
@@ -295,6 +299,7 @@ enum domain_event {
 	DOMAIN_EVENT_WATCHDOG, /* expired; why: its action */
 	DOMAIN_EVENT_DEVICE_REMOVED, /* why: its alias */
 	DOMAIN_EVENT_DEVICE_KEPT, /* the guest will not let go of it */
+	DOMAIN_EVENT_MEMORY, /* why: bytes in use, a space, the alias */
 	DOMAIN_EVENT_VSOCK, /* it connects to the host; why: the port */
 	/* The guest opened or closed a port; why as with a tray. */
 	DOMAIN_EVENT_PORT,
@@ -491,6 +496,8 @@ int launch_resize_disk(struct domain *dom, const char *alias, uint64_t bytes,
 		       struct error *err);
 int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
 		       bool linear, int fd, struct error *err);
+int launch_set_memory(struct domain *dom, const char *alias, uint64_t bytes,
+		      struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
 int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
 			      struct error *err);

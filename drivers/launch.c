@@ -185,6 +185,7 @@ int launch_reconnect(struct domain *dom, bool *ret_paused,
 	monitor_deliver(mon);
 	launch_ask_ports(dom);
 	launch_find_gone(dom);
+	launch_find_memory(dom);
 	return 0;
 }
 

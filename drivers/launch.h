@@ -14,6 +14,7 @@ struct spec_controller;
 struct spec_char;
 struct spec_disk;
 struct spec_input;
+struct spec_memory;
 struct spec_nic;
 struct spec_rng;
 struct spec_place;
@@ -151,6 +152,17 @@ void launch_build_controller(const struct dom_controller *c,
 enum { LAUNCH_NIC_QUEUES = 64 };
 int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		     struct error *err);
+/* launch_memory.c */
+int launch_check_memories(const struct domain_def *def, struct error *err);
+int launch_build_memories(struct domain_def *def, struct vmm_spec *s,
+			  struct error *err);
+int launch_build_memory(struct domain_def *def, unsigned int i,
+			struct spec_memory *s, struct error *err);
+void launch_tell_memory(struct domain *dom, const char *alias,
+			uint64_t bytes);
+/* After a time away: how much of each is in use. */
+void launch_find_memory(struct domain *dom);
+
 void launch_build_rng(const struct dom_rng *d, unsigned int i,
 		      struct spec_rng *s);
 int launch_build_char(struct dom_char *d, unsigned int i, struct spec_char *s,
@@ -223,6 +235,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.peek_memory = launch_peek_memory, \
 	.attach = launch_attach, .detach = launch_detach, \
 	.set_link = launch_set_link, \
+	.set_memory = launch_set_memory, \
 	.stats = launch_stats, .open_console = launch_open_console, \
 	.vsock_connect = launch_vsock_connect, \
 	.open_channel = launch_open_channel, \

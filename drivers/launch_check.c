@@ -253,6 +253,8 @@ int launch_check(const struct domain_def *def, struct error *err)
 		r = check_cpu(&def->cpu, err);
 	if (r >= 0)
 		r = launch_check_tune(def, err);
+	if (r >= 0)
+		r = launch_check_memories(def, err);
 	if (r < 0)
 		return r;
 	CHECK_EACH(def, n_disks, disks, launch_check_disk, err);

@@ -242,6 +242,10 @@ static void on_event(struct monitor *mon, const char *event,
 			     get_string(json, "device"));
 	else if (str_eq(event, "vcpus"))
 		on_number(mon, DOMAIN_EVENT_VCPUS, json, "count");
+	else if (str_eq(event, "memory"))
+		launch_tell_memory(mon->dom, get_string(json, "device"),
+				   json_object_get_uint64(
+					   json_object_object_get(json, "size")));
 	else if (str_eq(event, "rtc"))
 		on_number(mon, DOMAIN_EVENT_RTC, json, "offset");
 	else if (str_eq(event, "watchdog"))

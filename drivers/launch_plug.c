@@ -90,6 +90,10 @@ static int build(struct domain *dom, struct domain_def *def,
 	case DEVICE_RNG:
 		launch_build_rng(item, dev.index, one(s->rngs, s->n_rngs));
 		return 0;
+	case DEVICE_MEMORY:
+		return launch_build_memory(def, dev.index,
+					   one(s->memories, s->n_memories),
+					   err);
 	}
 	return -EINVAL;
 }
@@ -173,6 +177,8 @@ static void compare(struct domain *dom, struct json_object *list)
 		tell_gone(dom, &def->rngs[i].info, list);
 	for (unsigned int i = 0; i < def->n_hostdevs; i++)
 		tell_gone(dom, &def->hostdevs[i].info, list);
+	for (unsigned int i = 0; i < def->n_memories; i++)
+		tell_gone(dom, &def->memories[i].info, list);
 	for (unsigned int i = 0; i < def->n_inputs; i++)
 		if (str_eq(def->inputs[i].bus, "virtio") ||
 		    str_eq(def->inputs[i].bus, "usb"))

@@ -106,15 +106,13 @@ static void build_machine(const struct domain_def *def, const char *engine,
 	memcpy(s->uuid, def->uuid, sizeof(s->uuid));
 	s->engine = xstrdup(engine);
 	s->machine = xstrdup(def->os.machine ? def->os.machine : "microvm");
-	s->memory = ALIGN_UP(def->memory, MIB);
+	s->memory = ALIGN_UP(domain_initial_memory(def), MIB);
 	s->cmdline = xstrdup(def->os.cmdline);
 	s->on_poweroff = action(def->on_poweroff);
 	s->on_reboot = action(def->on_reboot);
 	s->on_crash = action(def->on_crash);
 	s->balloon = def->memballoon.present &&
 		     !str_eq(def->memballoon.model, "none");
-	if (s->balloon && def->cur_memory < def->memory)
-		s->balloon_target = def->cur_memory;
 	s->balloon_deflate = str_eq(def->memballoon.autodeflate, "on");
 	s->balloon_reporting =
 		str_eq(def->memballoon.freepage_reporting, "on");
@@ -312,7 +310,9 @@ int launch_build(struct domain *dom, const char *engine,
 
 	vmm_spec_init(ret_spec);
 	build_machine(dom->live, engine, ret_spec);
-	r = open_boot(dom->live, ret_spec, err);
+	r = launch_build_memories(dom->live, ret_spec, err);
+	if (r >= 0)
+		r = open_boot(dom->live, ret_spec, err);
 	if (r >= 0)
 		r = build_devices(dom->live, ret_spec, err);
 	if (r >= 0)

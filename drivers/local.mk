@@ -14,6 +14,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/launch_disk.c \
 	%D%/launch_graphics.c \
 	%D%/launch_hostdev.c \
+	%D%/launch_memory.c \
 	%D%/launch_tpm.c \
 	%D%/launch_firmware.c \
 	%D%/launch_migrate.c \

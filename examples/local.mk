@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	%D%/graphics.xml \
 	%D%/hostdev.xml \
 	%D%/kvm.xml \
+	%D%/memory.xml \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \
 	%D%/storage.xml \

@@ -68,14 +68,14 @@ static void put_size(const struct ctx *ctx, const struct field *f)
 {
 	uint64_t bytes = *(const uint64_t *)bind_at(ctx->obj, f->off);
 	_cleanup_free_ char *text = NULL;
-	xmlNode *node;
+	_cleanup_free_ char *unit = xasprintf("%s@unit", f->path);
 
-	if (!bytes)
+	if ((!bytes && !(f->flags & FIELD_EMPTY)) ||
+	    (!ctx->live && f->flags & FIELD_LIVE))
 		return;
 	text = xasprintf("%llu", (unsigned long long)(bytes / KIB));
 	put(ctx->node, f->path, text);
-	node = xml_child(ctx->node, f->path);
-	xmlNewProp(node, BAD_CAST "unit", BAD_CAST "KiB");
+	put(ctx->node, unit, "KiB");
 }
 
 static void put_strs(const struct ctx *ctx, const struct field *f)

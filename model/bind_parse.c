@@ -135,6 +135,8 @@ static int read_size(const struct ctx *ctx, const struct field *f,
 	mark_text(node);
 	start += strspn(start, " \t\r\n");
 	start[strcspn(start, " \t\r\n")] = '\0';
+	if (!ctx->live && f->flags & FIELD_LIVE)
+		return 0;
 	if (!unit_bytes(unit))
 		return xml_error(err, VIR_ERR_INVALID_ARG, node,
 				 "unknown suffix '%.40s'", unit);

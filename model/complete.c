@@ -58,6 +58,10 @@ static int complete_genid(struct domain_def *def, struct error *err)
 
 static int complete_memory(struct domain_def *def, struct error *err)
 {
+	int r = domain_complete_memories(def, err);
+
+	if (r < 0)
+		return r;
 	if (!def->memory)
 		return error_virt(err, VIR_ERR_XML_ERROR,
 				  "the domain's <memory> must be given and "

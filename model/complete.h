@@ -10,6 +10,8 @@
 /* Defaults, then checks, addresses and, live, aliases. */
 int domain_complete(struct domain_def *def, bool live, struct error *err);
 
+/* Memory devices and what may come (complete_memory.c). */
+int domain_complete_memories(struct domain_def *def, struct error *err);
 /* NUMA cells (and so the memory), pins, I/O threads. */
 int domain_complete_tune(struct domain_def *def, struct error *err);
 int domain_complete_os(struct domain_def *def, struct error *err);

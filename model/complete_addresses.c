@@ -238,6 +238,7 @@ static int each_pci(struct domain_def *def, place_fn *fn, void *arg,
 	EACH(panics, n_panics, str_eq(it->model, "pvpanic"), false);
 	EACH(filesystems, n_filesystems, true, true);
 	EACH(vsocks, n_vsocks, true, true);
+	EACH(memories, n_memories, !memory_is_dimm(it), true);
 	return r;
 }
 

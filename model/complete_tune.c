@@ -145,6 +145,7 @@ static int complete_cells(struct domain_def *def, struct error *err)
 		if (ckd_add(&sum, sum, dom_cell_bytes(&def->cpu.cells[i])))
 			return bad(err, "the NUMA cells' memory is too large");
 	}
+	sum += domain_device_memory(def);
 	def->memory = sum;
 	def->cur_memory = def->cur_memory ? MIN(def->cur_memory, sum) : sum;
 	return check_cells(def, err);

@@ -25,6 +25,7 @@ static const struct kind {
 	[DEVICE_INPUT] = KIND("input", input, inputs),
 	[DEVICE_RNG] = KIND("rng", rng, rngs),
 	[DEVICE_HOSTDEV] = KIND("hostdev", hostdev, hostdevs),
+	[DEVICE_MEMORY] = KIND("memory", memory, memories),
 	/* ... and the other words for what is in this list */
 	[DEVICE_CHAR] = KIND("channel", char, chars),
 };
@@ -184,6 +185,12 @@ static bool same_device(const struct device_def *dev, const void *other)
 		return a->type == b->type &&
 		       address_same_pci(&a->source, &b->source);
 	}
+	case DEVICE_MEMORY: {
+		const struct dom_memory *a = dev->item, *b = other;
+
+		return str_eq(a->model, b->model) && a->size == b->size &&
+		       (a->node < 0 || a->node == b->node);
+	}
 	case DEVICE_RNG:
 		break;
 	}
@@ -292,6 +299,18 @@ static int check_new_hostdev(const struct domain_def *def,
 static int check_new(const struct domain_def *def,
 		     const struct device_def *dev, struct error *err)
 {
+	const struct dom_memory *m = dev->item;
+
+	if (dev->kind == DEVICE_MEMORY && !def->max_memory)
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot hotplug a memory device when domain 'maxMemory' is not defined");
+	if (dev->kind == DEVICE_MEMORY &&
+	    (m->size > def->max_memory ||
+	     def->memory > def->max_memory - m->size))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "Attaching memory device with size '%llu' would exceed domain's maxMemory config size '%llu'",
+				  (unsigned long long)(m->size / KIB),
+				  (unsigned long long)(def->max_memory / KIB));
 	if (dev->kind == DEVICE_DISK && disk_exists(def, dev))
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "target %s already exists",
@@ -310,6 +329,9 @@ static int place_live(struct domain_def *def, struct device_ref ref,
 	const struct dom_controller *c = device_at(def, ref);
 	const struct dom_hostdev *h = device_at(def, ref);
 
+	if (ref.kind == DEVICE_MEMORY &&
+	    memory_is_dimm(device_at(def, ref)))
+		return 0;
 	if (ref.kind == DEVICE_CHAR ||
 	    (ref.kind == DEVICE_DISK &&
 	     (str_eq(disk->target_bus, "scsi") ||
@@ -349,6 +371,22 @@ static void drop_alias(struct dom_info *info)
 	}
 }
 
+/* The domain's memory is with its devices; what a guest is to keep of it
+ * grows with it when that was all. */
+static void count_memory(struct domain_def *def, const struct dom_memory *m)
+{
+	if (memory_is_dimm(m) &&
+	    def->cur_memory + domain_unused_memory(def) >= def->memory)
+		def->cur_memory += m->size;
+	def->memory += m->size;
+}
+
+static void uncount_memory(struct domain_def *def, const struct dom_memory *m)
+{
+	def->memory -= MIN(m->size, def->memory);
+	def->cur_memory = MIN(def->cur_memory, def->memory);
+}
+
 int domain_add_device(struct domain_def *def, const struct device_def *dev,
 		      bool live, struct device_ref *ret_ref,
 		      struct error *err)
@@ -365,6 +403,8 @@ int domain_add_device(struct domain_def *def, const struct device_def *dev,
 	bind_copy(k->type, dev->item, *items(def, k) + *n * k->type->size);
 	++*n;
 	drop_alias(device_info(def, *ret_ref));
+	if (ret_ref->kind == DEVICE_MEMORY)
+		count_memory(def, device_at(def, *ret_ref));
 	return complete_new(def, live, *ret_ref, err);
 }
 
@@ -374,6 +414,8 @@ void domain_remove_device(struct domain_def *def, struct device_ref ref)
 	unsigned int *n = count(def, k);
 	char *item = device_at(def, ref);
 
+	if (ref.kind == DEVICE_MEMORY)
+		uncount_memory(def, device_at(def, ref));
 	bind_finish(k->type, item);
 	--*n;
 	memmove(item, item + k->type->size,

@@ -77,6 +77,7 @@ struct dom_address {
 	enum dom_tristate multifunction;
 	unsigned int controller, target, unit; /* drive (bus above) */
 	unsigned int port;		       /* virtio-serial, usb */
+	char *base;			       /* dimm (slot above) */
 };
 
 struct dom_info { /* common to all devices */
@@ -297,6 +298,19 @@ struct dom_tpm {
 	char *persistent; /* "yes": its state outlives a transient domain */
 };
 
+/* A module, or memory that a guest takes and gives block by block. */
+struct dom_memory {
+	struct dom_info info;
+	char *model; /* "dimm", "virtio-mem", ... */
+	char *access, *discard;
+	uint64_t page_size; /* bytes; 0: as the domain's */
+	char *nodemask, *path;
+	int node; /* the guest's; -1: not given */
+	uint64_t size;
+	uint64_t block, requested, current; /* virtio-mem; current: live */
+	char *base; /* virtio-mem: its guest address, live */
+};
+
 struct dom_memballoon {
 	struct dom_info info;
 	bool present;
@@ -312,7 +326,9 @@ struct domain_def {
 	uint8_t uuid[UUID_LEN];
 	char *title, *description, *genid;
 	char *metadata;	      /* children of <metadata>, as XML text */
-	uint64_t memory;      /* maximum, bytes */
+	uint64_t max_memory;  /* with all that may come; 0: nothing may */
+	unsigned int memory_slots;
+	uint64_t memory;      /* maximum, bytes, with memory devices */
 	uint64_t cur_memory;  /* balloon target, bytes */
 	unsigned int vcpus;   /* current */
 	unsigned int max_vcpus;
@@ -347,7 +363,7 @@ struct domain_def {
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
 	unsigned int n_inputs, n_graphics, n_videos, n_hostdevs;
 	unsigned int n_watchdogs, n_panics, n_vsocks, n_tpms,
-		n_filesystems;
+		n_filesystems, n_memories;
 	struct dom_disk *disks;
 	struct dom_iface *ifaces;
 	struct dom_char *chars; /* all kinds, in document order */
@@ -362,6 +378,7 @@ struct domain_def {
 	struct dom_vsock *vsocks;
 	struct dom_tpm *tpms;
 	struct dom_fs *filesystems;
+	struct dom_memory *memories;
 	struct dom_memballoon memballoon;
 	char *devices_extra; /* devices not interpreted */
 	char *extra;	     /* top-level elements not interpreted */
@@ -412,7 +429,8 @@ void disk_def_finish(struct dom_disk *disk);
  * is to a definition's array and good until that changes.
  */
 enum device_kind { DEVICE_DISK, DEVICE_IFACE, DEVICE_CONTROLLER, DEVICE_INPUT,
-		   DEVICE_RNG, DEVICE_HOSTDEV, DEVICE_CHAR };
+		   DEVICE_RNG, DEVICE_HOSTDEV, DEVICE_MEMORY,
+		   DEVICE_CHAR };
 struct device_ref {
 	enum device_kind kind;
 	unsigned int index;
@@ -453,6 +471,16 @@ bool domain_host_pci(const struct domain_def *def, unsigned int i,
 		     struct dom_host_pci *ret_pci);
 bool address_same_pci(const struct dom_address *a,
 		      const struct dom_address *b);
+
+/* What is there without memory devices, and what those are. */
+uint64_t domain_initial_memory(const struct domain_def *def);
+uint64_t domain_device_memory(const struct domain_def *def);
+/* What of virtio-mem devices no guest uses. */
+uint64_t domain_unused_memory(const struct domain_def *def);
+static inline bool memory_is_dimm(const struct dom_memory *m)
+{
+	return m->model && m->model[0] == 'd';
+}
 
 /* Names each device that has no alias yet, as starting a domain does. */
 void domain_def_assign_aliases(struct domain_def *def);

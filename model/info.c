@@ -19,6 +19,7 @@ static const struct info_kind {
 	KIND(videos, dom_video),	   KIND(hostdevs, dom_hostdev),
 	KIND(watchdogs, dom_watchdog),	   KIND(panics, dom_panic),
 	KIND(vsocks, dom_vsock),
+	KIND(memories, dom_memory),
 	KIND(tpms, dom_tpm),		   KIND(filesystems, dom_fs),
 };
 
@@ -114,6 +115,19 @@ static void name_chars(struct domain_def *def)
 	}
 }
 
+/* libvirt's names; a module's is its slot's. */
+static void name_memories(struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_memories; i++) {
+		struct dom_memory *m = &def->memories[i];
+
+		if (memory_is_dimm(m))
+			name_it(def, &m->info, "dimm", m->info.address.slot);
+		else
+			name_it(def, &m->info, "virtiomem", 0);
+	}
+}
+
 void domain_def_assign_aliases(struct domain_def *def)
 {
 	name_controllers(def);
@@ -140,6 +154,7 @@ void domain_def_assign_aliases(struct domain_def *def)
 		name_it(def, &def->vsocks[i].info, "vsock", i);
 	for (unsigned int i = 0; i < def->n_tpms; i++)
 		name_it(def, &def->tpms[i].info, "tpm", i);
+	name_memories(def);
 	if (def->memballoon.present)
 		name_it(def, &def->memballoon.info, "balloon", 0);
 }

@@ -19,6 +19,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/device.c \
 	%D%/complete_graphics.c \
 	%D%/complete_ifaces.c \
+	%D%/complete_memory.c \
 	%D%/complete_os.c \
 	%D%/complete_tune.c \
 	%D%/cpu.c \

@@ -32,7 +32,7 @@ extern const struct xml_type type_rng;
 extern const struct xml_type type_hostdev;
 extern const struct xml_type type_watchdog;
 extern const struct xml_type type_panic;
-extern const struct xml_type type_vsock;
+extern const struct xml_type type_vsock, type_memory;
 extern const struct xml_type type_tpm;
 extern const struct xml_type type_fs;
 extern const struct xml_type type_memballoon;

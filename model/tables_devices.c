@@ -30,8 +30,14 @@ static const struct field usb_fields[] = {
 	{ "@port", FIELD_NUMBER, A(port) },
 	{ 0 },
 };
+static const struct field dimm_fields[] = {
+	{ "@slot", FIELD_NUMBER, A(slot), .max = 255 },
+	{ "@base", FIELD_STR, A(base), .flags = FIELD_LIVE },
+	{ 0 },
+};
 #undef A
 
+static const struct xml_type type_dimm = { .fields = dimm_fields };
 static const struct xml_type type_usb = { .fields = usb_fields };
 static const struct xml_type type_pci = { .fields = pci_fields };
 static const struct xml_type type_drive = { .fields = drive_fields };
@@ -51,6 +57,8 @@ const struct xml_type *address_type(const void *address)
 		return &type_virtio_serial;
 	if (str_eq(type, "usb"))
 		return &type_usb;
+	if (str_eq(type, "dimm"))
+		return &type_dimm;
 	return NULL;
 }
 
@@ -335,6 +343,50 @@ const struct xml_type type_tpm = {
 	XML_TYPE_EXTRA(struct dom_tpm, info.extra),
 	.fields = tpm_fields,
 	.order = " backend * alias address ",
+};
+
+#define M(m) offsetof(struct dom_memory, m)
+static const struct field virtio_mem_fields[] = {
+	{ "block", FIELD_SIZE, M(block) },
+	{ "requested", FIELD_SIZE, M(requested), .flags = FIELD_EMPTY },
+	{ "current", FIELD_SIZE, M(current),
+	  .flags = FIELD_EMPTY | FIELD_LIVE },
+	{ "address@base", FIELD_STR, M(base), .flags = FIELD_LIVE },
+	{ 0 },
+};
+static const struct xml_type type_virtio_mem = {
+	.fields = virtio_mem_fields,
+};
+
+static const struct xml_type *memory_target(const void *memory)
+{
+	const struct dom_memory *m = memory;
+
+	return str_eq(m->model, "virtio-mem") ? &type_virtio_mem : NULL;
+}
+
+static const struct field memory_fields[] = {
+	{ "@model", FIELD_STR, M(model), .flags = FIELD_REQUIRED,
+	  .missing = "missing memory model" },
+	{ "@access", FIELD_STR, M(access) },
+	{ "@discard", FIELD_STR, M(discard), &words_yesno },
+	{ "source/pagesize", FIELD_SIZE, M(page_size) },
+	{ "source/nodemask", FIELD_STR, M(nodemask) },
+	{ "source/path", FIELD_STR, M(path) },
+	{ "target/size", FIELD_SIZE, M(size), .flags = FIELD_REQUIRED,
+	  .missing = "missing memory size" },
+	{ "target/node", FIELD_INT, M(node) },
+	{ "target", FIELD_PART, 0, .part = memory_target },
+	INFO_FIELDS(struct dom_memory),
+	{ 0 },
+};
+#undef M
+static const struct dom_memory memory_defaults = { .node = -1 };
+const struct xml_type type_memory = {
+	XML_TYPE_EXTRA(struct dom_memory, info.extra),
+	.fields = memory_fields,
+	.defaults = &memory_defaults,
+	.order = " uuid source target * alias address ",
 };
 
 #define B(m) offsetof(struct dom_memballoon, m)

@@ -256,6 +256,8 @@ static const struct field devices_fields[] = {
 	  .n_off = D(n_filesystems) },
 	{ "vsock", FIELD_LIST, D(vsocks), .type = &type_vsock,
 	  .n_off = D(n_vsocks) },
+	{ "memory", FIELD_LIST, D(memories), .type = &type_memory,
+	  .n_off = D(n_memories) },
 	{ "tpm", FIELD_LIST, D(tpms), .type = &type_tpm, .n_off = D(n_tpms) },
 	{ 0 },
 };
@@ -280,6 +282,8 @@ static const struct field domain_fields[] = {
 	{ "title", FIELD_STR, D(title) },
 	{ "description", FIELD_STR, D(description) },
 	{ "metadata", FIELD_INNER, D(metadata) },
+	{ "maxMemory@slots", FIELD_UINT, D(memory_slots) },
+	{ "maxMemory", FIELD_SIZE, D(max_memory) },
 	{ "memory", FIELD_SIZE, D(memory) },
 	{ "currentMemory", FIELD_SIZE, D(cur_memory) },
 	{ "vcpu@placement", FIELD_STR, D(vcpu_placement) },

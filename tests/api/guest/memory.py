@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# Memory that comes to and goes from a guest while it runs, by stock clients:
+# a module, and a virtio-mem device of which more and less is requested.
+from functions import *
+
+V = libvirt
+LIVE, CONFIG = V.VIR_DOMAIN_AFFECT_LIVE, V.VIR_DOMAIN_AFFECT_CONFIG
+MIB = 1024
+TOP = """<maxMemory slots='4' unit='MiB'>2048</maxMemory>
+  <memory unit='MiB'>192</memory>"""
+PORT = "<controller type='pci' index='1' model='pcie-root-port'/>"
+DIMM = """<memory model='dimm'><target><size unit='MiB'>256</size></target>
+  </memory>"""
+MEM = """<memory model='virtio-mem'><target><size unit='MiB'>512</size>
+  <block unit='MiB'>2</block><requested unit='MiB'>%d</requested></target>
+  </memory>"""
+
+
+class Events:
+    def __init__(self, conn):
+        self.got, self.cond = [], threading.Condition()
+        for what, event in (
+                ("added", V.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED),
+                ("removed", V.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED)):
+            conn.domainEventRegisterAny(
+                None, event,
+                lambda c, dom, alias, what: self.tell(what, alias), what)
+        conn.domainEventRegisterAny(
+            None, V.VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE,
+            lambda c, dom, alias, size, o: self.tell(alias, size), None)
+
+    def tell(self, *what):
+        with self.cond:
+            self.got.append(what)
+            self.cond.notify_all()
+
+    def expect(self, *want):
+        with self.cond:
+            assert self.cond.wait_for(lambda: want in self.got, SECONDS), \
+                (want, self.got)
+            self.got.remove(want)
+
+
+def fails(part, fn, *args):
+    try:
+        fn(*args)
+    except V.libvirtError as e:
+        assert part in str(e), e
+        return
+    raise AssertionError(f"was not refused: {part}")
+
+
+def with_memory(d, name, devices, top=TOP):
+    return d.xml(name, devices).replace("<memory unit='MiB'>128</memory>",
+                                        top)
+
+
+def total(con):
+    return int(con.run("awk '/^MemTotal/ { print $2 }' /proc/meminfo"))
+
+
+def field(dom, name, flags=0):
+    m = re.search(rf"<{name}[^>]*unit='KiB'>(\d+)<", dom.XMLDesc(flags))
+    return int(m.group(1)) if m else None
+
+
+def config(d, conn):
+    """Definitions: what is refused, what is counted, what is kept."""
+    fails("maxMemory", conn.defineXML, d.xml("c", DIMM))
+    fails("slot count", conn.defineXML, with_memory(d, "c", "", TOP.replace(
+        "slots='4'", "slots='0'")))
+    fails("maximum memory size", conn.defineXML, with_memory(
+        d, "c", "", TOP.replace("2048", "64")))
+    more = TOP.replace("192", "768")
+    fails("'nvdimm'", conn.defineXML, with_memory(
+        d, "c", DIMM.replace("dimm", "nvdimm"), more))
+    fails("multiple", conn.defineXML, with_memory(d, "c", MEM % 3, more))
+    c = conn.defineXML(with_memory(d, "c", PORT))
+    c.attachDeviceFlags(DIMM, CONFIG)
+    xml = c.XMLDesc()
+    assert "<address type='dimm' slot='0'/>" in xml, xml
+    assert field(c, "memory") == 448 * MIB and c.maxMemory() == 448 * MIB
+    fails("exceed", c.attachDeviceFlags, DIMM.replace("256", "4096"), CONFIG)
+    c.detachDeviceFlags(DIMM, CONFIG)
+    assert field(c, "memory") == 192 * MIB
+    c.setMemoryFlags(256 * MIB, V.VIR_DOMAIN_MEM_MAXIMUM | CONFIG)
+    assert c.maxMemory() == 256 * MIB
+    fails("maximum memory size", c.setMemoryFlags, 4096 * MIB,
+          V.VIR_DOMAIN_MEM_MAXIMUM | CONFIG)
+    c.undefine()
+
+
+def module(g, con, ev, d):
+    before = total(con)
+    path = f"{d.dir}/dimm.xml"
+    with open(path, "w") as f:
+        f.write(DIMM)
+    d.virsh("attach-device", "g", path, "--live", "--config")
+    ev.expect("added", "dimm0")
+    until("a module", lambda: total(con) > before + 240 * MIB)
+    assert "base='0x" in g.XMLDesc()
+    assert "base='0x" not in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
+    assert g.maxMemory() == (192 + 512 + 256) * MIB, g.maxMemory()
+    until("the balloon's word", lambda: field(g, "currentMemory") ==
+          (192 + 256) * MIB)
+    assert g.memoryStats()["actual"] == (192 + 256) * MIB
+
+
+def blocks(g, con, ev, d):
+    before = total(con)
+    d.virsh("update-memory-device", "g", "--alias", "virtiomem0",
+            "--requested-size", "256MiB", "--live")
+    ev.expect("virtiomem0", 256 * MIB)
+    until("its blocks", lambda: total(con) > before + 240 * MIB)
+    assert field(g, "requested") == 256 * MIB
+    until("what it uses", lambda: field(g, "current") == 256 * MIB)
+    until("the sum", lambda: field(g, "currentMemory") ==
+          (192 + 256 + 256) * MIB)
+    assert field(g, "requested", V.VIR_DOMAIN_XML_INACTIVE) is not None
+    assert field(g, "current", V.VIR_DOMAIN_XML_INACTIVE) is None
+    fails("request 0 first", g.detachDeviceAlias, "virtiomem0", LIVE)
+    fails("multiple of block", g.updateDeviceFlags,
+          re.sub(r"(<requested.*?>)\d+", r"\g<1>3",
+                 re.search(r"<memory model='virtio-mem'.*?</memory>",
+                           g.XMLDesc(), re.S).group(0)), LIVE)
+
+
+def after(g, con, ev, d):
+    before = total(con)
+    d.virsh("detach-device-alias", "g", "dimm0", "--live")
+    ev.expect("removed", "dimm0")
+    assert "dimm0" not in g.XMLDesc()
+    until("no module", lambda: total(con) < before - 240 * MIB)
+    d.virsh("update-memory-device", "g", "--alias", "virtiomem0",
+            "--requested-size", "0", "--live")
+    ev.expect("virtiomem0", 0)
+    until("nothing", lambda: not field(g, "current"))
+    until("the sum", lambda: field(g, "currentMemory") == 192 * MIB)
+
+
+def main():
+    with Daemon(["virtio_mem"]) as d:
+        conn = d.open()
+        ev = Events(conn)
+        config(d, conn)
+        g = conn.defineXML(with_memory(d, "g", PORT + MEM % 0, TOP.replace(
+            "192", str(192 + 512))))
+        g.create()
+        con = StreamConsole(conn, g)
+        con.wake()
+        con.run("echo online_movable "
+                ">/sys/devices/system/memory/auto_online_blocks")
+        module(g, con, ev, d)
+        blocks(g, con, ev, d)
+        con.close()
+        g.managedSave()
+        g.create()
+        con = StreamConsole(conn, g)
+        con.wake()
+        assert field(g, "current") == 256 * MIB
+        after(g, con, ev, d)
+        assert "dimm" in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
+        con.close()
+        g.destroy()
+    print("memory: all right")
+
+
+main()
