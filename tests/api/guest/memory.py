@@ -60,7 +60,7 @@ def total(con):
 
 
 def field(dom, name, flags=0):
-    m = re.search(rf"<{name}[^>]*unit='KiB'>(\d+)<", dom.XMLDesc(flags))
+    m = re.search(rf"<{name} unit='KiB'>(\d+)<", dom.XMLDesc(flags))
     return int(m.group(1)) if m else None
 
 
