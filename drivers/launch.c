@@ -94,6 +94,7 @@ static int start(struct domain *dom, const struct vmm_spec *spec, bool paused,
 	dom->priv = mon;
 	monitor_deliver(mon);
 	launch_ask_ports(dom);
+	launch_find_memory(dom); /* a saved guest uses some already */
 	return 0;
 }
 

@@ -50,8 +50,8 @@
  *		   none: the CD-ROM drive is empty then
  *	"plug"     {"devices": {...}} + descriptors: one device, as the spec has
  *		   it (a controller with its disks counts as one): a function
- *		   below an empty root port, a memory module, or a disk on a virtio-scsi
- *		   controller.  The guest is told.
+ *		   below an empty root port, a memory module, or a disk on a
+ *		   virtio-scsi controller.  The guest is told.
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.

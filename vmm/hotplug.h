@@ -18,7 +18,8 @@ void hotplug_destroy(struct hotplug *hp); /* after the machine */
 
 /*
  * One device, in a description of that alone: a function below a free root
- * port, a memory module, a controller with its disks, or a disk on a controller that is there.
+ * port, a memory module, a controller with its disks, or a disk on a controller
+ * that is there.
  * Takes the description over, also on failure.
  */
 int hotplug_plug(struct hotplug *hp, struct vmm_spec *spec, struct error *err);

@@ -4,6 +4,7 @@
 # that a saved guest has what it had.  Also with ENGINE in the environment.
 import glob
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ if not ENGINE or not os.path.isdir(ROOT + "/lib/modules") \
         or not os.access(vmm.VMM, os.X_OK):
     print("needs ENGINE, GUEST_ROOT and VMM")
     sys.exit(77)
+VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 MIB = 1 << 20
 HOT = 4 << 30
 KERNEL = glob.glob(ROOT + "/boot/vmlinuz-*")[0]
@@ -174,14 +176,47 @@ def save_and_restore(d, initrd):
         m.close()
 
 
+# A program that serves a device out of the guest's memory; None: not installed.
+def share(d):
+    if not os.access(VIRTIOFSD, os.X_OK):
+        return None, None
+    os.mkdir(d + "/share")
+    with open(d + "/share/data", "wb") as f:
+        f.write(os.urandom(32 * MIB))
+    with open(d + "/share/sum", "wb") as f:
+        subprocess.run(["md5sum", "data"], cwd=d + "/share", stdout=f,
+                       check=True)
+    with open(d + "/virtiofsd.log", "wb") as log:
+        server = subprocess.Popen(
+            [VIRTIOFSD, "--socket-path=" + d + "/fs", "-o",
+             "source=" + d + "/share", "-o", "sandbox=chroot"],
+            stdout=log, stderr=log)
+    s = socket.socket(socket.AF_UNIX)
+    while server.poll() is None:
+        try:
+            s.connect(d + "/fs")
+            return server, s
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.1)
+    return None, None  # it may not be allowed to
+
+
 # The small machine, whose events come another way.
 def small(d, initrd):
     os.unlink(os.path.join(d, "control"))
+    server, s = share(d)
     m = vmm.Vmm(d, os.path.join(d, "serial"))
+    # One that is there when it starts.
+    machine = spec("microvm", dict(DIMM, id="dimm1", slot=0,
+                                   base=HOT + 512 * MIB))
+    if server:
+        machine["filesystems"] = lambda base: [
+            {"id": "fs0", "tag": "share", "fd": base}]
     try:
-        # One that is there when it starts.
-        m.start(ENGINE, KERNEL, initrd, spec("microvm", dict(
-            DIMM, id="dimm1", slot=0, base=HOT + 512 * MIB)), memory=192)
+        m.start(ENGINE, KERNEL, initrd, machine, [s.fileno()] if s else [],
+                memory=192)
+        if s:
+            s.close()
         had = int(said(m, "ready: "))
         assert had > 300, had
         m.call("plug", devices={"memories": [DIMM]})
@@ -189,14 +224,20 @@ def small(d, initrd):
         m.call("unplug", device="dimm1")
         event(m, "unplugged", device="dimm1")
         shrinks(m, had, 256)
+        said(m, "alive: ")
+        with open(os.path.join(d, "serial")) as f:
+            assert not server or f.read().count("shared at") >= 2
     finally:
         m.close()
+        if server:
+            server.kill()
+            server.wait()
 
 
 def main(d):
     initrd = os.path.join(d, "initrd")
     subprocess.run([HERE + "/mkinitrd", initrd, ROOT, HERE + "/memory.init",
-                    "virtio_mem"], check=True)
+                    "virtio_mem", "fuse", "virtiofs"], check=True)
     try:
         save_and_restore(d, initrd)
         small(d, initrd)

@@ -339,7 +339,7 @@ static int load_blocks(struct mem *d, struct error *err)
 		r = memdev_set(d->memory, i, n, true, err);
 		plugged += n * d->spec->block;
 	}
-	config(d)->plugged_size = plugged;
+	plugged_changed(d, plugged);
 	return r;
 }
 

@@ -390,18 +390,27 @@ static const struct ram_log_source log_source = {
 
 /* ---- memory that comes and goes, from vmm/ram.h: main thread ---- */
 
-static int memory_changed(void *arg, struct error *err)
+static int check_memory(const struct vhost *v, struct error *err)
 {
 	struct vhost_region region[VHOST_REGIONS_MAX];
-	struct vhost *v = arg;
 	unsigned int n = all_memory(v->dev->m->ram, region);
+
+	if (!v->backend->max_regions || n <= v->backend->max_regions)
+		return 0;
+	return error_set(err, -ENOSPC,
+			 "device '%s': %s takes no more than %u pieces of memory",
+			 v->dev->id, v->backend->name,
+			 v->backend->max_regions);
+}
+
+static int memory_changed(void *arg, struct error *err)
+{
+	struct vhost *v = arg;
+	int r = check_memory(v, err);
 	bool running;
 
-	if (v->backend->max_regions && n > v->backend->max_regions)
-		return error_set(err, -ENOSPC,
-				 "device '%s': %s takes no more than %u pieces of memory",
-				 v->dev->id, v->backend->name,
-				 v->backend->max_regions);
+	if (r < 0)
+		return r;
 	pthread_mutex_lock(&v->dev->lock);
 	running = v->running;
 	vhost_stop(v);
@@ -437,7 +446,8 @@ int vhost_init(struct vhost *v, struct virtio_dev *dev,
 		return error_set(err, r, "device '%s': %m", dev->id);
 	v->logs = ram_logs(dev->m->ram); /* plugged in meanwhile */
 	ram_add_log_source(dev->m->ram, &log_source, v);
-	return ram_listen(dev->m->ram, &memory_listener, v, err);
+	r = check_memory(v, err);
+	return r < 0 ? r : ram_listen(dev->m->ram, &memory_listener, v, err);
 }
 
 void vhost_finish(struct vhost *v)

@@ -157,7 +157,7 @@ def main():
         g.create()
         con = StreamConsole(conn, g)
         con.wake()
-        assert field(g, "current") == 256 * MIB
+        until("what it used", lambda: field(g, "current") == 256 * MIB)
         after(g, con, ev, d)
         assert "dimm" in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
         con.close()
