@@ -2,6 +2,7 @@
 # daemon and its guests are.
 import sys
 import threading
+import xml.etree.ElementTree as ET
 
 try:
     import libvirt
@@ -31,3 +32,25 @@ def run_events():
             libvirt.virEventRunDefaultImpl()
 
     threading.Thread(target=loop, daemon=True).start()
+
+
+def holds(got, want, path):
+    """All that 'want' says is in 'got', each child in one of its own."""
+    for name, value in want.attrib.items():
+        assert got.get(name) == value, (path, name, value, got.get(name))
+    if (want.text or "").strip():
+        assert (got.text or "").strip() == want.text.strip(), (path, got.text)
+    left = list(got)
+    for child in want:
+        fitting = [n for n, other in enumerate(left)
+                   if other.tag == child.tag and fits(other, child, path)]
+        assert fitting, f"{path}: lost {ET.tostring(child).decode()}"
+        del left[fitting[0]]
+
+
+def fits(got, want, path):
+    try:
+        holds(got, want, f"{path}/{want.tag}")
+    except AssertionError:
+        return False
+    return True

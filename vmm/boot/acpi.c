@@ -1,6 +1,6 @@
 /*
  * vmm/boot/acpi.c -- the ACPI tables (ACPI 6.4, chapter 5): RSDP, RSDT, XSDT,
- * FADT, MADT, MCFG.  The DSDT is in dsdt.c.
+ * FACS, FADT, MADT, MCFG.  The DSDT is in dsdt.c.
  *
  * The small machine is hardware-reduced; q35 has the fixed hardware of its
  * ICH9.  Tables that firmware places (acpi_loader.c) are made for address 0,
@@ -23,7 +23,7 @@
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
-enum { HEADER_SIZE = 36, FADT_SIZE = 276, TABLES_MAX = 16 };
+enum { HEADER_SIZE = 36, FACS_SIZE = 64, FADT_SIZE = 276, TABLES_MAX = 16 };
 
 static void put(struct buf *b, uint64_t value, unsigned int bytes)
 {
@@ -136,7 +136,34 @@ static void note_table(struct acpi_tables *t, size_t start)
 		(struct acpi_extent){ start, t->blob.len - start };
 }
 
-static void acpi_fadt(struct machine *m, struct acpi_tables *t, uint64_t dsdt)
+/* The guest address of the next table: they start on 16 bytes. */
+static uint64_t next_table(struct acpi_tables *t)
+{
+	size_t pad = ALIGN_UP(t->blob.len, 16) - t->blob.len;
+
+	if (pad)
+		memset(buf_grow(&t->blob, pad), 0, pad);
+	return t->base + t->blob.len;
+}
+
+/*
+ * 5.2.10: what firmware and the OS share, with the global lock, which drivers
+ * may take although nobody contends for it here.  It has no checksum.
+ */
+static uint64_t acpi_facs(struct acpi_tables *t)
+{
+	uint64_t at = next_table(t);
+	uint8_t facs[FACS_SIZE] = "FACS";
+
+	assert(!(at % FACS_SIZE));
+	facs[4] = FACS_SIZE;
+	facs[32] = 2; /* version */
+	buf_add(&t->blob, facs, sizeof(facs));
+	return at;
+}
+
+static void acpi_fadt(struct machine *m, struct acpi_tables *t, uint64_t facs,
+		      uint64_t dsdt)
 {
 	struct buf *b = &t->blob;
 	size_t start = b->len;
@@ -144,6 +171,7 @@ static void acpi_fadt(struct machine *m, struct acpi_tables *t, uint64_t dsdt)
 	acpi_begin(b, "FACP", 6);
 	memset(buf_grow(b, FADT_SIZE - HEADER_SIZE), 0,
 	       FADT_SIZE - HEADER_SIZE);
+	patch(b, start + 36, facs, 4);
 	patch(b, start + 40, dsdt, 4);
 	/* ISA devices, a keyboard controller or not, no VGA. */
 	patch(b, start + 109,
@@ -156,6 +184,8 @@ static void acpi_fadt(struct machine *m, struct acpi_tables *t, uint64_t dsdt)
 		fadt_ich9(b, start, ich9_pm_base(m->pm));
 	else
 		fadt_reduced(b, start);
+	if (m->q35)
+		note_pointer(t, start + 36, 4);
 	note_pointer(t, start + 40, 4);
 	note_pointer(t, start + 140, 8);
 	acpi_end(b, start);
@@ -271,16 +301,6 @@ static void acpi_hpet(struct buf *b)
 	acpi_end(b, start);
 }
 
-/* The guest address of the next table: they start on 16 bytes. */
-static uint64_t next_table(struct acpi_tables *t)
-{
-	size_t pad = ALIGN_UP(t->blob.len, 16) - t->blob.len;
-
-	if (pad)
-		memset(buf_grow(&t->blob, pad), 0, pad);
-	return t->base + t->blob.len;
-}
-
 /* 5.2.7 and 5.2.8: addresses of four or eight bytes. */
 static uint64_t acpi_root(struct acpi_tables *t, const char *signature,
 			  const uint64_t *tables, unsigned int n,
@@ -333,16 +353,18 @@ static unsigned int plain_tables(const struct machine *m, table_fn **ret_fns)
 
 void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 {
-	uint64_t dsdt, tables[TABLES_MAX];
+	uint64_t facs = 0, dsdt, tables[TABLES_MAX];
 	table_fn *fns[TABLES_MAX];
 	unsigned int n = 0, n_plain = plain_tables(m, fns);
 
 	*t = (struct acpi_tables){ .base = base };
+	if (m->q35) /* first: it is aligned as the whole is */
+		facs = acpi_facs(t);
 	dsdt = next_table(t);
 	acpi_dsdt(m, &t->blob);
-	note_table(t, 0);
+	note_table(t, dsdt - base);
 	tables[n++] = next_table(t);
-	acpi_fadt(m, t, dsdt);
+	acpi_fadt(m, t, facs, dsdt);
 	note_table(t, tables[0] - base);
 	for (unsigned int i = 0; i < n_plain; i++) {
 		tables[n] = next_table(t);
@@ -360,7 +382,7 @@ void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 
 int acpi_write(struct machine *m, struct error *err)
 {
-	const uint64_t base = ALIGN_UP(BOOT_ACPI_BASE + ACPI_RSDP_SIZE, 16);
+	const uint64_t base = ALIGN_UP(BOOT_ACPI_BASE + ACPI_RSDP_SIZE, FACS_SIZE);
 	uint8_t rsdp[ACPI_RSDP_SIZE];
 	struct acpi_tables t;
 	int r;

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "vmm/boot/aml.h"
 #include "vmm/dev/acpi_pm.h"
+#include "vmm/dev/fwcfg.h"
 #include "vmm/dev/hpet.h"
 #include "vmm/dev/i8042.h"
 #include "vmm/dev/ich9_pm.h"
@@ -377,6 +378,9 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	}
 	if (m->spec->pvpanic)
 		dsdt_isa(b, "PEVT", "QEMU0001", 0, PVPANIC_PORT, 1, -1);
+	if (m->spec->firmware_fd >= 0) /* docs/specs/fw_cfg.rst, "ACPI" */
+		dsdt_isa(b, "FWCF", "QEMU0002", 0, FWCFG_PORT, FWCFG_PORTS,
+			 -1);
 	if (m->spec->tpm != TPM_NONE)
 		dsdt_tpm(m, b);
 	if (m->spec->has_genid)

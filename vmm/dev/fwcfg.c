@@ -21,7 +21,7 @@
 #include "vmm/ram.h"
 #include "vmm/state.h"
 
-enum { PORT = 0x510, PORT_DMA = 0x514, DMA_SIZE = 8 };
+enum { PORT_DMA = FWCFG_PORT + 4, DMA_SIZE = 8 };
 enum { SIGNATURE = 0x00, ID = 0x01, DIRECTORY = 0x19, FILES_FROM = 0x20,
        ITEMS = 0x80, NAME_MAX = 56 };
 enum { ID_PORTS = 1, ID_DMA = 2 };
@@ -354,7 +354,7 @@ struct fwcfg *fwcfg_create(struct machine *m)
 	put_item(fw, SIGNATURE, "QEMU", 4);
 	fwcfg_add_int(fw, ID, ID_PORTS | ID_DMA, 4);
 	put_directory(fw);
-	bus_add(m->ports, PORT, 2, &ports_ops, fw);
+	bus_add(m->ports, FWCFG_PORT, 2, &ports_ops, fw);
 	bus_add(m->ports, PORT_DMA, DMA_SIZE, &dma_ops, fw);
 	machine_add_device(m, &fwcfg_dev_ops, fw);
 	return fw;

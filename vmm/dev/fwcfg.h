@@ -13,6 +13,8 @@
 struct fwcfg;
 struct machine;
 
+enum { FWCFG_PORT = 0x510, FWCFG_PORTS = 12 };
+
 /* Well-known items (QEMU, docs/specs/fw_cfg.rst; edk2, QemuFwCfgLib.h). */
 enum {
 	FWCFG_UUID = 0x02,

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import socket
 import shutil
 import subprocess
 import sys
