@@ -150,7 +150,7 @@ static void call_finish(struct call *call)
 	int fd = steal_fd(&call->stream_fd);
 
 	if (fd >= 0 && stream_open(s, &call->frame->header, fd,
-				   call->stream_force, &err) < 0) {
+				   &call->stream, &err) < 0) {
 		session_send_error(s, &call->frame->header, &err,
 				   VIR_FROM_STREAMS);
 		return;

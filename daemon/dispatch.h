@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "daemon/domain.h"
 #include "daemon/session.h"
+#include "daemon/stream.h"
 #include "rpc/procs.h"
 
 struct call {
@@ -31,7 +32,7 @@ struct call {
 	struct packet *reply;
 	int stream_fd; /* a stream procedure's; -1 */
 	int reply_fd;  /* goes with the reply; -1 */
-	bool stream_force; /* takes its terminal from another client */
+	struct stream_options stream; /* how */
 };
 
 typedef int handler(struct call *call, const void *args, void *reply,

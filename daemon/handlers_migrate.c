@@ -215,6 +215,25 @@ int handle_domain_migrate_prepare3_params(
 	return r < 0 ? r : do_prepare(call, &a, &args->cookie, reply, err);
 }
 
+int handle_domain_migrate_prepare_tunnel3_params(
+	struct call *call, const wire_prepare3_params_args *args,
+	wire_cookie *reply, struct error *err)
+{
+	wire_prepare3 prepared = { 0 };
+	struct migrate_args a;
+	int r = read_args(call, args->params.params_val,
+			  args->params.params_len, args->flags, &a, err);
+
+	a.flags |= VIR_MIGRATE_TUNNELLED;
+	a.tunnel = &call->stream_fd;
+	call->stream.patient = true;
+	if (r == 0)
+		r = do_prepare(call, &a, &args->cookie, &prepared, err);
+	*reply = prepared.cookie;
+	free(prepared.uri);
+	return r;
+}
+
 int handle_domain_migrate_perform3_params(
 	struct call *call, const wire_perform3_params_args *args,
 	wire_cookie *reply, struct error *err)

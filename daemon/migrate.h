@@ -30,6 +30,9 @@ struct migrate_args {
 	uint64_t bandwidth, bandwidth_postcopy; /* MiB/s */
 	unsigned int throttle_first, throttle_step, connections;
 	void *owner; /* whose call it is */
+	/* Tunnelled: source: the stream, which is taken; destination: where
+	 * the other end of it goes.  NULL: there is none. */
+	int *tunnel;
 };
 
 /* What the two daemons tell each other through whoever calls them. */

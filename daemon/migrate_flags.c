@@ -15,7 +15,7 @@ enum {
 		    VIR_MIGRATE_OFFLINE | VIR_MIGRATE_TLS |
 		    VIR_MIGRATE_POSTCOPY | VIR_MIGRATE_POSTCOPY_RESUME |
 		    VIR_MIGRATE_PARALLEL | VIR_MIGRATE_ABORT_ON_ERROR |
-		    VIR_MIGRATE_AUTO_CONVERGE,
+		    VIR_MIGRATE_AUTO_CONVERGE | VIR_MIGRATE_TUNNELLED,
 };
 
 static const struct {
@@ -24,7 +24,6 @@ static const struct {
 } refused[] = {
 	{ VIR_MIGRATE_NON_SHARED_DISK | VIR_MIGRATE_NON_SHARED_INC,
 	  "disks are not copied: both hosts must have them (shared storage)" },
-	{ VIR_MIGRATE_TUNNELLED, "tunnelled migration is not supported" },
 	{ VIR_MIGRATE_RDMA_PIN_ALL, "migration over RDMA is not supported" },
 };
 
@@ -45,10 +44,47 @@ int migrate_check_here(const struct registry *reg, struct error *err)
 				     reg->path);
 }
 
+/* In libvirt's words. */
+static const struct {
+	unsigned int flag;
+	int code;
+	const char *why;
+} not_tunnelled[] = {
+	{ VIR_MIGRATE_POSTCOPY, VIR_ERR_ARGUMENT_UNSUPPORTED,
+	  "post-copy is not supported with tunnelled migration" },
+	{ VIR_MIGRATE_OFFLINE, VIR_ERR_OPERATION_INVALID,
+	  "tunnelled offline migration does not make sense" },
+	{ VIR_MIGRATE_PARALLEL, VIR_ERR_INVALID_ARG,
+	  "a tunnel has no parallel connections" },
+	{ VIR_MIGRATE_TLS, VIR_ERR_ARGUMENT_UNSUPPORTED,
+	  "a tunnel is as secret as the daemons' connection: no TLS of its "
+	  "own" },
+};
+
+static int check_tunnel(const struct migrate_args *args, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(not_tunnelled); i++)
+		if (args->flags & not_tunnelled[i].flag)
+			return error_virt(err, not_tunnelled[i].code, "%s",
+					  not_tunnelled[i].why);
+	if (!(args->flags & VIR_MIGRATE_PEER2PEER))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "cannot perform tunnelled migration without "
+				  "using peer2peer flag");
+	if (args->uri || args->listen)
+		return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
+				  "%s is not supported by tunnelled migration",
+				  args->uri ? "migration URI" :
+					      "listen address");
+	return 0;
+}
+
 int migrate_check(const struct migrate_args *args, struct error *err)
 {
 	int r = check_flags_of(args->flags, err);
 
+	if (r == 0 && args->flags & VIR_MIGRATE_TUNNELLED)
+		r = check_tunnel(args, err);
 	if (r < 0)
 		return r;
 	if (args->flags & VIR_MIGRATE_OFFLINE) {

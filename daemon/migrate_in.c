@@ -28,6 +28,7 @@ enum { TOKEN_LEN = MIGRATE_TOKEN_LEN, TOKEN_MS = 10000, TAKING_TRIES = 300 };
 struct incoming {
 	struct dom_obj *obj; /* a reference */
 	int listen_fd, stop_fd;
+	bool tunnelled; /* listen_fd is the one stream itself */
 	pthread_t thread;
 	char token[TOKEN_LEN + 1];
 	unsigned int n, n_here; /* streams that there are; that have come */
@@ -117,10 +118,19 @@ static int let_all_in(struct incoming *in)
 				 0;
 }
 
+static int let_tunnel_in(struct incoming *in)
+{
+	int r = let_in(in, &in->listen_fd);
+
+	if (r == 0 && in->n != 1)
+		r = -EPROTO;
+	return r < 0 ? error_set(&in->err, r, "nobody sent the guest: %m") : 0;
+}
+
 static int hand_on(struct incoming *in)
 {
 	struct domain_migration how = { .postcopy = in->postcopy,
-					.carried = in->keys };
+					.carried = in->keys || in->tunnelled };
 	struct domain *d = &in->obj->d;
 
 	return in->resumes ? in->obj->driver->recover(d, in->fds[0],
@@ -133,7 +143,7 @@ static void *incoming_main(void *arg)
 {
 	struct incoming *in = arg;
 
-	in->result = let_all_in(in);
+	in->result = in->tunnelled ? let_tunnel_in(in) : let_all_in(in);
 	in->listen_fd = fd_close(in->listen_fd);
 	if (in->result == 0)
 		in->result = hand_on(in);
@@ -206,6 +216,7 @@ static int incoming_begin(struct dom_obj *obj, int listen_fd,
 	int r = make_token(in->token);
 
 	in->postcopy = args->flags & VIR_MIGRATE_POSTCOPY;
+	in->tunnelled = args->flags & VIR_MIGRATE_TUNNELLED;
 	in->resumes = args->flags & VIR_MIGRATE_POSTCOPY_RESUME;
 	in->obj = obj;
 	in->listen_fd = listen_fd;
@@ -255,6 +266,23 @@ static void give_up(struct dom_obj *obj)
 		    VIR_DOMAIN_EVENT_STOPPED_FAILED);
 }
 
+/* One end is the machine's stream, the other the caller's. */
+static int open_tunnel(const struct migrate_args *args, int *ret_fd,
+		       struct error *err)
+{
+	int sv[2];
+
+	if (!args->tunnel)
+		return error_virt(err, VIR_ERR_INTERNAL_ERROR,
+				  "tunnelled migration requested but NULL "
+				  "stream passed");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
+		return error_set(err, -errno, "cannot create a socket: %m");
+	*ret_fd = sv[0];
+	*args->tunnel = sv[1];
+	return 0;
+}
+
 static int wait_here(struct dom_obj *obj, const struct migrate_args *args,
 		     const struct migrate_cookie *in, char **ret_uri,
 		     struct migrate_cookie *out, struct error *err)
@@ -269,8 +297,10 @@ static int wait_here(struct dom_obj *obj, const struct migrate_args *args,
 		r = tls_keys_load(net->tls_dir, true, net->open_file, &keys,
 				  err);
 	if (r == 0)
-		r = migrate_uri_listen(obj->reg, args, obj->d.uuid, same_host,
-				       ret_uri, &fd, err);
+		r = args->flags & VIR_MIGRATE_TUNNELLED ?
+			    open_tunnel(args, &fd, err) :
+			    migrate_uri_listen(obj->reg, args, obj->d.uuid,
+					       same_host, ret_uri, &fd, err);
 	if (r < 0)
 		tls_keys_unref(keys);
 	else

@@ -67,12 +67,24 @@ static int begin_checked(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 /* ---- begin ---- */
 
+/* No virtiofsd hands over what it has open. */
+static int check_folders(const struct dom_obj *obj, struct error *err)
+{
+	return obj->d.live->n_filesystems ?
+		       error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "migration with virtiofs device is not "
+				  "supported") :
+		       0;
+}
+
 static int check_can_go(const struct dom_obj *obj, struct error *err)
 {
 	int r = run_check_active(obj, err);
 
 	if (r == 0)
 		r = hostdev_check_movable(obj, err);
+	if (r == 0)
+		r = check_folders(obj, err);
 	if (r < 0)
 		return r;
 	if (obj->state != VIR_DOMAIN_RUNNING && obj->state != VIR_DOMAIN_PAUSED)
@@ -191,7 +203,8 @@ static struct domain_migration how_to_go(const struct dom_obj *obj,
 		.throttle_first = args->throttle_first,
 		.throttle_step = args->throttle_step,
 		.now = !(args->flags & VIR_MIGRATE_LIVE),
-		.carried = args->flags & VIR_MIGRATE_TLS,
+		.carried = args->flags & (VIR_MIGRATE_TLS |
+					  VIR_MIGRATE_TUNNELLED),
 		.postcopy = args->flags & VIR_MIGRATE_POSTCOPY,
 		.postcopy_bandwidth = bytes(args->bandwidth_postcopy ?
 						    args->bandwidth_postcopy :
@@ -232,8 +245,13 @@ static unsigned int stream_count(const struct migrate_args *args)
 static int one_stream(struct dom_obj *obj, const struct migrate_args *args,
 		      struct tls_keys *keys, int *ret_fd, struct error *err)
 {
-	int r = migrate_uri_connect(obj->reg, args->uri, ret_fd, err);
+	int r;
 
+	if (args->tunnel) {
+		*ret_fd = steal_fd(args->tunnel);
+		return 0;
+	}
+	r = migrate_uri_connect(obj->reg, args->uri, ret_fd, err);
 	if (r < 0 || !keys)
 		return r;
 	return migrate_uri_secure(obj->reg, args, keys, ret_fd, err);
@@ -319,7 +337,7 @@ static int perform(struct dom_obj *obj, const struct migrate_args *args,
 	struct migrate_streams s = { 0 };
 	int r = check_can_go(obj, err);
 
-	if (r == 0 && !args->uri)
+	if (r == 0 && !args->uri && !args->tunnel)
 		r = error_virt(err, VIR_ERR_INVALID_ARG,
 			       "no migration URI was given");
 	if (r == 0)

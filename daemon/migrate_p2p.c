@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <stdatomic.h>
 #include <string.h>
 
+#include "daemon/carrier.h"
 #include "daemon/migrate_priv.h"
 #include "daemon/peer.h"
 #include "rpc/procs.h"
@@ -61,17 +63,14 @@ static int cookie_in(const wire_cookie *c, struct migrate_cookie *ret,
 	return cookie_read(c->wire_cookie_val, c->wire_cookie_len, ret, err);
 }
 
-/* uri: in the request's answer, or what was asked for. */
-static int call_prepare(struct peer *peer, const struct migrate_args *args,
-			const char *xml, const struct migrate_cookie *from,
-			struct migrate_cookie *ret, char **ret_uri,
-			struct error *err)
+static int ask_prepare(struct peer *peer, int proc,
+		       const struct migrate_args *args, const char *xml,
+		       const struct migrate_cookie *from, xdrproc_t type,
+		       void *reply, struct error *err)
 {
 	_cleanup_buf_ struct buf cookie = { 0 };
 	wire_prepare3_params_args a = { .flags = flags_there(args->flags) };
-	wire_prepare3 reply = { 0 };
 	struct request rq;
-	int r;
 
 	ask_for(&rq, args, xml);
 	cookie_write(from, &cookie);
@@ -79,9 +78,98 @@ static int call_prepare(struct peer *peer, const struct migrate_args *args,
 	a.params.params_len = rq.n;
 	a.cookie.wire_cookie_val = cookie.data;
 	a.cookie.wire_cookie_len = cookie.len;
-	r = peer_call(peer, PROC_DOMAIN_MIGRATE_PREPARE3_PARAMS,
-		      (xdrproc_t)xdr_wire_prepare3_params_args, &a,
-		      (xdrproc_t)xdr_wire_prepare3, &reply, err);
+	return peer_call(peer, proc, (xdrproc_t)xdr_wire_prepare3_params_args,
+			 &a, type, reply, err);
+}
+
+/* ---- a tunnel ---- */
+
+/* A connection of its own: the thread that carries it, and we, let go of it. */
+struct tunnel {
+	struct peer *peer;
+	atomic_uint refs;
+};
+
+static void tunnel_unref(struct tunnel *t)
+{
+	if (!t || atomic_fetch_sub(&t->refs, 1) > 1)
+		return;
+	if (t->peer)
+		peer_close(t->peer);
+	free(t);
+}
+
+static ssize_t tunnel_read(void *far, void *data, size_t len)
+{
+	return peer_stream_read(((struct tunnel *)far)->peer, data, len);
+}
+
+static ssize_t tunnel_write(void *far, const void *data, size_t len)
+{
+	return peer_stream_write(((struct tunnel *)far)->peer, data, len);
+}
+
+static bool tunnel_more(void *far)
+{
+	return peer_stream_more(((struct tunnel *)far)->peer);
+}
+
+/* The connection stays: a guest that is about to run ends with it. */
+static void tunnel_end(void *far)
+{
+	tunnel_unref(far);
+}
+
+static const struct carrier_ops tunnel_ops = {
+	.read = tunnel_read,
+	.write = tunnel_write,
+	.more = tunnel_more,
+	.end = tunnel_end,
+};
+
+static int open_tunnel(struct registry *reg, const struct migrate_args *args,
+		       const char *xml, const struct migrate_cookie *from,
+		       struct migrate_cookie *ret, struct tunnel **ret_tunnel,
+		       int *ret_fd, struct error *err)
+{
+	struct tunnel *t = xcalloc(1, sizeof(*t));
+	wire_cookie reply = { 0 };
+	int r = peer_open(reg->net, args->dconnuri, &t->peer, err);
+
+	atomic_init(&t->refs, 1);
+	if (r == 0)
+		r = ask_prepare(t->peer,
+				PROC_DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS,
+				args, xml, from, (xdrproc_t)xdr_wire_cookie,
+				&reply, err);
+	if (r == 0)
+		r = cookie_in(&reply, ret, err);
+	body_free((xdrproc_t)xdr_wire_cookie, &reply);
+	if (r == 0) {
+		atomic_fetch_add(&t->refs, 1);
+		r = carrier_start(&tunnel_ops, t, peer_fd(t->peer), ret_fd,
+				  err);
+	}
+	if (r < 0)
+		tunnel_unref(t);
+	else
+		*ret_tunnel = t;
+	return r;
+}
+
+/* ---- the calls ---- */
+
+/* uri: in the request's answer, or what was asked for. */
+static int call_prepare(struct peer *peer, const struct migrate_args *args,
+			const char *xml, const struct migrate_cookie *from,
+			struct migrate_cookie *ret, char **ret_uri,
+			struct error *err)
+{
+	wire_prepare3 reply = { 0 };
+	int r = ask_prepare(peer, PROC_DOMAIN_MIGRATE_PREPARE3_PARAMS, args,
+			    xml, from, (xdrproc_t)xdr_wire_prepare3, &reply,
+			    err);
+
 	if (r == 0)
 		r = cookie_in(&reply.cookie, ret, err);
 	if (r == 0)
@@ -145,12 +233,21 @@ static int with_peer(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	struct migrate_cookie begun = { 0 }, prepared = { 0 };
 	_cleanup_free_ char *xml = NULL, *uri = NULL;
 	struct migrate_args there = *args;
+	struct tunnel *tunnel = NULL;
+	_cleanup_close_ int fd = -1;
 	struct error ignored;
 	int r = domain_migrate_begin(reg, uuid, args, &xml, &begun, err);
 
 	if (r < 0)
 		return r;
-	r = call_prepare(peer, args, xml, &begun, &prepared, &uri, err);
+	if (args->flags & VIR_MIGRATE_TUNNELLED) {
+		there.tunnel = &fd;
+		r = open_tunnel(reg, args, xml, &begun, &prepared, &tunnel,
+				&fd, err);
+	} else {
+		r = call_prepare(peer, args, xml, &begun, &prepared, &uri,
+				 err);
+	}
 	if (r == 0 && args->flags & VIR_MIGRATE_OFFLINE) {
 		r = call_finish(peer, args, name, &prepared, false, err);
 		if (domain_migrate_confirm(reg, uuid, args, r < 0,
@@ -162,6 +259,7 @@ static int with_peer(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	} else {
 		domain_migrate_confirm(reg, uuid, args, true, &ignored);
 	}
+	tunnel_unref(tunnel);
 	cookie_finish(&begun);
 	cookie_finish(&prepared);
 	return r;

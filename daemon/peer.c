@@ -24,6 +24,12 @@ struct peer {
 	int fd;
 	unsigned int serial;
 	struct frame_reader in;
+	/* Of a stream: */
+	wire_header call;
+	struct frame *taken; /* received, and read up to taken_at */
+	size_t taken_at;
+	struct packet *out; /* of out_len bytes, not yet sent */
+	size_t out_len;
 };
 
 static int lost(struct error *err)
@@ -138,12 +144,96 @@ int peer_call(struct peer *p, int proc, xdrproc_t args_type, const void *args,
 			   packet_create_raw(&h, NULL, 0),
 		    err);
 
+	p->call = h;
 	if (r == 0)
 		r = get_reply(p, &h, &f, err);
 	if (r == 0)
 		r = read_reply(f, ret_type, ret, err);
 	frame_free(f);
 	return r;
+}
+
+/* ---- a stream ---- */
+
+static bool of_stream(const struct peer *p, const struct frame *f)
+{
+	return f->header.type == FRAME_STREAM &&
+	       f->header.serial == p->call.serial &&
+	       f->header.proc == p->call.proc;
+}
+
+/* 1: there is one, 0: not yet. */
+static int take_frame(struct peer *p)
+{
+	int r = 1;
+
+	while (!p->taken && (r = frame_reader_next(&p->in, &p->taken)) > 0) {
+		if (of_stream(p, p->taken))
+			continue;
+		frame_free(steal_ptr(&p->taken));
+	}
+	return r;
+}
+
+static ssize_t read_taken(struct peer *p, void *data, size_t len)
+{
+	size_t n = MIN(len, p->taken->len - p->taken_at);
+
+	if (p->taken->header.status == FRAME_ERROR)
+		return -ECONNRESET;
+	if (p->taken->header.status != FRAME_CONTINUE)
+		return 0;
+	if (n)
+		memcpy(data, p->taken->body + p->taken_at, n);
+	p->taken_at += n;
+	if (n && p->taken_at == p->taken->len) {
+		frame_free(steal_ptr(&p->taken));
+		p->taken_at = 0;
+	}
+	return n;
+}
+
+ssize_t peer_stream_read(struct peer *p, void *data, size_t len)
+{
+	int r = take_frame(p);
+
+	if (r == 0) {
+		r = frame_reader_fill(&p->in, p->fd);
+		if (r == 0)
+			return -ECONNRESET;
+		r = r < 0 ? r : take_frame(p);
+		if (r == 0)
+			r = -EAGAIN;
+	}
+	return r < 0 ? r : read_taken(p, data, len);
+}
+
+bool peer_stream_more(struct peer *p)
+{
+	return take_frame(p) != 0;
+}
+
+ssize_t peer_stream_write(struct peer *p, const void *data, size_t len)
+{
+	wire_header h = p->call;
+	int r;
+
+	if (!p->out) {
+		h.type = FRAME_STREAM;
+		h.status = FRAME_CONTINUE;
+		p->out_len = MIN(len, (size_t)STREAM_CHUNK_MAX);
+		p->out = packet_create_raw(&h, data, p->out_len);
+	}
+	r = p->out ? packet_send(p->out, p->fd) : -EMSGSIZE;
+	if (r <= 0)
+		return r < 0 ? r : -EAGAIN;
+	packet_free(steal_ptr(&p->out));
+	return p->out_len;
+}
+
+int peer_fd(const struct peer *p)
+{
+	return p->fd;
 }
 
 /* ---- opening ---- */
@@ -273,6 +363,8 @@ int peer_open(const struct migrate_net *net, const char *uri,
 void peer_close(struct peer *p)
 {
 	fd_close(p->fd);
+	frame_free(p->taken);
+	packet_free(p->out);
 	frame_reader_finish(&p->in);
 	free(p);
 }

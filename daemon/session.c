@@ -15,7 +15,7 @@
 
 static bool session_backlogged(const struct session *s)
 {
-	return s->n_waiting >= SESSION_WAITING_MAX ||
+	return s->n_waiting >= SESSION_WAITING_MAX || s->n_holding ||
 	       s->waiting_bytes > SESSION_WAITING_BYTES_MAX;
 }
 
@@ -192,6 +192,16 @@ void session_call_ended(struct session *s)
 
 	session_start_waiting(s);
 	/* What was received meanwhile has not been looked at. */
+	if (was_backlogged && !session_backlogged(s))
+		session_take_frames(s);
+	session_update_io(s);
+}
+
+void session_hold_input(struct session *s, int by)
+{
+	bool was_backlogged = session_backlogged(s);
+
+	s->n_holding += by;
 	if (was_backlogged && !session_backlogged(s))
 		session_take_frames(s);
 	session_update_io(s);

@@ -68,7 +68,7 @@ struct session {
 	struct keepalive keepalive;
 
 	struct stream *streams;
-	unsigned int n_streams;
+	unsigned int n_streams, n_holding; /* those that can take no more */
 
 	struct subscription *subscriptions;
 	unsigned int n_subscriptions;
@@ -85,6 +85,8 @@ void session_close(struct session *s, const char *why);
 
 /* Queues a packet, sends what the socket takes; NULL closes the session. */
 void session_send(struct session *s, struct packet *p);
+/* One more (1) or less (-1) for which nothing of the client's is read. */
+void session_hold_input(struct session *s, int by);
 void session_send_error(struct session *s, const wire_header *to,
 			const struct error *err, int domain);
 /* From now on the server sends PINGs as well. */

@@ -15,7 +15,7 @@
 #include "daemon/stream.h"
 
 /* What may wait for a descriptor that takes nothing: a console left alone. */
-enum { STREAM_PENDING_MAX = 4 * 1024 * 1024 };
+enum { STREAM_PENDING_MAX = 4 * 1024 * 1024, STREAM_FULL = 1024 * 1024 };
 
 struct stream {
 	struct stream *next;
@@ -28,6 +28,7 @@ struct stream {
 	size_t written;	    /* of pending */
 	bool ended;	    /* fd gave end of file */
 	bool finishing;	    /* the client said OK; pending comes first */
+	bool patient, full;
 };
 
 static void stream_send(struct stream *st, int status, const void *data,
@@ -47,6 +48,20 @@ static void stream_free(struct stream *st)
 	free(st);
 }
 
+/* May take more of the client's messages, and so end the stream. */
+static void stream_set_full(struct stream *st, bool full)
+{
+	if (!st->patient || st->full == full)
+		return;
+	st->full = full;
+	session_hold_input(st->session, full ? 1 : -1);
+}
+
+static void stream_check_full(struct stream *st)
+{
+	stream_set_full(st, st->pending.len - st->written > STREAM_FULL);
+}
+
 static void stream_unlink(struct stream *st)
 {
 	struct stream **p = &st->session->streams;
@@ -55,6 +70,7 @@ static void stream_unlink(struct stream *st)
 		p = &(*p)->next;
 	*p = st->next;
 	st->session->n_streams--;
+	stream_set_full(st, false);
 }
 
 /* Ends a stream with the confirmation that the client waits for. */
@@ -154,7 +170,7 @@ static bool stream_add(struct stream *st, const struct frame *f)
 		st->pending = rest;
 		st->written = 0;
 	}
-	if (st->pending.len + f->len > STREAM_PENDING_MAX) {
+	if (!st->patient && st->pending.len + f->len > STREAM_PENDING_MAX) {
 		stream_fail(st, "nothing reads the stream's far side");
 		return false;
 	}
@@ -187,8 +203,10 @@ void stream_input(struct session *s, const struct frame *f)
 	while (st && (st->header.proc != f->header.proc ||
 		      st->header.serial != f->header.serial))
 		st = st->next;
-	if (st && !st->finishing && stream_take(st, f))
-		stream_update_io(st);
+	if (!st || st->finishing || !stream_take(st, f))
+		return;
+	stream_update_io(st);
+	stream_check_full(st);
 }
 
 /* ---- life and death ---- */
@@ -208,7 +226,11 @@ static int on_stream_io(sd_event_source *source, int fd, uint32_t events,
 	/* Sending may have closed the session, and every stream with it. */
 	for (st = s->streams; st; st = st->next)
 		if (st->header.serial == h.serial && st->header.proc == h.proc)
-			stream_update_io(st);
+			break;
+	if (st) {
+		stream_update_io(st);
+		stream_check_full(st);
+	}
 out:
 	session_unref(s);
 	return 0;
@@ -247,11 +269,11 @@ static int claim_terminal(const struct server *server, int fd, bool force,
 	return 0;
 }
 
-int stream_open(struct session *s, const wire_header *call, int fd, bool force,
-		struct error *err)
+int stream_open(struct session *s, const wire_header *call, int fd,
+		const struct stream_options *options, struct error *err)
 {
 	struct stream *st;
-	int r = claim_terminal(s->server, fd, force, err);
+	int r = claim_terminal(s->server, fd, options->force, err);
 
 	if (r < 0) {
 		fd_close(fd);
@@ -266,6 +288,7 @@ int stream_open(struct session *s, const wire_header *call, int fd, bool force,
 	st->session = s;
 	st->fd = fd;
 	st->tty = terminal_of(fd);
+	st->patient = options->patient;
 	st->header = *call;
 	st->header.type = FRAME_STREAM;
 	r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno
@@ -292,5 +315,5 @@ void stream_close_all(struct session *s)
 		stream_free(st);
 	}
 	s->streams = NULL;
-	s->n_streams = 0;
+	s->n_streams = s->n_holding = 0;
 }

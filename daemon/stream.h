@@ -9,7 +9,8 @@
  *
  * Towards the client, the descriptor is not read while the session's output
  * queue is long.  Towards the descriptor, what it does not take waits here,
- * and a client that sends much more than that gets an error.
+ * and a client that sends much more than that gets an error, or has to wait
+ * with all it does where it has the connection for this alone.
  */
 #ifndef DAEMON_STREAM_H
 #define DAEMON_STREAM_H
@@ -22,9 +23,14 @@ struct error;
 /*
  * Takes over fd, which becomes non-blocking; also when it fails.  A terminal
  * has one stream at a time: force ends an earlier one, else it is an error.
+ * patient: nothing of the client's is read while much waits for fd, instead of
+ * the stream's ending.
  */
-int stream_open(struct session *s, const wire_header *call, int fd, bool force,
-		struct error *err);
+struct stream_options {
+	bool force, patient;
+};
+int stream_open(struct session *s, const wire_header *call, int fd,
+		const struct stream_options *options, struct error *err);
 /* A STREAM or STREAM_HOLE packet came in. */
 void stream_input(struct session *s, const struct frame *f);
 /* The session's output queue changed: read on, or stop reading. */

@@ -12,7 +12,7 @@ int handle_domain_open_console(struct call *call,
 			       const wire_dom_optstr_flags *args,
 			       struct error *err)
 {
-	call->stream_force = args->flags & VIR_DOMAIN_CONSOLE_FORCE;
+	call->stream.force = args->flags & VIR_DOMAIN_CONSOLE_FORCE;
 	return domain_open_console(call->reg, wire_uuid_of(&args->dom),
 				   args->str ? *args->str : NULL, args->flags,
 				   &call->stream_fd, err);

@@ -176,6 +176,7 @@ bool machine_paused(const struct machine *m);
  * machine is of no use.
  */
 struct buf;
+int machine_check_state(struct machine *m, struct error *err);
 int machine_get_state(struct machine *m, struct buf *ret_state,
 		      struct error *err);
 int machine_set_state(struct machine *m, const void *state, size_t len,

@@ -245,6 +245,17 @@ static int states_result(const struct states *s, struct error *err)
 		       0;
 }
 
+int machine_check_state(struct machine *m, struct error *err)
+{
+	struct states s;
+	int r;
+
+	states_collect(m, &s);
+	r = states_complete(&s, err);
+	states_finish(&s);
+	return r;
+}
+
 int machine_get_state(struct machine *m, struct buf *ret_state,
 		      struct error *err)
 {

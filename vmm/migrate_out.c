@@ -371,7 +371,10 @@ static void do_log(void *arg)
 {
 	struct errand *e = arg;
 
-	e->result = machine_log_dirty(e->s->m, e->on);
+	/* Before all is sent, and not after. */
+	e->result = e->on ? machine_check_state(e->s->m, &e->err) : 0;
+	if (e->result == 0)
+		e->result = machine_log_dirty(e->s->m, e->on);
 }
 
 static void do_pause(void *arg)
@@ -400,7 +403,7 @@ static int set_log(struct source *s, bool on)
 	struct errand e = { .on = on };
 	int r = on_loop(s, do_log, &e);
 
-	if (r == -ENOTSUP)
+	if (r == -ENOTSUP && !s->err->message[0])
 		return error_set(s->err, r,
 				 "the %s engine cannot migrate a running guest",
 				 s->m->engine->name);

@@ -165,6 +165,9 @@ def served_elsewhere(d, g, con):
     con.run("echo from the guest >/share/new; umount /share")
     with open(d.dir + "/share/new") as f:
         assert f.read() == "from the guest\n"
+    fails(V.VIR_ERR_OPERATION_INVALID, g.migrateToURI3,
+          d.uri.replace("vireo+unix", "qemu+unix"), {},
+          V.VIR_MIGRATE_LIVE | V.VIR_MIGRATE_PEER2PEER)
     fails(V.VIR_ERR_OPERATION_FAILED, g.save, d.dir + "/saved")
     assert g.isActive()
     until("that it goes on", lambda: g.info()[0] == V.VIR_DOMAIN_RUNNING or

@@ -218,6 +218,44 @@ def offline(a, b, ca, cb):
     cb.lookupByName("p").undefine()
 
 
+def through_tunnel(a, b):
+    """Memory goes through a stream of the daemons' connection."""
+    ca, cb = a.open(), b.open()
+    g = ca.lookupByName("g")
+    flags = LIVE | V.VIR_MIGRATE_PEER2PEER | V.VIR_MIGRATE_TUNNELLED
+    for flag, code in ((V.VIR_MIGRATE_POSTCOPY, V.VIR_ERR_ARGUMENT_UNSUPPORTED),
+                       (V.VIR_MIGRATE_TLS, V.VIR_ERR_ARGUMENT_UNSUPPORTED),
+                       (V.VIR_MIGRATE_PARALLEL, V.VIR_ERR_INVALID_ARG)):
+        fails(code, g.migrateToURI3, qemu(b), {}, flags | flag)
+    fails(V.VIR_ERR_ARGUMENT_UNSUPPORTED, g.migrateToURI3, qemu(b),
+          {V.VIR_MIGRATE_PARAM_URI: "tcp://127.0.0.1"}, flags)
+    a.virsh("migrate", "--live", "--p2p", "--tunnelled", "--persistent",
+            "--undefinesource", "g", qemu(b))
+    assert state(ca) is None and cb.lookupByName("g").isPersistent()
+    done = cb.lookupByName("g").jobStats(V.VIR_DOMAIN_JOB_STATS_COMPLETED)
+    assert done["memory_total"] >= 128 << 20, done
+    check_run(cb)
+    # Given up on the way, nothing of it is left.
+    h = cb.lookupByName("g")
+    h.migrateSetMaxSpeed(1)
+    out = []
+    t = threading.Thread(target=lambda: out.append(
+        code_of(h.migrateToURI3, qemu(a), {}, flags)))
+    t.start()
+    until("the migration goes on", lambda: h.jobInfo()[4] > 0)
+    h.abortJob()
+    t.join()
+    assert out == [V.VIR_ERR_OPERATION_ABORTED], out
+    until("the other end", lambda: not lives(ca))
+    check_run(cb)
+    h.migrateSetMaxSpeed(100000)
+    b.virsh("migrate", "--live", "--p2p", "--tunnelled", "--persistent",
+            "--undefinesource", "--compressed", "--auto-converge", "g",
+            qemu(a))
+    assert state(cb) is None
+    check_run(ca)
+
+
 class Keys:
     """A certificate authority, and what it signs."""
 
@@ -473,6 +511,7 @@ def main(a, b):
     by_uri(a, b, ca, cb)
     refusals(a, b, ca, cb)
     offline(a, b, ca, cb)
+    through_tunnel(a, b)
     limits(a, b)
     if shutil.which("certtool"):
         over_tls(a, b)
