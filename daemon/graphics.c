@@ -167,6 +167,8 @@ static void set_password(struct dom_graphics *g, const struct dom_graphics *want
 {
 	free(g->passwd);
 	free(g->passwd_valid_to);
+	free(g->connected);
+	g->connected = want->connected ? xstrdup(want->connected) : NULL;
 	g->passwd = want->passwd ? xstrdup(want->passwd) : NULL;
 	g->passwd_valid_to =
 		want->passwd_valid_to ? xstrdup(want->passwd_valid_to) : NULL;
@@ -182,6 +184,9 @@ static int check_changes(const struct dom_graphics *g,
 		what = "port";
 	else if (want->listen && !str_eq(want->listen, g->listen))
 		what = "listen address";
+	else if (want->websocket && !str_eq(want->websocket, "-1") &&
+		 !str_eq(want->websocket, g->websocket))
+		what = "websocket";
 	else if (want->keymap && !str_eq(want->keymap, g->keymap))
 		what = "keymap";
 	return what ? error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,

@@ -222,6 +222,24 @@ int host_open_tty(const char *slave, struct error *err, int *ret_fd)
 	return call_path(PRIV_OPEN_TTY, slave, 0, err, ret_fd);
 }
 
+/* Process-wide by nature: one command line. */
+static struct host_vnc_tls vnc_tls;
+
+void host_set_vnc_tls(const char *kind, const char *dir)
+{
+	vnc_tls = (struct host_vnc_tls){
+		.anonymous = str_eq(kind, "anonymous"),
+		.x509 = str_startswith(kind, "x509"),
+		.verify = str_eq(kind, "x509-verify"),
+		.dir = dir,
+	};
+}
+
+const struct host_vnc_tls *host_vnc_tls(void)
+{
+	return &vnc_tls;
+}
+
 int host_listen_unix(const char *path, struct error *err, int *ret_fd)
 {
 	return call_path(PRIV_LISTEN_UNIX, path, 0, err, ret_fd);
@@ -418,11 +436,12 @@ int host_open_pty(char ret_slave[64], struct error *err, int *ret_master)
 }
 
 static int call_vmm(enum priv_op op, const uint8_t uuid[UUID_LEN],
-		    const char *name, struct priv_reply *reply,
+		    const char *name, bool vnc, struct priv_reply *reply,
 		    int fds[PRIV_FDS_MAX], struct error *err)
 {
 	struct priv_request rq = { .op = op };
 
+	rq.vmm.vnc = vnc;
 	static_assert(UUID_LEN == PRIV_UUID_LEN, "one kind of UUID");
 	memcpy(rq.vmm.uuid, uuid, UUID_LEN);
 	snprintf(rq.vmm.name, sizeof(rq.vmm.name), "%s", name);
@@ -431,12 +450,12 @@ static int call_vmm(enum priv_op op, const uint8_t uuid[UUID_LEN],
 
 /* The two ops that return a control socket and a pidfd. */
 static int call_machine(enum priv_op op, const uint8_t uuid[UUID_LEN],
-			const char *name, struct error *err, int *ret_control,
-			int *ret_pidfd, int *ret_pid)
+			const char *name, bool vnc, struct error *err,
+			int *ret_control, int *ret_pidfd, int *ret_pid)
 {
 	struct priv_reply reply;
 	int fds[PRIV_FDS_MAX];
-	int r = call_vmm(op, uuid, name, &reply, fds, err);
+	int r = call_vmm(op, uuid, name, vnc, &reply, fds, err);
 
 	if (r < 0)
 		return r;
@@ -446,25 +465,25 @@ static int call_machine(enum priv_op op, const uint8_t uuid[UUID_LEN],
 	return 0;
 }
 
-int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name,
+int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name, bool vnc,
 		   struct error *err, int *ret_control, int *ret_pidfd,
 		   int *ret_pid)
 {
-	return call_machine(PRIV_SPAWN_VMM, uuid, name, err, ret_control,
+	return call_machine(PRIV_SPAWN_VMM, uuid, name, vnc, err, ret_control,
 			    ret_pidfd, ret_pid);
 }
 
 int host_connect_vmm(const uint8_t uuid[UUID_LEN], struct error *err,
 		     int *ret_control, int *ret_pidfd, int *ret_pid)
 {
-	return call_machine(PRIV_CONNECT_VMM, uuid, "", err, ret_control,
+	return call_machine(PRIV_CONNECT_VMM, uuid, "", false, err, ret_control,
 			    ret_pidfd, ret_pid);
 }
 
 int host_vmm_status(const uint8_t uuid[UUID_LEN], char ret_line[64])
 {
 	struct priv_reply reply;
-	int r = call_vmm(PRIV_VMM_STATUS, uuid, "", &reply, NULL, NULL);
+	int r = call_vmm(PRIV_VMM_STATUS, uuid, "", false, &reply, NULL, NULL);
 
 	if (r >= 0)
 		snprintf(ret_line, 64, "%.63s", reply.text);
@@ -495,7 +514,7 @@ int host_memlock_vmm(const uint8_t uuid[UUID_LEN], struct error *err)
 {
 	struct priv_reply reply;
 
-	return call_vmm(PRIV_MEMLOCK_VMM, uuid, "", &reply, NULL, err);
+	return call_vmm(PRIV_MEMLOCK_VMM, uuid, "", false, &reply, NULL, err);
 }
 
 int host_limit_vmm(const uint8_t uuid[UUID_LEN], const struct dom_cputune *cpu,
@@ -525,7 +544,7 @@ int host_kill_vmm(const uint8_t uuid[UUID_LEN], struct error *err)
 {
 	struct priv_reply reply;
 
-	return call_vmm(PRIV_KILL_VMM, uuid, "", &reply, NULL, err);
+	return call_vmm(PRIV_KILL_VMM, uuid, "", false, &reply, NULL, err);
 }
 
 void host_forget_vmm(const uint8_t uuid[UUID_LEN])
@@ -533,7 +552,7 @@ void host_forget_vmm(const uint8_t uuid[UUID_LEN])
 	struct priv_reply reply;
 	struct error err;
 
-	if (call_vmm(PRIV_FORGET_VMM, uuid, "", &reply, NULL, &err) < 0)
+	if (call_vmm(PRIV_FORGET_VMM, uuid, "", false, &reply, NULL, &err) < 0)
 		log_warn("cannot forget a machine: %s", err.message);
 }
 
@@ -542,7 +561,7 @@ int host_spawn_tpm(const uint8_t uuid[UUID_LEN], struct error *err,
 {
 	struct priv_reply reply;
 	int fds[PRIV_FDS_MAX];
-	int r = call_vmm(PRIV_SPAWN_TPM, uuid, "", &reply, fds, err);
+	int r = call_vmm(PRIV_SPAWN_TPM, uuid, "", false, &reply, fds, err);
 
 	if (r < 0)
 		return r;
@@ -555,7 +574,7 @@ int host_forget_tpm(const uint8_t uuid[UUID_LEN], struct error *err)
 {
 	struct priv_reply reply;
 
-	return call_vmm(PRIV_FORGET_TPM, uuid, "", &reply, NULL, err);
+	return call_vmm(PRIV_FORGET_TPM, uuid, "", false, &reply, NULL, err);
 }
 
 int host_ready(struct error *err)

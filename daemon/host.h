@@ -18,6 +18,8 @@ int host_call(struct priv_request *rq, size_t size, struct priv_reply *reply,
 
 /* Once, before any thread; channels: PRIV_CHANNELS of them, taken over. */
 void host_init(const int *channels);
+/* What host_vnc_tls() tells drivers; dir stays. */
+void host_set_vnc_tls(const char *kind, const char *dir);
 /* Tells priv, and through it the service manager, that we serve. */
 int host_ready(struct error *err);
 

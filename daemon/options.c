@@ -33,12 +33,16 @@ static const struct {
 	S("driver-dir", "DIR", driver_dir, "hypervisor drivers"),
 	S("schema-dir", "DIR", schema_dir, "RELAX NG schemas"),
 	S("vmm", "PATH", vmm, "the vireo-vmm program"),
+	S("vnc-module", "PATH", vnc_module, "its module for VNC servers"),
 	S("log", "TARGET", log, "stderr, journal or file:PATH"),
 	S("log-filters", "FILTERS", log_filters, "levels, as in \"3:rpc 2\""),
 	S("save-image-format", "FORMAT", save_format,
 	  "of saved guests: raw or zstd"),
 	S("migrate-tls-dir", "DIR", migrate_tls_dir,
 	  "keys and certificates for migration"),
+	S("vnc-tls", "KIND", vnc_tls,
+	  "VNC: no, anonymous, x509, x509-verify"),
+	S("vnc-tls-dir", "DIR", vnc_tls_dir, "keys and certificates for VNC"),
 	S("machine-uids", "BASE:COUNT", uid_range, "user ids for machines"),
 	T("libvirt-sockets", libvirt_names, "also serve qemu:/// clients"),
 	{ "foreground", NULL, "stay in the foreground (always so)",
@@ -151,6 +155,8 @@ static void default_programs(struct options *opt)
 		set_default(&opt->driver_dir, xstrdup(PKGLIBDIR "/drivers"));
 		set_default(&opt->schema_dir, xstrdup(PKGDATADIR "/schemas"));
 		set_default(&opt->vmm, xstrdup(SBINDIR "/vireo-vmm"));
+		set_default(&opt->vnc_module,
+			    xstrdup(PKGLIBDIR "/vnc-crypto.so"));
 		return;
 	}
 	set_default(&opt->driver_dir, xasprintf("%s/drivers/.libs", tree));
@@ -161,6 +167,8 @@ static void default_programs(struct options *opt)
 			    xasprintf("%s/" SOURCE_FROM_BUILD "/xml-schemas",
 				      tree));
 	set_default(&opt->vmm, xasprintf("%s/vireo-vmm", tree));
+	set_default(&opt->vnc_module,
+		    xasprintf("%s/vmm/.libs/vnc-crypto.so", tree));
 }
 
 static void make_absolute(char **path)
@@ -173,6 +181,12 @@ static void make_absolute(char **path)
 	full = xasprintf("%s/%s", cwd, *path);
 	free(*path);
 	*path = full;
+}
+
+static bool is_vnc_tls(const char *word)
+{
+	return str_eq(word, "no") || str_eq(word, "anonymous") ||
+	       str_eq(word, "x509") || str_eq(word, "x509-verify");
 }
 
 void options_parse(int argc, char **argv, struct options *ret_opt)
@@ -203,11 +217,19 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 			ret_opt->save_format);
 		exit(EXIT_FAILURE);
 	}
+	if (ret_opt->vnc_tls && !is_vnc_tls(ret_opt->vnc_tls)) {
+		fprintf(stderr, "vireod: TLS for VNC is 'no', 'anonymous', "
+				"'x509' or 'x509-verify', not '%s'\n",
+			ret_opt->vnc_tls);
+		exit(EXIT_FAILURE);
+	}
 	default_dirs(ret_opt);
 	default_programs(ret_opt);
 	set_default(&ret_opt->log, xstrdup("stderr"));
 	set_default(&ret_opt->save_format, xstrdup("raw"));
 	set_default(&ret_opt->migrate_tls_dir, xstrdup("/etc/pki/qemu"));
+	set_default(&ret_opt->vnc_tls, xstrdup("no"));
+	set_default(&ret_opt->vnc_tls_dir, xstrdup("/etc/pki/libvirt-vnc"));
 	set_default(&ret_opt->uid_range, xstrdup("1900000000:65536"));
 	make_absolute(&ret_opt->state_dir);
 	make_absolute(&ret_opt->run_dir);
@@ -216,6 +238,8 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	make_absolute(&ret_opt->driver_dir);
 	make_absolute(&ret_opt->schema_dir);
 	make_absolute(&ret_opt->vmm);
+	make_absolute(&ret_opt->vnc_module);
+	make_absolute(&ret_opt->vnc_tls_dir);
 }
 
 void options_finish(struct options *opt)

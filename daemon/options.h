@@ -13,6 +13,8 @@ struct options {
 	char *state_dir, *run_dir, *socket_dir;
 	char *driver_dir, *schema_dir;
 	char *vmm;	    /* vireo-vmm's path */
+	char *vnc_module;   /* of vireo-vmm's, for VNC servers */
+	char *vnc_tls, *vnc_tls_dir;
 	char *log;	    /* "stderr", "file:PATH", "journal" */
 	char *log_filters;  /* may be NULL */
 	char *save_format; /* "raw" or "zstd" */

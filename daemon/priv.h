@@ -95,6 +95,7 @@ struct priv_ifname {
 struct priv_vmm {
 	uint8_t uuid[PRIV_UUID_LEN];
 	char name[256];
+	uint8_t vnc; /* will have a VNC server */
 };
 
 /* Where threads of a machine run: those of this name, or "": all but vCPUs'. */
@@ -190,6 +191,7 @@ struct priv {
 	const char *run_dir;
 	int vmm_dir;	  /* RUN/vmm */
 	int vmm_exe;	  /* O_PATH */
+	int vnc_module;	  /* of vireo-vmm's; -1: there is none */
 	const char *state_dir;
 	int tpm_dir;	  /* STATE/tpm */
 	int tpm_exe;	  /* O_PATH; -1: there is no swtpm */

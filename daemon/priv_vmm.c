@@ -331,17 +331,21 @@ static int run(struct priv *priv, const struct priv_vmm *a,
 {
 	char title[300], point[PATH_MAX], text[37];
 	char *argv[] = { title, "--control-fd=3", "--status-fd=4",
-			 "--log-fd=5", NULL };
-	const int keep[] = { f->listen, f->status, f->log };
+			 "--log-fd=5", a->vnc ? "--vnc-module-fd=6" : NULL,
+			 NULL };
+	const int keep[] = { f->listen, f->status, f->log, priv->vnc_module };
 	struct spawn s = { .exe = priv->vmm_exe,
 			   .uid = uid,
 			   .session = priv->session,
 			   .argv = argv,
 			   .keep = keep,
-			   .n_keep = ARRAY_SIZE(keep),
+			   .n_keep = ARRAY_SIZE(keep) - !a->vnc,
 			   .output = f->log };
 	int r;
 
+	if (a->vnc && priv->vnc_module < 0)
+		return error_set(err, -ENOENT,
+				 "the machine's module for VNC servers is not installed");
 	snprintf(title, sizeof(title), "vireo-vmm:%s", a->name);
 	priv_uuid_text(a->uuid, text);
 	snprintf(point, sizeof(point), "%s/vmm/%s", priv->run_dir, text);

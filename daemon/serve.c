@@ -76,6 +76,7 @@ static int open_before(struct main_half *m, const int *channels,
 	int r = create_loop(m, err);
 
 	host_init(channels);
+	host_set_vnc_tls(m->opt->vnc_tls, m->opt->vnc_tls_dir);
 	tzset(); /* reads /etc/localtime */
 	load_schemas(m);
 	firmware_look();

@@ -196,6 +196,8 @@ static int prepare(const struct options *opt, struct priv *priv,
 	priv->vmm_exe = open(opt->vmm, O_PATH | O_CLOEXEC);
 	if (r >= 0 && priv->vmm_exe < 0)
 		log_warn("cannot open '%s': %s", opt->vmm, strerror(errno));
+	/* Without it there are no VNC servers. */
+	priv->vnc_module = open(opt->vnc_module, O_RDONLY | O_CLOEXEC);
 	return r;
 }
 
@@ -235,6 +237,7 @@ static int become_main(const struct options *opt, struct priv *priv,
 		fd_close(priv->channels[i]);
 	fd_close(priv->vmm_dir);
 	fd_close(priv->vmm_exe);
+	fd_close(priv->vnc_module);
 	fd_close(priv->tpm_dir);
 	fd_close(priv->tpm_exe);
 	prctl(PR_SET_NAME, "vireod-main");
@@ -244,6 +247,7 @@ static int become_main(const struct options *opt, struct priv *priv,
 static int start(const struct options *opt, struct error *err)
 {
 	struct priv priv = { .lock_fd = -1, .vmm_dir = -1, .vmm_exe = -1,
+			     .vnc_module = -1,
 			     .tpm_dir = -1, .tpm_exe = -1 };
 	int channels[PRIV_CHANNELS], status;
 	struct listeners listeners;

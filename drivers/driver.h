@@ -370,6 +370,12 @@ int host_start_fs(const struct host_fs *fs, struct error *err, int *ret_fd);
 int host_remove_tap(const char *ifname, struct error *err);
 int host_open_pty(char ret_slave[64], struct error *err, int *ret_master);
 int host_open_tty(const char *slave, struct error *err, int *ret_fd);
+/* How VNC servers speak TLS, as the daemon was told. */
+struct host_vnc_tls {
+	bool anonymous, x509, verify; /* none of the first two: not at all */
+	const char *dir; /* server-cert.pem, server-key.pem, ca-cert.pem */
+};
+const struct host_vnc_tls *host_vnc_tls(void);
 int host_listen_unix(const char *path, struct error *err, int *ret_fd);
 /* The first free port of first to last, on a numeric address. */
 int host_listen_tcp(const char *address, unsigned int first,
@@ -384,9 +390,10 @@ int host_connect_tcp(const char *host, unsigned int port, struct error *err,
  * Starts vireo-vmm sandboxed for this domain under a uid of its own.  The
  * connected control socket (vmm/control.h) comes back; the process outlives
  * both daemon processes.  host_connect_vmm() finds it again after a restart
- * (-ESRCH: gone), host_vmm_status() reads how it ended.
+ * (-ESRCH: gone), host_vmm_status() reads how it ended.  vnc: it will have a
+ * VNC server.
  */
-int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name,
+int host_spawn_vmm(const uint8_t uuid[UUID_LEN], const char *name, bool vnc,
 		   struct error *err, int *ret_control, int *ret_pidfd,
 		   int *ret_pid);
 int host_connect_vmm(const uint8_t uuid[UUID_LEN], struct error *err,

@@ -48,13 +48,13 @@ static int end_vmm(struct domain *dom, struct monitor *mon, struct error *err)
 	return 0;
 }
 
-static int spawn(struct domain *dom, struct monitor **ret_mon,
+static int spawn(struct domain *dom, bool vnc, struct monitor **ret_mon,
 		 struct error *err)
 {
 	int control, pidfd, pid;
 	const char *state;
-	int r = host_spawn_vmm(dom->uuid, dom->name, err, &control, &pidfd,
-			       &pid);
+	int r = host_spawn_vmm(dom->uuid, dom->name, vnc, err, &control,
+			       &pidfd, &pid);
 
 	if (r < 0)
 		return r;
@@ -68,7 +68,7 @@ static int start(struct domain *dom, const struct vmm_spec *spec, bool paused,
 		 struct error *err)
 {
 	struct monitor *mon = NULL;
-	int r = spawn(dom, &mon, err);
+	int r = spawn(dom, spec->n_vncs, &mon, err);
 
 	if (r < 0)
 		return r;

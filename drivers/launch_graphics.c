@@ -18,7 +18,8 @@
 	error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED, __VA_ARGS__)
 
 /* RFB's ports: screen 0, and where a search for a free one ends. */
-enum { VNC_PORT_FIRST = 5900, VNC_PORT_LAST = 65535 };
+enum { VNC_PORT_FIRST = 5900, WEBSOCKET_PORT_FIRST = 5700,
+       VNC_PORT_LAST = 65535, LISTENS_MAX = 8 };
 enum { VRAM_MIN_KIB = 1024, VRAM_MAX_KIB = 256 * 1024 };
 #define VGA_BIOS "/usr/share/seabios/vgabios-stdvga.bin"
 
@@ -39,12 +40,28 @@ static int check_listen(const struct dom_listen *l, struct error *err)
 	return 0;
 }
 
+/* Ports belong to addresses, of which one must be there. */
+static int check_listens(const struct dom_graphics *g, struct error *err)
+{
+	bool address = false;
+	int r = 0;
+
+	for (unsigned int i = 0; i < g->n_listens && r == 0; i++) {
+		r = check_listen(&g->listens[i], err);
+		address |= g->listens[i].type == LISTEN_ADDRESS;
+	}
+	if (r == 0 && g->n_listens > LISTENS_MAX)
+		return refuse(err, "<graphics>: at most %u <listen> elements are supported",
+			      LISTENS_MAX);
+	if (r == 0 && g->websocket && !address)
+		return refuse(err, "<graphics websocket=>: it needs a <listen type='address'>");
+	return r;
+}
+
 static int check_graphics(const struct dom_graphics *g, struct error *err)
 {
 	if (g->type != GRAPHICS_VNC)
 		return refuse(err, "<graphics>: its type is not supported, use type='vnc'");
-	if (g->n_listens != 1)
-		return refuse(err, "<graphics type='vnc'>: one <listen> is supported");
 	if (g->keymap && !str_eq(g->keymap, "en-us"))
 		return refuse(err, "<graphics type='vnc'>: keymap '%s' is not supported, leave it out",
 			      g->keymap);
@@ -55,9 +72,7 @@ static int check_graphics(const struct dom_graphics *g, struct error *err)
 			      g->share_policy);
 	if (str_eq(g->power_control, "yes"))
 		return refuse(err, "<graphics type='vnc'>: powerControl is not supported");
-	if (g->extra && strstr(g->extra, "websocket="))
-		return refuse(err, "<graphics type='vnc'>: websocket is not supported");
-	return check_listen(&g->listens[0], err);
+	return check_listens(g, err);
 }
 
 static int check_video(const struct domain_def *def, const struct dom_video *v,
@@ -181,44 +196,163 @@ static int64_t valid_to(const struct dom_graphics *g)
 	return MAX(timegm(&tm), 1);
 }
 
+static struct spec_vnc_listen *add_listen(struct spec_vnc *s)
+{
+	struct spec_vnc_listen *l = &s->listens[s->n_listens++];
+
+	l->fd = -1;
+	return l;
+}
+
+/* Drops those from the first on: their port will not do. */
+static void drop_listens(struct spec_vnc *s, unsigned int first)
+{
+	while (s->n_listens > first)
+		fd_close(s->listens[--s->n_listens].fd);
+}
+
+/* All the addresses with one port: where the first found one. */
+static int try_port(struct dom_graphics *g, struct spec_vnc *s, bool websocket,
+		    unsigned int first, unsigned int last,
+		    unsigned int *ret_port, struct error *err)
+{
+	unsigned int from = s->n_listens;
+	int r = 0;
+
+	for (unsigned int i = 0; i < g->n_listens && r >= 0; i++) {
+		const char *address = g->listens[i].address;
+		struct spec_vnc_listen *l;
+
+		if (g->listens[i].type != LISTEN_ADDRESS)
+			continue;
+		l = add_listen(s);
+		l->websocket = websocket;
+		r = host_listen_tcp(address ? address : "127.0.0.1", first,
+				    last, err, ret_port, &l->fd);
+		first = last = *ret_port;
+	}
+	if (r < 0)
+		drop_listens(s, from);
+	return r;
+}
+
+/* port: "-1" is replaced by what was found. */
+static int listen_port(struct dom_graphics *g, struct spec_vnc *s,
+		       bool websocket, char **port, struct error *err)
+{
+	bool any = str_eq(*port, "-1");
+	unsigned int first = any ? websocket ? WEBSOCKET_PORT_FIRST :
+					       VNC_PORT_FIRST :
+				   strtoul(*port, NULL, 10);
+	unsigned int last = any ? VNC_PORT_LAST : first, found = 0;
+	int r;
+
+	/* What is taken on a second address: the next port, then. */
+	do {
+		r = try_port(g, s, websocket, first, last, &found, err);
+		first = found + 1;
+	} while (r < 0 && any && found && found < VNC_PORT_LAST);
+	if (r < 0)
+		return r;
+	free(*port);
+	*port = xasprintf("%u", found);
+	return 0;
+}
+
+static bool has_address(const struct dom_graphics *g)
+{
+	for (unsigned int i = 0; i < g->n_listens; i++)
+		if (g->listens[i].type == LISTEN_ADDRESS)
+			return true;
+	return false;
+}
+
+static void say_addresses(struct dom_graphics *g)
+{
+	for (unsigned int i = 0; i < g->n_listens; i++)
+		if (g->listens[i].type == LISTEN_ADDRESS &&
+		    !g->listens[i].address)
+			g->listens[i].address = xstrdup("127.0.0.1");
+	if (!g->listen && g->listens[0].address)
+		g->listen = xstrdup(g->listens[0].address);
+}
+
 static int listen_tcp(struct dom_graphics *g, struct spec_vnc *s,
 		      struct error *err)
 {
-	const char *address = g->listens[0].address;
-	unsigned int first = VNC_PORT_FIRST, last = VNC_PORT_LAST;
-	unsigned int port = 0;
 	int r;
 
-	if (str_eq(g->autoport, "no"))
-		first = last = strtoul(g->port, NULL, 10);
-	r = host_listen_tcp(address ? address : "127.0.0.1", first, last, err,
-			    &port, &s->fd);
-	if (r < 0)
-		return r;
-	free(g->port);
-	g->port = xasprintf("%u", port);
-	if (!address) {
-		g->listens[0].address = xstrdup("127.0.0.1");
-		free(g->listen);
-		g->listen = xstrdup("127.0.0.1");
+	if (!has_address(g))
+		return 0;
+	/* An automatic port stays the old one's only while it runs. */
+	if (str_eq(g->autoport, "yes") && !str_eq(g->port, "-1")) {
+		free(g->port);
+		g->port = xstrdup("-1");
 	}
-	return 0;
+	r = listen_port(g, s, false, &g->port, err);
+	if (r == 0 && g->websocket)
+		r = listen_port(g, s, true, &g->websocket, err);
+	if (r == 0)
+		say_addresses(g);
+	return r;
+}
+
+static int open_pem(const char *name, struct error *err, int *ret_fd)
+{
+	_cleanup_free_ char *path =
+		xasprintf("%s/%s", host_vnc_tls()->dir, name);
+	int r = host_open_file(path, err, ret_fd);
+
+	if (r < 0)
+		error_prefix(err, "VNC over TLS");
+	return r;
+}
+
+static int build_tls(struct spec_vnc *s, struct error *err)
+{
+	const struct host_vnc_tls *tls = host_vnc_tls();
+	int r = 0;
+
+	s->tls = tls->x509	? VNC_TLS_X509 :
+		 tls->anonymous ? VNC_TLS_ANONYMOUS :
+				  VNC_TLS_NONE;
+	if (tls->x509)
+		r = open_pem("server-cert.pem", err, &s->certificate_fd);
+	if (tls->x509 && r == 0)
+		r = open_pem("server-key.pem", err, &s->key_fd);
+	if (tls->x509 && tls->verify && r == 0)
+		r = open_pem("ca-cert.pem", err, &s->authority_fd);
+	return r;
+}
+
+static int listen_sockets(const struct dom_graphics *g, struct spec_vnc *s,
+			  struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < g->n_listens && r == 0; i++)
+		if (g->listens[i].type == LISTEN_SOCKET)
+			r = host_listen_unix(g->listens[i].socket, err,
+					     &add_listen(s)->fd);
+	return r;
 }
 
 static int build_vnc(struct dom_graphics *g, struct spec_vnc *s,
 		     struct error *err)
 {
-	const struct dom_listen *l = &g->listens[0];
+	int r;
 
-	s->fd = -1;
+	s->certificate_fd = s->key_fd = s->authority_fd = -1;
+	s->listens = xcalloc(2 * g->n_listens, sizeof(*s->listens));
 	s->password = g->passwd ? xstrdup(g->passwd) : NULL;
 	s->password_valid_to = valid_to(g);
 	s->share = str_eq(g->share_policy, "force-shared") ? VNC_FORCE_SHARED :
 		   str_eq(g->share_policy, "ignore")	   ? VNC_IGNORE :
 							     VNC_ALLOW_EXCLUSIVE;
-	if (l->type == LISTEN_SOCKET)
-		return host_listen_unix(l->socket, err, &s->fd);
-	return l->type == LISTEN_NONE ? 0 : listen_tcp(g, s, err);
+	r = listen_sockets(g, s, err);
+	if (r == 0)
+		r = listen_tcp(g, s, err);
+	return r < 0 ? r : build_tls(s, err);
 }
 
 int launch_build_graphics(struct domain_def *def, struct vmm_spec *s,
@@ -312,6 +446,9 @@ int launch_set_graphics_password(struct domain *dom, unsigned int index,
 	json_object_object_add(args, "index", json_object_new_int64(index));
 	json_object_object_add(args, "valid_to",
 			       json_object_new_int64(valid_to(g)));
+	if (g->connected)
+		json_object_object_add(args, "viewers",
+				       json_object_new_string(g->connected));
 	json_object_object_add(args, "password",
 			       g->passwd ? json_object_new_string(g->passwd) :
 					   NULL);

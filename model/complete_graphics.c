@@ -93,6 +93,20 @@ static int complete_port(struct dom_graphics *g, bool live, struct error *err)
 	return 0;
 }
 
+/* As the port, but that it belongs to addresses only. */
+static int complete_websocket(struct dom_graphics *g, struct error *err)
+{
+	uint64_t port;
+
+	if (!g->websocket || str_eq(g->websocket, "-1"))
+		return 0;
+	if (parse_u64(g->websocket, 10, UINT16_MAX, &port) < 0 || !port)
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "cannot parse vnc WebSocket port '%.40s'",
+				  g->websocket);
+	return 0;
+}
+
 /* ---- what comes with it ---- */
 
 static bool has_picture(const struct domain_def *def)
@@ -173,6 +187,8 @@ int domain_complete_graphics(struct domain_def *def, bool live,
 		r = complete_listen(g, err);
 		if (r == 0)
 			r = complete_port(g, live, err);
+		if (r == 0)
+			r = complete_websocket(g, err);
 	}
 	complete_videos(def);
 	complete_inputs(def);
@@ -188,8 +204,11 @@ void graphics_prepare_view(struct domain_def *view, bool live, bool secure)
 			set_str(&g->passwd, NULL);
 			set_str(&g->passwd_valid_to, NULL);
 		}
-		if (!live && str_eq(g->autoport, "yes"))
-			set_str(&g->port, "-1");
+		if (live || !str_eq(g->autoport, "yes"))
+			continue;
+		set_str(&g->port, "-1");
+		if (g->websocket)
+			set_str(&g->websocket, "-1");
 	}
 }
 

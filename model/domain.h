@@ -240,9 +240,11 @@ struct dom_listen {
 struct dom_graphics {
 	enum dom_graphics_type type;
 	char *port, *autoport; /* port "-1": chosen at the start */
+	char *websocket;       /* as port; NULL: none */
 	char *listen, *socket; /* the first <listen>'s again */
 	char *keymap, *share_policy, *power_control;
 	char *passwd, *passwd_valid_to;
+	char *connected; /* who look while the password changes */
 	unsigned int n_listens;
 	struct dom_listen *listens;
 	char *extra;

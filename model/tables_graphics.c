@@ -15,6 +15,8 @@ WORDS(graphics, [GRAPHICS_VNC] = "vnc", [GRAPHICS_SPICE] = "spice",
 WORDS(listen, [LISTEN_NONE] = "none", [LISTEN_ADDRESS] = "address",
       [LISTEN_NETWORK] = "network", [LISTEN_SOCKET] = "socket");
 
+WORDS(connected, "keep", "fail", "disconnect");
+
 #define L(m) offsetof(struct dom_listen, m)
 static const struct field listen_fields[] = {
 	{ "@type", FIELD_ENUM, L(type), &words_listen,
@@ -37,6 +39,7 @@ static const struct field graphics_fields[] = {
 	  .flags = FIELD_REQUIRED },
 	{ "@port", FIELD_STR, G(port) },
 	{ "@autoport", FIELD_STR, G(autoport), &words_yesno },
+	{ "@websocket", FIELD_STR, G(websocket) },
 	{ "@listen", FIELD_STR, G(listen) },
 	{ "@socket", FIELD_STR, G(socket) },
 	{ "@keymap", FIELD_STR, G(keymap) },
@@ -44,6 +47,7 @@ static const struct field graphics_fields[] = {
 	{ "@powerControl", FIELD_STR, G(power_control) },
 	{ "@passwd", FIELD_STR, G(passwd), .flags = FIELD_EMPTY },
 	{ "@passwdValidTo", FIELD_STR, G(passwd_valid_to) },
+	{ "@connected", FIELD_STR, G(connected), &words_connected },
 	{ "listen", FIELD_LIST, G(listens), .type = &type_listen,
 	  .n_off = G(n_listens) },
 	{ 0 },

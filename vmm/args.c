@@ -489,13 +489,18 @@ static int add_video(struct args *a, char *text, struct error *err)
 static int add_vnc(struct args *a, char *path, struct error *err)
 {
 	struct vmm_spec *spec = a->spec;
+	struct spec_vnc *vnc;
 	int fd = listen_unix(path, err);
 
 	if (fd < 0)
 		return fd;
 	spec->vncs = xrealloc(spec->vncs, spec->n_vncs + 1,
 			      sizeof(*spec->vncs));
-	spec->vncs[spec->n_vncs++] = (struct spec_vnc){ .fd = fd };
+	vnc = &spec->vncs[spec->n_vncs++];
+	*vnc = (struct spec_vnc){ .certificate_fd = -1, .key_fd = -1,
+				  .authority_fd = -1, .n_listens = 1 };
+	vnc->listens = xcalloc(1, sizeof(*vnc->listens));
+	vnc->listens[0].fd = fd;
 	return 0;
 }
 

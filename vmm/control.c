@@ -1221,24 +1221,46 @@ static int control_vsock_connected(struct control *c, struct json_object *req,
 	return 0;
 }
 
+static int set_vnc_password(struct control *c, unsigned int index,
+			    struct json_object *req, struct json_object *password,
+			    struct error *err)
+{
+	static const char *const words[] = { "keep", "fail", "disconnect" };
+	struct json_object *until = json_object_object_get(req, "valid_to");
+	const char *word = json_object_get_string(
+		json_object_object_get(req, "viewers"));
+	unsigned int viewers = VIEWERS_KEEP;
+	int r;
+
+	while (word && viewers < ARRAY_SIZE(words) &&
+	       !str_eq(word, words[viewers]))
+		viewers++;
+	if (viewers == ARRAY_SIZE(words))
+		return error_set(err, -EINVAL, "\"viewers\" is not right");
+	r = machine_vnc_password(
+		c->m, index, password ? json_object_get_string(password) : NULL,
+		json_object_get_int64(until), viewers);
+	if (r == -EBUSY)
+		return error_set(err, r, "somebody looks at VNC server %u",
+				 index);
+	if (r == -EOPNOTSUPP)
+		return error_set(err, r,
+				 "the module for VNC's passwords was not loaded");
+	return r < 0 ? error_set(err, r, "there is no VNC server %u", index) :
+		       0;
+}
+
 static int control_vnc_password(struct control *c, struct json_object *req,
 				struct json_object *ok, struct error *err)
 {
 	struct json_object *password = json_object_object_get(req, "password");
-	struct json_object *until = json_object_object_get(req, "valid_to");
 	unsigned int index;
-	int r;
 
 	if (control_index(req, &index) < 0 ||
 	    (password && !json_object_is_type(password, json_type_string)))
 		return error_set(err, -EINVAL,
 				 "\"index\" or \"password\" is not right");
-	r = machine_vnc_password(c->m, index,
-				 password ? json_object_get_string(password) :
-					    NULL,
-				 json_object_get_int64(until));
-	return r < 0 ? error_set(err, r, "there is no VNC server %u", index) :
-		       0;
+	return set_vnc_password(c, index, req, password, err);
 }
 
 static int control_vcpus(struct control *c, struct json_object *req,

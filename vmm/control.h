@@ -113,7 +113,8 @@
  *		   password} + a client's socket
  *	"vsock-connected" {"port"} + the socket, or nothing: refused
  *	"vnc-password" {"index", "password": text or null, "valid_to": seconds
- *		   since 1970, or 0}
+ *		   since 1970, or 0, "viewers": who look while it changes,
+ *		   "keep" (as without it), "fail" or "disconnect"}
  *
  * Events have no id:
  *	{"event": "reset"}                     the guest rebooted
@@ -138,7 +139,7 @@
  *		   so much ahead of UTC
  *	{"event": "vcpus", "count": N}         the guest gave some back
  *	{"event": "vnc", "phase": "connected", "initialized" or "disconnected",
- *	 "auth": "none" or "vnc", "index", "local": ADDRESS, "remote": ADDRESS}
+ *	 "auth": "none", "vnc", "vencrypt+x509+vnc", ..., "index", "local": ADDRESS, "remote": ADDRESS}
  *		   ADDRESS: {"family": "ipv4", "ipv6" or "unix", "node",
  *		   "service"}
  * STOP is "poweroff", "reset", "crash" or "quit".

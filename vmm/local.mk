@@ -189,14 +189,22 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/stream.c \
 	%D%/stream.h \
 	%D%/vnc/client.c \
-	%D%/vnc/des.c \
-	%D%/vnc/des.h \
+	%D%/vnc/client_priv.h \
+	%D%/vnc/crypto.c \
+	%D%/vnc/crypto.h \
 	%D%/vnc/encode.c \
 	%D%/vnc/keysym.c \
 	%D%/vnc/keysym.h \
+	%D%/vnc/security.c \
 	%D%/vnc/server.c \
+	%D%/vnc/tls_files.c \
+	%D%/vnc/tls_files.h \
 	%D%/vnc/vnc.h \
 	%D%/vnc/vnc_priv.h \
+	%D%/vnc/websocket.c \
+	%D%/vnc/websocket.h \
+	%D%/vnc/wire.c \
+	%D%/vnc/wire.h \
 	%D%/x86.c \
 	%D%/x86.h \
 	$(NULL)
@@ -219,6 +227,16 @@ $(vmm_sandbox_object): %D%/sandbox-calls.h
 BUILT_SOURCES += %D%/sandbox-calls.h
 CLEANFILES += %D%/sandbox-calls.h
 EXTRA_DIST += %D%/syscalls.awk
+
+# What the VNC server has of cryptography: vmm/vnc/crypto.h.
+pkglib_LTLIBRARIES += %D%/vnc-crypto.la
+%C%_vnc_crypto_la_SOURCES = \
+	%D%/vnc/crypto.h \
+	%D%/vnc/crypto_module.c \
+	$(NULL)
+%C%_vnc_crypto_la_CFLAGS = $(AM_CFLAGS) $(GNUTLS_CFLAGS) $(NETTLE_CFLAGS)
+%C%_vnc_crypto_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared
+%C%_vnc_crypto_la_LIBADD = $(GNUTLS_LIBS) $(NETTLE_LIBS)
 
 # Apart: the daemon's drivers link it too.
 noinst_LTLIBRARIES += %D%/libspec.la

@@ -941,7 +941,8 @@ int machine_vnc_client(struct machine *m, unsigned int index, int fd,
 }
 
 int machine_vnc_password(struct machine *m, unsigned int index,
-			 const char *password, int64_t valid_to)
+			 const char *password, int64_t valid_to,
+			 enum vnc_viewers viewers)
 {
 	struct machine_priv *p = m->priv;
 	int r = -ENOENT;
@@ -949,7 +950,8 @@ int machine_vnc_password(struct machine *m, unsigned int index,
 	for (unsigned int i = 0; i < p->n_devices && r == -ENOENT; i++) {
 		if (p->device[i].ops->vnc_password)
 			r = p->device[i].ops->vnc_password(
-				p->device[i].dev, index, password, valid_to);
+				p->device[i].dev, index, password, valid_to,
+				viewers);
 	}
 	return r;
 }

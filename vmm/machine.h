@@ -18,6 +18,9 @@ struct acpi_pm;
 struct bus;
 struct cpuhp;
 struct display;
+
+/* Those who look while the password changes. */
+enum vnc_viewers { VIEWERS_KEEP, VIEWERS_FAIL, VIEWERS_DISCONNECT };
 struct drive;
 struct input;
 struct ram;
@@ -135,8 +138,10 @@ struct machine_dev_ops {
 	/* index: which VNC server.  A client's socket is taken over. */
 	int (*vnc_client)(void *dev, unsigned int index, int fd,
 			  bool trusted);
+	/* -EBUSY: somebody looks, who would have to go. */
 	int (*vnc_password)(void *dev, unsigned int index,
-			    const char *password, int64_t valid_to);
+			    const char *password, int64_t valid_to,
+			    enum vnc_viewers viewers);
 	/* The answer to machine_tell_vsock(); fd is taken over. */
 	int (*vsock_connected)(void *dev, uint32_t port, int fd);
 	/* What is saved (vmm/state.h): by one list of fields, or in parts; or
@@ -302,7 +307,8 @@ int machine_set_balloon(struct machine *m, uint64_t bytes);
 int machine_vnc_client(struct machine *m, unsigned int index, int fd,
 		       bool trusted);
 int machine_vnc_password(struct machine *m, unsigned int index,
-			 const char *password, int64_t valid_to);
+			 const char *password, int64_t valid_to,
+			 enum vnc_viewers viewers);
 /* Main thread; fd < 0: there is nobody.  It is taken over. */
 int machine_vsock_connected(struct machine *m, uint32_t port, int fd);
 uint64_t machine_balloon(struct machine *m);

@@ -25,6 +25,7 @@
 #include "vmm/run.h"
 #include "vmm/sandbox.h"
 #include "vmm/spec.h"
+#include "vmm/vnc/crypto.h"
 
 static const struct engine *const engines[] = {
 	&kvm_engine,
@@ -57,6 +58,7 @@ uint64_t process_start(void)
 /* How the daemon starts us: descriptors instead of a machine. */
 struct daemon_args {
 	int control_fd, status_fd, log_fd;
+	int vnc_module_fd; /* -1: there will be no VNC server */
 };
 
 /* True when these are the daemon's arguments; bad ones leave -1. */
@@ -66,6 +68,7 @@ static bool daemon_args(int argc, char **argv, struct daemon_args *ret_args)
 		{ "control-fd", required_argument, NULL, 'c' },
 		{ "status-fd", required_argument, NULL, 's' },
 		{ "log-fd", required_argument, NULL, 'l' },
+		{ "vnc-module-fd", required_argument, NULL, 'm' },
 		{ NULL, 0, NULL, 0 },
 	};
 	uint64_t fd;
@@ -73,13 +76,14 @@ static bool daemon_args(int argc, char **argv, struct daemon_args *ret_args)
 
 	if (argc < 2 || !str_startswith(argv[1], "--control-fd"))
 		return false;
-	*ret_args = (struct daemon_args){ -1, -1, -1 };
+	*ret_args = (struct daemon_args){ -1, -1, -1, -1 };
 	while ((id = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (id == '?' || parse_u64(optarg, 10, INT32_MAX, &fd) < 0 ||
 		    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			exit(EXIT_RUN_ERROR);
 		*(id == 'c' ? &ret_args->control_fd :
 		  id == 's' ? &ret_args->status_fd :
+		  id == 'm' ? &ret_args->vnc_module_fd :
 			      &ret_args->log_fd) = fd;
 	}
 	return true;
@@ -95,6 +99,17 @@ static void log_to_daemon(int fd)
 #endif
 }
 
+/* Its folder may be one that we cannot enter: the file is open already. */
+static int load_vnc_module(int fd, struct error *err)
+{
+	char path[64];
+
+	if (fd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return vnc_crypto_load(path, err);
+}
+
 static int serve(const struct daemon_args *args, struct error *err)
 {
 	struct control *control = NULL;
@@ -104,7 +119,9 @@ static int serve(const struct daemon_args *args, struct error *err)
 	signal(SIGPIPE, SIG_IGN);
 	if (args->log_fd >= 0)
 		log_to_daemon(args->log_fd);
-	r = sandbox_isolate(err);
+	r = load_vnc_module(args->vnc_module_fd, err);
+	if (r == 0)
+		r = sandbox_isolate(err);
 	if (r == 0)
 		r = loop_create(&loop, err);
 	if (r == 0)

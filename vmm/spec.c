@@ -249,8 +249,21 @@ SHAPE(spec_video, video);
 static const char *const share_words[] = { "allow-exclusive", "force-shared",
 					   "ignore", NULL };
 
+static const char *const vnc_tls_words[] = { "none", "anonymous", "x509",
+					     NULL };
+
+static const struct field vnc_listen[] = {
+	FD(spec_vnc_listen, fd),
+	BOOL(spec_vnc_listen, websocket),
+};
+SHAPE(spec_vnc_listen, vnc_listen);
+
 static const struct field vnc[] = {
-	FD(spec_vnc, fd),
+	ARRAY(spec_vnc, listens, vnc_listen_shape, 16),
+	ENUM(spec_vnc, tls, vnc_tls_words),
+	FD(spec_vnc, certificate_fd),
+	FD(spec_vnc, key_fd),
+	FD(spec_vnc, authority_fd),
 	STR(spec_vnc, password, false, NAME_LEN),
 	{ FIELD(spec_vnc, password_valid_to, I64, false, 0) },
 	ENUM(spec_vnc, share, share_words),

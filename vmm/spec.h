@@ -195,8 +195,19 @@ struct spec_usb {
 /* What becomes of others when a client asks to be alone. */
 enum spec_vnc_share { VNC_ALLOW_EXCLUSIVE, VNC_FORCE_SHARED, VNC_IGNORE };
 
+enum spec_vnc_tls { VNC_TLS_NONE, VNC_TLS_ANONYMOUS, VNC_TLS_X509 };
+
+struct spec_vnc_listen {
+	int fd; /* a listening socket */
+	bool websocket;
+};
+
 struct spec_vnc {
-	int fd; /* a listening socket; -1: clients are handed in */
+	unsigned int n_listens; /* 0: clients are handed in */
+	struct spec_vnc_listen *listens;
+	enum spec_vnc_tls tls;
+	int certificate_fd, key_fd; /* PEM; VNC_TLS_X509 */
+	int authority_fd;	    /* who signs viewers'; -1: nobody is asked */
 	char *password; /* NULL: none is needed */
 	int64_t password_valid_to; /* seconds since 1970; 0: for ever */
 	enum spec_vnc_share share;

@@ -167,7 +167,8 @@ int main(int argc, char **argv)
 						.rom_fd = -1 };
 	f.spec.vncs = xcalloc(1, sizeof(*f.spec.vncs));
 	f.spec.n_vncs = 1;
-	f.spec.vncs[0].fd = -1;
+	f.spec.vncs[0].certificate_fd = f.spec.vncs[0].key_fd = -1;
+	f.spec.vncs[0].authority_fd = -1;
 	fake_start(&f);
 	while (rounds--) {
 		alarm(900); /* a round that waits for ever has failed */

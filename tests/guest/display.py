@@ -4,8 +4,11 @@
 #
 # GENERIC_ROOT: where Debian's generic kernel package is unpacked.
 import os
+import pty
+import pwd
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -13,7 +16,7 @@ import time
 
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, here)
-from vmm import Vmm  # noqa: E402
+from vmm import Failed, Vmm  # noqa: E402
 import vnc  # noqa: E402
 
 root = os.environ.get("GENERIC_ROOT", "")
@@ -188,6 +191,144 @@ def check_stock_clients(vmm, directory, port):
         print("ok: gvnccapture")
 
 
+# A key and a certificate of its own making, as files.
+def certificates(directory):
+    names = [directory + "/server-cert.pem", directory + "/server-key.pem"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                    "-out", names[0], "-keyout", names[1], "-days", "2",
+                    "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                   check=True, stderr=subprocess.DEVNULL)
+    return [open(n, "rb") for n in names]
+
+
+def trusting(directory):
+    return ssl.create_default_context(cafile=directory +
+                                      "/server-cert.pem")
+
+
+# gtk-vnc takes the authority from below its user's home folder, and a
+# password from a terminal.
+def capture(directory, host, port, password=""):
+    home = directory + "/home"
+    os.makedirs(home + "/.pki/CA", exist_ok=True)
+    shutil.copy(directory + "/server-cert.pem",
+                home + "/.pki/CA/cacert.pem")
+    out = directory + "/capture.png"
+    if os.path.exists(out):
+        os.unlink(out)
+    terminal, stdin = pty.openpty()
+    path = directory + "/capture.log"
+    with open(path, "wb") as log:
+        process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c",
+             'mount --bind "$0" "$1" && shift && exec "$@"', home,
+             pwd.getpwuid(0).pw_dir, "timeout", "120",
+             "gvnccapture", "-d", "%s:%d" % (host, port - 5900), out],
+            stdin=stdin, stdout=log, stderr=log)
+    asked = False
+    while process.poll() is None:
+        # What is typed before it asks is thrown away.
+        with open(path, "rb") as log:
+            if not asked and b"Password:" in log.read():
+                time.sleep(0.2)
+                os.write(terminal, password.encode() + b"\n")
+                asked = True
+        time.sleep(0.1)
+    os.close(terminal)
+    os.close(stdin)
+    return os.path.exists(out) and os.path.getsize(out) > 1000
+
+
+def check_tls(vmm, directory, x509, anonymous):
+    want = vmm.screenshot()
+    where = ("127.0.0.1", x509)
+    c = vnc.Client(socket.create_connection(where), vnc.RAW,
+                   password="sesame", tls=trusting(directory))
+    c.whole()
+    assert all(c.pixels[x, 0] == want.pixel(x, 0)
+               for x in range(0, c.width, 7))
+    c.sock.close()
+    for wrong in ("simsim", None):
+        try:
+            vnc.Client(socket.create_connection(where), password="simsim",
+                       tls=trusting(directory) if wrong else None)
+            raise AssertionError("let in: %s" % wrong)
+        except vnc.Refused:
+            pass
+    # What comes before TLS does not count as having come through it.
+    s = socket.create_connection(where)
+    s.settimeout(60)
+    s.sendall(b"RFB 003.008\n" + b"\x13" + b"\0\2" +
+              b"\0\0\1\5" + b"\1" * 100)
+    while s.recv(100):
+        pass
+    print("ok: VNC over TLS, X509Vnc")
+    if shutil.which("gvnccapture"):
+        assert capture(directory, "localhost", x509, "sesame")
+        assert not capture(directory, "localhost", x509, "simsim")
+        assert capture(directory, "127.0.0.1", anonymous)
+        print("ok: gvnccapture over TLS, with certificates and without")
+
+
+def check_websockets(directory, secure, plain):
+    s = socket.create_connection(("127.0.0.1", plain))
+    s.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+    s.settimeout(60)
+    assert s.recv(100).startswith(b"HTTP/1.1 400 ")
+    s.close()
+    try:
+        import websocket
+    except ImportError:
+        print("python3-websocket is not installed")
+        return
+    ws = websocket.create_connection("ws://127.0.0.1:%d" % plain,
+                                     subprotocols=["binary"])
+    assert ws.subprotocol == "binary"
+    c = vnc.Client(vnc.WebSocket(ws), vnc.RAW)
+    c.whole()
+    c.sock.close()
+    ws = websocket.create_connection(
+        "wss://localhost:%d" % secure, subprotocols=["binary"],
+        sslopt={"ca_certs": directory + "/server-cert.pem"})
+    c = vnc.Client(vnc.WebSocket(ws), vnc.RAW, password="sesame")
+    c.whole()
+    c.sock.close()
+    print("ok: VNC through websockets, with TLS and without")
+
+
+# What becomes of who looks when the password changes.
+def check_viewers(vmm, path):
+    c = vnc.Client(connect(path))
+    vmm.call("vnc-password", index=0, password="a", valid_to=0)
+    c.whole()
+    try:
+        vmm.call("vnc-password", index=0, valid_to=0, viewers="fail")
+        raise AssertionError("nobody objected")
+    except Failed as refused:
+        assert "somebody looks" in str(refused), refused
+    vmm.call("vnc-password", index=0, valid_to=0, viewers="disconnect")
+    while c.sock.recv(1 << 16):
+        pass
+    c.sock.close()
+    c = vnc.Client(connect(path))
+    c.sock.close()
+    print("ok: viewers and a new password")
+
+
+def listen_tcp():
+    port = 5900
+    while True:
+        tcp = socket.socket()
+        try:
+            tcp.bind(("127.0.0.1", port))
+            tcp.listen(4)
+            return tcp
+        except OSError:
+            tcp.close()
+            port += 1
+
+
 def main():
     engine, video, inputs = (sys.argv[1:] + ["", "", ""])[:3]
     if not os.path.isdir(root) or os.geteuid() != 0:
@@ -201,20 +342,22 @@ def main():
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
         listener.listen(4)
-        tcp = socket.socket()
-        port = 5900
-        while True:
-            try:
-                tcp.bind(("127.0.0.1", port))
-                break
-            except OSError:
-                port += 1
-        tcp.listen(4)
-        vmm = Vmm(directory, serial)
+        tcps = [listen_tcp() for _ in range(5)]
+        pems = certificates(directory)
+        port = tcps[0].getsockname()[1]
+        vmm = Vmm(directory, serial, vnc=True)
         spec = {
             "videos": [{"id": "video0", "kind": video, "vram": 16 << 20,
                         "width": 1024, "height": 768}],
-            "vncs": lambda base: [{"fd": base}, {"fd": base + 1}],
+            # Five sockets, two files, a socket.
+            "vncs": lambda base: [
+                {"listens": [{"fd": base}, {"fd": base + 7}]},
+                {"listens": [{"fd": base + 1},
+                             {"fd": base + 2, "websocket": True}],
+                 "tls": "x509", "certificate_fd": base + 5,
+                 "key_fd": base + 6, "password": "sesame"},
+                {"listens": [{"fd": base + 3}], "tls": "anonymous"},
+                {"listens": [{"fd": base + 4, "websocket": True}]}],
             "inputs": [{"id": "input0", "kind": "keyboard", "bus": "ps2"}],
         }
         if "virtio" in inputs:
@@ -230,7 +373,8 @@ def main():
                                 "bus": "usb"}]
         try:
             vmm.start(engine, kernel, initrd, spec,
-                      [tcp.fileno(), listener.fileno()])
+                      [t.fileno() for t in tcps] +
+                      [p.fileno() for p in pems] + [listener.fileno()])
             vmm.said("ready: ")
             print("inputs:", vmm.said("inputs: "))
             check_picture(vmm, (1024, 768))
@@ -247,11 +391,18 @@ def main():
             check_vnc_pointer(vmm, path, "ImExPS/2 Generic Explorer Mouse")
             check_vnc_keys(vmm, path, "AT Translated Set 2 keyboard")
             check_stock_clients(vmm, directory, port)
+            ports = [t.getsockname()[1] for t in tcps[1:]]
+            check_tls(vmm, directory, ports[0], ports[2])
+            check_websockets(directory, ports[1], ports[3])
+            check_viewers(vmm, path)
         except Exception:
             with open(serial, errors="replace") as f:
                 print(f.read())
             with open(directory + "/vmm.log", errors="replace") as f:
                 print(f.read())
+            if os.path.exists(directory + "/capture.log"):
+                with open(directory + "/capture.log", errors="replace") as f:
+                    print(f.read()[-5000:])
             raise
         finally:
             vmm.close()

@@ -9,6 +9,7 @@ import time
 
 VMM = os.environ.get("VMM", os.path.join(os.environ.get("BUILD", "."),
                                          "vireo-vmm"))
+VNC_MODULE = os.path.join(os.path.dirname(VMM), "vmm/.libs/vnc-crypto.so")
 
 
 class Failed(Exception):
@@ -16,17 +17,21 @@ class Failed(Exception):
 
 
 class Vmm:
-    def __init__(self, directory, serial):
+    def __init__(self, directory, serial, vnc=False):
         path = os.path.join(directory, "control")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         listener.bind(path)
         listener.listen(1)
         log = open(os.path.join(directory, "vmm.log"), "wb")
         self.serial_path = serial
-        self.process = subprocess.Popen(
-            [VMM, "--control-fd", str(listener.fileno()), "--log-fd",
-             str(log.fileno())], pass_fds=(listener.fileno(), log.fileno()),
-            stderr=log)
+        keep = [listener.fileno(), log.fileno()]
+        args = [VMM, "--control-fd", str(keep[0]), "--log-fd", str(keep[1])]
+        if vnc:
+            keep.append(os.open(VNC_MODULE, os.O_RDONLY))
+            args += ["--vnc-module-fd", str(keep[2])]
+        self.process = subprocess.Popen(args, pass_fds=keep, stderr=log)
+        if vnc:
+            os.close(keep[2])
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.connect(path)
         self.socket.settimeout(60)

@@ -1,6 +1,7 @@
 # tests/guest/vnc.py -- a VNC client, enough to test a server (RFC 6143).
 import socket
 import struct
+import subprocess
 import zlib
 
 RAW, HEXTILE, ZRLE = 0, 5, 16
@@ -12,18 +13,49 @@ class Refused(Exception):
     pass
 
 
+# One block's cipher, with the key's bits the other way round in each byte.
+def answer(password, challenge):
+    key = bytes(int("{:08b}".format(c)[::-1], 2)
+                for c in password.encode().ljust(8, b"\0"))
+    return subprocess.run(
+        ["openssl", "enc", "-des-ecb", "-nopad", "-K", key.hex(),
+         "-provider", "legacy", "-provider", "default"],
+        input=challenge, stdout=subprocess.PIPE, check=True).stdout
+
+
+# A stock websocket (python3-websocket) as a socket.
+class WebSocket:
+    def __init__(self, ws):
+        self.ws, self.data = ws, b""
+
+    def settimeout(self, seconds):
+        self.ws.settimeout(seconds)
+
+    def sendall(self, data):
+        # In two frames, of which one is nothing.
+        self.ws.send_binary(b"")
+        self.ws.ping(b"ping")
+        self.ws.send_binary(data)
+
+    def recv(self, n):
+        while not self.data:
+            self.data = self.ws.recv()
+        part, self.data = self.data[:n], self.data[n:]
+        return part
+
+    def close(self):
+        self.ws.close()
+
+
 class Client:
+    # tls: an ssl.SSLContext, for servers that insist.
     def __init__(self, sock, encoding=ZRLE, pseudo=(DESKTOP_SIZE,),
-                 bits=32):
+                 bits=32, password=None, tls=None):
         self.sock = sock
-        sock.settimeout(30)
+        sock.settimeout(60)
         assert self.read(12) == b"RFB 003.008\n"
         self.send(b"RFB 003.008\n")
-        types = self.read(self.read(1)[0])
-        if 1 not in types:
-            raise Refused(types)
-        self.send(b"\1")
-        assert self.read(4) == b"\0" * 4
+        self.secure(password, tls)
         self.send(b"\1")
         self.width, self.height = struct.unpack(">HH", self.read(4))
         self.read(16)
@@ -39,6 +71,33 @@ class Client:
         self.absolute = None
         self.has_key_event = False
         self.encodings = set()
+
+    def secure(self, password, tls):
+        types = self.read(self.read(1)[0])
+        kind = types[0]
+        if len(types) != 1 or kind not in \
+                [1] + [2] * bool(password) + [19] * bool(tls):
+            raise Refused(types)
+        self.send(types)
+        if kind == 19:
+            kind = self.vencrypt(tls)
+        if kind == 2:
+            self.send(answer(password, self.read(16)))
+        result = self.read(4)
+        if result != b"\0" * 4:
+            raise Refused(result)
+
+    # X509None and X509Vnc: what Python's TLS can do.
+    def vencrypt(self, tls):
+        assert self.read(2) == b"\0\2"
+        self.send(b"\0\2")
+        assert self.read(1) == b"\0"
+        kinds = struct.unpack(">BI", self.read(5))
+        assert kinds[0] == 1 and kinds[1] in (260, 261), kinds
+        self.send(struct.pack(">I", kinds[1]))
+        assert self.read(1) == b"\1"
+        self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
+        return kinds[1] - 259
 
     def send(self, data):
         self.sock.sendall(data)

@@ -10,68 +10,20 @@
 #include <linux/input-event-codes.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
-#include <sys/socket.h>
 
 #include "base/keycodes.h"
 #include "vmm/input.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
+#include "vmm/vnc/client_priv.h"
 #include "vmm/vnc/keysym.h"
-#include "vmm/vnc/vnc_priv.h"
 
-/* #syscalls:vmm recvfrom sendto getrandom close */
-
-enum { IN_MAX = 16384, TEXT_MAX = 64, RECTS_MAX = 60000, KEYS = 256 };
-/* RFB 7.1.2 */
-enum { SEC_INVALID = 0, SEC_NONE = 1, SEC_VNC = 2 };
+enum { TEXT_MAX = 64, RECTS_MAX = 60000 };
 /* RFB 7.5; the last ones are from the registry. */
 enum { MSG_FORMAT = 0, MSG_ENCODINGS = 2, MSG_REQUEST = 3, MSG_KEY = 4,
        MSG_POINTER = 5, MSG_CUT = 6, MSG_SET_SIZE = 251, MSG_EXTENDED = 255 };
 /* "Extended Desktop Size": who changed it; and that it may not. */
 enum { SIZE_BY_SERVER = 0, SIZE_BY_CLIENT = 1, SIZE_PROHIBITED = 1 };
-
-struct vnc_client {
-	struct vnc_server *s;
-	int fd;
-	/*
-	 * Takes a message from the front: its length, 0 if it is not all
-	 * there, -1 to end the connection.
-	 */
-	ssize_t (*next)(struct vnc_client *c, const uint8_t *p, size_t len);
-	uint8_t in[IN_MAX];
-	size_t in_len;
-	uint64_t skip; /* bytes of a message that nobody wants */
-	struct buf out;
-	size_t sent;
-	bool in_loop, broken, told;
-
-	unsigned int minor; /* of the protocol's version, 3.3 to 3.8 */
-	uint8_t challenge[16];
-	bool trusted, authenticated;
-
-	struct vnc_format format;
-	enum vnc_encoding encoding;
-	bool desktop_size, extended_size, pointer_mode, key_event;
-	bool told_keys;
-	int absolute; /* as told to the client; -1: not yet */
-	z_stream z;
-	bool z_ready;
-
-	/* The picture, and what of it has not been sent. */
-	bool wants;
-	struct vnc_rect want_all; /* not incremental: this part in any case */
-	unsigned int serial, width, height, tiles_x, tiles_y;
-	uint8_t *dirty;
-	bool new_size;
-	int size_reply; /* to a request for another size; -1: none */
-
-	unsigned int x, y;
-	bool placed;
-	uint8_t buttons;
-	bool caps;
-	uint8_t held[KEYS / 8];
-};
 
 /* ---- sending ---- */
 
@@ -83,15 +35,17 @@ static void client_break(struct vnc_client *c)
 	c->out.len = c->sent = 0;
 }
 
-static void client_flush(struct vnc_client *c)
+void client_flush(struct vnc_client *c)
 {
-	while (c->sent < c->out.len) {
-		ssize_t n = send(c->fd, c->out.data + c->sent,
-				 c->out.len - c->sent, MSG_NOSIGNAL);
+	int r = c->shaken ? -EAGAIN : vnc_wire_flush(c->wire);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno != EAGAIN) {
+	if (r < 0 && r != -EAGAIN)
+		client_break(c);
+	while (r == 0 && c->sent < c->out.len) {
+		ssize_t n = vnc_wire_write(c->wire, c->out.data + c->sent,
+					   c->out.len - c->sent);
+
+		if (n < 0 && n != -EAGAIN) {
 			client_break(c);
 			return;
 		}
@@ -99,102 +53,19 @@ static void client_flush(struct vnc_client *c)
 			return;
 		c->sent += n;
 	}
-	c->sent = 0;
-	c->out.len = 0;
+	if (r == 0)
+		c->out.len = c->sent = 0;
 }
 
-static void put8(struct vnc_client *c, uint8_t v)
+void client_put8(struct vnc_client *c, uint8_t v)
 {
 	buf_add(&c->out, &v, 1);
 }
 
-static void put_string(struct vnc_client *c, const char *text)
+void client_put_string(struct vnc_client *c, const char *text)
 {
 	vnc_put32(&c->out, strlen(text));
 	buf_puts(&c->out, text);
-}
-
-/* ---- RFB 7.1.2 and 7.1.3: security ---- */
-
-static ssize_t take_init(struct vnc_client *c, const uint8_t *p, size_t len);
-
-static void client_accepted(struct vnc_client *c, bool say)
-{
-	if (say)
-		vnc_put32(&c->out, 0);
-	c->authenticated = true;
-	c->next = take_init;
-}
-
-/* 7.1.3: a reason since 3.8.  The end comes once it is on its way. */
-static ssize_t client_refused(struct vnc_client *c, const char *why)
-{
-	vnc_put32(&c->out, 1);
-	if (c->minor >= 8)
-		put_string(c, why);
-	client_flush(c);
-	return -1;
-}
-
-/* RFB 7.2.2 */
-static ssize_t take_answer(struct vnc_client *c, const uint8_t *p, size_t len)
-{
-	if (len < sizeof(c->challenge))
-		return 0;
-	if (!vnc_check_password(c->s, c->challenge, p))
-		return client_refused(c, "authentication failed");
-	client_accepted(c, true);
-	return sizeof(c->challenge);
-}
-
-static ssize_t begin_security(struct vnc_client *c, unsigned int type)
-{
-	if (type == SEC_NONE) {
-		client_accepted(c, c->minor >= 8);
-		return 0;
-	}
-	if (getrandom(c->challenge, sizeof(c->challenge), 0) !=
-	    sizeof(c->challenge))
-		return -1;
-	buf_add(&c->out, c->challenge, sizeof(c->challenge));
-	c->next = take_answer;
-	return 0;
-}
-
-static unsigned int wanted_security(struct vnc_client *c)
-{
-	return !c->trusted && vnc_needs_password(c->s) ? SEC_VNC : SEC_NONE;
-}
-
-static ssize_t take_security(struct vnc_client *c, const uint8_t *p,
-			     size_t len)
-{
-	if (len < 1)
-		return 0;
-	if (p[0] != wanted_security(c) || begin_security(c, p[0]) < 0)
-		return -1;
-	return 1;
-}
-
-/* RFB 7.1.1: "RFB 003.008\n"; what is not known counts as 3.3. */
-static ssize_t take_version(struct vnc_client *c, const uint8_t *p, size_t len)
-{
-	enum { LENGTH = 12 };
-	unsigned int type = wanted_security(c);
-
-	if (len < LENGTH)
-		return 0;
-	if (memcmp(p, "RFB 003.", 8) != 0 || p[11] != '\n')
-		return -1;
-	c->minor = p[10] == '8' ? 8 : p[10] == '7' ? 7 : 3;
-	if (c->minor == 3) {
-		vnc_put32(&c->out, type);
-		return begin_security(c, type) < 0 ? -1 : LENGTH;
-	}
-	put8(c, 1);
-	put8(c, type);
-	c->next = take_security;
-	return LENGTH;
 }
 
 /* ---- RFB 7.3: initialisation ---- */
@@ -210,7 +81,7 @@ static void put_format(struct vnc_client *c)
 	buf_add(&c->out, native, sizeof(native));
 }
 
-static ssize_t take_init(struct vnc_client *c, const uint8_t *p, size_t len)
+ssize_t client_take_init(struct vnc_client *c, const uint8_t *p, size_t len)
 {
 	enum spec_vnc_share policy = vnc_share(c->s);
 	struct display *d = vnc_machine(c->s)->display;
@@ -229,7 +100,7 @@ static ssize_t take_init(struct vnc_client *c, const uint8_t *p, size_t len)
 	vnc_put16(&c->out, c->width);
 	vnc_put16(&c->out, c->height);
 	put_format(c);
-	put_string(c, vnc_machine(c->s)->spec->name);
+	client_put_string(c, vnc_machine(c->s)->spec->name);
 	c->next = take_message;
 	vnc_tell(c->s, c, VNC_INITIALIZED);
 	return 1;
@@ -241,7 +112,7 @@ static void send_key(struct vnc_client *c, unsigned int key, bool down)
 {
 	uint8_t bit = BIT(key % 8);
 
-	if (!key || key >= KEYS)
+	if (!key || key >= CLIENT_KEYS)
 		return;
 	if (down)
 		c->held[key / 8] |= bit;
@@ -257,7 +128,7 @@ static bool is_held(const struct vnc_client *c, unsigned int key)
 
 static void release_all(struct vnc_client *c)
 {
-	for (unsigned int key = 1; key < KEYS; key++)
+	for (unsigned int key = 1; key < CLIENT_KEYS; key++)
 		if (is_held(c, key))
 			send_key(c, key, false);
 }
@@ -285,7 +156,7 @@ static uint16_t get16(const uint8_t *p)
 	return p[0] << 8 | p[1];
 }
 
-static uint32_t get32(const uint8_t *p)
+uint32_t client_get32(const uint8_t *p)
 {
 	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
@@ -377,10 +248,10 @@ static ssize_t take_encodings(struct vnc_client *c, const uint8_t *p,
 	bool chosen = false;
 
 	if (len < 4 || len < 4 + 4 * (size_t)n)
-		return n > (IN_MAX - 4) / 4 ? -1 : 0;
+		return n > (CLIENT_IN_MAX - 4) / 4 ? -1 : 0;
 	c->encoding = ENC_RAW;
 	for (unsigned int i = 0; i < n; i++)
-		note_encoding(c, (int32_t)get32(p + 4 + 4 * i), &chosen);
+		note_encoding(c, (int32_t)client_get32(p + 4 + 4 * i), &chosen);
 	if (c->encoding == ENC_ZRLE && !c->z_ready) {
 		if (deflateInit(&c->z, Z_BEST_SPEED) != Z_OK)
 			return -1;
@@ -405,7 +276,7 @@ static ssize_t take_key(struct vnc_client *c, const uint8_t *p, size_t len)
 {
 	if (len < 8)
 		return 0;
-	send_symbol(c, get32(p + 4), p[1]);
+	send_symbol(c, client_get32(p + 4), p[1]);
 	vnc_look_soon(c->s);
 	return 8;
 }
@@ -425,7 +296,7 @@ static ssize_t take_cut(struct vnc_client *c, const uint8_t *p, size_t len)
 
 	if (len < 8)
 		return 0;
-	n = (int32_t)get32(p + 4);
+	n = (int32_t)client_get32(p + 4);
 	c->skip = n < 0 ? -(int64_t)n : n;
 	return 8;
 }
@@ -459,11 +330,11 @@ static ssize_t take_extended(struct vnc_client *c, const uint8_t *p,
 		return -1;
 	if (len < 12)
 		return 0;
-	key = key_to_linux(KEY_SET_QNUM, get32(p + 8));
+	key = key_to_linux(KEY_SET_QNUM, client_get32(p + 8));
 	if (key > 0)
 		send_key(c, key, get16(p + 2));
 	else
-		send_symbol(c, get32(p + 4), get16(p + 2));
+		send_symbol(c, client_get32(p + 4), get16(p + 2));
 	vnc_look_soon(c->s);
 	return 12;
 }
@@ -628,8 +499,8 @@ static void send_update(struct vnc_client *c, const struct display_view *v)
 {
 	unsigned int n;
 
-	put8(c, 0);
-	put8(c, 0);
+	client_put8(c, 0);
+	client_put8(c, 0);
 	vnc_put16(&c->out, 0);
 	n = put_picture(c, v, put_news(c));
 	c->out.data[2] = (char)(n >> 8);
@@ -667,7 +538,7 @@ static void client_consume(struct vnc_client *c, size_t n)
 
 static void client_parse(struct vnc_client *c)
 {
-	while (!c->broken) {
+	while (!c->broken && !c->shaken) {
 		size_t skip = MIN(c->skip, c->in_len);
 		ssize_t n;
 
@@ -684,27 +555,52 @@ static void client_parse(struct vnc_client *c)
 	}
 }
 
-static void client_read(struct vnc_client *c)
+/* False: nothing more for now. */
+static bool read_some(struct vnc_client *c)
 {
-	ssize_t n = recv(c->fd, c->in + c->in_len, IN_MAX - c->in_len, 0);
+	ssize_t n = vnc_wire_read(c->wire, c->in + c->in_len,
+				  CLIENT_IN_MAX - c->in_len);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	if (n == -EAGAIN)
+		return false;
 	if (n <= 0) {
 		client_break(c);
-		return;
+		return false;
 	}
 	c->in_len += n;
 	client_parse(c);
-	if (c->in_len == IN_MAX)
+	if (c->in_len == CLIENT_IN_MAX)
 		client_break(c); /* no message is that long */
+	return true;
+}
+
+/* A wire that becomes ready goes on where it was. */
+static void client_shake(struct vnc_client *c)
+{
+	ssize_t (*then)(struct vnc_client *) = c->shaken;
+	int r = vnc_wire_shake(c->wire);
+
+	if (r == -EAGAIN)
+		return;
+	c->shaken = NULL;
+	if (r < 0 || then(c) < 0)
+		client_break(c);
+}
+
+static void client_read(struct vnc_client *c)
+{
+	do {
+		if (c->shaken && !c->broken)
+			client_shake(c);
+	} while (!c->broken && !c->shaken && read_some(c) &&
+		 vnc_wire_pending(c->wire));
 }
 
 static void client_event(void *arg, uint32_t events)
 {
 	struct vnc_client *c = arg;
 
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+	if (c->shaken || events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 		client_read(c);
 	client_flush(c);
 	if (c->broken)
@@ -713,11 +609,16 @@ static void client_event(void *arg, uint32_t events)
 		client_watch(c);
 }
 
+static bool client_writes(const struct vnc_client *c)
+{
+	return vnc_wire_writes(c->wire) || (c->out.len && !c->shaken);
+}
+
 static void client_watch(struct vnc_client *c)
 {
 	if (c->in_loop)
-		loop_mod(vnc_loop(c->s), c->fd,
-			 EPOLLIN | (c->out.len ? EPOLLOUT : 0));
+		loop_mod(vnc_loop(c->s), vnc_wire_fd(c->wire),
+			 EPOLLIN | (client_writes(c) ? EPOLLOUT : 0));
 }
 
 /* ---- life ---- */
@@ -727,9 +628,14 @@ bool vnc_client_authenticated(const struct vnc_client *c)
 	return c->authenticated;
 }
 
+const char *vnc_client_auth(const struct vnc_client *c)
+{
+	return client_auth(c);
+}
+
 int vnc_client_fd(const struct vnc_client *c)
 {
-	return c->fd;
+	return vnc_wire_fd(c->wire);
 }
 
 bool vnc_client_waits(const struct vnc_client *c)
@@ -737,18 +643,36 @@ bool vnc_client_waits(const struct vnc_client *c)
 	return c->wants;
 }
 
+static ssize_t nothing_more(struct vnc_client *c)
+{
+	return 0;
+}
+
+/* A websocket has TLS below it; other clients are asked whether they can. */
+static int start_websocket(struct vnc_client *c)
+{
+	struct vnc_tls *tls = vnc_tls(c->s, NULL);
+
+	c->websocket = true;
+	c->shaken = nothing_more;
+	vnc_wire_start_websocket(c->wire);
+	return tls ? vnc_wire_start_tls(c->wire, tls) : 0;
+}
+
 struct vnc_client *vnc_client_create(struct vnc_server *s, int fd,
-				     bool trusted)
+				     unsigned int how)
 {
 	struct vnc_client *c = xcalloc(1, sizeof(*c));
 
 	c->s = s;
-	c->fd = fd;
-	c->trusted = trusted;
-	c->next = take_version;
+	c->wire = vnc_wire_create(fd);
+	c->trusted = how & VNC_TRUSTED;
+	c->next = client_take_version;
 	c->absolute = c->size_reply = -1;
 	vnc_format_default(&c->format);
 	buf_puts(&c->out, "RFB 003.008\n");
+	if (how & VNC_WEBSOCKET && start_websocket(c) < 0)
+		client_break(c); /* the loop finds it so */
 	c->in_loop = loop_add(vnc_loop(s), fd, EPOLLIN | EPOLLOUT,
 			      client_event, c) == 0;
 	vnc_tell(s, c, VNC_CONNECTED);
@@ -760,8 +684,8 @@ void vnc_client_destroy(struct vnc_client *c)
 	release_all(c);
 	vnc_tell(c->s, c, VNC_DISCONNECTED);
 	if (c->in_loop)
-		loop_remove(vnc_loop(c->s), c->fd);
-	fd_close(c->fd);
+		loop_remove(vnc_loop(c->s), vnc_wire_fd(c->wire));
+	vnc_wire_destroy(c->wire);
 	if (c->z_ready)
 		deflateEnd(&c->z);
 	buf_free(&c->out);

@@ -23,12 +23,13 @@
 #include "vmm/machine.h"
 #include "vmm/spec.h"
 #include "vmm/virtio/iothread.h"
-#include "vmm/vnc/des.h"
+#include "vmm/vnc/crypto.h"
+#include "vmm/vnc/tls_files.h"
 #include "vmm/vnc/vnc_priv.h"
 
 /* #syscalls:vmm accept4 fcntl close getsockname getpeername */
 
-enum { CLIENTS_MAX = 16, PASSWORD_MAX = 8 };
+enum { CLIENTS_MAX = 16 };
 #define FRAME_NS     33000000ull
 #define IDLE_NS	     250000000ull
 #define HANDSHAKE_NS 30000000000ull
@@ -38,10 +39,20 @@ struct entry {
 	uint64_t deadline; /* to authenticate until */
 };
 
+/* Where clients come in. */
+struct door {
+	struct vnc_server *s;
+	int fd;
+	unsigned int how;
+};
+
 struct vnc_server {
 	struct machine *m;
 	unsigned int index;
-	int listen_fd; /* -1: clients are only handed in */
+	unsigned int n_doors; /* 0: clients are only handed in */
+	struct door *doors;
+	struct vnc_tls *tls; /* NULL: none */
+	bool x509;
 	enum spec_vnc_share share;
 	struct iothread *thread;
 	struct loop *loop;
@@ -57,10 +68,11 @@ struct vnc_server {
 	unsigned int n_new;
 	struct newcomer {
 		int fd;
-		bool trusted;
+		unsigned int how;
 	} newcomers[CLIENTS_MAX]; /* not with the thread yet */
 	char *password;	      /* NULL: none is needed */
 	int64_t valid_to;     /* seconds since 1970; 0: for ever */
+	unsigned int viewers; /* clients that may look */
 };
 
 struct machine *vnc_machine(struct vnc_server *s)
@@ -90,18 +102,6 @@ bool vnc_needs_password(struct vnc_server *s)
 	return needs;
 }
 
-/* The key is the password, each byte with its bits the other way round. */
-static void make_key(const char *password, uint8_t key[DES_BLOCK])
-{
-	size_t n = MIN(strlen(password), (size_t)PASSWORD_MAX);
-
-	memset(key, 0, DES_BLOCK);
-	for (size_t i = 0; i < n; i++)
-		for (unsigned int bit = 0; bit < 8; bit++)
-			if (password[i] & BIT(bit))
-				key[i] |= 0x80 >> bit;
-}
-
 static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
 {
 	uint8_t differ = 0;
@@ -115,17 +115,33 @@ static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t n)
 bool vnc_check_password(struct vnc_server *s, const uint8_t challenge[16],
 			const uint8_t answer[16])
 {
-	uint8_t key[DES_BLOCK], want[16];
+	char password[VNC_PASSWORD_MAX] = "";
+	uint8_t want[VNC_CHALLENGE];
 	bool ok;
 
 	pthread_mutex_lock(&s->lock);
 	ok = s->password && *s->password &&
 	     (!s->valid_to || time(NULL) < s->valid_to);
-	make_key(s->password ? s->password : "", key);
+	if (s->password)
+		memcpy(password, s->password,
+		       MIN(strlen(s->password), sizeof(password)));
 	pthread_mutex_unlock(&s->lock);
-	des_encrypt(key, challenge, want);
-	des_encrypt(key, challenge + DES_BLOCK, want + DES_BLOCK);
+	vnc_crypto()->answer(password, challenge, want);
 	return same_bytes(want, answer, sizeof(want)) && ok;
+}
+
+struct vnc_tls *vnc_tls(struct vnc_server *s, bool *ret_x509)
+{
+	if (ret_x509)
+		*ret_x509 = s->x509;
+	return s->tls;
+}
+
+void vnc_seen(struct vnc_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->viewers++;
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- pictures ---- */
@@ -201,6 +217,9 @@ void vnc_gone(struct vnc_server *s, struct vnc_client *c)
 	while (i < s->n && s->clients[i].c != c)
 		i++;
 	s->clients[i] = s->clients[--s->n];
+	pthread_mutex_lock(&s->lock);
+	s->viewers -= vnc_client_authenticated(c);
+	pthread_mutex_unlock(&s->lock);
 	vnc_client_destroy(c);
 	if (s->n)
 		return;
@@ -216,14 +235,14 @@ void vnc_exclusive(struct vnc_server *s, const struct vnc_client *c)
 			vnc_gone(s, s->clients[i].c);
 }
 
-static void add_client(struct vnc_server *s, int fd, bool trusted)
+static void add_client(struct vnc_server *s, int fd, unsigned int how)
 {
 	if (s->n == CLIENTS_MAX) {
 		fd_close(fd);
 		return;
 	}
 	s->clients[s->n++] = (struct entry){
-		.c = vnc_client_create(s, fd, trusted),
+		.c = vnc_client_create(s, fd, how),
 		.deadline = now_ns() + HANDSHAKE_NS,
 	};
 	vnc_look_soon(s);
@@ -241,14 +260,14 @@ static struct newcomer take_newcomer(struct vnc_server *s)
 	return n;
 }
 
-static bool put_newcomer(struct vnc_server *s, int fd, bool trusted)
+static bool put_newcomer(struct vnc_server *s, int fd, unsigned int how)
 {
 	bool room;
 
 	pthread_mutex_lock(&s->lock);
 	room = s->n_new < CLIENTS_MAX;
 	if (room)
-		s->newcomers[s->n_new++] = (struct newcomer){ fd, trusted };
+		s->newcomers[s->n_new++] = (struct newcomer){ fd, how };
 	pthread_mutex_unlock(&s->lock);
 	return room;
 }
@@ -258,18 +277,18 @@ static void on_newcomer(void *arg)
 	struct newcomer n;
 
 	while ((n = take_newcomer(arg)).fd >= 0)
-		add_client(arg, n.fd, n.trusted);
+		add_client(arg, n.fd, n.how);
 }
 
 /* On the main thread: the server's own may not be there yet. */
-static int hand_over(struct vnc_server *s, int fd, bool trusted)
+static int hand_over(struct vnc_server *s, int fd, unsigned int how)
 {
 	int flags = fcntl(fd, F_GETFL);
 	int r = flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ?
 			-errno :
 			iothread_start(s->thread);
 
-	if (r == 0 && !put_newcomer(s, fd, trusted))
+	if (r == 0 && !put_newcomer(s, fd, how))
 		r = -EBUSY;
 	if (r < 0)
 		fd_close(fd);
@@ -280,11 +299,11 @@ static int hand_over(struct vnc_server *s, int fd, bool trusted)
 
 static void on_connection(void *arg, uint32_t events)
 {
-	struct vnc_server *s = arg;
-	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	const struct door *d = arg;
+	int fd = accept4(d->fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd >= 0)
-		hand_over(s, fd, false);
+		hand_over(d->s, fd, d->how);
 }
 
 /* ---- events ---- */
@@ -297,7 +316,7 @@ void vnc_tell(struct vnc_server *s, const struct vnc_client *c,
 	struct vnc_event e = {
 		.phase = names[phase],
 		.index = s->index,
-		.auth = vnc_needs_password(s) ? "vnc" : "none",
+		.auth = vnc_client_auth(c),
 	};
 	socklen_t len = sizeof(e.local);
 
@@ -313,30 +332,55 @@ static int vnc_op_client(void *dev, unsigned int index, int fd, bool trusted)
 {
 	struct vnc_server *s = dev;
 
-	return index == s->index ? hand_over(s, fd, trusted) : -ENOENT;
+	return index == s->index ?
+		       hand_over(s, fd, trusted ? VNC_TRUSTED : 0) :
+		       -ENOENT;
 }
 
-static int vnc_op_password(void *dev, unsigned int index, const char *password,
-			   int64_t valid_to)
+/* Those of the old password's. */
+static void send_away(void *arg)
 {
-	struct vnc_server *s = dev;
+	struct vnc_server *s = arg;
 
-	if (index != s->index)
-		return -ENOENT;
-	pthread_mutex_lock(&s->lock);
+	while (s->n)
+		vnc_gone(s, s->clients[0].c);
+}
+
+static int set_password(struct vnc_server *s, const char *password,
+			int64_t valid_to, enum vnc_viewers viewers)
+{
+	if (viewers == VIEWERS_FAIL && s->viewers)
+		return -EBUSY;
 	free(s->password);
 	s->password = password ? xstrdup(password) : NULL;
 	s->valid_to = valid_to;
-	pthread_mutex_unlock(&s->lock);
 	return 0;
+}
+
+static int vnc_op_password(void *dev, unsigned int index, const char *password,
+			   int64_t valid_to, enum vnc_viewers viewers)
+{
+	struct vnc_server *s = dev;
+	int r;
+
+	if (index != s->index)
+		return -ENOENT;
+	if (password && !vnc_crypto())
+		return -EOPNOTSUPP;
+	pthread_mutex_lock(&s->lock);
+	r = set_password(s, password, valid_to, viewers);
+	pthread_mutex_unlock(&s->lock);
+	if (r == 0 && viewers == VIEWERS_DISCONNECT)
+		loop_defer(s->loop, send_away, s);
+	return r;
 }
 
 static void vnc_destroy(void *dev)
 {
 	struct vnc_server *s = dev;
 
-	if (s->listen_fd >= 0)
-		loop_remove(s->m->loop, s->listen_fd);
+	for (unsigned int i = 0; i < s->n_doors; i++)
+		loop_remove(s->m->loop, s->doors[i].fd);
 	iothread_stop(s->thread);
 	while (s->n)
 		vnc_gone(s, s->clients[0].c);
@@ -345,6 +389,9 @@ static void vnc_destroy(void *dev)
 	timer_destroy(s->timer);
 	iothread_destroy(s->thread);
 	pthread_mutex_destroy(&s->lock);
+	if (s->tls)
+		vnc_crypto()->destroy(s->tls);
+	free(s->doors);
 	free(s->password);
 	free(s);
 }
@@ -357,28 +404,62 @@ static const struct machine_dev_ops vnc_dev_ops = {
 	.vnc_password = vnc_op_password,
 };
 
-static int start_listening(struct vnc_server *s)
+static int open_door(struct vnc_server *s, const struct spec_vnc_listen *l)
 {
-	int flags = fcntl(s->listen_fd, F_GETFL);
+	struct door *d = &s->doors[s->n_doors];
+	int flags = fcntl(l->fd, F_GETFL), r;
 
-	if (flags < 0 || fcntl(s->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+	*d = (struct door){ s, l->fd, l->websocket ? VNC_WEBSOCKET : 0 };
+	if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	return loop_add(s->m->loop, s->listen_fd, EPOLLIN, on_connection, s);
+	r = loop_add(s->m->loop, l->fd, EPOLLIN, on_connection, d);
+	s->n_doors += r == 0;
+	return r;
+}
+
+static int open_doors(struct vnc_server *s, const struct spec_vnc *spec)
+{
+	int r = 0;
+
+	s->doors = xcalloc(spec->n_listens, sizeof(*s->doors));
+	for (unsigned int i = 0; i < spec->n_listens && r == 0; i++)
+		if (spec->listens[i].fd >= 0)
+			r = open_door(s, &spec->listens[i]);
+	return r;
+}
+
+static bool needs_crypto(const struct spec_vnc *spec)
+{
+	for (unsigned int i = 0; i < spec->n_listens; i++)
+		if (spec->listens[i].websocket)
+			return true;
+	return spec->password || spec->tls != VNC_TLS_NONE;
 }
 
 int vnc_create(struct machine *m, const struct spec_vnc *spec,
 	       unsigned int index, struct error *err)
 {
-	struct vnc_server *s = xcalloc(1, sizeof(*s));
-	int r = iothread_create("vnc", &s->thread, err);
+	struct vnc_server *s;
+	int r = 0;
 
+	if (needs_crypto(spec) && !vnc_crypto())
+		return error_set(err, -EOPNOTSUPP,
+				 "VNC with a password, TLS or a websocket "
+				 "needs the module that was not loaded");
+	s = xcalloc(1, sizeof(*s));
+	if (spec->tls != VNC_TLS_NONE)
+		r = vnc_tls_load(spec, &s->tls, err);
+	if (r == 0)
+		r = iothread_create("vnc", &s->thread, err);
 	if (r < 0) {
+		if (s->tls)
+			vnc_crypto()->destroy(s->tls);
 		free(s);
 		return r;
 	}
 	s->m = m;
 	s->index = index;
-	s->listen_fd = -1;
+	s->x509 = spec->tls == VNC_TLS_X509;
 	s->share = spec->share;
 	s->loop = iothread_loop(s->thread);
 	s->password = spec->password ? xstrdup(spec->password) : NULL;
@@ -386,10 +467,8 @@ int vnc_create(struct machine *m, const struct spec_vnc *spec,
 	s->interval = FRAME_NS;
 	pthread_mutex_init(&s->lock, NULL);
 	r = timer_create_on(s->loop, on_timer, s, &s->timer);
-	if (r == 0 && spec->fd >= 0) {
-		s->listen_fd = spec->fd;
-		r = start_listening(s);
-	}
+	if (r == 0)
+		r = open_doors(s, spec);
 	machine_add_device(m, &vnc_dev_ops, s);
 	return r < 0 ? error_set(err, r, "cannot serve VNC: %m") : 0;
 }

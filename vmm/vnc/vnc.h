@@ -15,7 +15,7 @@ struct error;
 /* Somebody came to look at the guest's picture, or went. */
 struct vnc_event {
 	const char *phase; /* "connected", "initialized", "disconnected" */
-	const char *auth;  /* "none", "vnc" */
+	const char *auth;  /* "none", "vnc", "vencrypt+x509+vnc", ... */
 	unsigned int index; /* which server's */
 	struct sockaddr_storage local, remote;
 };

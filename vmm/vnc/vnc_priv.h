@@ -21,6 +21,7 @@ struct loop;
 struct machine;
 struct vnc_client;
 struct vnc_server;
+struct vnc_tls;
 
 /* RFB 7.7 and 7.8; the ones below 0 say what the client can do. */
 enum vnc_encoding {
@@ -57,6 +58,10 @@ void vnc_exclusive(struct vnc_server *s, const struct vnc_client *c);
 void vnc_look_soon(struct vnc_server *s); /* somebody waits for a picture */
 
 enum spec_vnc_share vnc_share(const struct vnc_server *s);
+/* NULL: none; ret_x509: with certificates; may be NULL. */
+struct vnc_tls *vnc_tls(struct vnc_server *s, bool *ret_x509);
+/* A client has proved who it is. */
+void vnc_seen(struct vnc_server *s);
 bool vnc_needs_password(struct vnc_server *s);
 /* Whether the answer is the challenge under the password, which is valid. */
 bool vnc_check_password(struct vnc_server *s, const uint8_t challenge[16],
@@ -68,12 +73,16 @@ void vnc_tell(struct vnc_server *s, const struct vnc_client *c,
 
 /* ---- client.c ---- */
 
-/* Takes over fd.  trusted: needs no password. */
+/* How a client came. */
+enum { VNC_TRUSTED = 1 /* needs no password */, VNC_WEBSOCKET = 2 };
+
+/* Takes over fd. */
 struct vnc_client *vnc_client_create(struct vnc_server *s, int fd,
-				     bool trusted);
+				     unsigned int how);
 void vnc_client_destroy(struct vnc_client *c);
 bool vnc_client_authenticated(const struct vnc_client *c);
 int vnc_client_fd(const struct vnc_client *c);
+const char *vnc_client_auth(const struct vnc_client *c);
 /* The display is locked and drawn: takes note, and sends what is wanted. */
 void vnc_client_picture(struct vnc_client *c, const struct display_view *v);
 bool vnc_client_waits(const struct vnc_client *c);

@@ -23,7 +23,11 @@ BOCHS = "drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper bochs".split()
 
 def definition(d):
     return d.xml("g", f"""
-    <graphics type='vnc' passwd='sesame'/>
+    <graphics type='vnc' passwd='sesame' websocket='-1' connected='keep'>
+      <listen type='address' address='127.0.0.1'/>
+      <listen type='address' address='127.0.0.2'/>
+      <listen type='socket' socket='{d.dir}/run/g2.vnc'/>
+    </graphics>
     <graphics type='vnc' socket='{d.dir}/run/g.vnc'/>
     <video><model type='bochs'><resolution x='800' y='600'/></model></video>""")
 
@@ -41,7 +45,9 @@ def definitions(d, c):
     """What we have not is refused, and what we have is shown as libvirt has
     it."""
     for bad in ("<graphics type='spice'/>",
-                "<graphics type='vnc' websocket='5700'/>",
+                "<graphics type='vnc' websocket='-1' socket='/nowhere'/>",
+                "<graphics type='vnc'><listen type='network' network='n'/>"
+                "</graphics>",
                 "<graphics type='vnc' listen='localhost'/>",
                 "<video><model type='qxl'/></video>",
                 "<video><model type='vga'/></video>",
@@ -49,8 +55,9 @@ def definitions(d, c):
         refused(V.VIR_ERR_CONFIG_UNSUPPORTED, c.defineXML, d.xml("bad", bad))
     g = c.defineXML(definition(d))
     xml = g.XMLDesc()
-    for want in ("<graphics type='vnc' port='-1' autoport='yes'>",
-                 "<listen type='address'/>",
+    for want in ("<graphics type='vnc' port='-1' autoport='yes' "
+                 "websocket='-1' listen='127.0.0.1' connected='keep'>",
+                 "<listen type='address' address='127.0.0.2'/>",
                  f"<graphics type='vnc' socket='{d.dir}/run/g.vnc'>",
                  "<input type='mouse' bus='ps2'/>",
                  "<input type='keyboard' bus='ps2'/>",
@@ -63,9 +70,18 @@ def definitions(d, c):
 
 def display(d, g):
     """The port, as virsh has it."""
-    port = int(re.search(r"port='(\d+)' autoport='yes' listen='127.0.0.1'",
-                         g.XMLDesc()).group(1))
-    assert port >= 5900
+    found = re.search(r"port='(\d+)' autoport='yes' websocket='(\d+)' "
+                      "listen='127.0.0.1'", g.XMLDesc())
+    port, web = int(found.group(1)), int(found.group(2))
+    assert port >= 5900 and 5700 <= web != port
+    for address in ("127.0.0.1", "127.0.0.2"):
+        with connect((address, port), socket.AF_INET) as s:
+            assert s.recv(4) == b"RFB "
+        with connect((address, web), socket.AF_INET) as s:
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert s.recv(12) == b"HTTP/1.1 400"
+    with connect(d.dir + "/run/g2.vnc", socket.AF_UNIX) as s:
+        assert s.recv(4) == b"RFB "
     assert d.virsh("vncdisplay", "g").strip() == f"127.0.0.1:{port - 5900}"
     assert d.virsh("domdisplay", "g").strip() == \
         f"vnc://127.0.0.1:{port - 5900}"
@@ -89,6 +105,16 @@ def wants_password(port):
     return False
 
 
+def let_in(port, password):
+    try:
+        c = vnc.Client(connect(("127.0.0.1", port), socket.AF_INET),
+                       password=password)
+        c.sock.close()
+        return True
+    except vnc.Refused:
+        return False
+
+
 def passwords(d, g, port):
     assert wants_password(port)
     live = V.VIR_DOMAIN_AFFECT_LIVE
@@ -98,6 +124,23 @@ def passwords(d, g, port):
     g.updateDeviceFlags("<graphics type='vnc' passwd='other'/>",
                         live | V.VIR_DOMAIN_AFFECT_CONFIG)
     assert wants_password(port)
+    # It was valid for some time, and who looks may be in the way.
+    g.updateDeviceFlags("<graphics type='vnc' passwd='other' "
+                        "passwdValidTo='2001-01-01T00:00:00'/>", live)
+    assert not let_in(port, "other")
+    g.updateDeviceFlags("<graphics type='vnc' passwd='other'/>", live)
+    viewer = vnc.Client(connect(("127.0.0.1", port), socket.AF_INET),
+                        password="other")
+    refused(V.VIR_ERR_OPERATION_FAILED, g.updateDeviceFlags,
+            "<graphics type='vnc' passwd='new' connected='fail'/>", live)
+    assert let_in(port, "other")
+    g.updateDeviceFlags("<graphics type='vnc' passwd='other' "
+                        "connected='disconnect'/>", live)
+    try:
+        while viewer.sock.recv(4096):
+            pass
+    except ConnectionError:
+        pass
     secure = V.VIR_DOMAIN_XML_SECURE
     assert "passwd='other'" in g.XMLDesc(secure)
     assert "passwd='other'" in g.XMLDesc(secure | V.VIR_DOMAIN_XML_INACTIVE)
@@ -190,8 +233,7 @@ with Daemon(BOCHS if generic else ()) as d:
           lambda: len([e for e in told if e[2] == ""]) >= 9)
     unix = V.VIR_DOMAIN_EVENT_GRAPHICS_ADDRESS_UNIX
     for phase in range(3):
-        assert told.count((phase, unix, "", "none")) == 2, told
-        assert told.count((phase, unix, "", "vnc")) == 1, told
+        assert told.count((phase, unix, "", "none")) == 3, told
     keys(g, con)
     screenshot(c, g)
     d.virsh("send-key", "g", "--codeset", "win32", "VK_RETURN")

@@ -13,7 +13,6 @@
 #include "vmm/dev/pci.h"
 #include "vmm/dev/vga.h"
 #include "vmm/display.h"
-#include "vmm/vnc/des.h"
 
 enum { SLOT = 3, DEVFN = SLOT << 3 };
 
@@ -304,21 +303,6 @@ static void test_noise(void)
 	dispi(DISPI_ENABLE, 0);
 }
 
-/* FIPS 46-3's worked example. */
-static void test_des(void)
-{
-	static const uint8_t key[] = { 0x13, 0x34, 0x57, 0x79,
-				       0x9b, 0xbc, 0xdf, 0xf1 };
-	static const uint8_t in[] = { 0x01, 0x23, 0x45, 0x67,
-				      0x89, 0xab, 0xcd, 0xef };
-	static const uint8_t want[] = { 0x85, 0xe8, 0x13, 0x54,
-					0x0f, 0x0a, 0xb4, 0x05 };
-	uint8_t out[DES_BLOCK];
-
-	des_encrypt(key, in, out);
-	assert(memcmp(out, want, sizeof(want)) == 0);
-}
-
 int main(void)
 {
 	fake_init(&f);
@@ -338,7 +322,6 @@ int main(void)
 	pci_config_write(f.m->pci, DEVFN, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	fb = pci_config_read(f.m->pci, DEVFN, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
 	regs = pci_config_read(f.m->pci, DEVFN, PCI_BASE_ADDRESS_2, 4) & ~0xfu;
-	test_des();
 	test_edid();
 	test_text();
 	test_planar();
