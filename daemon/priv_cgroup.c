@@ -258,23 +258,30 @@ static int limit_io(const struct priv_limits *l, pid_t pid)
 	return r < 0 ? r : set_io_weight(dir, l->io_weight);
 }
 
+static bool limits_cpu(const struct priv_limits *l)
+{
+	return l->shares || l->period || l->quota || l->global_period ||
+	       l->global_quota || l->emulator_period || l->emulator_quota;
+}
+
+/* Processor time comes last: version 2 has one group for everything, and a
+ * process that is put into it takes its threads out of theirs. */
 static int limit(const struct priv_limits *l, pid_t pid, const char **ret_what)
 {
 	int r = 0;
 
-	*ret_what = "processor time";
-	if (l->shares || l->period || l->quota || l->global_period ||
-	    l->global_quota || l->emulator_period || l->emulator_quota)
-		r = limit_cpu(l, pid);
-	if (r < 0)
-		return r;
 	*ret_what = "memory";
 	if (l->mem_hard || l->mem_soft || l->mem_swap)
 		r = limit_memory(l, pid);
 	if (r < 0)
 		return r;
 	*ret_what = "disk access";
-	return l->io_weight ? limit_io(l, pid) : 0;
+	if (l->io_weight)
+		r = limit_io(l, pid);
+	if (r < 0)
+		return r;
+	*ret_what = "processor time";
+	return limits_cpu(l) ? limit_cpu(l, pid) : 0;
 }
 
 int priv_limit_vmm(struct priv *priv, const void *arg, struct priv_reply *reply,
