@@ -1368,6 +1368,15 @@ static int machine_check_engine(const struct machine *m, struct error *err)
 	return 0;
 }
 
+/* Of a machine that is restored it is not known how many it began with. */
+static bool vcpus_come_and_go(const struct machine *m)
+{
+	bool old = m->spec->incoming || m->spec->restore_fd >= 0;
+	unsigned int max = machine_max_vcpus(m);
+
+	return max > m->spec->vcpus || (old && max > 1);
+}
+
 static int machine_build(struct machine *m, const char *variant,
 			 struct error *err)
 {
@@ -1394,7 +1403,7 @@ static int machine_build(struct machine *m, const char *variant,
 	p->pic = pic_create(m);
 	if (!m->q35)
 		m->acpi_pm = acpi_pm_create(m);
-	if (machine_max_vcpus(m) > m->spec->vcpus)
+	if (vcpus_come_and_go(m))
 		m->cpuhp = cpuhp_create(m);
 	r = memhp_create(m, err);
 	if (r == 0)

@@ -430,7 +430,7 @@ int state_read(struct state_set *set, const void *data, size_t len,
 			return ret;
 	}
 	for (unsigned int i = 0; i < set->n; i++) {
-		if (!set->item[i].seen)
+		if (!set->item[i].seen && !set->item[i].type->may_lack)
 			return error_set(err, -EINVAL,
 					 "the saved state has no device '%s' "
 					 "(%s), which the machine has",
@@ -438,7 +438,7 @@ int state_read(struct state_set *set, const void *data, size_t len,
 					 set->item[i].id);
 	}
 	for (unsigned int i = 0; i < set->n; i++) {
-		if (set->item[i].type->restored)
+		if (set->item[i].seen && set->item[i].type->restored)
 			set->item[i].type->restored(set->item[i].obj);
 	}
 	return 0;

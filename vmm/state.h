@@ -62,6 +62,7 @@ struct state_type {
 	void (*saving)(void *obj);
 	int (*loaded)(void *obj, unsigned int version, struct error *err);
 	void (*restored)(void *obj);
+	bool may_lack; /* what was saved may be without it: it stays as new */
 };
 
 /* One line per field: STATE(struct serial, ier), ... STATE_END. */

@@ -188,6 +188,7 @@ static const struct state_field cpuhp_fields[] = {
 static const struct state_type cpuhp_state = {
 	.name = "cpu-hotplug",
 	.version = 1,
+	.may_lack = true,
 	.fields = cpuhp_fields,
 };
 

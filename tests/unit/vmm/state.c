@@ -255,6 +255,30 @@ static void test_width(void)
 	buf_free(&b);
 }
 
+/* What has come to a machine since it was saved, where it may. */
+static void test_lack(void)
+{
+	static const struct state_field none[] = { STATE_END };
+	const struct state_type old = { .name = "old", .fields = none };
+	struct state_type come = { .name = "come", .fields = none };
+	struct state_set set = { 0 };
+	struct error err = { 0 };
+	struct buf b = { 0 };
+	int obj = 0;
+
+	state_add(&set, &old, NULL, &obj);
+	state_write(&set, &b);
+	state_add(&set, &come, NULL, &obj);
+	assert(state_read(&set, b.data, b.len, &err) == -EINVAL);
+	state_finish(&set);
+	come.may_lack = true;
+	state_add(&set, &old, NULL, &obj);
+	state_add(&set, &come, NULL, &obj);
+	assert(state_read(&set, b.data, b.len, &err) == 0);
+	state_finish(&set);
+	buf_free(&b);
+}
+
 /* ---- a machine ---- */
 
 static void machine_init(struct fake *f)
@@ -340,6 +364,7 @@ int main(void)
 	test_fewer();
 	test_refusals();
 	test_width();
+	test_lack();
 	test_machine();
 	test_other_machine();
 	return 0;
