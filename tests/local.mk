@@ -15,11 +15,18 @@ include tests/unit/vmm.mk
 EXTRA_DIST += \
 	tests/lab/README.md \
 	tests/lab/functions.sh \
+	tests/lab/api \
+	tests/lab/api.inside \
+	tests/lab/devices.inside \
+	tests/lab/devices \
 	tests/lab/kvm.inside \
 	tests/lab/vhost.inside \
 	tests/lab/kvm.sh \
 	tests/lab/lab \
+	tests/lab/machine.py \
+	tests/lab/machine \
 	tests/lab/save.sh \
+	tests/lab/unpack-kernel \
 	tests/api/functions.sh \
 	tests/api/kill9.sh \
 	tests/api/sandbox.sh \

@@ -2,7 +2,7 @@
 dist_noinst_SCRIPTS += tests/bench/daemon.py tests/bench/migrate.py
 dist_noinst_SCRIPTS += tests/bench/emu tests/bench/mkkit
 dist_noinst_SCRIPTS += tests/bench/daemon.py
-dist_noinst_SCRIPTS += tests/bench/emu tests/bench/io tests/bench/mkkit
+dist_noinst_SCRIPTS += tests/bench/emu tests/bench/io tests/bench/lab tests/bench/mkkit
 EXTRA_DIST += \
 	tests/bench/io.init \
 	tests/bench/iobench.c \

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""Vireo beside QEMU's TCG in one run: going on with a saved guest of 4 GiB,
+"""Vireo beside QEMU in one run: going on with a saved guest of 4 GiB,
 and how long a guest stands still when it migrates.
 
-    tests/bench/migrate.py [--build DIR] [--runs N] [--memory MIB]
+    tests/bench/migrate.py [--build DIR] [--engine emu] [--runs N] [--memory MIB]
                            [--fill MIB] [--work MIB] [--json FILE]
+
+--engine kvm: both on KVM; else QEMU has TCG.
 
 The guest fills part of its memory, then writes to every page of a working set
 in turn, and prints a character each millisecond (by its TSC) on its serial
@@ -86,14 +88,20 @@ class Vireo:
         self.n += 1
         d = f'{self.dir}/{self.n}'
         os.mkdir(d)
+        kvm = []
+        if self.a.engine == 'kvm':
+            kvm = [os.open('/dev/kvm', os.O_RDWR)]
+            spec['kvm_fd'] = 2 + len(fds)
         self.started = time.monotonic()
         v = self.vmm.Vmm(d, None)
         v.socket.settimeout(600)
         with open(self.kernel, 'rb') as k:
-            v.call('create', [k.fileno(), self.ticks.write, *fds], spec={
-                'name': 'g', 'uuid': '00' * 16, 'engine': 'emu', 'machine': 'microvm',
+            v.call('create', [k.fileno(), self.ticks.write, *fds, *kvm], spec={
+                'name': 'g', 'uuid': '00' * 16, 'engine': self.a.engine, 'machine': 'microvm',
                 'memory': self.a.memory << 20, 'vcpus': 1, 'max_vcpus': 1, 'cpu_model': 'host',
                 'kernel_fd': 0, 'serials': [{'id': 'serial0', 'kind': 'fd', 'fd': 1}], **spec})
+        for fd in kvm:
+            os.close(fd)
         return v
 
     def start(self):
@@ -149,7 +157,8 @@ class Qemu:
         out = f'/proc/{os.getpid()}/fd/{self.ticks.write}'
         self.started = time.monotonic()
         p = subprocess.Popen(
-            ['qemu-system-x86_64', '-accel', 'tcg', '-machine', 'q35', '-cpu', 'max', '-m', str(self.a.memory), '-nodefaults',
+            ['qemu-system-x86_64', '-accel', *(('kvm', '-cpu', 'host') if self.a.engine == 'kvm' else ('tcg', '-cpu', 'max')),
+             '-machine', 'q35', '-m', str(self.a.memory), '-nodefaults',
              '-display', 'none', '-kernel', self.kernel, '-chardev', f'file,id=s,path={out},append=on',
              '-serial', 'chardev:s', '-qmp', f'unix:{path},server=on,wait=off', *more], stdin=subprocess.DEVNULL)
         s = socket.socket(socket.AF_UNIX)
@@ -244,6 +253,7 @@ ROWS = [('restore', 'restore: exec to the next thing the guest prints'),
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--build', default=TOP + '/build')
+    p.add_argument('--engine', default='emu')
     p.add_argument('--runs', type=int, default=5)
     p.add_argument('--memory', type=int, default=4096)
     p.add_argument('--fill', type=int, default=1024)

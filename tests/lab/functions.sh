@@ -26,12 +26,29 @@ fi
 kernel=$(ls "$GUEST_ROOT"/boot/vmlinuz-* | head -n 1)
 [ -d "$GUEST_ROOT/lib/modules" ] || skip "no kernel with modules"
 
+# unpacked ROOT: a folder beside the build like that of a kernel package, with
+# the kernel unpacked, which takes seconds of each boot in the lab.
+unpacked() {
+	_dir=$BUILD/lab-$(basename "$(ls "$1"/boot/vmlinuz-* | head -n 1)")
+	mkdir -p "$_dir/boot" "$_dir/lib" && rm -f "$_dir/lib/modules" &&
+		ln -s "$1/lib/modules" "$_dir/lib/modules" || return
+	for _k in "$1"/boot/vmlinuz-*; do
+		_elf=$_dir/boot/$(basename "$_k")
+		[ "$_elf" -nt "$_k" ] || "$here/unpack-kernel" "$_k" "$_elf" ||
+			return
+	done
+	echo "$_dir"
+}
+
 # once_in_lab COMMAND...: in a nested VM with KVM that sees the tree, the build
 # and the kernel at their own paths.
 once_in_lab() {
 	"$here/lab" --kvm --mem 1024 --timeout 500 ${LAB_OPTIONS-} --share "$top" \
 		--share "$BUILD" --share "$GUEST_ROOT" -- "$@"
 }
+
+# What tests by hand have in the lab besides.
+by_hand_packages=python3-libvirt,swtpm,swtpm-tools,ovmf
 
 # in_lab COMMAND...: the same, and once more if a kernel panicked.  The
 # emulated nested KVM does that to a guest once in some hundred boots: its

@@ -140,7 +140,10 @@ def lines(d, con):
 
 
 def vsock_guest_program(d):
-    """Built for the guest's initrd, which mkinitrd makes with it."""
+    """Built for the guest's initrd, which mkinitrd makes with it; or in
+    $PROGRAMS."""
+    if "PROGRAMS" in os.environ:
+        return os.environ["PROGRAMS"] + "/vsock"
     path = d + "/vsock"
     subprocess.run([os.environ.get("CC", "cc"), "-O", "-static", "-o", path,
                     TOP + "/tests/guest/vsock.c"], check=True)

@@ -1,5 +1,5 @@
 # tests/api/guest/functions.py -- a real daemon, and a real guest: a stock
-# Debian kernel on the emu engine.
+# Debian kernel on the emu engine, or the one that GUEST_ENGINE names.
 import glob
 import os
 import pty
@@ -22,7 +22,8 @@ TOP = os.path.abspath(HERE + "/../../..")
 BUILD = os.environ.get("BUILD", TOP + "/build")
 KERNEL_ROOT = os.environ.get("GUEST_ROOT", "")
 # "emu:jit": this variant, unless a test says which.
-VARIANT = os.environ.get("GUEST_ENGINE", "").partition(":")[2]
+ENGINE, _, VARIANT = os.environ.get("GUEST_ENGINE", "").partition(":")
+KIND = "kvm" if ENGINE == "kvm" else "qemu"
 SECONDS = 240  # for anything that must happen; a busy host is slow
 
 if os.getuid() != 0 or not KERNEL_ROOT or not shutil.which("virsh"):
@@ -149,7 +150,7 @@ class Daemon:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def xml(self, name, devices="", more="", cmdline="", vcpus=1,
-            kind="qemu", variant=VARIANT):
+            kind=KIND, variant=VARIANT):
         metadata = variant and f"""<metadata>
     <vireo:engine xmlns:vireo='urn:vireo:domain' variant='{variant}'/>
   </metadata>"""
