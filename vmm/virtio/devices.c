@@ -13,7 +13,9 @@
 unsigned int virtio_queue_count(const struct vmm_spec *spec,
 				unsigned int queues)
 {
-	return MIN(queues ? queues : MAX(spec->vcpus, 1u), QUEUES_MAX);
+	unsigned int vcpus = MAX(spec->max_vcpus, spec->vcpus);
+
+	return MIN(queues ? queues : MAX(vcpus, 1u), QUEUES_MAX);
 }
 
 static int add_disks(struct machine *m, const struct vmm_spec *spec,
