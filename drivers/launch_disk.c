@@ -108,17 +108,38 @@ static int check_vhost_user(const struct dom_disk *d, const char *name,
 	return 0;
 }
 
+/* What needs more rights than reading and writing the unit's blocks is not
+ * given away. */
+static int check_lun(const struct dom_disk *d, const char *name,
+		     struct error *err)
+{
+	if (d->type != DISK_BLOCK || !str_eq(d->target_bus, "scsi"))
+		return refuse(err, "<disk device='lun'> '%s': only type='block' on bus='scsi' can be",
+			      name);
+	if (str_eq(d->rawio, "yes") || str_eq(d->sgio, "unfiltered"))
+		return refuse(err, "<disk device='lun'> '%s': rawio='yes' and sgio='unfiltered' are not supported; commands that read and write go to the unit without",
+			      name);
+	if (str_eq(d->reservations, "yes") || str_eq(d->reservations, "no"))
+		return refuse(err, "<disk device='lun'> '%s': persistent reservations are not supported; remove <reservations>",
+			      name);
+	return 0;
+}
+
 int launch_check_disk(const struct dom_disk *d, struct error *err)
 {
 	const char *name = d->target_dev ? d->target_dev : "?";
 	int r;
 
-	if (d->device == DISK_DEV_FLOPPY || d->device == DISK_DEV_LUN)
-		return refuse(err, "<disk> '%s': only device='disk' and device='cdrom' are supported",
+	if (d->device == DISK_DEV_FLOPPY)
+		return refuse(err, "<disk> '%s': device='floppy' is not supported",
 			      name);
 	r = check_bus(d, name, err);
 	if (r >= 0)
 		r = check_place(d, name, err);
+	if (r < 0)
+		return r;
+	if (d->device == DISK_DEV_LUN)
+		r = check_lun(d, name, err);
 	if (r < 0)
 		return r;
 	if (d->type == DISK_VHOSTUSER)
@@ -187,7 +208,9 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 {
 	s->fd = -1;
 	s->bus = bus_of(d->target_bus);
-	s->kind = d->device == DISK_DEV_CDROM ? SPEC_CDROM : SPEC_DISK;
+	s->kind = d->device == DISK_DEV_CDROM ? SPEC_CDROM :
+		  d->device == DISK_DEV_LUN   ? SPEC_LUN :
+						SPEC_DISK;
 	launch_set_id(&s->id, &d->info, "virtio-disk", i);
 	s->format = xstrdup(d->driver_type ? d->driver_type : "raw");
 	s->readonly = d->readonly || s->kind == SPEC_CDROM;

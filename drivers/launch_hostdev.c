@@ -17,6 +17,8 @@ static int refuse(struct error *err, const char *what)
 
 int launch_check_hostdev(const struct dom_hostdev *h, struct error *err)
 {
+	if (h->type == HOSTDEV_SCSI)
+		return refuse(err, "<hostdev type='scsi'> is not supported; use <disk type='block' device='lun'> with the unit's block device on bus='scsi'");
 	if (!str_eq(h->mode, "subsystem") || h->type != HOSTDEV_PCI)
 		return refuse(err, "<hostdev>: only mode='subsystem' type='pci' is supported");
 	if (h->driver && !str_eq(h->driver, "vfio"))

@@ -153,6 +153,8 @@ struct dom_disk {
 	struct dom_info info;
 	enum dom_disk_type type;
 	enum dom_disk_device device;
+	char *rawio, *sgio;   /* lun: "yes"; "unfiltered" */
+	char *reservations;   /* lun: persistent ones, managed: "yes", "no" */
 	char *source; /* path; NULL: no medium */
 	char *source_type; /* vhostuser: "unix" */
 	char *target_dev, *target_bus; /* "vda", "virtio" */

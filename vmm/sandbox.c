@@ -26,6 +26,7 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <string.h>
+#include <scsi/sg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>

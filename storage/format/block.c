@@ -156,7 +156,7 @@ int block_check(const struct block *blk, const struct block_req *req)
 {
 	bool moves = req->op == BLOCK_READ || req->op == BLOCK_WRITE;
 
-	if (req->op == BLOCK_FLUSH)
+	if (req->op == BLOCK_FLUSH || req->op == BLOCK_CALL)
 		return 0;
 	if (req->op != BLOCK_READ && blk->options.readonly)
 		return -EROFS;
@@ -171,6 +171,8 @@ int block_run(struct block *blk, const struct block_req *req)
 
 	if (r < 0)
 		return r;
+	if (req->op == BLOCK_CALL)
+		return req->call(req->arg, blk->fd);
 	if (req->op == BLOCK_FLUSH &&
 	    (blk->options.no_flush || blk->options.readonly))
 		return 0;

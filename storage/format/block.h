@@ -18,8 +18,9 @@
 struct block;
 struct error;
 
+/* BLOCK_CALL: a function of the caller's, which waits in a thread of ours. */
 enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD,
-		BLOCK_WRITE_ZEROES };
+		BLOCK_WRITE_ZEROES, BLOCK_CALL };
 
 struct block_req {
 	enum block_op op;
@@ -28,6 +29,7 @@ struct block_req {
 	unsigned int n_iov;
 	bool unmap;		  /* write zeroes: may deallocate */
 	void (*done)(struct block_req *req, int result); /* 0 or -errno */
+	int (*call)(void *arg, int fd); /* BLOCK_CALL: 0 or -errno */
 	void *arg;
 
 	/* The queue's while the request is out. */

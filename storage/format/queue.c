@@ -140,7 +140,7 @@ static bool is_trivial(const struct block *blk, const struct block_req *req)
 {
 	if (req->op == BLOCK_FLUSH)
 		return blk->options.no_flush || blk->options.readonly;
-	return !req->length;
+	return req->op != BLOCK_CALL && !req->length;
 }
 
 int block_submit(struct block_queue *q, struct block_req *req)

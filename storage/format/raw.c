@@ -348,6 +348,8 @@ static int raw_run(struct block *blk, const struct block_req *req)
 		return sync_if_asked(blk, discard(blk, req));
 	case BLOCK_WRITE_ZEROES:
 		return sync_if_asked(blk, write_zeroes(blk, req));
+	case BLOCK_CALL: /* block_run()'s */
+		break;
 	}
 	return -EINVAL;
 }

@@ -21,6 +21,7 @@ vmm_tests = \
 	tests/unit/vmm/devices \
 	tests/unit/vmm/display \
 	tests/unit/vmm/input \
+	tests/unit/vmm/lun \
 	tests/unit/vmm/memory \
 	tests/unit/vmm/q35 \
 	tests/unit/vmm/state \
@@ -39,6 +40,8 @@ tests_unit_vmm_devices_SOURCES = tests/unit/vmm/devices.c $(vmm_test_fake)
 tests_unit_vmm_devices_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_input_SOURCES = tests/unit/vmm/input.c $(vmm_test_fake)
 tests_unit_vmm_input_LDADD = $(vmm_test_ldadd)
+tests_unit_vmm_lun_SOURCES = tests/unit/vmm/lun.c
+tests_unit_vmm_lun_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_display_SOURCES = tests/unit/vmm/display.c $(vmm_test_fake)
 tests_unit_vmm_display_LDADD = $(vmm_test_ldadd)
 tests_fuzz_firmware_SOURCES = tests/fuzz/firmware.c $(vmm_test_fake)

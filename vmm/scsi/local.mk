@@ -1,6 +1,7 @@
 # vmm/scsi/local.mk -- SCSI commands.
 vmm_libvmm_la_SOURCES += \
 	%D%/cdrom.c \
+	%D%/lun.c \
 	%D%/pages.c \
 	%D%/scsi.c \
 	%D%/scsi.h \

@@ -18,7 +18,7 @@
 
 /* ---- answers ---- */
 
-static void finish(struct scsi_cmd *c, enum scsi_status status)
+void scsi_end(struct scsi_cmd *c, uint8_t status)
 {
 	c->status = status;
 	free(steal_ptr(&c->buffer));
@@ -27,7 +27,7 @@ static void finish(struct scsi_cmd *c, enum scsi_status status)
 
 void scsi_good(struct scsi_cmd *c)
 {
-	finish(c, SCSI_GOOD);
+	scsi_end(c, SCSI_GOOD);
 }
 
 /* SPC 4.5.3: fixed format, current. */
@@ -48,7 +48,7 @@ void scsi_fail(struct scsi_cmd *c, enum scsi_key key, enum scsi_asc asc)
 	c->moved = 0;
 	if (c->dev && c->dev->atapi)
 		memcpy(c->dev->sense, c->sense, SCSI_SENSE_LEN);
-	finish(c, SCSI_CHECK_CONDITION);
+	scsi_end(c, SCSI_CHECK_CONDITION);
 }
 
 void scsi_invalid_field(struct scsi_cmd *c)
@@ -264,6 +264,10 @@ void scsi_run(struct scsi_cmd *c)
 	c->moved = 0;
 	c->sense_len = 0;
 	c->overrun = false;
+	if (dev->passed_block) {
+		scsi_run_passed(c);
+		return;
+	}
 	if (c->cdb[0] != 0x03)
 		memset(dev->sense, 0, sizeof(dev->sense));
 	if (!knows(dev, op))

@@ -18,7 +18,8 @@
 struct spec_disk;
 struct scsi_cmd;
 
-enum { SCSI_CDB_MAX = 32, SCSI_SENSE_LEN = 18 };
+/* Of our own units (fixed format), and of any. */
+enum { SCSI_CDB_MAX = 32, SCSI_SENSE_LEN = 18, SCSI_SENSE_MAX = 96 };
 
 /* SAM 5.3.1 */
 enum scsi_status { SCSI_GOOD = 0x00, SCSI_CHECK_CONDITION = 0x02 };
@@ -29,10 +30,12 @@ enum scsi_attention { SCSI_UA_RESET, SCSI_UA_MEDIUM, SCSI_UA_CAPACITY,
 
 /* Sense keys (SPC 4.5.6), and additional codes: code << 8 | qualifier. */
 enum scsi_key { SCSI_NO_SENSE, SCSI_NOT_READY = 2, SCSI_MEDIUM_ERROR,
-		SCSI_ILLEGAL_REQUEST = 5, SCSI_UNIT_ATTENTION,
-		SCSI_DATA_PROTECT };
+		SCSI_HARDWARE_ERROR, SCSI_ILLEGAL_REQUEST, SCSI_UNIT_ATTENTION,
+		SCSI_DATA_PROTECT, SCSI_ABORTED_COMMAND = 0xb };
 enum scsi_asc {
 	ASC_NONE = 0,
+	ASC_COMMUNICATION_FAILURE = 0x0800,
+	ASC_COMMUNICATION_TIMEOUT = 0x0801,
 	ASC_WRITE_ERROR = 0x0c00,
 	ASC_READ_ERROR = 0x1100,
 	ASC_LIST_LENGTH = 0x1a00,
@@ -49,6 +52,7 @@ enum scsi_asc {
 	ASC_NO_MEDIUM_CLOSED = 0x3a01,
 	ASC_NO_MEDIUM_OPEN = 0x3a02,
 	ASC_LUNS_CHANGED = 0x3f0e,
+	ASC_INTERNAL_FAILURE = 0x4400,
 	ASC_REMOVAL_PREVENTED = 0x5302,
 };
 
@@ -59,6 +63,9 @@ enum scsi_media_event { MEDIA_NO_CHANGE, MEDIA_EJECT_REQUEST, MEDIA_NEW,
 struct scsi_dev {
 	struct drive *drive;
 	bool cdrom;
+	/* Commands go to a unit of the host's, whose blocks are so large (lun.c);
+	 * 0: they are carried out here. */
+	unsigned int passed_block;
 	bool atapi; /* sense data is kept for REQUEST SENSE */
 	char vendor[8], product[16]; /* space-padded */
 	uint32_t attentions;	     /* bits of enum scsi_attention */
@@ -82,7 +89,7 @@ struct scsi_cmd {
 	uint8_t status;
 	bool overrun; /* the guest's buffers are too short; nothing moved */
 	unsigned int sense_len;
-	uint8_t sense[SCSI_SENSE_LEN];
+	uint8_t sense[SCSI_SENSE_MAX];
 	uint64_t moved; /* bytes of in or out */
 
 	/* scsi's while it runs. */
@@ -96,6 +103,11 @@ struct scsi_cmd {
 
 void scsi_init(struct scsi_dev *dev, const struct spec_disk *spec,
 	       struct drive *drive);
+/* A unit of the host's instead: spec's descriptor is a SCSI device's. */
+int scsi_pass(struct scsi_dev *dev, const struct spec_disk *spec,
+	      struct error *err);
+/* Bytes of one command's data, at most, if a unit is the host's. */
+enum { SCSI_PASSED_MAX = 128 * 1024 };
 void scsi_attention(struct scsi_dev *dev, enum scsi_attention ua);
 void scsi_reset(struct scsi_dev *dev); /* unlocked, tray as it is */
 

@@ -42,7 +42,11 @@ scsi_fn scsi_start_stop, scsi_prevent_removal, scsi_read_toc,
 	scsi_get_configuration, scsi_event_status, scsi_read_disc_info,
 	scsi_mechanism_status;
 
+/* lun.c: to the host's unit */
+scsi_fn scsi_run_passed;
+
 /* scsi.c */
+void scsi_end(struct scsi_cmd *cmd, uint8_t status);
 void scsi_good(struct scsi_cmd *cmd);
 void scsi_invalid_field(struct scsi_cmd *cmd);
 

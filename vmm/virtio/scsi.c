@@ -717,6 +717,13 @@ static int make_unit(struct hba *hba, const struct spec_disk *d,
 	u->target = d->target;
 	u->lun = d->unit;
 	scsi_init(&u->scsi, d, u->drive);
+	if (d->kind == SPEC_LUN)
+		r = scsi_pass(&u->scsi, d, err);
+	if (r < 0) {
+		drive_destroy(u->drive);
+		free(u);
+		return r;
+	}
 	drive_set_ram(u->drive, hba->dev.m->ram);
 	u->scsi.tray_moved = tray_moved;
 	u->scsi.arg = u;
@@ -851,12 +858,21 @@ static const struct machine_dev_ops scsi_machine_ops = {
 	.stats = scsi_stats,
 };
 
+/* A unit of the host's does not take more at once. */
+static unsigned int max_sectors(const struct hba *hba)
+{
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		if (hba->units[i]->scsi.passed_block)
+			return SCSI_PASSED_MAX / BLOCK_SECTOR;
+	return SECTORS_MAX;
+}
+
 static void set_config(struct hba *hba, unsigned int queues)
 {
 	*config(hba) = (struct virtio_scsi_config){
 		.num_queues = queues,
 		.seg_max = SEG_MAX,
-		.max_sectors = SECTORS_MAX,
+		.max_sectors = max_sectors(hba),
 		.cmd_per_lun = VQ_SIZE_MAX / 2,
 		.event_info_size = sizeof(struct virtio_scsi_event),
 		.sense_size = VIRTIO_SCSI_SENSE_SIZE,

@@ -251,6 +251,38 @@ def no_such_device(c):
         assert "not found" in str(e) or "runs as root" in str(e), e
 
 
+def no_such_unit(d, c):
+    """Commands are passed to a SCSI unit only, and not all of them."""
+    def refused(code, attributes, more="", kind="block", bus="scsi"):
+        where = "dev" if kind == "block" else "file"
+        return fails(code, c.createXML, d.xml("unit", f"""
+            <controller type='scsi' model='virtio-scsi'/>
+            <disk type='{kind}' device='lun' {attributes}>
+            <source {where}='{d.dir}/unit'>{more}</source>
+            <target dev='sda' bus='{bus}'/></disk>"""))
+
+    unsupported = libvirt.VIR_ERR_CONFIG_UNSUPPORTED
+    assert "rawio" in refused(unsupported, "rawio='yes'")
+    assert "sgio" in refused(unsupported, "sgio='unfiltered'")
+    assert "reservations" in \
+        refused(unsupported, "", "<reservations managed='yes'/>")
+    refused(unsupported, "", kind="file")
+    refused(unsupported, "", bus="sata")
+    assert "device='lun'" in fails(unsupported, c.createXML, d.xml("unit", """
+        <hostdev mode='subsystem' type='scsi'><source>
+        <adapter name='scsi_host0'/><address bus='0' target='0' unit='0'/>
+        </source></hostdev>"""))
+    p = subprocess.run(["losetup", "--find", "--show", d.dir + "/disk"],
+                       capture_output=True, text=True)
+    if p.returncode:
+        return  # no loop devices
+    os.symlink(p.stdout.strip(), d.dir + "/unit")
+    try:
+        assert "no SCSI unit" in refused(libvirt.VIR_ERR_OPERATION_FAILED, "")
+    finally:
+        subprocess.run(["losetup", "--detach", p.stdout.strip()], check=True)
+
+
 def no_vhost(d, c):
     """<driver name='vhost'/> insists."""
     if os.path.exists("/dev/vhost-net"):
@@ -267,6 +299,9 @@ with Daemon(["qemu_fw_cfg", *(USB if generic else [])]) as daemon:
     with open(EXAMPLE) as f:
         example = f.read().replace("type='kvm'", "type='qemu'", 1)
     no_such_device(conn)
+    with open(daemon.dir + "/disk", "wb") as f:
+        f.truncate(1 << 20)
+    no_such_unit(daemon, conn)
     no_vhost(daemon, conn)
     defined(daemon, example)
     started(daemon, conn, example)
