@@ -45,6 +45,7 @@ static void path_of(char path[PCI_PATH], const char *name, const char *file)
 bool pci_link(const char *name, const char *file, char ret_base[PCI_BASE])
 {
 	char path[PCI_PATH], to[PATH_MAX];
+	const char *slash;
 	ssize_t n;
 
 	path_of(path, name, file);
@@ -52,8 +53,9 @@ bool pci_link(const char *name, const char *file, char ret_base[PCI_BASE])
 	if (n <= 0)
 		return false;
 	to[n] = '\0';
+	slash = strrchr(to, '/');
 	snprintf(ret_base, PCI_BASE, "%.*s", PCI_BASE - 1,
-		 strrchr(to, '/') ? strrchr(to, '/') + 1 : to);
+		 slash ? slash + 1 : to);
 	return true;
 }
 

@@ -49,7 +49,7 @@ static bool find_netdev(struct vf *vf)
 	return vf->ifindex;
 }
 
-enum { VFS_MAX = 65536 };
+enum { VFS_MAX = 65536, VLAN_MAX = 4094 };
 
 static bool find_number(struct vf *vf)
 {
@@ -140,6 +140,8 @@ int priv_set_vf(struct priv *priv, const void *arg, struct priv_reply *reply,
 	struct vf vf;
 	int r = find(a, &vf, err);
 
+	if (r == 0 && a->vlan > VLAN_MAX)
+		r = error_set(err, -EINVAL, "there is no VLAN %u", a->vlan);
 	if (r < 0)
 		return r;
 	r = set(&vf, a);

@@ -81,7 +81,7 @@ static uint64_t bar_read(void *arg, uint64_t at, unsigned int size)
 	const struct vfio_bar *b = arg;
 	const struct vfio_irqs *irqs = &b->dev->irqs;
 	const uint8_t *p = direct(b, at, size);
-	uint64_t value = ~0ull;
+	uint64_t value = 0;
 
 	if (p)
 		return read_direct(p, size);
@@ -92,10 +92,10 @@ static uint64_t bar_read(void *arg, uint64_t at, unsigned int size)
 							 irqs->pba.at,
 				     size);
 	if (b->readable &&
-	    pread(b->dev->fd, &value, size, (off_t)(b->offset + at)) !=
+	    pread(b->dev->fd, &value, size, (off_t)(b->offset + at)) ==
 		    (ssize_t)size)
-		value = ~0ull;
-	return value;
+		return value;
+	return ~0ull;
 }
 
 static void bar_write(void *arg, uint64_t at, uint64_t value,

@@ -76,16 +76,19 @@ static void switch_off(struct vfio_dev *d)
 static bool attach(struct vfio_vector *vec)
 {
 	struct vfio_dev *d = vec->dev;
+	int r;
 
+	if (vec->attached)
+		return true;
 	if (vec->fd < 0)
 		vec->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!vec->attached && vec->fd >= 0)
-		vec->attached = set_irqs(d, index_of[d->irqs.mode], vec->index,
-					 1, &vec->fd,
-					 VFIO_IRQ_SET_ACTION_TRIGGER) == 0;
-	if (!vec->attached)
-		log_warn("host device %s: interrupt %u cannot be had: %m",
-			 d->name, vec->index);
+	r = vec->fd < 0 ? -errno :
+			  set_irqs(d, index_of[d->irqs.mode], vec->index, 1,
+				   &vec->fd, VFIO_IRQ_SET_ACTION_TRIGGER);
+	vec->attached = r == 0;
+	if (r < 0)
+		log_warn("host device %s: interrupt %u cannot be had: %s",
+			 d->name, vec->index, strerror(-r));
 	return vec->attached;
 }
 
@@ -239,19 +242,22 @@ static void enter_intx(struct vfio_dev *d)
 {
 	struct vfio_irqs *irqs = &d->irqs;
 
+	int r;
+
 	if (!irqs->n_intx || irqs->intx.fd < 0)
 		return;
 	irqs->mode = VFIO_INTX;
-	if (set_irqs(d, VFIO_PCI_INTX_IRQ_INDEX, 0, 1, &irqs->intx.fd,
-		     VFIO_IRQ_SET_ACTION_TRIGGER) < 0) {
-		log_warn("host device %s: no INTx: %m", d->name);
-		irqs->mode = VFIO_NO_IRQ;
-	}
+	r = set_irqs(d, VFIO_PCI_INTX_IRQ_INDEX, 0, 1, &irqs->intx.fd,
+		     VFIO_IRQ_SET_ACTION_TRIGGER);
+	if (r == 0)
+		return;
+	log_warn("host device %s: no INTx: %s", d->name, strerror(-r));
+	irqs->mode = VFIO_NO_IRQ;
 }
 
 /* All of them, each without an eventfd until it is live. */
-static int enter_msg(struct vfio_dev *d, enum vfio_irq_mode mode,
-		     unsigned int n)
+static void enter_msg(struct vfio_dev *d, enum vfio_irq_mode mode,
+		      unsigned int n)
 {
 	_cleanup_free_ int *none = xcalloc(n, sizeof(*none));
 	int r;
@@ -264,12 +270,11 @@ static int enter_msg(struct vfio_dev *d, enum vfio_irq_mode mode,
 	if (r > 0) /* the host has not so many to give */
 		r = set_irqs(d, index_of[mode], 0, MIN((unsigned int)r, n),
 			     none, VFIO_IRQ_SET_ACTION_TRIGGER);
-	if (r != 0) {
-		log_warn("host device %s: no interrupts by message: %m",
-			 d->name);
-		d->irqs.mode = VFIO_NO_IRQ;
-	}
-	return r;
+	if (r == 0)
+		return;
+	log_warn("host device %s: no interrupts by message: %s", d->name,
+		 r < 0 ? strerror(-r) : "the host has too few");
+	d->irqs.mode = VFIO_NO_IRQ;
 }
 
 static void change_mode(struct vfio_dev *d, enum vfio_irq_mode mode,
