@@ -30,6 +30,9 @@ EXTRA_DIST += \
 	tests/lab/lun.sh \
 	tests/lab/save.sh \
 	tests/lab/unpack-kernel \
+	tests/lab/vfio.init \
+	tests/lab/vfio.inside \
+	tests/lab/vfio.sh \
 	tests/api/functions.sh \
 	tests/api/kill9.sh \
 	tests/api/sandbox.sh \
