@@ -11,7 +11,7 @@
  *
  * Left out: resets (they would be others' too), asynchronous events, statistics.
  */
-/* #ioctls:vmm SG_IO */
+/* #ioctls:vmm SG_IO SG_GET_VERSION_NUM BLKSSZGET */
 #include "vmm/scsi/scsi_priv.h"
 
 #include <errno.h>
