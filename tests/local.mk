@@ -28,6 +28,9 @@ EXTRA_DIST += \
 	tests/lab/lun.init \
 	tests/lab/lun.inside \
 	tests/lab/lun.sh \
+	tests/lab/lun.init \
+	tests/lab/lun.inside \
+	tests/lab/lun.sh \
 	tests/lab/save.sh \
 	tests/lab/unpack-kernel \
 	tests/lab/vfio.init \
