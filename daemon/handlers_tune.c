@@ -207,39 +207,37 @@ int handle_domain_pin_iothread(struct call *call,
 		   edit_iothread_pin, err);
 }
 
-static const char *pin_of(const struct dom_pin *pins, unsigned int n,
-			  unsigned int id, const char *otherwise)
-{
-	for (unsigned int i = 0; i < n; i++)
-		if (pins[i].id == id)
-			return pins[i].cpuset;
-	return otherwise;
-}
-
 static void fill_vcpu_maps(const struct hostinfo *host,
 			   const struct domain_def *def, char *maps,
 			   unsigned int n, size_t len)
 {
 	for (unsigned int i = 0; i < n; i++)
 		to_map(host,
-		       pin_of(def->cputune.vcpupins, def->cputune.n_vcpupins,
+		       dom_pin_of(def->cputune.vcpupins, def->cputune.n_vcpupins,
 			      i, def->vcpu_cpuset),
 		       maps + i * len, len);
+}
+
+/* The definition whose pins n maps of that length are to tell, or NULL. */
+static struct domain_def *def_with_pins(struct call *call,
+					const wire_dom *dom,
+					unsigned int flags, int n, int map_len,
+					struct error *err)
+{
+	if (call_flags(call, flags, LIVE_OR_CONFIG, err) < 0 ||
+	    check_map_size(n, map_len, err) < 0)
+		return NULL;
+	return domain_tuned(call->reg, wire_uuid_of(dom), flags, err);
 }
 
 int handle_domain_get_vcpu_pin_info(struct call *call,
 				    const wire_vcpu_pins_args *args,
 				    wire_vcpu_pins *reply, struct error *err)
 {
-	struct domain_def *def;
-	int r = call_flags(call, args->flags, LIVE_OR_CONFIG, err);
+	struct domain_def *def =
+		def_with_pins(call, &args->dom, args->flags, args->max_maps,
+			      args->map_len, err);
 
-	if (r >= 0)
-		r = check_map_size(args->max_maps, args->map_len, err);
-	if (r < 0)
-		return r;
-	def = domain_tuned(call->reg, wire_uuid_of(&args->dom), args->flags,
-			   err);
 	if (!def)
 		return -EINVAL;
 	reply->num = MIN(def->vcpus, (unsigned int)args->max_maps);
@@ -256,15 +254,9 @@ int handle_domain_get_emulator_pin_info(struct call *call,
 					wire_vcpu_pins *reply,
 					struct error *err)
 {
-	struct domain_def *def;
-	int r = call_flags(call, args->flags, LIVE_OR_CONFIG, err);
+	struct domain_def *def = def_with_pins(
+		call, &args->dom, args->flags, 1, args->map_len, err);
 
-	if (r >= 0)
-		r = check_map_size(1, args->map_len, err);
-	if (r < 0)
-		return r;
-	def = domain_tuned(call->reg, wire_uuid_of(&args->dom), args->flags,
-			   err);
 	if (!def)
 		return -EINVAL;
 	reply->num = 1;
@@ -291,7 +283,7 @@ static void fill_iothread(const struct hostinfo *host,
 	ret->map.wire_cpumap_len = len;
 	ret->map.wire_cpumap_val = xcalloc(1, len);
 	to_map(host,
-	       pin_of(t->iothreadpins, t->n_iothreadpins, ret->id,
+	       dom_pin_of(t->iothreadpins, t->n_iothreadpins, ret->id,
 		      def->vcpu_cpuset),
 	       ret->map.wire_cpumap_val, len);
 }

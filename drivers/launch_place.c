@@ -28,15 +28,6 @@ static void all_cpus(struct cpuset *set)
 	memset(set, 0xff, sizeof(*set));
 }
 
-static const char *pin_of(const struct dom_pin *pins, unsigned int n,
-			  unsigned int id, const char *otherwise)
-{
-	for (unsigned int i = 0; i < n; i++)
-		if (pins[i].id == id)
-			return pins[i].cpuset;
-	return otherwise;
-}
-
 static int pin(struct domain *dom, const char *thread, const char *text,
 	       struct error *err)
 {
@@ -60,7 +51,7 @@ static int pin_vcpus(struct domain *dom, const struct domain_def *def,
 	for (unsigned int i = 0; i < def->max_vcpus && r == 0; i++) {
 		snprintf(thread, sizeof(thread), "vcpu%u", i);
 		r = pin(dom, thread,
-			pin_of(t->vcpupins, t->n_vcpupins, i,
+			dom_pin_of(t->vcpupins, t->n_vcpupins, i,
 			       def->vcpu_cpuset), err);
 	}
 	return r;
@@ -76,7 +67,7 @@ static int pin_iothreads(struct domain *dom, const struct domain_def *def,
 	for (unsigned int i = 0; i < def->n_disks && r == 0; i++) {
 		const struct dom_disk *d = &def->disks[i];
 		const char *set =
-			d->iothread ? pin_of(t->iothreadpins,
+			d->iothread ? dom_pin_of(t->iothreadpins,
 					     t->n_iothreadpins, d->iothread,
 					     NULL) :
 				      NULL;

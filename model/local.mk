@@ -40,6 +40,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/tables_domain.c \
 	%D%/tables_graphics.c \
 	%D%/tables_tune.c \
+	%D%/tune.c \
 	%D%/tune.h \
 	%D%/uninterpreted.c \
 	%D%/units.c \

@@ -41,6 +41,10 @@ struct dom_pin {
 	char *extra;
 };
 
+/* The CPUs of the vCPU or I/O thread of that ID; otherwise, if it has no pin. */
+const char *dom_pin_of(const struct dom_pin *pins, unsigned int n,
+		       unsigned int id, const char *otherwise);
+
 struct dom_sched {
 	char *ids; /* "0-3"; NULL: <emulatorsched> */
 	char *scheduler, *priority;
