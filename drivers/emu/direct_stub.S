@@ -115,8 +115,7 @@ stub_mapper:
 	mov	%ebp, %edi
 	syscall
 
-/* Of what it did: what has failed (1: a request, 2: the answer)?  An error:
-   nobody listens. */
+/* Of what it did: what has failed?  An error: nobody listens. */
 	xor	%edi, %edi
 3:	mov	$STUB_PARK, %eax
 	syscall
@@ -142,7 +141,7 @@ stub_mapper:
 	syscall
 6:	cmp	$-4095, %rax
 	jb	8f
-	mov	$1, %ebp
+	mov	$SAID_FAILED, %ebp
 8:	add	$OP_SIZE, %r15
 	dec	%r14d
 	jmp	4b
@@ -157,7 +156,7 @@ stub_mapper:
 	mov	%ebp, %edi
 	test	%rax, %rax
 	jz	3b
-	or	$2, %edi
+	or	$SAID_UNHEARD, %edi
 	jmp	3b
 
 9:	mov	$__NR_exit_group, %eax

@@ -40,8 +40,11 @@
 #define STUB_SOCKET 3
 #define STUB_RAM    4
 
-/* The number of getuid(): any that is not needed.  The mapper's: did it fail? */
+/* The number of getuid(): any that is not needed. */
 #define STUB_PARK   102
+/* What the mapper says: some failed; the runner was not to be answered. */
+#define SAID_FAILED  1
+#define SAID_UNHEARD 2
 #define STUB_ANSWER 0xc0182101 /* SECCOMP_IOCTL_NOTIF_SEND */
 
 /* struct stub_ops */

@@ -458,9 +458,6 @@ static int answer(const struct stub *s, struct stub_thread *t)
 	}
 }
 
-/* What the mapper says: some failed; the runner was not to be answered. */
-enum { SAID_FAILED = 1, SAID_UNHEARD = 2 };
-
 /* The mapper answers the runner; with an error that parks at once again. */
 static int run_mapped(struct stub *s, unsigned int n,
 		      const _Atomic uint32_t *pending)
