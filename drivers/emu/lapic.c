@@ -6,14 +6,17 @@
  * else belongs to the vCPU's thread.  A sender sets the IRR bit, then tells
  * the vCPU (emu_notify()), which looks at its next block boundary or wakes.
  * Timers of all vCPUs are kept by one thread, which sleeps until the earliest
- * deadline.
+ * deadline.  A vCPU that has an earlier one sets the thread's alarm and need not
+ * wake it.
  */
 #include "drivers/emu/lapic.h"
 #include "drivers/emu/hyperv.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "vmm/machine.h"
 
@@ -87,8 +90,8 @@ struct lapic {
 struct lapic_timers {
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	uint64_t wakeup; /* what the thread sleeps until */
+	int alarm;	 /* timerfd: what the thread sleeps on ... */
+	uint64_t wakeup; /* until then; UINT64_MAX: it is not set */
 	bool quit, paused;
 	uint64_t paused_at;
 };
@@ -424,6 +427,25 @@ static unsigned int timer_mode(const struct lapic *apic)
 	return apic->lvt[0] >> 17 & 3;
 }
 
+/* #syscalls:vmm timerfd_settime */
+/* Locked.  A time of 0 would turn it off. */
+static void set_alarm(struct lapic_timers *t, uint64_t time)
+{
+	const struct itimerspec its = {
+		.it_value.tv_sec = time / 1000000000,
+		.it_value.tv_nsec = MAX(time % 1000000000, 1),
+	};
+
+	t->wakeup = time;
+	timerfd_settime(t->alarm, TFD_TIMER_ABSTIME, &its, NULL);
+}
+
+static void wake_by(struct lapic_timers *t, uint64_t deadline)
+{
+	if (deadline && deadline < t->wakeup)
+		set_alarm(t, deadline);
+}
+
 static void timer_set(struct emu_cpu *cpu, uint64_t deadline, uint64_t period)
 {
 	struct lapic_timers *t = cpu->vm->timers;
@@ -434,8 +456,7 @@ static void timer_set(struct emu_cpu *cpu, uint64_t deadline, uint64_t period)
 	pthread_mutex_lock(&t->lock);
 	apic->deadline = deadline;
 	apic->period = period;
-	if (deadline && deadline < t->wakeup)
-		pthread_cond_signal(&t->cond);
+	wake_by(t, deadline);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -457,7 +478,7 @@ void lapic_hv_timer(struct emu_cpu *cpu, uint64_t *deadline, uint64_t value)
 		return;
 	pthread_mutex_lock(&t->lock);
 	*deadline = value;
-	pthread_cond_signal(&t->cond);
+	wake_by(t, value);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -588,18 +609,17 @@ static void *timers_main(void *arg)
 {
 	struct vm *vm = arg;
 	struct lapic_timers *t = vm->timers;
-	struct timespec ts;
+	uint64_t next, times;
 
 	pthread_mutex_lock(&t->lock);
 	while (!t->quit) {
-		t->wakeup = t->paused ? UINT64_MAX : timers_fire(vm, now_ns());
-		if (t->wakeup == UINT64_MAX) {
-			pthread_cond_wait(&t->cond, &t->lock);
-			continue;
-		}
-		ts.tv_sec = t->wakeup / 1000000000;
-		ts.tv_nsec = t->wakeup % 1000000000;
-		pthread_cond_timedwait(&t->cond, &t->lock, &ts);
+		t->wakeup = UINT64_MAX;
+		next = t->paused ? UINT64_MAX : timers_fire(vm, now_ns());
+		wake_by(t, next);
+		pthread_mutex_unlock(&t->lock);
+		if (read(t->alarm, &times, sizeof(times)) < 0 && errno != EINTR)
+			abort();
+		pthread_mutex_lock(&t->lock);
 	}
 	pthread_mutex_unlock(&t->lock);
 	return NULL;
@@ -608,15 +628,16 @@ static void *timers_main(void *arg)
 int lapic_timers_start(struct vm *vm)
 {
 	struct lapic_timers *t = xcalloc(1, sizeof(*t));
-	pthread_condattr_t attr;
 	sigset_t all, old;
 	int r;
 
+	t->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (t->alarm < 0) {
+		r = -errno;
+		free(t);
+		return r;
+	}
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&t->cond, &attr);
-	pthread_condattr_destroy(&attr);
 	vm->timers = t;
 	sigfillset(&all); /* signals are the machine's business */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -624,6 +645,7 @@ int lapic_timers_start(struct vm *vm)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r < 0) {
 		vm->timers = NULL;
+		close(t->alarm);
 		free(t);
 	}
 	return r;
@@ -637,10 +659,10 @@ void lapic_timers_stop(struct vm *vm)
 		return;
 	pthread_mutex_lock(&t->lock);
 	t->quit = true;
-	pthread_cond_signal(&t->cond);
+	set_alarm(t, 1);
 	pthread_mutex_unlock(&t->lock);
 	pthread_join(t->thread, NULL);
-	pthread_cond_destroy(&t->cond);
+	close(t->alarm);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 	vm->timers = NULL;
@@ -676,7 +698,7 @@ void lapic_timers_pause(struct vm *vm, bool paused)
 		if (apic && apic->deadline)
 			apic->deadline += gap;
 	}
-	pthread_cond_signal(&t->cond);
+	set_alarm(t, 1); /* it looks again */
 	pthread_mutex_unlock(&t->lock);
 }
 
