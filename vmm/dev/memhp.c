@@ -41,6 +41,7 @@ struct memhp {
 	pthread_mutex_t lock; /* the rest */
 	uint32_t select, ost_event;
 	uint8_t status[MEMHP_SLOTS];
+	uint8_t awaits[MEMHP_SLOTS]; /* OST_INSERT, OST_EJECT: an answer to */
 	struct memhp_place { /* of those that are there */
 		uint64_t base, size;
 		uint32_t node;
@@ -143,13 +144,17 @@ static void write_status(struct memhp *hp, uint8_t value)
 
 	if (value & MEMHP_EJECT && *s & MEMHP_ENABLED) {
 		*s = MEMHP_EJECT;
+		hp->awaits[hp->select] = 0;
 		machine_remap(hp->m, eject, hp);
 		return;
 	}
 	*s &= ~(value & (MEMHP_INSERTED | MEMHP_REMOVE));
 }
 
-/* On the main thread, the module may be another one by then, or none. */
+/*
+ * Each is told once.  On the main thread, the module may be another one by
+ * then, or none.
+ */
 struct answer {
 	struct memhp *hp;
 	unsigned int slot;
@@ -170,14 +175,20 @@ static void write_ost(struct memhp *hp, uint32_t status)
 {
 	bool ejects = hp->ost_event == OST_EJECT ||
 		      hp->ost_event == OST_EJECT_BY_OS;
+	uint8_t *awaits = &hp->awaits[hp->select];
 	struct answer *a;
 
-	if (hp->ost_event == OST_INSERT && status != OST_SUCCESS)
+	if (status == OST_PENDING || !*awaits ||
+	    *awaits != (ejects ? OST_EJECT : hp->ost_event))
+		return;
+	*awaits = 0;
+	if (status == OST_SUCCESS)
+		return;
+	if (!ejects) {
 		log_warn("the guest does not take memory module %u (%u)",
 			 hp->select, status);
-	if (!ejects || status == OST_SUCCESS || status == OST_PENDING ||
-	    !(hp->status[hp->select] & MEMHP_ENABLED))
 		return;
+	}
 	hp->status[hp->select] &= ~MEMHP_REMOVE;
 	a = xmalloc(sizeof(*a));
 	*a = (struct answer){ hp, hp->select };
@@ -232,6 +243,7 @@ static int plug(struct memhp *hp, const struct spec_memory *s, bool news,
 	pthread_mutex_lock(&hp->lock);
 	hp->place[s->slot] = (struct memhp_place){ s->base, s->size, s->node };
 	hp->status[s->slot] = MEMHP_ENABLED | (news ? MEMHP_INSERTED : 0);
+	hp->awaits[s->slot] = news ? OST_INSERT : 0;
 	pthread_mutex_unlock(&hp->lock);
 	if (news)
 		notify_guest(hp);
@@ -265,6 +277,7 @@ int memhp_unplug(struct memhp *hp, const char *id, struct error *err)
 	pthread_mutex_lock(&hp->lock);
 	if (hp->status[i] & MEMHP_ENABLED)
 		hp->status[i] |= MEMHP_REMOVE;
+	hp->awaits[i] = OST_EJECT;
 	pthread_mutex_unlock(&hp->lock);
 	notify_guest(hp);
 	return 0;
