@@ -22,6 +22,7 @@ enum { VNC_PORT_FIRST = 5900, WEBSOCKET_PORT_FIRST = 5700,
        VNC_PORT_LAST = 65535, LISTENS_MAX = 8 };
 enum { VRAM_MIN_KIB = 1024, VRAM_MAX_KIB = 256 * 1024 };
 #define VGA_BIOS "/usr/share/seabios/vgabios-stdvga.bin"
+#define VIRTIO_VGA_BIOS "/usr/share/seabios/vgabios-virtio.bin"
 
 /* ---- checking ---- */
 
@@ -143,18 +144,42 @@ static uint64_t vram_bytes(const struct dom_video *v)
 	return size;
 }
 
-static int build_video(const struct dom_video *v, struct spec_video *s,
-		       struct error *err)
+static bool has_vga(const struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_videos; i++)
+		if (str_eq(def->videos[i].model, "vga"))
+			return true;
+	return false;
+}
+
+/* The first card is what firmware shows something on, if it can be. */
+static enum spec_video_kind video_kind(const struct domain_def *def,
+				       const struct dom_video *v)
+{
+	if (str_eq(v->model, "vga"))
+		return VIDEO_VGA;
+	if (!str_eq(v->model, "virtio"))
+		return VIDEO_BOCHS;
+	return v == def->videos && str_eq(def->os.machine, "q35") &&
+			       !has_vga(def) ?
+		       VIDEO_VIRTIO_VGA :
+		       VIDEO_VIRTIO;
+}
+
+static int build_video(const struct domain_def *def, const struct dom_video *v,
+		       struct spec_video *s, struct error *err)
 {
 	s->id = xstrdup(v->info.alias ? v->info.alias : "video0");
-	s->kind = str_eq(v->model, "vga")    ? VIDEO_VGA :
-		  str_eq(v->model, "virtio") ? VIDEO_VIRTIO :
-					       VIDEO_BOCHS;
+	s->kind = video_kind(def, v);
 	s->vram = vram_bytes(v);
 	s->width = v->width ? v->width : 1280;
 	s->height = v->height ? v->height : 800;
 	s->rom_fd = -1;
 	launch_set_place(&s->pci, &v->info);
+	if (s->kind == VIDEO_VIRTIO_VGA) {
+		s->vram = MAX(s->vram, 16 * MIB);
+		return host_open_file(VIRTIO_VGA_BIOS, err, &s->rom_fd);
+	}
 	return s->kind == VIDEO_VGA ?
 		       host_open_file(VGA_BIOS, err, &s->rom_fd) :
 		       0;
@@ -369,7 +394,7 @@ int launch_build_graphics(struct domain_def *def, struct vmm_spec *s,
 	s->videos = xcalloc(def->n_videos, sizeof(*s->videos));
 	for (unsigned int i = 0; i < def->n_videos && r == 0; i++)
 		if (!str_eq(def->videos[i].model, "none"))
-			r = build_video(&def->videos[i],
+			r = build_video(def, &def->videos[i],
 					&s->videos[s->n_videos++], err);
 	s->vncs = xcalloc(def->n_graphics, sizeof(*s->vncs));
 	for (unsigned int i = 0; i < def->n_graphics && r == 0; i++)

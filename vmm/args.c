@@ -18,6 +18,7 @@
 #include "vmm/spec.h"
 
 #define VGA_BIOS "/usr/share/seabios/vgabios-stdvga.bin"
+#define VIRTIO_VGA_BIOS "/usr/share/seabios/vgabios-virtio.bin"
 
 static const char usage[] =
 "Usage: vireo-vmm --kernel FILE [OPTION...]\n"
@@ -54,7 +55,7 @@ static const char usage[] =
 "                   option ROM to boot from it; vhost: served by the kernel\n"
 "  --input BUS-KIND ps2, usb or virtio; keyboard, mouse or (not ps2) tablet;\n"
 "                   repeatable\n"
-"  --video KIND[,rom=FILE]  vga, bochs, virtio; needs --vnc to be seen; rom: its BIOS\n"
+"  --video KIND[,rom=FILE]  vga, bochs, virtio, virtio-vga; needs --vnc to be seen; rom: its BIOS\n"
 "  --vnc PATH       serve the picture on a Unix socket\n"
 "  --vhost-user KIND,PATH  a device that another program serves at a socket:\n"
 "                   net, blk, or fs with a tag after another comma\n"
@@ -451,7 +452,8 @@ static int add_input(struct args *a, char *name, struct error *err)
 static int add_video(struct args *a, char *text, struct error *err)
 {
 	struct vmm_spec *spec = a->spec;
-	static const char *const names[] = { "vga", "bochs", "virtio" };
+	static const char *const names[] = { "vga", "bochs", "virtio",
+					     "virtio-vga" };
 	const char *name = strsep(&text, ",");
 	int rom_fd = -1, r = 0;
 	size_t i = 0;
@@ -482,6 +484,9 @@ static int add_video(struct args *a, char *text, struct error *err)
 	if (i == VIDEO_VGA && rom_fd < 0)
 		spec->videos[spec->n_videos].rom_fd =
 			open(VGA_BIOS, O_RDONLY | O_CLOEXEC);
+	if (i == VIDEO_VIRTIO_VGA && rom_fd < 0)
+		spec->videos[spec->n_videos].rom_fd =
+			open(VIRTIO_VGA_BIOS, O_RDONLY | O_CLOEXEC);
 	spec->n_videos++;
 	return 0;
 }

@@ -101,8 +101,9 @@ static int add_video(struct machine *m, unsigned int i, struct error *err)
 {
 	const struct spec_video *v = &m->spec->videos[i];
 
-	return v->kind == VIDEO_VIRTIO ? virtio_gpu_add(m, v, err) :
-					 bochs_create(m, v, i, err);
+	return v->kind == VIDEO_VIRTIO || v->kind == VIDEO_VIRTIO_VGA ?
+		       virtio_gpu_add(m, v, i, err) :
+		       bochs_create(m, v, i, err);
 }
 
 static int add_videos(struct machine *m, struct error *err)

@@ -109,12 +109,14 @@ void display_watch(struct display *d, bool yes)
 		display_forget(d);
 }
 
-void display_wish(struct display *d, unsigned int width, unsigned int height)
+bool display_wish(struct display *d, unsigned int width, unsigned int height)
 {
 	const struct source *s = active(d);
 
-	if (s && s->ops->wish)
-		s->ops->wish(s->dev, width, height);
+	if (!s || !s->ops->wish)
+		return false;
+	s->ops->wish(s->dev, width, height);
+	return true;
 }
 
 static void put_pixels(char *to, const struct display_view *v)

@@ -52,7 +52,8 @@ void display_unlock(struct display *d);
 const struct display_view *display_draw(struct display *d);
 /* Locked.  Somebody looks all the time, or no longer does. */
 void display_watch(struct display *d, bool yes);
-void display_wish(struct display *d, unsigned int width, unsigned int height);
+/* Locked.  False: nothing shows that could follow. */
+bool display_wish(struct display *d, unsigned int width, unsigned int height);
 
 /* For devices, inside draw().  False: too large, draw nothing. */
 bool display_size(struct display *d, unsigned int width, unsigned int height);

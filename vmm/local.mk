@@ -128,6 +128,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/vmgenid.c \
 	%D%/dev/vmgenid.h \
 	%D%/dev/vga.h \
+	%D%/dev/vga_card.c \
+	%D%/dev/vga_card.h \
 	%D%/dev/vga_draw.c \
 	%D%/devices.c \
 	%D%/drive.c \

@@ -233,7 +233,8 @@ static const struct field usb[] = {
 };
 SHAPE(spec_usb, usb);
 
-static const char *const video_words[] = { "vga", "bochs", "virtio", NULL };
+static const char *const video_words[] = { "vga", "bochs", "virtio",
+					   "virtio-vga", NULL };
 
 static const struct field video[] = {
 	STR(spec_video, id, true, NAME_LEN),

@@ -175,7 +175,9 @@ struct spec_input {
 	struct spec_place pci;
 };
 
-enum spec_video_kind { VIDEO_VGA, VIDEO_BOCHS, VIDEO_VIRTIO };
+/* The last one is the third with a VGA. */
+enum spec_video_kind { VIDEO_VGA, VIDEO_BOCHS, VIDEO_VIRTIO,
+		       VIDEO_VIRTIO_VGA };
 
 struct spec_video {
 	char *id; /* "video0" */

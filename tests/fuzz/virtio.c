@@ -473,7 +473,7 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	add_vsock(rig);
 	add_vhost_user(rig);
 	rig->m.display = display_create();
-	assert(!virtio_gpu_add(&rig->m, &video, &err));
+	assert(!virtio_gpu_add(&rig->m, &video, 0, &err));
 	assert(!virtio_mem_add(&rig->m, &memory, &err));
 	if (rig_taps(taps, 2) < 0)
 		return 9;

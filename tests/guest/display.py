@@ -136,6 +136,21 @@ def check_tablet(vmm, path, name):
     print("ok: VNC's pointer is", name)
 
 
+# The viewer's window has another size: the guest's driver hears of it.
+def check_resize(vmm, path):
+    vmm.said("mode: 1024x768")
+    c = vnc.Client(connect(path), vnc.ZRLE, (vnc.EXTENDED_SIZE,))
+    c.whole()
+    c.set_size(800, 600)
+    while c.resize_reply is None:
+        c.request()
+        c.update()
+    assert c.resize_reply == 4, c.resize_reply  # the guest was asked
+    vmm.said("mode: 800x600")
+    c.sock.close()
+    print("ok: another size")
+
+
 def check_vnc_keys(vmm, path, name):
     c = vnc.Client(connect(path))
     c.key(ord("?"), 1)              # shift comes with it
@@ -334,7 +349,7 @@ def main():
     if not os.path.isdir(root) or os.geteuid() != 0:
         print("needs root and GENERIC_ROOT")
         return 77
-    card = "virtio-gpu" if video == "virtio" else video
+    card = "virtio-gpu" if video.startswith("virtio") else video
     with tempfile.TemporaryDirectory() as directory:
         kernel, initrd = prepare(directory, [card, "ps2", *inputs.split(",")])
         serial = os.path.join(directory, "serial")
@@ -360,6 +375,8 @@ def main():
                 {"listens": [{"fd": base + 4, "websocket": True}]}],
             "inputs": [{"id": "input0", "kind": "keyboard", "bus": "ps2"}],
         }
+        if video == "virtio-vga":
+            spec["machine"] = "q35"
         if "virtio" in inputs:
             spec["inputs"] += [{"id": "input1", "kind": "tablet",
                                 "bus": "virtio"},
@@ -385,6 +402,7 @@ def main():
             if "usb" in inputs:
                 check_keys(vmm, "Vireo Vireo USB Keyboard")
                 check_tablet(vmm, path, "Vireo Vireo USB Tablet")
+                check_resize(vmm, path)
                 return 0
             check_keys(vmm, "AT Translated Set 2 keyboard")
             check_vnc(vmm, path)

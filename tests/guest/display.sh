@@ -5,7 +5,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 result=0
 for inputs in ps2 usb virtio; do
 	case $inputs in
-	usb) video=virtio ;; # one of the boots has the other card
+	usb) video=virtio ;; # the other boots have other cards
+	virtio) video=virtio-vga ;;
 	*) video=bochs ;;
 	esac
 	"$here/display.py" "${1:-${GUEST_ENGINE-}}" $video $inputs || result=$?

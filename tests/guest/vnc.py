@@ -68,7 +68,7 @@ class Client:
                   struct.pack(">%di" % (1 + len(pseudo)), encoding, *pseudo))
         self.inflater = zlib.decompressobj()
         self.pixels = {}
-        self.absolute = None
+        self.absolute = self.resize_reply = None
         self.has_key_event = False
         self.encodings = set()
 
@@ -133,9 +133,11 @@ class Client:
             if enc == DESKTOP_SIZE:
                 self.resize(w, h)
             elif enc == EXTENDED_SIZE:
-                self.read(16)
+                self.read(20)
                 if x == 0:
                     self.resize(w, h)
+                else:
+                    self.resize_reply = y
             elif enc == POINTER_MODE:
                 self.absolute = x
             elif enc == KEY_EVENT:
@@ -219,6 +221,9 @@ class Client:
             if not self.update() or len(self.pixels) < \
                     self.width * self.height:
                 self.request(False)
+
+    def set_size(self, w, h):
+        self.send(struct.pack(">BxHHBxIHHHHI", 251, w, h, 1, 0, 0, 0, w, h, 0))
 
     def key(self, keysym, down):
         self.send(struct.pack(">BBHI", 4, down, 0, keysym))

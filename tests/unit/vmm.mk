@@ -75,6 +75,18 @@ TESTS += tests/fuzz/xhci
 tests_fuzz_xhci_SOURCES = tests/fuzz/xhci.c $(vmm_test_fake)
 tests_fuzz_xhci_LDADD = $(vmm_test_ldadd)
 
+check_PROGRAMS += tests/unit/vmm/usb-immediate
+TESTS += tests/unit/vmm/usb-immediate
+tests_unit_vmm_usb_immediate_SOURCES = \
+	tests/unit/vmm/usb-immediate.c \
+	$(vmm_test_fake)
+tests_unit_vmm_usb_immediate_LDADD = $(vmm_test_ldadd)
+
+check_PROGRAMS += tests/fuzz/websocket
+TESTS += tests/fuzz/websocket
+tests_fuzz_websocket_SOURCES = tests/fuzz/websocket.c tests/fuzz/random.h
+tests_fuzz_websocket_LDADD = $(vmm_test_ldadd)
+
 check_PROGRAMS += tests/fuzz/vnc
 TESTS += tests/fuzz/vnc
 tests_fuzz_vnc_SOURCES = tests/fuzz/vnc.c $(vmm_test_fake)

@@ -85,7 +85,7 @@ static void command_done(struct scsi_cmd *c)
 						CSW_FAILED;
 	st->moved = c->moved;
 	st->at = 0;
-	st->len = st->in ? c->moved : 0;
+	st->len = st->in ? MIN(c->moved, st->length) : 0;
 	st->phase = dropped ? PHASE_CBW :
 		    st->in && st->length ? PHASE_IN : PHASE_CSW;
 	pthread_cond_broadcast(&st->idle);
@@ -324,12 +324,11 @@ static int storage_loaded(void *obj, unsigned int version, struct error *err)
 {
 	const struct storage *st = obj;
 
-	return st->phase == PHASE_RUN || st->phase == PHASE_DROPPED ||
-			       st->at > st->len ||
-			       (st->phase == PHASE_OUT &&
-				st->len > st->length) ?
-		       -EINVAL :
-		       0;
+	if (st->phase == PHASE_RUN || st->phase == PHASE_DROPPED ||
+	    st->at > st->len || st->len > st->length)
+		return error_set(err, -EINVAL,
+				 "a USB disk's transfer is not right");
+	return 0;
 }
 
 static const struct state_type storage_state = {

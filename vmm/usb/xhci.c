@@ -321,7 +321,7 @@ static bool control_data(struct xhci *x, struct slot *s, const struct trb *t,
 			 uint64_t at)
 {
 	struct ep *ep = &s->ep[1];
-	uint32_t len = t->status & 0x1ffff, n;
+	uint32_t len = t->status & 0x1ffff, there, n;
 	bool in = ep->setup.request_type & 0x80;
 
 	if (!ep->data)
@@ -330,7 +330,9 @@ static bool control_data(struct xhci *x, struct slot *s, const struct trb *t,
 		halt_ep(x, s, 1, at, len, CC_STALL);
 		return false;
 	}
-	n = MIN(len, (in ? (uint32_t)ep->answer : USB_CONTROL_MAX) - ep->done);
+	/* Asked anew, another device on the port may have less to say. */
+	there = in ? (uint32_t)ep->answer : USB_CONTROL_MAX;
+	n = MIN(len, there - MIN(there, ep->done));
 	if (in ? !write_mem(x, t->param, ep->data + ep->done, n) :
 		 !read_mem(x, t->param, ep->data + ep->done, n)) {
 		halt_ep(x, s, 1, at, len, CC_TRANSACTION);
@@ -413,7 +415,10 @@ static bool td_next(struct xhci *x, struct ring *r, struct td *td)
 	return true;
 }
 
-/* 6.4.1.1: up to eight bytes may be in the TRB itself. */
+/*
+ * 6.4.1.1: up to eight bytes may be in the TRB itself; one that says it has
+ * more fails, as all of data must come from the driver.
+ */
 static bool gather(struct xhci *x, const struct td *td, uint8_t *data)
 {
 	for (unsigned int i = 0; i < td->n; i++) {
@@ -422,10 +427,13 @@ static bool gather(struct xhci *x, const struct td *td, uint8_t *data)
 
 		if (!has_data(t))
 			continue;
-		if (t->control & C_IMMEDIATE)
-			memcpy(data, &t->param, MIN(len, 8u));
-		else if (!read_mem(x, t->param, data, len))
+		if (t->control & C_IMMEDIATE) {
+			if (len > sizeof(t->param))
+				return false;
+			memcpy(data, &t->param, len);
+		} else if (!read_mem(x, t->param, data, len)) {
 			return false;
+		}
 		data += len;
 	}
 	return true;

@@ -54,8 +54,9 @@ int virtio_net_add(struct machine *m, const struct spec_nic *spec,
 /* With the spec's consoles, and room for more. */
 int virtio_console_add(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);
+/* index: among the graphics cards. */
 int virtio_gpu_add(struct machine *m, const struct spec_video *spec,
-		   struct error *err);
+		   unsigned int index, struct error *err);
 /* What the description says of it; tests give another one. */
 int virtio_balloon_add(struct machine *m, const struct vmm_spec *spec,
 		       struct error *err);

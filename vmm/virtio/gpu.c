@@ -3,16 +3,22 @@
  * screen, pictures in memory of ours that the driver fills from its own, and a
  * cursor, which is drawn into the picture.
  *
+ * It may have a VGA too (vmm/dev/vga_card.h), which shows its picture as long
+ * as the driver has none: then MSI-X is on BAR 1 and virtio's registers on
+ * BAR 4, behind the VGA's two.
+ *
  * Left out: 3D, blob resources, assigning UUIDs.  Of a picture it is saved
  * where the driver has it; it is fetched from there again.
  */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <linux/virtio_gpu.h>
 #include <linux/virtio_ids.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "vmm/dev/edid.h"
+#include "vmm/dev/vga_card.h"
 #include "vmm/display.h"
 #include "vmm/machine.h"
 #include "vmm/ram.h"
@@ -44,6 +50,7 @@ struct saved_resource {
 
 struct gpu {
 	struct virtio_dev dev;
+	struct vga_card *card; /* NULL: it has no VGA */
 	struct resource *resources;
 	unsigned int n_resources;
 	uint64_t bytes; /* of their pixels */
@@ -132,19 +139,34 @@ static bool within(const struct virtio_gpu_rect *rect,
 	       rect->y <= r->height && rect->height <= r->height - rect->y;
 }
 
-/* Bytes of the driver's memory from an offset on; false: it has not so many. */
-static bool read_backing(struct gpu *g, const struct resource *r,
-			 uint64_t offset, uint8_t *to, uint64_t len)
-{
-	for (unsigned int i = 0; i < r->n_entries && len; i++) {
-		const struct virtio_gpu_mem_entry *e = &r->entries[i];
-		uint64_t n;
+/* Where a reader is: rows follow each other, and so do entries. */
+struct place {
+	unsigned int entry;
+	uint64_t begins; /* at this offset */
+};
 
-		if (offset >= e->length) {
-			offset -= e->length;
-			continue;
-		}
-		n = MIN(e->length - offset, len);
+static void move_to(const struct resource *r, uint64_t offset,
+		    struct place *p)
+{
+	while (p->entry < r->n_entries &&
+	       offset - p->begins >= r->entries[p->entry].length)
+		p->begins += r->entries[p->entry++].length;
+}
+
+/*
+ * Bytes of the driver's memory from an offset on, which is not before the
+ * last one's; false: it has not so many.
+ */
+static bool read_backing(struct gpu *g, const struct resource *r,
+			 struct place *p, uint64_t offset, uint8_t *to,
+			 uint64_t len)
+{
+	move_to(r, offset, p);
+	offset -= p->begins;
+	for (unsigned int i = p->entry; i < r->n_entries && len; i++) {
+		const struct virtio_gpu_mem_entry *e = &r->entries[i];
+		uint64_t n = MIN(e->length - offset, len);
+
 		if (ram_read(g->dev.m->ram, e->addr + offset, to, n) < 0)
 			return false;
 		to += n;
@@ -238,6 +260,7 @@ static uint32_t transfer(struct gpu *g, const union command *c)
 {
 	const struct virtio_gpu_transfer_to_host_2d *a = &c->transfer;
 	struct resource *r = find(g, a->resource_id);
+	struct place p = { 0 };
 	uint64_t stride;
 
 	if (!r)
@@ -246,7 +269,7 @@ static uint32_t transfer(struct gpu *g, const union command *c)
 		return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
 	stride = (uint64_t)r->width * PIXEL;
 	for (uint32_t y = 0; y < a->r.height; y++)
-		if (!read_backing(g, r, a->offset + y * stride,
+		if (!read_backing(g, r, &p, a->offset + y * stride,
 				  r->pixels + (a->r.y + y) * stride +
 					  a->r.x * PIXEL,
 				  a->r.width * PIXEL))
@@ -639,9 +662,12 @@ static void gpu_restored(void *dev)
 {
 	struct gpu *g = dev;
 
-	for (struct resource *r = g->resources; r; r = r->next)
+	for (struct resource *r = g->resources; r; r = r->next) {
+		struct place p = { 0 };
+
 		if (r->n_entries)
-			read_backing(g, r, 0, r->pixels, pixel_bytes(r));
+			read_backing(g, r, &p, 0, r->pixels, pixel_bytes(r));
+	}
 }
 
 static const struct state_type gpu_state = {
@@ -653,41 +679,116 @@ static const struct state_type gpu_state = {
 	.restored = gpu_restored,
 };
 
-static void gpu_destroy(struct virtio_dev *dev)
+/* ---- the VGA ---- */
+
+enum { VGA_MSIX_BAR = 1, VGA_REGS_BAR = 4 };
+
+static void gpu_vga_bars(struct virtio_dev *dev)
 {
-	gpu_reset(dev);
-	virtio_finish(dev);
-	free(from_dev(dev));
+	dev->pci.wmask[PCI_COMMAND] |= PCI_COMMAND_IO;
+	vga_card_set_bars(from_dev(dev)->card);
 }
 
-static const struct virtio_type virtio_gpu = {
-	.name = "gpu",
-	.id = VIRTIO_ID_GPU,
-	.class_code = 0x038000, /* PCI D.4: other display controller */
-	.notify = gpu_notify,
-	.config_write = gpu_config_write,
-	.reset = gpu_reset,
-	.state = &gpu_state,
-	.destroy = gpu_destroy,
+static void gpu_vga_bar_mapped(struct virtio_dev *dev, unsigned int bar)
+{
+	vga_card_bar_mapped(from_dev(dev)->card, bar);
+}
+
+static void gpu_vga_reset(struct virtio_dev *dev)
+{
+	vga_reset(&from_dev(dev)->card->vga);
+}
+
+static void gpu_vga_states(struct virtio_dev *dev, const char *id,
+			   struct state_set *set)
+{
+	vga_states(&from_dev(dev)->card->vga, id, set);
+}
+
+static bool always(void *dev)
+{
+	return true;
+}
+
+static const struct display_ops vga_display = {
+	.active = always,
+	.draw = vga_draw,
 };
 
-int virtio_gpu_add(struct machine *m, const struct spec_video *spec,
-		   struct error *err)
+/* ---- life ---- */
+
+static void gpu_destroy(struct virtio_dev *dev)
 {
+	struct gpu *g = from_dev(dev);
+
+	gpu_reset(dev);
+	virtio_finish(dev);
+	if (g->card)
+		vga_finish(&g->card->vga);
+	free(g->card);
+	free(g);
+}
+
+#define GPU_TYPE \
+	.id = VIRTIO_ID_GPU, .notify = gpu_notify, \
+	.config_write = gpu_config_write, .reset = gpu_reset, \
+	.state = &gpu_state, .destroy = gpu_destroy
+static const struct virtio_type virtio_gpu = {
+	GPU_TYPE,
+	.name = "gpu",
+	.class_code = 0x038000, /* PCI D.4: other display controller */
+};
+static const struct virtio_type virtio_vga = {
+	GPU_TYPE,
+	.name = "vga",
+	.class_code = 0x030000, /* VGA compatible */
+	.pci_bars = gpu_vga_bars,
+	.pci_bar_mapped = gpu_vga_bar_mapped,
+	.pci_reset = gpu_vga_reset,
+	.pci_states = gpu_vga_states,
+};
+
+static void add_vga(struct gpu *g, struct machine *m,
+		    const struct spec_video *spec, unsigned int index)
+{
+	g->card = xcalloc(1, sizeof(*g->card));
+	vga_card_init(g->card, m, &g->dev.pci, spec, index);
+	g->dev.msix_bar = VGA_MSIX_BAR;
+	g->dev.regs_bar = VGA_REGS_BAR;
+	g->dev.rom_fd = spec->rom_fd;
+}
+
+/* The last that is active is seen: the VGA only before the driver's. */
+static int show(struct gpu *g, struct machine *m, struct error *err)
+{
+	int r = g->card ? vga_card_add_legacy(g->card, err) : 0;
+
+	if (g->card)
+		display_add(m->display, &vga_display, &g->card->vga);
+	display_add(m->display, &gpu_display, g);
+	return r;
+}
+
+int virtio_gpu_add(struct machine *m, const struct spec_video *spec,
+		   unsigned int index, struct error *err)
+{
+	bool vga = spec->kind == VIDEO_VIRTIO_VGA;
 	struct gpu *g = xcalloc(1, sizeof(*g));
-	int r = virtio_init(&g->dev, &virtio_gpu, m, spec->id, GPU_QUEUES,
-			    BIT64(VIRTIO_GPU_F_EDID), err);
+	int r = virtio_init(&g->dev, vga ? &virtio_vga : &virtio_gpu, m,
+			    spec->id, GPU_QUEUES, BIT64(VIRTIO_GPU_F_EDID),
+			    err);
 
 	if (r >= 0) {
 		g->dev.config_size = sizeof(struct virtio_gpu_config);
 		config(g)->num_scanouts = 1;
 		set_size(g, spec->width, spec->height);
+		if (vga)
+			add_vga(g, m, spec, index);
 		r = virtio_pci_plug(&g->dev, &spec->pci, err);
 	}
 	if (r < 0) {
 		gpu_destroy(&g->dev);
 		return r;
 	}
-	display_add(m->display, &gpu_display, g);
-	return 0;
+	return show(g, m, err);
 }

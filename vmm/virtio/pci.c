@@ -2,7 +2,7 @@
  * vmm/virtio/pci.c -- virtio over PCI, modern only (virtio 1.2, section 4.1).
  *
  * BAR 0 has the MSI-X table, BAR 2 (64 bits) the four structures on a page
- * each.  Interrupts are MSI-X only; a driver without it polls the ISR.  A
+ * each, unless a device has other BARs there.  Interrupts are MSI-X only; a driver without it polls the ISR.  A
  * queue's doorbell is an eventfd that the engine signals itself if it can.
  */
 #include <errno.h>
@@ -18,7 +18,6 @@
 #include "vmm/virtio/virtio.h"
 
 enum {
-	MSIX_BAR = 0,
 	REGS_BAR = 2,
 	COMMON_AT = 0x0000,
 	ISR_AT = 0x1000,
@@ -340,8 +339,12 @@ static void doorbells(struct virtio_dev *dev, uint64_t gpa, bool add)
 static void bar_mapped(struct pci_dev *pci, unsigned int bar, uint64_t addr,
 		       bool mapped)
 {
-	if (bar == REGS_BAR)
-		doorbells(from_pci(pci), addr + NOTIFY_AT, mapped);
+	struct virtio_dev *dev = from_pci(pci);
+
+	if (bar == dev->regs_bar)
+		doorbells(dev, addr + NOTIFY_AT, mapped);
+	else if (dev->type->pci_bar_mapped)
+		dev->type->pci_bar_mapped(dev, bar);
 }
 
 /*
@@ -412,6 +415,8 @@ static void pci_reset(struct pci_dev *pci)
 
 	virtio_reset_wait(dev);
 	msix_reset(dev->msix);
+	if (dev->type->pci_reset)
+		dev->type->pci_reset(dev);
 }
 
 static void pci_pause(struct pci_dev *pci, bool paused)
@@ -422,7 +427,11 @@ static void pci_pause(struct pci_dev *pci, bool paused)
 static void pci_states(struct pci_dev *pci, const char *id,
 		       struct state_set *set)
 {
-	virtio_add_states(from_pci(pci), id, set);
+	struct virtio_dev *dev = from_pci(pci);
+
+	virtio_add_states(dev, id, set);
+	if (dev->type->pci_states)
+		dev->type->pci_states(dev, id, set);
 }
 
 static void pci_destroy(struct pci_dev *pci)
@@ -450,17 +459,18 @@ bool virtio_pci_is(const struct pci_dev *pci)
 	return pci->ops == &virtio_pci_ops;
 }
 
-static unsigned int add_structure(struct pci_dev *pci, uint8_t type,
+static unsigned int add_structure(struct virtio_dev *dev, uint8_t type,
 				  uint32_t offset, uint32_t length,
 				  unsigned int extra)
 {
+	struct pci_dev *pci = &dev->pci;
 	unsigned int len = sizeof(struct virtio_pci_cap) + extra;
 	unsigned int at = pci_add_cap(pci, PCI_CAP_ID_VNDR, len);
 	uint8_t *cap = pci->config + at;
 
 	cap[VIRTIO_PCI_CAP_LEN] = len;
 	cap[VIRTIO_PCI_CAP_CFG_TYPE] = type;
-	cap[VIRTIO_PCI_CAP_BAR] = REGS_BAR;
+	cap[VIRTIO_PCI_CAP_BAR] = dev->regs_bar;
 	pci_set32(cap + VIRTIO_PCI_CAP_OFFSET, offset);
 	pci_set32(cap + VIRTIO_PCI_CAP_LENGTH, length);
 	return at;
@@ -471,17 +481,17 @@ static void add_structures(struct virtio_dev *dev)
 	struct pci_dev *pci = &dev->pci;
 	unsigned int at;
 
-	add_structure(pci, VIRTIO_PCI_CAP_COMMON_CFG, COMMON_AT,
+	add_structure(dev, VIRTIO_PCI_CAP_COMMON_CFG, COMMON_AT,
 		      sizeof(struct virtio_pci_common_cfg), 0);
-	add_structure(pci, VIRTIO_PCI_CAP_ISR_CFG, ISR_AT, 1, 0);
+	add_structure(dev, VIRTIO_PCI_CAP_ISR_CFG, ISR_AT, 1, 0);
 	if (dev->config_size)
-		add_structure(pci, VIRTIO_PCI_CAP_DEVICE_CFG, DEVICE_AT,
+		add_structure(dev, VIRTIO_PCI_CAP_DEVICE_CFG, DEVICE_AT,
 			      dev->config_size, 0);
-	at = add_structure(pci, VIRTIO_PCI_CAP_NOTIFY_CFG, NOTIFY_AT,
+	at = add_structure(dev, VIRTIO_PCI_CAP_NOTIFY_CFG, NOTIFY_AT,
 			   NOTIFY_STEP * dev->n_queues, 4);
 	pci_set32(pci->config + at + VIRTIO_PCI_NOTIFY_CAP_MULT, NOTIFY_STEP);
 
-	at = add_structure(pci, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 4);
+	at = add_structure(dev, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, 4);
 	dev->cfg_cap = at;
 	pci->config[at + VIRTIO_PCI_CAP_BAR] = 0;
 	pci->wmask[at + VIRTIO_PCI_CAP_BAR] = 0xff;
@@ -504,11 +514,15 @@ int virtio_pci_plug(struct virtio_dev *dev, const struct spec_place *place,
 
 	pci_dev_init(&dev->pci, &virtio_pci_ops, &id);
 	/* One vector a queue and one for configuration changes. */
-	dev->msix = msix_create(&dev->pci, MSIX_BAR, dev->n_queues + 1);
+	if (!dev->regs_bar)
+		dev->regs_bar = REGS_BAR;
+	dev->msix = msix_create(&dev->pci, dev->msix_bar, dev->n_queues + 1);
 	if (dev->type->vectors)
 		msix_watch(dev->msix, vectors_changed, dev);
 	add_structures(dev);
-	pci_set_bar(&dev->pci, REGS_BAR, REGS_SIZE, true, &regs_ops, dev);
+	pci_set_bar(&dev->pci, dev->regs_bar, REGS_SIZE, true, &regs_ops, dev);
+	if (dev->type->pci_bars)
+		dev->type->pci_bars(dev);
 	if (dev->rom_fd >= 0)
 		r = pci_load_rom(&dev->pci, dev->rom_fd, err);
 	if (r == 0)

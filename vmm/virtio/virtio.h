@@ -87,6 +87,14 @@ struct virtio_type {
 	 * loaded() sees to the rest. */
 	bool fewer_queues;
 
+	/* More of a PCI function than the transport's; all may be NULL.  The
+	 * BARs are made where the transport has none. */
+	void (*pci_bars)(struct virtio_dev *dev);
+	void (*pci_bar_mapped)(struct virtio_dev *dev, unsigned int bar);
+	void (*pci_reset)(struct virtio_dev *dev);
+	void (*pci_states)(struct virtio_dev *dev, const char *id,
+			   struct state_set *set);
+
 	/* Threads are gone; free the device. */
 	void (*destroy)(struct virtio_dev *dev);
 };
@@ -149,6 +157,7 @@ struct virtio_dev {
 
 	/* The transport's (pci.c). */
 	struct pci_dev pci;
+	unsigned int msix_bar, regs_bar; /* set before it is plugged, or not */
 	int rom_fd; /* its option ROM, until it is plugged; -1: none */
 	struct msix *msix;
 	uint32_t feature_select, driver_feature_select;

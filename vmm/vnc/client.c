@@ -22,8 +22,10 @@ enum { TEXT_MAX = 64, RECTS_MAX = 60000 };
 /* RFB 7.5; the last ones are from the registry. */
 enum { MSG_FORMAT = 0, MSG_ENCODINGS = 2, MSG_REQUEST = 3, MSG_KEY = 4,
        MSG_POINTER = 5, MSG_CUT = 6, MSG_SET_SIZE = 251, MSG_EXTENDED = 255 };
-/* "Extended Desktop Size": who changed it; and that it may not. */
-enum { SIZE_BY_SERVER = 0, SIZE_BY_CLIENT = 1, SIZE_PROHIBITED = 1 };
+/* "Extended Desktop Size": who changed it; and that it may not, or that the
+ * guest was asked. */
+enum { SIZE_BY_SERVER = 0, SIZE_BY_CLIENT = 1, SIZE_PROHIBITED = 1,
+       SIZE_FORWARDED = 4 };
 
 /* ---- sending ---- */
 
@@ -311,9 +313,10 @@ static ssize_t take_set_size(struct vnc_client *c, const uint8_t *p,
 	if (len < whole)
 		return 0;
 	display_lock(d);
-	display_wish(d, get16(p + 2), get16(p + 4));
+	c->size_reply = display_wish(d, get16(p + 2), get16(p + 4)) ?
+				SIZE_FORWARDED :
+				SIZE_PROHIBITED;
 	display_unlock(d);
-	c->size_reply = SIZE_PROHIBITED;
 	vnc_look_soon(c->s);
 	return whole;
 }

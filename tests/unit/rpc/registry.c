@@ -221,6 +221,7 @@ NOT_HERE_INT(domain_open_graphics_fd, UUID, unsigned int index,
 	     unsigned int flags, int *ret_fd)
 NOT_HERE_INT(domain_update_graphics, UUID, const struct dom_graphics *want,
 	     unsigned int flags)
+NOT_HERE_INT(domain_update_memory, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_block_info, UUID, const char *path, unsigned int flags,
 	     struct domain_block_info *ret)
 NOT_HERE_INT(domain_block_resize, UUID, const char *path, uint64_t size,

@@ -82,6 +82,11 @@ void machine_go(struct machine *m)
 {
 }
 
+void machine_remap(struct machine *m, machine_fn *fn, void *arg)
+{
+	fn(arg);
+}
+
 void machine_tell_memory(struct machine *m, const char *id,
 			 enum machine_memory what, uint64_t bytes)
 {
