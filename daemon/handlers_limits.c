@@ -66,14 +66,14 @@ static const char *const numa_modes[] = { "strict", "preferred", "interleave",
 struct table {
 	const struct known *known;
 	size_t n;
-	unsigned int what; /* enum domain_tune; 0: not while it runs */
+	unsigned int what; /* enum domain_tune */
 };
 #define TABLE(t, what) { t, ARRAY_SIZE(t), what }
 static const struct table scheduler_table = TABLE(scheduler,
 						  DOMAIN_TUNE_LIMITS);
 static const struct table memory_table = TABLE(memory, DOMAIN_TUNE_LIMITS);
 static const struct table blkio_table = TABLE(blkio, DOMAIN_TUNE_LIMITS);
-static const struct table numa_table = TABLE(numa, 0);
+static const struct table numa_table = TABLE(numa, DOMAIN_TUNE_NUMA);
 
 /* ---- setting ---- */
 
@@ -208,15 +208,30 @@ static int edit(struct domain_def *def, const void *arg, struct error *err)
 	return r < 0 ? r : check_memory(def, err);
 }
 
-/* Pages that are there stay where they are: nodes cannot be changed. */
-static int edit_stopped(struct domain_def *def, const void *arg,
-			struct error *err)
+/* libvirt's rules: other nodes, of memory that stays bound to nodes. */
+static int edit_running_numa(struct domain_def *def, const void *arg,
+			     struct error *err)
 {
-	if (def->id >= 0)
+	_cleanup_free_ char *nodes = xstrdup(def->numatune.nodeset);
+	_cleanup_free_ char *mode = xstrdup(def->numatune.mode);
+	int r = edit(def, arg, err);
+
+	if (r < 0)
+		return r;
+	if (mode && !str_eq(mode, def->numatune.mode))
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
-				  "NUMA nodes cannot be changed while the "
-				  "domain runs; use the 'config' flag");
-	return edit(def, arg, err);
+				  "can't change numatune mode for running domain");
+	if (!str_eq(nodes, def->numatune.nodeset) &&
+	    !str_eq(def->numatune.mode, "strict"))
+		return error_virt(err, VIR_ERR_OPERATION_INVALID,
+				  "change of nodeset for running domain requires strict numa mode");
+	return 0;
+}
+
+static int edit_numa(struct domain_def *def, const void *arg, struct error *err)
+{
+	return def->id < 0 ? edit(def, arg, err) :
+			     edit_running_numa(def, arg, err);
 }
 
 static int set(struct call *call, const wire_dom_params_flags *args,
@@ -229,7 +244,8 @@ static int set(struct call *call, const wire_dom_params_flags *args,
 	return r < 0 ? r :
 		       domain_tune(call->reg, wire_uuid_of(&args->dom),
 				   "limits", flags, t->what,
-				   t->what ? edit : edit_stopped, &c, err);
+				   t == &numa_table ? edit_numa : edit, &c,
+				   err);
 }
 
 /* ---- getting ---- */

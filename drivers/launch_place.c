@@ -186,6 +186,19 @@ int launch_place_running(struct domain *dom, struct error *err)
 	return pin_iothreads(dom, dom->live, err);
 }
 
+static int move_memory(struct domain *dom, const struct domain_def *want,
+		       struct error *err)
+{
+	struct json_object *args;
+
+	if (!want->numatune.nodeset)
+		return 0;
+	args = json_object_new_object();
+	json_object_object_add(
+		args, "nodes", json_object_new_string(want->numatune.nodeset));
+	return monitor_call(dom->priv, "nodes", args, NULL, err);
+}
+
 int launch_tune(struct domain *dom, const struct domain_def *want,
 		unsigned int what, struct error *err)
 {
@@ -195,6 +208,8 @@ int launch_tune(struct domain *dom, const struct domain_def *want,
 		r = pin_all(dom, want, err);
 	if (r == 0 && what & DOMAIN_TUNE_LIMITS)
 		r = limit(dom, want, err);
+	if (r == 0 && what & DOMAIN_TUNE_NUMA)
+		r = move_memory(dom, want, err);
 	return r;
 }
 

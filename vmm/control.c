@@ -33,6 +33,7 @@
 #include "vmm/migrate.h"
 #include "vmm/missing.h"
 #include "vmm/postcopy.h"
+#include "vmm/numa.h"
 #include "vmm/outflow.h"
 #include "vmm/peek.h"
 #include "vmm/ram.h"
@@ -90,6 +91,7 @@ struct control {
 	struct postcopy_listener follower;
 	int page_fd, rescue_fd, missing_fd;
 	struct announce *announce;
+	struct numa_move *numa_move; /* its memory moves among nodes */
 	int64_t take_id;
 	struct buf job_state;
 	struct x86_state *job_cpus;
@@ -669,6 +671,27 @@ static int control_memory(struct control *c, struct json_object *req,
 				 "\"device\" or \"requested\" is missing");
 	return machine_set_memory(c->m, json_object_get_string(id),
 				  json_object_get_int64(v), err);
+}
+
+static int control_nodes(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	struct json_object *v = json_object_object_get(req, "nodes");
+	struct numa_move *move = NULL;
+	int r;
+
+	if (!json_object_is_type(v, json_type_string))
+		return error_set(err, -EINVAL, "\"nodes\" is missing");
+	numa_move_destroy(steal_ptr(&c->numa_move));
+	r = numa_move_begin(c->m, json_object_get_string(v), &move, err);
+	if (r < 0)
+		return r;
+	c->numa_move = move;
+	/* For memory devices that come. */
+	c->spec.mem_policy = SPEC_NUMA_STRICT;
+	free(c->spec.mem_nodes);
+	c->spec.mem_nodes = xstrdup(json_object_get_string(v));
+	return 0;
 }
 
 static int control_balloon_period(struct control *c, struct json_object *req,
@@ -1406,6 +1429,7 @@ static const struct request {
 	{ "stats", STATES_BUILT | STATE_STOPPED | WHILE_AWAY, control_stats },
 	{ "balloon", STATES_BUILT, control_balloon },
 	{ "memory", STATES_BUILT, control_memory },
+	{ "nodes", STATES_BUILT, control_nodes },
 	{ "balloon-period", STATES_BUILT, control_balloon_period },
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT, control_insert },
@@ -1649,6 +1673,7 @@ void control_destroy(struct control *c)
 	if (!c)
 		return;
 	job_destroy(c->job);
+	numa_move_destroy(c->numa_move);
 	control_forget_job(c);
 	handover_destroy(c->handover);
 	announce_stop(c->announce);

@@ -44,6 +44,8 @@
  *	"balloon"  {"target": bytes}
  *	"memory"   {"device": id, "requested": bytes}: the guest shall use so
  *		   much of a virtio-mem device
+ *	"nodes"    {"nodes": set}: the host's that memory without nodes of its
+ *		   own is to come from; what is elsewhere moves by and by
  *	"balloon-period" {"seconds": between statistics, 0: only when read}
  *	"link"     {"nic": id, "up": bool}
  *	"insert"   {"drive": id, "format", "force": bool} and a descriptor, or

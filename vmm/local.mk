@@ -47,6 +47,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/hyperv.h \
 	%D%/numa.c \
 	%D%/numa.h \
+	%D%/numa_move.c \
 	%D%/dev/acpi_pm.c \
 	%D%/dev/acpi_pm.h \
 	%D%/dev/ahci.c \

@@ -116,8 +116,8 @@ static int policy_mode(enum spec_numa policy)
 	}
 }
 
-static int place(uint8_t *host, uint64_t size, enum spec_numa policy,
-		 const char *nodes, struct error *err)
+int numa_bind(uint8_t *host, uint64_t size, enum spec_numa policy,
+	      const char *nodes, unsigned int flags, struct error *err)
 {
 	struct cpuset set;
 
@@ -128,11 +128,17 @@ static int place(uint8_t *host, uint64_t size, enum spec_numa policy,
 				 "'%.80s' is no set of NUMA nodes",
 				 nodes ? nodes : "");
 	if (syscall(SYS_mbind, host, size, policy_mode(policy), set.word,
-		    CPUSET_MAX, 0) < 0)
+		    CPUSET_MAX, flags) < 0)
 		return error_set(err, -errno,
 				 "cannot take memory from NUMA nodes %s of the host: %m",
 				 nodes);
 	return 0;
+}
+
+static int place(uint8_t *host, uint64_t size, enum spec_numa policy,
+		 const char *nodes, struct error *err)
+{
+	return numa_bind(host, size, policy, nodes, 0, err);
 }
 
 static int place_cell(struct machine *m, unsigned int i, struct error *err)

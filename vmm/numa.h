@@ -9,9 +9,10 @@
 
 #include <stdint.h>
 
+#include "vmm/spec.h"
+
 struct error;
 struct machine;
-struct vmm_spec;
 
 /* Cells that are not the memory, or sets that are none, are refused. */
 int numa_check(const struct vmm_spec *spec, struct error *err);
@@ -37,5 +38,19 @@ int numa_place_device(struct machine *m, const struct spec_memory *spec,
 
 /* Before the guest touches it: RAM comes from the host's nodes asked for. */
 int numa_place(struct machine *m, struct error *err);
+
+/* Memory of this process; flags: mbind(2)'s. */
+int numa_bind(uint8_t *host, uint64_t size, enum spec_numa policy,
+	      const char *nodes, unsigned int flags, struct error *err);
+
+/*
+ * While it runs, what has no nodes of its own is to be in these and no others:
+ * new pages at once, the others by and by (numa_move.c).  Main thread;
+ * destroying ends it.
+ */
+struct numa_move;
+int numa_move_begin(struct machine *m, const char *nodes,
+		    struct numa_move **ret_move, struct error *err);
+void numa_move_destroy(struct numa_move *move);
 
 #endif
