@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "drivers/launch.h"
-#include "vmm/ram.h"
 #include "vmm/spec.h"
 
 #define refuse(err, ...) \
@@ -52,9 +51,9 @@ int launch_check_memories(const struct domain_def *def, struct error *err)
 {
 	int r = 0;
 
-	if (def->n_memories > RAM_PIECES_MAX)
+	if (def->n_memories > SPEC_MEMORIES_MAX)
 		return refuse(err, "<memory>: at most %d memory devices are supported",
-			      RAM_PIECES_MAX);
+			      SPEC_MEMORIES_MAX);
 	for (unsigned int i = 0; i < def->n_memories && r == 0; i++)
 		r = check_device(def, &def->memories[i], err);
 	return r;

@@ -14,6 +14,8 @@
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
+static_assert((int)SPEC_MEMORIES_MAX == (int)RAM_PIECES_MAX, "what is said");
+
 struct memdev {
 	struct machine *m;
 	const struct spec_memory *spec;

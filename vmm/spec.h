@@ -276,6 +276,7 @@ enum { DIRTY_RING_MIN = 1024, DIRTY_RING_MAX = 65536 };
 /* Memory that may come and go: a module, or what a guest takes and gives block
  * by block. */
 enum spec_memory_kind { MEMORY_DIMM, MEMORY_VIRTIO };
+enum { SPEC_MEMORIES_MAX = 32 };
 
 struct spec_memory {
 	char *id; /* "dimm0", "virtiomem0" */
