@@ -291,7 +291,6 @@ NOT_HERE_INT(domain_attach_device, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_detach_device, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_detach_alias, UUID, const char *alias, unsigned int flags)
 NOT_HERE_INT(domain_update_iface, UUID, const char *xml, unsigned int flags)
-NOT_HERE_INT(domain_update_memory, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(nodedev_list, const char *cap, char ***ret_names,
 	     unsigned int *ret_n)
 NOT_HERE_INT(nodedev_check, const char *name)
