@@ -36,13 +36,7 @@ static bool follows(const char *word)
 
 static int push_postcopy(struct dom_obj *obj, struct error *err)
 {
-	struct domain_migration how = {
-		.bandwidth = MIN(obj->max_speed, UINT64_MAX >> 21) << 20,
-		.downtime_ns = obj->max_downtime * 1000000,
-		.postcopy_bandwidth =
-			MIN(obj->max_speed_postcopy, UINT64_MAX >> 21) << 20,
-		.postcopy_now = true,
-	};
+	struct domain_migration how = { .postcopy_now = true };
 
 	if (!obj->migration.postcopy)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
@@ -166,8 +160,12 @@ static int another_stream(struct dom_obj *obj, const struct migrate_args *args,
 int follow_resume_out(struct dom_obj *obj, const struct migrate_args *args,
 		      const struct migrate_cookie *in, struct error *err)
 {
+	struct domain_migration how = migrate_how(obj, args);
 	int r = follow_check_resume(obj, err);
 
+	how.now = false;
+	if (r == 0)
+		r = driver_call(obj, err, migrate_limits, &how);
 	if (r == 0)
 		r = another_stream(obj, args, in, err);
 	if (r < 0)

@@ -190,8 +190,8 @@ static uint64_t bytes(uint64_t mib)
 	return MIN(mib, UINT64_MAX >> 21) << 20;
 }
 
-static struct domain_migration how_to_go(const struct dom_obj *obj,
-					 const struct migrate_args *args)
+struct domain_migration migrate_how(const struct dom_obj *obj,
+				    const struct migrate_args *args)
 {
 	uint64_t speed = args->bandwidth ? args->bandwidth : obj->max_speed;
 
@@ -302,7 +302,7 @@ static int send_guest(struct dom_obj *obj, const struct migrate_args *args,
 
 	obj->migration.postcopy = args->flags & VIR_MIGRATE_POSTCOPY;
 	async_begin(obj, VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT);
-	how = how_to_go(obj, args);
+	how = migrate_how(obj, args);
 	r = driver_call(obj, err, migrate, s->fds, s->n, &how);
 	if (r == 0 && follow_begins(obj))
 		obj->migration.follow = FOLLOW_GOING;
@@ -599,7 +599,7 @@ bool migrate_recover(struct dom_obj *obj)
 static int push_limits(struct dom_obj *obj, struct error *err)
 {
 	struct migrate_args none = { .flags = VIR_MIGRATE_LIVE };
-	struct domain_migration how = how_to_go(obj, &none);
+	struct domain_migration how = migrate_how(obj, &none);
 
 	return driver_call(obj, err, migrate_limits, &how);
 }
@@ -607,7 +607,7 @@ static int push_limits(struct dom_obj *obj, struct error *err)
 static int push_now(struct dom_obj *obj, struct error *err)
 {
 	struct migrate_args none = { .flags = 0 };
-	struct domain_migration how = how_to_go(obj, &none);
+	struct domain_migration how = migrate_how(obj, &none);
 
 	return driver_call(obj, err, migrate_limits, &how);
 }

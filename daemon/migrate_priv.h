@@ -45,6 +45,9 @@ int migrate_streams_open(struct dom_obj *obj, const struct migrate_args *args,
 			 const struct migrate_cookie *in,
 			 struct migrate_streams *s, struct error *err);
 void migrate_streams_close(struct migrate_streams *s);
+/* What its machine is told. */
+struct domain_migration migrate_how(const struct dom_obj *obj,
+				    const struct migrate_args *args);
 /* Ends it here: it runs elsewhere. */
 void migrate_gone(struct dom_obj *obj);
 

@@ -23,17 +23,25 @@ static void add_bool(struct json_object *o, const char *key, bool v)
 	json_object_object_add(o, key, json_object_new_boolean(v));
 }
 
-static struct json_object *limits(const struct domain_migration *how)
+/* What is to happen; the limits stay as the migration was begun with. */
+static struct json_object *now(const struct domain_migration *how)
 {
 	struct json_object *args = json_object_new_object();
 
-	add_u64(args, "bandwidth", how->bandwidth);
-	if (how->downtime_ns)
-		add_u64(args, "downtime_ns", how->downtime_ns);
 	if (how->now)
 		add_bool(args, "now", true);
 	if (how->postcopy_now)
 		add_bool(args, "postcopy_now", true);
+	return args;
+}
+
+static struct json_object *limits(const struct domain_migration *how)
+{
+	struct json_object *args = now(how);
+
+	add_u64(args, "bandwidth", how->bandwidth);
+	if (how->downtime_ns)
+		add_u64(args, "downtime_ns", how->downtime_ns);
 	add_u64(args, "postcopy_bandwidth", how->postcopy_bandwidth);
 	return args;
 }
@@ -56,8 +64,10 @@ int launch_migrate_limits(struct domain *dom,
 			  const struct domain_migration *how,
 			  struct error *err)
 {
-	return monitor_call(dom->priv, "migrate-limits", limits(how), NULL,
-			    err);
+	bool only_now = how->now || how->postcopy_now;
+
+	return monitor_call(dom->priv, "migrate-limits",
+			    only_now ? now(how) : limits(how), NULL, err);
 }
 
 /* ---- at the destination ---- */
