@@ -55,7 +55,10 @@ def host_modes(c):
     assert cpu.find("model").get("fallback") == "forbid"
     assert cpu.findtext("vendor") == "AMD"
     assert policies(cpu)["hypervisor"] == "require"
-    assert "disable" not in policies(cpu).values(), policies(cpu)
+    # What is for guests of the guest's own, it gets by name only.
+    off = {name for name, policy in policies(cpu).items()
+           if policy == "disable"}
+    assert off <= {"svm", "npt", "nrip-save"}, off
     # What it became is a definition that gives the same again.
     again = live_cpu(c, ET.tostring(cpu, encoding="unicode"))
     assert policies(again) == policies(cpu)
