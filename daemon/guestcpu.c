@@ -75,7 +75,7 @@ static bool other_vendor(const struct dom_cpu *cpu, struct x86_cpuid *host)
 }
 
 int guestcpu_compare(const struct dom_cpu *cpu, struct x86_cpuid *host,
-		     struct error *err)
+		     bool of_guests, struct error *err)
 {
 	struct cpu_set have, lacks, more, forbidden;
 	struct guestcpu g;
@@ -90,6 +90,8 @@ int guestcpu_compare(const struct dom_cpu *cpu, struct x86_cpuid *host,
 	lacks = cpu_set_minus(&g.want, &have);
 	lacks = without_spare(&lacks, &g.on);
 	more = cpu_set_minus(&have, &g.want);
+	if (of_guests)
+		more = cpu_set_not_nested(&more, &g.on);
 	forbidden = g.forbidden;
 	cpu_set_and(&forbidden, &have);
 	if (other_vendor(cpu, host) || cpu_set_count(&lacks) ||

@@ -29,9 +29,12 @@ struct guestcpu {
 /* The model and the policies, before any host is looked at. */
 int guestcpu_read(const struct dom_cpu *cpu, struct guestcpu *ret_cpu,
 		  struct error *err);
-/* VIR_CPU_COMPARE_* or -errno. */
+/*
+ * VIR_CPU_COMPARE_* or -errno.  of_guests: what they get only by name does not
+ * make the host have more.
+ */
 int guestcpu_compare(const struct dom_cpu *cpu, struct x86_cpuid *host,
-		     struct error *err);
+		     bool of_guests, struct error *err);
 
 /* What host-model is on this CPU; features that stay on one host apart. */
 void guestcpu_host_model(struct x86_cpuid *host, struct dom_cpu *ret_cpu);

@@ -48,15 +48,15 @@ int handle_connect_get_cpu_model_names(struct call *call,
 
 /* ---- comparing ---- */
 
-static int compare(const char *xml, struct x86_cpuid *host, unsigned int flags,
-		   wire_int *reply, struct error *err)
+static int compare(const char *xml, struct x86_cpuid *host, bool of_guests,
+		   unsigned int flags, wire_int *reply, struct error *err)
 {
 	struct dom_cpu cpu;
 	int r = cpu_def_parse(xml, &cpu, err);
 
 	if (r < 0)
 		return r;
-	r = guestcpu_compare(&cpu, host, err);
+	r = guestcpu_compare(&cpu, host, of_guests, err);
 	cpu_def_finish(&cpu);
 	if (r == VIR_CPU_COMPARE_INCOMPATIBLE &&
 	    (flags & VIR_CONNECT_COMPARE_CPU_FAIL_INCOMPATIBLE))
@@ -82,7 +82,7 @@ int handle_connect_compare_cpu(struct call *call,
 	if (r < 0)
 		return r;
 	x86_cpuid_native(&host);
-	return compare(args->xml, &host, args->flags, reply, err);
+	return compare(args->xml, &host, false, args->flags, reply, err);
 }
 
 /* What guests of such a kind can have. */
@@ -113,7 +113,8 @@ int handle_connect_compare_hypervisor_cpu(
 	if (r == 0)
 		r = hypervisor_cpu(&args->emulator, &args->arch, &args->machine,
 				   &args->virttype, &host, err);
-	return r < 0 ? r : compare(args->xml, &host, args->flags, reply, err);
+	return r < 0 ? r :
+		       compare(args->xml, &host, true, args->flags, reply, err);
 }
 
 /* ---- what they have in common ---- */
