@@ -277,11 +277,11 @@ def reporting(d, g, con):
 
 def deflating(g, con):
     """A guest that is short of memory takes some from its balloon."""
-    g.setMemory(72 * 1024)
-    until("the balloon's growth", lambda: g.info()[2] == 72 * 1024)
+    g.setMemory(80 * 1024)
+    until("the balloon's growth", lambda: g.info()[2] == 80 * 1024)
     mib = meminfo(con, "MemAvailable") // 1024 + 8
     con.run(f"dd if=/dev/zero of=/mnt/x bs=1M count={mib} 2>/dev/null")
-    assert g.memoryStats()["actual"] > 72 * 1024
+    assert g.memoryStats()["actual"] > 80 * 1024
     con.run("rm /mnt/x")
     g.setMemory(128 * 1024)
     until("the balloon's end", lambda: g.info()[2] == 128 * 1024)
