@@ -1,7 +1,7 @@
 #!/usr/bin/python3 -B
 # memory.py [ENGINE]: memory that comes to and goes from a stock kernel while it
 # runs: modules by ACPI, and blocks of a virtio-mem device; what is refused; and
-# that a saved guest has what it had.  Also with ENGINE in the environment.
+# that a saved guest has what it had.  Also by GUEST_ENGINE.
 import glob
 import os
 import socket
@@ -14,11 +14,11 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import vmm
 
-ENGINE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("ENGINE")
+ENGINE = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("GUEST_ENGINE")
 ROOT = os.environ.get("GUEST_ROOT", "")
 if not ENGINE or not os.path.isdir(ROOT + "/lib/modules") \
         or not os.access(vmm.VMM, os.X_OK):
-    print("needs ENGINE, GUEST_ROOT and VMM")
+    print("needs an engine, GUEST_ROOT and VMM")
     sys.exit(77)
 VIRTIOFSD = "/usr/lib/qemu/virtiofsd"
 MIB = 1 << 20
