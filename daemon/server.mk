@@ -44,6 +44,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/guestinfo.h \
 	%D%/handlers_guestcpus.c \
 	%D%/handlers_guestinfo.c \
+	%D%/handlers_iotune.c \
 	%D%/handlers_limits.c \
 	%D%/handlers_tune.c \
 	%D%/handlers_interface.c \

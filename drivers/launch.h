@@ -145,6 +145,9 @@ void launch_find_gone(struct domain *dom);
 
 /* ---- one device each of a definition, into its place ---- */
 
+/* Those of want's disks that are others than the live ones'. */
+int launch_limit_disks(struct domain *dom, const struct domain_def *want,
+		       struct error *err);
 int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		      struct spec_disk *s, struct error *err);
 void launch_build_controller(const struct dom_controller *c,

@@ -99,6 +99,9 @@ static int check_place(const struct dom_disk *d, const char *name,
 static int check_vhost_user(const struct dom_disk *d, const char *name,
 			    struct error *err)
 {
+	if (iotune_any(&d->iotune))
+		return refuse(err, "<disk type='vhostuser'> '%s': another program serves it, <iotune> cannot limit it",
+			      name);
 	if (!d->source || (d->source_type && !str_eq(d->source_type, "unix")))
 		return refuse(err, "<disk type='vhostuser'> '%s': it has no <source type='unix' path=>",
 			      name);
@@ -203,6 +206,28 @@ static void set_place(const struct dom_disk *d, struct spec_disk *s)
 				       d->info.address.unit;
 }
 
+_Static_assert((int)IOTUNE_KINDS == THROTTLE_KINDS &&
+		       THROTTLE_WRITE_OPS == 5,
+	       "iotune_names and enum throttle_kind have one order");
+
+static void set_limits(const struct dom_disk *d, struct spec_disk *s)
+{
+	const struct dom_iotune *t = &d->iotune;
+	struct spec_limits *l;
+
+	if (!iotune_any(t))
+		return;
+	s->n_limits = 1;
+	s->limits = l = xcalloc(1, sizeof(*l));
+	for (unsigned int k = 0; k < IOTUNE_KINDS; k++) {
+		l->in.rate[k] = t->rate[k];
+		l->in.burst[k] = t->burst[k];
+		l->in.seconds[k] = t->seconds[k];
+	}
+	l->in.op_bytes = t->op_bytes;
+	l->group = xstrdup(t->group);
+}
+
 int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		      struct spec_disk *s, struct error *err)
 {
@@ -223,6 +248,7 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 	s->queues = d->queues;
 	s->cache = cache_mode(d->cache);
 	s->boot_index = d->info.boot_order;
+	set_limits(d, s);
 	set_place(d, s);
 	if (d->type == DISK_VHOSTUSER) {
 		s->vhost_user = true;
@@ -268,6 +294,49 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 }
 
 /* ---- live ---- */
+
+static int send_limits(struct domain *dom, const struct vmm_spec *s,
+		       struct error *err)
+{
+	_cleanup_free_ char *text = NULL;
+	struct json_object *args;
+	unsigned int n;
+
+	text = vmm_spec_devices_to_json(s, NULL, 0, &n, err);
+	if (!text)
+		return -E2BIG;
+	args = json_object_new_object();
+	json_object_object_add(args, "devices", json_tokener_parse(text));
+	return monitor_call(dom->priv, "limit", args, NULL, err);
+}
+
+/* All whose limits are to be others, at once: some may share them. */
+int launch_limit_disks(struct domain *dom, const struct domain_def *want,
+		       struct error *err)
+{
+	const struct domain_def *now = dom->live;
+	struct vmm_spec s;
+	int r = 0;
+
+	vmm_spec_init(&s);
+	s.disks = xcalloc(want->n_disks, sizeof(*s.disks));
+	for (unsigned int i = 0; i < want->n_disks && i < now->n_disks; i++) {
+		const struct dom_disk *d = &want->disks[i];
+		struct spec_disk *to = &s.disks[s.n_disks];
+
+		if (iotune_same(&d->iotune, &now->disks[i].iotune))
+			continue;
+		to->fd = -1;
+		to->id = xstrdup(d->info.alias);
+		to->format = xstrdup("raw");
+		set_limits(d, to);
+		s.n_disks++;
+	}
+	if (s.n_disks)
+		r = send_limits(dom, &s, err);
+	vmm_spec_finish(&s);
+	return r;
+}
 
 int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 			 bool force, struct error *err)

@@ -210,6 +210,8 @@ int launch_tune(struct domain *dom, const struct domain_def *want,
 		r = limit(dom, want, err);
 	if (r == 0 && what & DOMAIN_TUNE_NUMA)
 		r = move_memory(dom, want, err);
+	if (r == 0 && what & DOMAIN_TUNE_DISKS)
+		r = launch_limit_disks(dom, want, err);
 	return r;
 }
 

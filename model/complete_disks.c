@@ -102,6 +102,8 @@ static int complete_disk(struct dom_disk *disk, struct error *err)
 {
 	int r = check_target(disk, err);
 
+	if (r == 0)
+		r = iotune_check(&disk->iotune, VIR_ERR_XML_ERROR, err);
 	if (r < 0)
 		return r;
 	if (disk->device == DISK_DEV_FLOPPY)

@@ -165,6 +165,7 @@ struct dom_disk {
 	char *serial, *wwn, *vendor, *product;
 	char *tray; /* "open"; NULL: closed */
 	bool readonly, shareable, transient;
+	struct dom_iotune iotune;
 };
 
 struct dom_iface {

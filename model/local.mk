@@ -31,6 +31,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/firmware.h \
 	%D%/hostdev.c \
 	%D%/info.c \
+	%D%/iotune.c \
 	%D%/names.c \
 	%D%/names.h \
 	%D%/schemas.c \

@@ -18,6 +18,7 @@ extern const struct xml_type type_iothreadids; /* in struct domain_def */
 extern const struct xml_type type_cputune;
 extern const struct xml_type type_memtune;
 extern const struct xml_type type_blkiotune;
+extern const struct xml_type type_iotune;
 extern const struct xml_type type_numatune;
 extern const struct xml_type type_backing;
 extern const struct xml_type type_hyperv; /* in struct domain_def */

@@ -90,6 +90,7 @@ static const struct field disk_fields[] = {
 	{ "readonly", FIELD_FLAG, D(readonly) },
 	{ "shareable", FIELD_FLAG, D(shareable) },
 	{ "transient", FIELD_FLAG, D(transient) },
+	{ "iotune", FIELD_STRUCT, D(iotune), .type = &type_iotune },
 	{ "serial", FIELD_STR, D(serial) },
 	{ "wwn", FIELD_STR, D(wwn) },
 	{ "vendor", FIELD_STR, D(vendor) },

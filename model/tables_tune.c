@@ -206,6 +206,38 @@ static const struct field blkiotune_fields[] = {
 #undef B
 const struct xml_type type_blkiotune = { .fields = blkiotune_fields };
 
+/* ---- a disk's <iotune> ---- */
+
+#define I(m) offsetof(struct dom_iotune, m)
+static const struct field iotune_fields[] = {
+	{ "total_bytes_sec", FIELD_LONG, I(rate[0]) },
+	{ "read_bytes_sec", FIELD_LONG, I(rate[1]) },
+	{ "write_bytes_sec", FIELD_LONG, I(rate[2]) },
+	{ "total_iops_sec", FIELD_LONG, I(rate[3]) },
+	{ "read_iops_sec", FIELD_LONG, I(rate[4]) },
+	{ "write_iops_sec", FIELD_LONG, I(rate[5]) },
+	{ "total_bytes_sec_max", FIELD_LONG, I(burst[0]) },
+	{ "read_bytes_sec_max", FIELD_LONG, I(burst[1]) },
+	{ "write_bytes_sec_max", FIELD_LONG, I(burst[2]) },
+	{ "total_iops_sec_max", FIELD_LONG, I(burst[3]) },
+	{ "read_iops_sec_max", FIELD_LONG, I(burst[4]) },
+	{ "write_iops_sec_max", FIELD_LONG, I(burst[5]) },
+	{ "size_iops_sec", FIELD_LONG, I(op_bytes) },
+	{ "group_name", FIELD_STR, I(group) },
+	{ "total_bytes_sec_max_length", FIELD_LONG, I(seconds[0]) },
+	{ "read_bytes_sec_max_length", FIELD_LONG, I(seconds[1]) },
+	{ "write_bytes_sec_max_length", FIELD_LONG, I(seconds[2]) },
+	{ "total_iops_sec_max_length", FIELD_LONG, I(seconds[3]) },
+	{ "read_iops_sec_max_length", FIELD_LONG, I(seconds[4]) },
+	{ "write_iops_sec_max_length", FIELD_LONG, I(seconds[5]) },
+	{ 0 },
+};
+#undef I
+const struct xml_type type_iotune = {
+	XML_TYPE_EXTRA(struct dom_iotune, extra),
+	.fields = iotune_fields,
+};
+
 /* ---- <numatune>, <memoryBacking>, <numa> ---- */
 
 #define N(m) offsetof(struct dom_memnode, m)

@@ -82,6 +82,25 @@ struct dom_blkiotune {
 	struct dom_blkiodev *devices;
 };
 
+/* A disk's <iotune>, in a second: what, in the order of iotune_names.  0: no
+ * limit, no burst; how long a burst lasts, 0: a second. */
+enum { IOTUNE_KINDS = 6 };
+struct dom_iotune {
+	int64_t rate[IOTUNE_KINDS], burst[IOTUNE_KINDS], seconds[IOTUNE_KINDS];
+	int64_t op_bytes;
+	char *group; /* NULL: the disk's alone */
+	char *extra;
+};
+/* "total_bytes_sec", "read_bytes_sec", ..., "write_iops_sec". */
+extern const char *const iotune_names[IOTUNE_KINDS];
+#define IOTUNE_MAX 1000000000000000ll
+
+/* Whether the limits go together; the error carries the code. */
+struct error;
+int iotune_check(const struct dom_iotune *t, int code, struct error *err);
+bool iotune_any(const struct dom_iotune *t); /* is there a limit? */
+bool iotune_same(const struct dom_iotune *a, const struct dom_iotune *b);
+
 struct dom_memnode {
 	unsigned int cellid;
 	char *mode, *nodeset;

@@ -49,7 +49,8 @@ static const char usage[] =
 "  --console WHERE  the same, as a virtio console\n"
 "  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
 "                   sata, scsi, nvme, usb; ro; cdrom (PATH may be empty);\n"
-"                   serial=TEXT; boot=N, its place in firmware's order\n"
+"                   serial=TEXT; iops=N, at most so many requests in a second;\n"
+"                   boot=N, its place in firmware's order\n"
 "  --tap NAME[,e1000e][,queues=N][,vhost][,boot=N][,rom=FILE]\n"
 "                   network card on an existing tap; repeatable; rom: an\n"
 "                   option ROM to boot from it; vhost: served by the kernel\n"
@@ -272,6 +273,19 @@ static void place_disk(struct vmm_spec *spec, struct spec_disk *d)
 			   spec->disks[i].controller == d->controller;
 }
 
+static int set_iops(struct spec_disk *d, const char *word, struct error *err)
+{
+	unsigned int iops = 0;
+	int r = set_uint(&iops, "disk", word, INT32_MAX, err);
+
+	if (r < 0 || !iops)
+		return r;
+	d->n_limits = 1;
+	d->limits = xcalloc(1, sizeof(*d->limits));
+	d->limits->in.rate[THROTTLE_OPS] = iops;
+	return 0;
+}
+
 static int disk_option(struct spec_disk *d, const char *word,
 		       struct error *err)
 {
@@ -296,6 +310,8 @@ static int disk_option(struct spec_disk *d, const char *word,
 	else if (str_startswith(word, "boot="))
 		return set_uint(&d->boot_index, "disk", word + 5, INT32_MAX,
 				err);
+	else if (str_startswith(word, "iops="))
+		return set_iops(d, word + 5, err);
 	else
 		return error_set(err, -EINVAL, "--disk: unknown option '%s'",
 				 word);
@@ -318,6 +334,7 @@ static int add_disk(struct args *a, char *text, struct error *err)
 		r = set_open(&d.fd, path, d.readonly ? O_RDONLY : O_RDWR, err);
 	if (r < 0) {
 		free(d.serial);
+		free(d.limits);
 		return r;
 	}
 	place_disk(spec, &d);

@@ -1366,6 +1366,21 @@ static int control_plug(struct control *c, struct json_object *req,
 	return r < 0 ? r : hotplug_plug(c->hotplug, &spec, err);
 }
 
+/* Other limits for disks that are there. */
+static int control_limit(struct control *c, struct json_object *req,
+			 struct json_object *ok, struct error *err)
+{
+	struct json_object *devices = json_object_object_get(req, "devices");
+	struct vmm_spec spec;
+	int r = vmm_spec_devices_from_json(devices, NULL, 0, &spec, err);
+
+	if (r < 0)
+		return r;
+	r = machine_limit_disks(c->m, &spec, err);
+	vmm_spec_finish(&spec);
+	return r;
+}
+
 static int control_unplug(struct control *c, struct json_object *req,
 			  struct json_object *ok, struct error *err)
 {
@@ -1435,6 +1450,7 @@ static const struct request {
 	{ "insert", STATES_BUILT, control_insert },
 	{ "plug", STATES_BUILT, control_plug },
 	{ "resize", STATES_BUILT, control_resize },
+	{ "limit", STATES_BUILT, control_limit },
 	{ "peek", STATES_BUILT, control_peek },
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },

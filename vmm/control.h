@@ -54,6 +54,9 @@
  *		   it (a controller with its disks counts as one): a function
  *		   below an empty root port, a memory module, or a disk on a
  *		   virtio-scsi controller.  The guest is told.
+ *	"limit"    {"devices": {"disks": [...]}} as the spec has them: each of
+ *		   these disks, by its id, gets the limits that are there, and
+ *		   shares them with those of the group's name
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.

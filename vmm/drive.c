@@ -5,6 +5,10 @@
  * A write that must be on stable storage is followed by a flush.  With
  * detect-zeroes, a write of nothing but zeroes becomes a write-zeroes request.
  * A new medium waits until no request is out.
+ *
+ * Requests beyond the drive's limits are held here, reads and writes apart,
+ * until the group's buckets let the first of them through (vmm/throttle.h).
+ * Flushes are never held.
  */
 #include "vmm/drive.h"
 
@@ -18,6 +22,7 @@
 #include "vmm/loop.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
+#include "vmm/throttle.h"
 
 /* #syscalls:vmm fcntl */
 
@@ -28,6 +33,10 @@ struct counter {
 };
 
 enum { COUNT_READ, COUNT_WRITE, COUNT_FLUSH, COUNTERS };
+
+struct held {
+	struct block_req *first, **last;
+};
 
 struct drive {
 	pthread_mutex_t *lock; /* the controller's: guards the rest */
@@ -46,6 +55,9 @@ struct drive {
 	void *answered_arg;
 	bool next_waits;
 	struct block *next; /* the medium to come, or NULL */
+	struct throttle_member *throttle; /* NULL: no limits */
+	struct loop_timer *timer;
+	struct held held[2]; /* reads, writes */
 };
 
 const char *drive_id(const struct drive *d)
@@ -98,6 +110,104 @@ unsigned int drive_in_flight(const struct drive *d)
 	return d->in_flight;
 }
 
+/* Limits */
+
+static bool is_write(const struct block_req *b)
+{
+	return b->op != BLOCK_READ;
+}
+
+/* What moves no bytes is an operation all the same. */
+static uint64_t limited_bytes(const struct block_req *b)
+{
+	return b->op == BLOCK_READ || b->op == BLOCK_WRITE ? b->length : 0;
+}
+
+/* Others that wait go first. */
+static bool may_go(struct drive *d, const struct block_req *b)
+{
+	return !d->throttle || b->op == BLOCK_FLUSH ||
+	       (!d->held[is_write(b)].first &&
+		throttle_pass(d->throttle, is_write(b), limited_bytes(b)));
+}
+
+static void hold(struct drive *d, struct block_req *b)
+{
+	struct held *h = &d->held[is_write(b)];
+
+	b->next = NULL;
+	*h->last = b;
+	h->last = &b->next;
+}
+
+static struct block_req *take_held(struct held *h)
+{
+	struct block_req *b = h->first;
+
+	h->first = b->next;
+	if (!h->first)
+		h->last = &h->first;
+	return b;
+}
+
+/* The device was promised that done() is called. */
+static void send_held(struct drive *d, struct block_req *b)
+{
+	int r = d->queue ? block_submit(d->queue, b) : -ENOMEDIUM;
+
+	if (r < 0)
+		b->done(b, r);
+}
+
+static void release(struct drive *d, bool all)
+{
+	for (unsigned int way = 0; way < ARRAY_SIZE(d->held); way++) {
+		struct held *h = &d->held[way];
+
+		while (h->first &&
+		       (all || !d->throttle ||
+			throttle_pass(d->throttle, way,
+				      limited_bytes(h->first))))
+			send_held(d, take_held(h));
+	}
+	if (d->queue)
+		block_kick(d->queue);
+}
+
+static void release_due(void *arg)
+{
+	struct drive *d = arg;
+
+	pthread_mutex_lock(d->lock);
+	release(d, false);
+	pthread_mutex_unlock(d->lock);
+}
+
+static void wake(void *arg, uint64_t when)
+{
+	struct drive *d = arg;
+
+	timer_arm(d->timer, when);
+}
+
+void drive_limit(struct drive *d, struct throttles *all, const char *group,
+		 const struct throttle_limits *limits)
+{
+	struct throttle_member *old;
+
+	pthread_mutex_lock(d->lock);
+	old = d->throttle;
+	if (!limits) {
+		d->throttle = NULL;
+	} else {
+		d->throttle = throttle_join(all, group, wake, d);
+		throttle_limit(d->throttle, limits);
+	}
+	throttle_leave(old);
+	timer_arm(d->timer, 0); /* those that wait ask anew */
+	pthread_mutex_unlock(d->lock);
+}
+
 /* Media */
 
 static void poll_with(struct drive *d, void (*poll)(struct block_queue *q))
@@ -123,6 +233,7 @@ static void ring_polled(void *arg, uint32_t events)
 
 static void unload(struct drive *d)
 {
+	release(d, true);
 	if (d->queue) {
 		loop_remove(d->loop, block_queue_fd(d->queue));
 		loop_remove(d->loop, block_queue_ring(d->queue));
@@ -347,7 +458,12 @@ int drive_submit(struct drive *d, struct drive_req *req)
 	req->started = now_ns();
 	req->block.done = request_done;
 	detect_zeroes(d, &req->block);
-	r = block_submit(d->queue, &req->block);
+	if (!may_go(d, &req->block)) {
+		hold(d, &req->block);
+		r = 0;
+	} else {
+		r = block_submit(d->queue, &req->block);
+	}
 	if (r == 0)
 		d->in_flight++;
 	return r;
@@ -443,6 +559,9 @@ int drive_create(const struct spec_disk *spec, struct loop *loop,
 	d->wwn = xstrdup(spec->wwn);
 	d->options = options_of(spec);
 	d->detect_zeroes = spec->detect_zeroes;
+	for (unsigned int way = 0; way < ARRAY_SIZE(d->held); way++)
+		d->held[way].last = &d->held[way].first;
+	timer_create_on(loop, release_due, d, &d->timer);
 	r = load_first(d, spec, err);
 	if (r < 0) {
 		drive_destroy(d);
@@ -457,6 +576,8 @@ void drive_destroy(struct drive *d)
 	if (!d)
 		return;
 	unload(d);
+	throttle_leave(d->throttle);
+	timer_destroy(d->timer);
 	block_close(d->next);
 	free(d->id);
 	free(d->serial);

@@ -4,7 +4,8 @@
  *
  * Locks: the controller's own lock, given to drive_create(), guards a drive;
  * every function here but drive_create(), drive_destroy(), drive_insert(),
- * drive_resize() and drive_stats() is called with it held, and every callback runs with it held.
+ * drive_resize(), drive_limit() and drive_stats() is called with it held, and
+ * every callback runs with it held.
  */
 #ifndef VMM_DRIVE_H
 #define VMM_DRIVE_H
@@ -15,6 +16,8 @@
 #include "vmm/machine.h"
 
 struct drive;
+struct throttle_limits;
+struct throttles;
 struct loop;
 struct spec_disk;
 struct error;
@@ -76,6 +79,13 @@ void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg);
 
 /* Main thread: so many bytes; changed() is called soon. */
 int drive_resize(struct drive *d, uint64_t size, struct error *err);
+
+/*
+ * Main thread: from now on the drive shares the group's limits, and these are
+ * the group's; NULL: it has none any more.
+ */
+void drive_limit(struct drive *d, struct throttles *all, const char *group,
+		 const struct throttle_limits *limits);
 
 void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg);
 

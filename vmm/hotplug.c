@@ -277,6 +277,8 @@ int hotplug_plug(struct hotplug *hp, struct vmm_spec *spec, struct error *err)
 	r = check(hp, &p->spec, &places, err);
 	if (r == 0)
 		r = add(hp, &p->spec, err);
+	if (r == 0 && !(p->spec.n_disks && p->spec.disks[0].vhost_user))
+		r = machine_limit_disks(hp->m, &p->spec, err);
 	if (r < 0) {
 		plugged_free(p);
 		return r;

@@ -191,6 +191,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/usb/xhci_regs.c \
 	%D%/stream.c \
 	%D%/stream.h \
+	%D%/throttle.c \
+	%D%/throttle.h \
 	%D%/vnc/client.c \
 	%D%/vnc/client_priv.h \
 	%D%/vnc/crypto.c \

@@ -40,6 +40,7 @@
 #include "vmm/numa.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
+#include "vmm/throttle.h"
 #include "vmm/x86.h"
 
 /* #syscalls:vmm futex tgkill rt_sigprocmask rt_sigreturn sched_yield */
@@ -220,6 +221,7 @@ static void devices_pause(struct machine *m, bool paused)
 {
 	struct machine_priv *p = m->priv;
 
+	throttles_open(p->throttles, paused);
 	for (unsigned int i = 0; i < p->n_devices; i++) {
 		if (p->device[i].ops->pause)
 			p->device[i].ops->pause(p->device[i].dev, paused);
@@ -820,8 +822,8 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 	return r;
 }
 
-int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
-			struct error *err)
+static int find_drive(struct machine *m, const char *id,
+		      struct drive **ret_drive, struct error *err)
 {
 	struct machine_priv *p = m->priv;
 	struct drive *d = NULL;
@@ -829,8 +831,55 @@ int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
 	for (unsigned int i = 0; i < p->n_devices && !d; i++)
 		if (p->device[i].ops->drive)
 			d = p->device[i].ops->drive(p->device[i].dev, id);
-	return d ? drive_resize(d, size, err) :
-		   error_set(err, -ENOENT, "there is no disk '%s'", id);
+	*ret_drive = d;
+	return d ? 0 : error_set(err, -ENOENT, "there is no disk '%s'", id);
+}
+
+int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
+			struct error *err)
+{
+	struct drive *d;
+	int r = find_drive(m, id, &d, err);
+
+	return r < 0 ? r : drive_resize(d, size, err);
+}
+
+/* A disk's own group has a name that no other can have. */
+static int limit_disk(struct machine *m, const struct spec_disk *disk,
+		      struct error *err)
+{
+	const struct spec_limits *l = disk->n_limits ? disk->limits : NULL;
+	_cleanup_free_ char *group =
+		l && l->group ? xasprintf("group=%s", l->group) :
+				xasprintf("disk=%s", disk->id);
+	struct drive *d;
+	int r = find_drive(m, disk->id, &d, err);
+
+	if (r == 0)
+		drive_limit(d, m->priv->throttles, group,
+			    l ? &l->in : NULL);
+	return r;
+}
+
+int machine_limit_disks(struct machine *m, const struct vmm_spec *spec,
+			struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < spec->n_disks && r == 0; i++)
+		r = limit_disk(m, &spec->disks[i], err);
+	return r;
+}
+
+/* What a machine begins with. */
+static int limit_first(struct machine *m, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->spec->n_disks && r == 0; i++)
+		if (m->spec->disks[i].n_limits)
+			r = limit_disk(m, &m->spec->disks[i], err);
+	return r;
 }
 
 int machine_plug(struct machine *m, const struct vmm_spec *one,
@@ -1410,6 +1459,8 @@ static int machine_build(struct machine *m, const char *variant,
 		r = machine_add_cpus(m, err);
 	if (r == 0)
 		r = machine_add_devices(m, err);
+	if (r == 0)
+		r = limit_first(m, err);
 	return r;
 }
 
@@ -1427,6 +1478,7 @@ int machine_create(const struct vmm_spec *spec, const struct engine *engine,
 	m->priv = p;
 	p->listener = &no_listener;
 	p->debug_status = -1;
+	p->throttles = throttles_create(now_ns);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->go, NULL);
 	pthread_cond_init(&p->stopped, NULL);
@@ -1472,6 +1524,7 @@ void machine_destroy(struct machine *m)
 		if (d->ops->destroy)
 			d->ops->destroy(d->dev);
 	}
+	throttles_destroy(p->throttles);
 	bootorder_free(m);
 	ioapic_destroy(m->ioapic);
 	display_destroy(m->display);

@@ -292,6 +292,9 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 		   int fd, bool force, struct error *err);
 int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
 			struct error *err);
+/* The disks of a description that are there get the limits it has for them. */
+int machine_limit_disks(struct machine *m, const struct vmm_spec *spec,
+			struct error *err);
 /* To and from a controller that stays; -ENOENT: there is none for it. */
 int machine_plug(struct machine *m, const struct vmm_spec *one,
 		 struct error *err);

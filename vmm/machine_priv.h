@@ -36,6 +36,7 @@ struct machine_remap {
 };
 
 struct bootorder;
+struct throttles;
 
 struct machine_priv {
 	/* Set while building. */
@@ -43,6 +44,7 @@ struct machine_priv {
 	unsigned int n_vcpus;
 	struct machine_vcpu *vcpu;
 	struct bootorder *bootorder; /* vmm/boot/bootorder.h */
+	struct throttles *throttles; /* vmm/throttle.h */
 	machine_fn *power_button;
 	void *power_arg;
 	_Atomic(machine_fn *) eoi; /* machine_on_eoi() */

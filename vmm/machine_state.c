@@ -16,6 +16,7 @@
 #include "vmm/machine_priv.h"
 #include "vmm/spec.h"
 #include "vmm/state.h"
+#include "vmm/throttle.h"
 #include "vmm/x86.h"
 
 /* ---- the guest's clock ---- */
@@ -201,6 +202,7 @@ static void states_collect(struct machine *m, struct states *s)
 	ioapic_add_state(m->ioapic, &s->set);
 	for (unsigned int i = 0; i < p->n_devices; i++)
 		add_device(&s->set, &p->device[i]);
+	throttles_states(p->throttles, &s->set);
 }
 
 static void states_finish(struct states *s)

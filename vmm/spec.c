@@ -50,7 +50,7 @@ struct shape {
 };
 
 /* Limits that no sensible machine meets; they bound what a reader allocates. */
-enum { CPUS_LEN = 8191, NAME_LEN = 255, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
+enum { CPUS_LEN = 8191, NAME_LEN = 255, GROUP_LEN = 100, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
        VCPUS = 255, NIC_QUEUES = 64, SCSI_LUNS = 16383, VRAM_MAX = 256 * 1024 * 1024 };
 
 #define FIELD(s, m, t, req, mx) \
@@ -109,6 +109,18 @@ static const struct field port[] = {
 };
 SHAPE(spec_port, port);
 
+/* In the order of enum throttle_kind. */
+#define LIMIT(k) \
+	{ FIELD(spec_limits, in.rate[k], U64, false, THROTTLE_LIMIT_MAX) }, \
+	{ FIELD(spec_limits, in.burst[k], U64, false, THROTTLE_LIMIT_MAX) }, \
+	{ FIELD(spec_limits, in.seconds[k], U64, false, THROTTLE_LIMIT_MAX) }
+static const struct field limits[] = {
+	LIMIT(0), LIMIT(1), LIMIT(2), LIMIT(3), LIMIT(4), LIMIT(5),
+	{ FIELD(spec_limits, in.op_bytes, U64, false, THROTTLE_LIMIT_MAX) },
+	STR(spec_limits, group, false, GROUP_LEN),
+};
+SHAPE(spec_limits, limits);
+
 static const struct field disk[] = {
 	STR(spec_disk, id, true, NAME_LEN),
 	ENUM(spec_disk, bus, bus_words),
@@ -129,6 +141,7 @@ static const struct field disk[] = {
 	UINT(spec_disk, queues, VCPUS),
 	ENUM(spec_disk, cache, cache_words),
 	UINT(spec_disk, boot_index, INT32_MAX),
+	ARRAY(spec_disk, limits, limits_shape, 1),
 	PLACE(spec_disk, pci),
 };
 SHAPE(spec_disk, disk);

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "storage/format/throttle.h"
+
 struct error;
 struct json_object;
 
@@ -49,6 +51,12 @@ struct spec_port {
 	struct spec_place pci;
 };
 
+/* How much a disk may do in a second. */
+struct spec_limits {
+	struct throttle_limits in;
+	char *group; /* those of one name share them; NULL: its own */
+};
+
 struct spec_disk {
 	char *id;	/* the alias: "virtio-disk0" */
 	enum spec_disk_bus bus;
@@ -68,6 +76,8 @@ struct spec_disk {
 	unsigned int queues; /* 0: one per vCPU */
 	enum spec_disk_cache cache;
 	unsigned int boot_index; /* 0: not bootable */
+	unsigned int n_limits; /* 0 or 1 */
+	struct spec_limits *limits;
 	struct spec_place pci;
 };
 

@@ -144,6 +144,8 @@ void state_write(const struct state_set *set, struct buf *b)
 		const struct state_item *item = &set->item[i];
 		size_t start;
 
+		if (item->type->absent && item->type->absent(item->obj))
+			continue;
 		if (item->type->saving)
 			item->type->saving(item->obj);
 		put_name(b, item->type->name);

@@ -63,6 +63,8 @@ struct state_type {
 	int (*loaded)(void *obj, unsigned int version, struct error *err);
 	void (*restored)(void *obj);
 	bool may_lack; /* what was saved may be without it: it stays as new */
+	/* True: it has nothing to save, and is not; NULL: always saved. */
+	bool (*absent)(const void *obj);
 };
 
 /* One line per field: STATE(struct serial, ier), ... STATE_END. */

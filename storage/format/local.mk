@@ -6,6 +6,8 @@ storage_libformat_la_SOURCES = \
 	%D%/format.h \
 	%D%/queue.c \
 	%D%/raw.c \
+	%D%/throttle.c \
+	%D%/throttle.h \
 	%D%/workers.c \
 	%D%/workers.h \
 	$(NULL)

@@ -26,12 +26,15 @@ vmm_tests = \
 	tests/unit/vmm/q35 \
 	tests/unit/vmm/state \
 	tests/unit/vmm/states \
+	tests/unit/vmm/throttle \
 	tests/fuzz/firmware \
 	tests/fuzz/state \
 	$(NULL)
 check_PROGRAMS += $(vmm_tests)
 TESTS += $(vmm_tests)
 
+tests_unit_vmm_throttle_SOURCES = tests/unit/vmm/throttle.c
+tests_unit_vmm_throttle_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_core_SOURCES = tests/unit/vmm/core.c $(vmm_test_fake)
 tests_unit_vmm_core_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_memory_SOURCES = tests/unit/vmm/memory.c $(vmm_test_fake)

@@ -64,6 +64,76 @@ def dumps(d, g, con):
     os.unlink(file)
 
 
+def limits(con, g):
+    """How many seconds twelve requests take that are not all at once."""
+    begun = time.monotonic()
+    con.run("dd if=/dev/vdb of=/dev/null bs=4k count=12 iflag=direct "
+            "2>/dev/null")
+    return time.monotonic() - begun
+
+
+def tuned(d, *args):
+    return dict(line.split(":", 1) for line in
+                d.virsh("blkdeviotune", "g", "vdb", *args).replace(
+                    " ", "").splitlines() if line)
+
+
+def throttles(d, c, g, con):
+    """A disk's limits by virsh, while the guest runs and in its definition."""
+    what = tuned(d)
+    assert what["total_iops_sec"] == "1000" and what["group_name"] == "both"
+    assert what["total_iops_sec_max_length"] == "3" and len(what) == 20, what
+    assert tuned(d, "--config") == what
+    d.virsh("blkdeviotune", "g", "vdb", "--live", "--total-iops-sec", "2",
+            "--total-iops-sec-max", "0")
+    assert tuned(d)["total_iops_sec"] == "2"
+    assert tuned(d)["total_iops_sec_max_length"] == "0"
+    assert tuned(d, "--config") == what
+    # Those of a group have them together.
+    assert g.blockIoTune("vdc") == g.blockIoTune("vdb")
+    # One begins at once, and one after a bucket that holds no whole one.
+    assert limits(con, g) >= 4.5
+    # Held requests keep nobody from saving, and the figures come back.
+    con.run("{ dd if=/dev/vdb of=/dev/null bs=4k count=50 iflag=direct "
+            "2>/dev/null; echo $? >/ended; } & echo begun")
+    d.virsh("managedsave", "g")
+    assert "<total_iops_sec>2<" in c.lookupByName("g").managedSaveGetXMLDesc()
+    g.create()
+    con = console(c, g)
+    assert tuned(d, "--live")["total_iops_sec"] == "2"
+    d.virsh("blkdeviotune", "g", "vdb", "--live", "--total-iops-sec", "0")
+    until("the end of what was held", lambda: con.run("cat /ended; true") == "0")
+    d.virsh("blkdeviotune", "g", "vdb", "--config", "--write-bytes-sec",
+            "1048576", "--group-name", "other")
+    after = tuned(d, "--config")
+    assert after["write_bytes_sec"] == "1048576"
+    assert after["total_iops_sec"] == "1000" and after["group_name"] == "other"
+    assert "<group_name>other</group_name>" in g.XMLDesc(
+        V.VIR_DOMAIN_XML_INACTIVE)
+    fails(V.VIR_ERR_INVALID_ARG, g.setBlockIoTune, "vdb",
+          {"total_bytes_sec": 5, "read_bytes_sec": 5})
+    fails(V.VIR_ERR_INVALID_ARG, g.setBlockIoTune, "vdb",
+          {"read_iops_sec_max": 5})
+    fails(V.VIR_ERR_INVALID_ARG, g.setBlockIoTune, "vdz",
+          {"total_iops_sec": 5})
+    fails(V.VIR_ERR_ARGUMENT_UNSUPPORTED, g.setBlockIoTune, "vdb",
+          {"total_iops_sec": 1 << 60})
+    return con
+
+
+def limited(d, name):
+    with open(f"{d.dir}/{name}", "wb") as f:
+        f.truncate(1 << 20)
+    return f"""<disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/><source file='{d.dir}/{name}'/>
+      <target dev='{name}' bus='virtio'/>
+      <iotune><total_iops_sec>1000</total_iops_sec>
+        <total_iops_sec_max>2000</total_iops_sec_max>
+        <group_name>both</group_name>
+        <total_iops_sec_max_length>3</total_iops_sec_max_length></iotune>
+    </disk>"""
+
+
 def main(d):
     c = d.open()
     ev = Events(c)
@@ -73,6 +143,7 @@ def main(d):
     devices = f"""<disk type='file' device='disk'>
       <driver name='qemu' type='raw'/><source file='{disk}'/>
       <target dev='vda' bus='virtio'/></disk>
+    {limited(d, "vdb")}{limited(d, "vdc")}
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <memballoon model='virtio'/>"""
     xml = d.xml("g", devices, vcpus=2)
@@ -90,6 +161,9 @@ def main(d):
     con.run(WORK)
     works(con)
 
+    con = throttles(d, c, g, con)
+    works(con)
+    ev.expect("g", SUSPENDED, SAVED, RESTORED)
     dumps(d, g, con)
 
     # ---- save and restore, by virsh
