@@ -14,6 +14,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/dsdt.c \
 	%D%/boot/dsdt_cpus.c \
 	%D%/boot/dsdt_memory.c \
+	%D%/boot/dsdt_slots.c \
+	%D%/boot/dsdt_slots.h \
 	%D%/boot/elf.c \
 	%D%/boot/firmware.c \
 	%D%/boot/firmware.h \
@@ -117,6 +119,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/dev/ps2mouse.c \
 	%D%/dev/rtc.c \
 	%D%/dev/rtc.h \
+	%D%/dev/slot_status.h \
 	%D%/dev/serial.c \
 	%D%/dev/serial.h \
 	%D%/dev/testdev.c \

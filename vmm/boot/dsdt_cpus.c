@@ -2,28 +2,18 @@
  * vmm/boot/dsdt_cpus.c -- the processors in the DSDT, and the methods by which
  * some come and go (ports: vmm/dev/cpuhp.h).
  *
- * An event of the machine's runs SCAN, which asks the ports which processors
- * changed and notifies their objects (ACPI 6.4, table 5.187: 1 device check, 3
- * ejection is asked for).
+ * An event of the machine's runs SCAN (dsdt_slots.h), which asks the ports which
+ * processors changed and notifies their objects.
  */
 #include "vmm/boot/acpi.h"
 
-#include <stdio.h>
-
 #include "base/buf.h"
 #include "vmm/boot/aml.h"
+#include "vmm/boot/dsdt_slots.h"
 #include "vmm/dev/cpuhp.h"
 #include "vmm/machine.h"
 #include "vmm/numa.h"
 #include "vmm/spec.h"
-
-enum { DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
-enum { LOCAL1 = AML_LOCAL0 + 1 };
-
-static void cpu_name(char name[5], unsigned int n)
-{
-	snprintf(name, 5, "C%03X", n & 0xfff);
-}
 
 static void ports(struct buf *b)
 {
@@ -39,81 +29,6 @@ static void ports(struct buf *b)
 	aml_field_gap(b, 8 * CPUHP_STATUS);
 	aml_field_unit(b, "CSTS", 8);
 	aml_close(b, field);
-}
-
-/* STAT (n): what _STA of a processor returns. */
-static void method_stat(struct buf *b)
-{
-	size_t method = aml_method(b, "STAT", 1), branch;
-
-	aml_store(b, AML_ARG0, "CSEL");
-	aml_load(b, "CSTS", AML_LOCAL0);
-	branch = aml_if_bits(b, AML_LOCAL0, CPUHP_ENABLED);
-	aml_op(b, AML_RETURN);
-	aml_int(b, 0x0f);
-	aml_close(b, branch);
-	aml_op(b, AML_RETURN);
-	aml_int(b, 0);
-	aml_close(b, method);
-}
-
-static void method_eject(struct buf *b)
-{
-	size_t method = aml_method(b, "EJCT", 1);
-
-	aml_store(b, AML_ARG0, "CSEL");
-	aml_store_int(b, CPUHP_EJECT, "CSTS");
-	aml_close(b, method);
-}
-
-/* TELL (n, what) */
-static void method_tell(struct machine *m, struct buf *b)
-{
-	size_t method = aml_method(b, "TELL", 2);
-	char name[5];
-
-	for (unsigned int i = 0; i < machine_max_vcpus(m); i++) {
-		size_t branch = aml_if(b);
-
-		cpu_name(name, i);
-		aml_op(b, AML_LEQUAL);
-		aml_op(b, AML_ARG0);
-		aml_int(b, i);
-		aml_op(b, AML_NOTIFY);
-		aml_path(b, name);
-		aml_op(b, AML_ARG1);
-		aml_close(b, branch);
-	}
-	aml_close(b, method);
-}
-
-static void tell_if(struct buf *b, unsigned int status, unsigned int what)
-{
-	size_t branch = aml_if_bits(b, LOCAL1, status);
-
-	aml_path(b, "TELL");
-	aml_op(b, AML_LOCAL0);
-	aml_int(b, what);
-	aml_close(b, branch);
-}
-
-static void method_scan(struct machine *m, struct buf *b)
-{
-	size_t method = aml_method(b, "SCAN", 0), loop;
-
-	aml_load(b, "CNXT", AML_LOCAL0);
-	loop = aml_while(b);
-	aml_op(b, AML_LLESS);
-	aml_op(b, AML_LOCAL0);
-	aml_int(b, machine_max_vcpus(m));
-	aml_store(b, AML_LOCAL0, "CSEL");
-	aml_load(b, "CSTS", LOCAL1);
-	aml_store_int(b, CPUHP_INSERTED | CPUHP_REMOVE, "CSTS");
-	tell_if(b, CPUHP_INSERTED, DEVICE_CHECK);
-	tell_if(b, CPUHP_REMOVE, EJECT_REQUEST);
-	aml_load(b, "CNXT", AML_LOCAL0);
-	aml_close(b, loop);
-	aml_close(b, method);
 }
 
 /* 6.2.10: the entry it would have in the MADT. */
@@ -143,12 +58,13 @@ static void pluggable(struct machine *m, struct buf *b, unsigned int n)
 	aml_close(b, method);
 }
 
-static void processor(struct machine *m, struct buf *b, unsigned int n)
+static void processor(struct machine *m, const struct dsdt_slots *slots,
+		      struct buf *b, unsigned int n)
 {
 	char name[5];
 	size_t dev;
 
-	cpu_name(name, n);
+	dsdt_slot_name(slots, n, name);
 	dev = aml_device(b, name);
 	aml_name(b, "_HID");
 	aml_string(b, "ACPI0007");
@@ -179,17 +95,19 @@ static void container(struct buf *b)
 
 void acpi_dsdt_cpus(struct machine *m, struct buf *b)
 {
+	const struct dsdt_slots slots = {
+		'C', machine_max_vcpus(m), "CSEL", "CSTS", "CNXT"
+	};
 	size_t dev = m->cpuhp ? aml_device(b, "CPUS") : 0;
 
 	if (m->cpuhp)
 		container(b);
-	for (unsigned int i = 0; i < machine_max_vcpus(m); i++)
-		processor(m, b, i);
+	for (unsigned int i = 0; i < slots.n; i++)
+		processor(m, &slots, b, i);
 	if (!m->cpuhp)
 		return;
-	method_stat(b);
-	method_eject(b);
-	method_tell(m, b);
-	method_scan(m, b);
+	dsdt_slots_stat(&slots, b);
+	dsdt_slots_eject(&slots, b);
+	dsdt_slots_scan(&slots, b);
 	aml_close(b, dev);
 }

@@ -2,26 +2,16 @@
  * vmm/boot/dsdt_memory.c -- memory modules in the DSDT, and the methods by
  * which they come and go (ports: vmm/dev/memhp.h; ACPI 6.4, section 9.11).
  *
- * An event of the machine's runs SCAN, which asks the ports which modules
- * changed and notifies their objects (table 5.187: 1 device check, 3 ejection
- * is asked for).
+ * An event of the machine's runs SCAN (dsdt_slots.h), which asks the ports which
+ * modules changed and notifies their objects.
  */
 #include "vmm/boot/acpi.h"
 
-#include <stdio.h>
-
 #include "base/buf.h"
 #include "vmm/boot/aml.h"
+#include "vmm/boot/dsdt_slots.h"
 #include "vmm/dev/memhp.h"
 #include "vmm/machine.h"
-
-enum { DEVICE_CHECK = 1, EJECT_REQUEST = 3 };
-enum { LOCAL1 = AML_LOCAL0 + 1 };
-
-static void module_name(char name[5], unsigned int n)
-{
-	snprintf(name, 5, "M%03X", n & 0xfff);
-}
 
 static void ports(struct buf *b)
 {
@@ -44,22 +34,6 @@ static void ports(struct buf *b)
 	aml_field_gap(b, 8 * MEMHP_STATUS);
 	aml_field_unit(b, "MSTS", 8);
 	aml_close(b, field);
-}
-
-/* STAT (n): what _STA of a module returns. */
-static void method_stat(struct buf *b)
-{
-	size_t method = aml_method(b, "STAT", 1), branch;
-
-	aml_store(b, AML_ARG0, "MSEL");
-	aml_load(b, "MSTS", AML_LOCAL0);
-	branch = aml_if_bits(b, AML_LOCAL0, MEMHP_ENABLED);
-	aml_op(b, AML_RETURN);
-	aml_int(b, 0x0f);
-	aml_close(b, branch);
-	aml_op(b, AML_RETURN);
-	aml_int(b, 0);
-	aml_close(b, method);
 }
 
 /* ADDR (n): a copy of the template with the module's addresses. */
@@ -107,15 +81,6 @@ static void method_node(struct buf *b)
 	aml_close(b, method);
 }
 
-static void method_eject(struct buf *b)
-{
-	size_t method = aml_method(b, "EJCT", 1);
-
-	aml_store(b, AML_ARG0, "MSEL");
-	aml_store_int(b, MEMHP_EJECT, "MSTS");
-	aml_close(b, method);
-}
-
 /* 6.3.5: ANSW (n, event, status) */
 static void method_answer(struct buf *b)
 {
@@ -124,56 +89,6 @@ static void method_answer(struct buf *b)
 	aml_store(b, AML_ARG0, "MSEL");
 	aml_store(b, AML_ARG1, "MOEV");
 	aml_store(b, AML_ARG2, "MOST");
-	aml_close(b, method);
-}
-
-/* TELL (n, what) */
-static void method_tell(struct machine *m, struct buf *b)
-{
-	size_t method = aml_method(b, "TELL", 2);
-	char name[5];
-
-	for (unsigned int i = 0; i < memhp_slots(m->memhp); i++) {
-		size_t branch = aml_if(b);
-
-		module_name(name, i);
-		aml_op(b, AML_LEQUAL);
-		aml_op(b, AML_ARG0);
-		aml_int(b, i);
-		aml_op(b, AML_NOTIFY);
-		aml_path(b, name);
-		aml_op(b, AML_ARG1);
-		aml_close(b, branch);
-	}
-	aml_close(b, method);
-}
-
-static void tell_if(struct buf *b, unsigned int status, unsigned int what)
-{
-	size_t branch = aml_if_bits(b, LOCAL1, status);
-
-	aml_path(b, "TELL");
-	aml_op(b, AML_LOCAL0);
-	aml_int(b, what);
-	aml_close(b, branch);
-}
-
-static void method_scan(struct machine *m, struct buf *b)
-{
-	size_t method = aml_method(b, "SCAN", 0), loop;
-
-	aml_load(b, "MNXT", AML_LOCAL0);
-	loop = aml_while(b);
-	aml_op(b, AML_LLESS);
-	aml_op(b, AML_LOCAL0);
-	aml_int(b, memhp_slots(m->memhp));
-	aml_store(b, AML_LOCAL0, "MSEL");
-	aml_load(b, "MSTS", LOCAL1);
-	aml_store_int(b, MEMHP_INSERTED | MEMHP_REMOVE, "MSTS");
-	tell_if(b, MEMHP_INSERTED, DEVICE_CHECK);
-	tell_if(b, MEMHP_REMOVE, EJECT_REQUEST);
-	aml_load(b, "MNXT", AML_LOCAL0);
-	aml_close(b, loop);
 	aml_close(b, method);
 }
 
@@ -194,12 +109,13 @@ static void hand_on(struct buf *b, const char *name, unsigned int args,
 }
 
 /* 9.11.1: a memory device. */
-static void module(struct buf *b, unsigned int n)
+static void module(const struct dsdt_slots *slots, struct buf *b,
+		   unsigned int n)
 {
 	char name[5];
 	size_t dev;
 
-	module_name(name, n);
+	dsdt_slot_name(slots, n, name);
 	dev = aml_device(b, name);
 	aml_name(b, "_HID");
 	aml_eisa_id(b, "PNP0C80");
@@ -231,17 +147,19 @@ static void container(struct buf *b)
 
 void acpi_dsdt_memory(struct machine *m, struct buf *b)
 {
+	const struct dsdt_slots slots = {
+		'M', memhp_slots(m->memhp), "MSEL", "MSTS", "MNXT"
+	};
 	size_t dev = aml_device(b, "MEMS");
 
 	container(b);
-	method_stat(b);
+	dsdt_slots_stat(&slots, b);
 	method_addr(b);
 	method_node(b);
-	method_eject(b);
+	dsdt_slots_eject(&slots, b);
 	method_answer(b);
-	for (unsigned int i = 0; i < memhp_slots(m->memhp); i++)
-		module(b, i);
-	method_tell(m, b);
-	method_scan(m, b);
+	for (unsigned int i = 0; i < slots.n; i++)
+		module(&slots, b, i);
+	dsdt_slots_scan(&slots, b);
 	aml_close(b, dev);
 }

@@ -10,6 +10,7 @@
  * order and asked back from the last on, so that a number says which there are.
  */
 #include "vmm/dev/cpuhp.h"
+#include "vmm/dev/slot_status.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -45,7 +46,7 @@ static void notify_guest(struct cpuhp *c)
 static uint32_t next_event(const struct cpuhp *c)
 {
 	for (unsigned int i = 0; i < c->n; i++)
-		if (c->status[i] & (CPUHP_INSERTED | CPUHP_REMOVE))
+		if (c->status[i] & (SLOT_INSERTED | SLOT_REMOVE))
 			return i;
 	return UINT32_MAX;
 }
@@ -59,7 +60,7 @@ static uint64_t cpuhp_read(void *dev, uint64_t offset, unsigned int size)
 	if (offset == CPUHP_NEXT)
 		value = next_event(c);
 	else if (offset == CPUHP_STATUS && c->select < c->n)
-		value = c->status[c->select] & ~CPUHP_EJECT;
+		value = c->status[c->select] & ~SLOT_EJECT;
 	pthread_mutex_unlock(&c->lock);
 	return value;
 }
@@ -70,7 +71,7 @@ static void eject(void *dev)
 	struct cpuhp *c = dev;
 
 	for (unsigned int i = 0; i < c->n; i++) {
-		if (!(c->status[i] & CPUHP_EJECT))
+		if (!(c->status[i] & SLOT_EJECT))
 			continue;
 		c->status[i] = 0;
 		machine_park_vcpu(c->m, i, true);
@@ -83,12 +84,12 @@ static void write_status(struct cpuhp *c, uint8_t value)
 {
 	uint8_t *s = &c->status[c->select];
 
-	if (value & CPUHP_EJECT && c->select && *s & CPUHP_ENABLED) {
-		*s = CPUHP_EJECT;
+	if (value & SLOT_EJECT && c->select && *s & SLOT_ENABLED) {
+		*s = SLOT_EJECT;
 		machine_remap(c->m, eject, c);
 		return;
 	}
-	*s &= ~(value & (CPUHP_INSERTED | CPUHP_REMOVE));
+	*s &= ~(value & (SLOT_INSERTED | SLOT_REMOVE));
 }
 
 static void cpuhp_write(void *dev, uint64_t offset, uint64_t value,
@@ -111,13 +112,13 @@ static bool set_one(struct cpuhp *c, unsigned int i, bool there)
 {
 	uint8_t *s = &c->status[i], old = *s;
 
-	if (there && *s & CPUHP_ENABLED) {
-		*s &= ~CPUHP_REMOVE;
+	if (there && *s & SLOT_ENABLED) {
+		*s &= ~SLOT_REMOVE;
 	} else if (there) {
-		*s = CPUHP_ENABLED | CPUHP_INSERTED;
+		*s = SLOT_ENABLED | SLOT_INSERTED;
 		machine_park_vcpu(c->m, i, false);
-	} else if (*s & CPUHP_ENABLED) {
-		*s |= CPUHP_REMOVE;
+	} else if (*s & SLOT_ENABLED) {
+		*s |= SLOT_REMOVE;
 	}
 	return *s & ~old;
 }
@@ -143,7 +144,7 @@ int cpuhp_set(struct cpuhp *c, unsigned int n, struct error *err)
 
 bool cpuhp_enabled(const struct cpuhp *c, unsigned int n)
 {
-	return c->status[n] & CPUHP_ENABLED;
+	return c->status[n] & SLOT_ENABLED;
 }
 
 unsigned int cpuhp_count(const struct cpuhp *c)
@@ -163,9 +164,9 @@ static void cpuhp_reset(void *dev)
 	pthread_mutex_lock(&c->lock);
 	c->select = 0;
 	for (unsigned int i = 0; i < c->n; i++) {
-		if (c->status[i] & CPUHP_REMOVE)
+		if (c->status[i] & SLOT_REMOVE)
 			c->status[i] = 0;
-		c->status[i] &= CPUHP_ENABLED;
+		c->status[i] &= SLOT_ENABLED;
 	}
 	pthread_mutex_unlock(&c->lock);
 	machine_tell_vcpus(c->m);
@@ -206,7 +207,7 @@ struct cpuhp *cpuhp_create(struct machine *m)
 	c->m = m;
 	c->n = MIN(machine_max_vcpus(m), (unsigned int)CPUS_MAX);
 	for (unsigned int i = 0; i < m->spec->vcpus && i < c->n; i++)
-		c->status[i] = CPUHP_ENABLED;
+		c->status[i] = SLOT_ENABLED;
 	pthread_mutex_init(&c->lock, NULL);
 	bus_add(m->ports, CPUHP_PORT, CPUHP_SIZE, &cpuhp_ops, c);
 	machine_add_device(m, &cpuhp_dev_ops, c);

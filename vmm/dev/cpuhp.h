@@ -16,16 +16,9 @@ struct machine;
 enum {
 	CPUHP_PORT = 0xcd8,
 	CPUHP_SELECT = 0, /* 32 bits, written: the CPU; read: see _NEXT */
-	CPUHP_STATUS = 4, /* 8 bits */
+	CPUHP_STATUS = 4, /* 8 bits: slot_status.h */
 	CPUHP_NEXT = 8,	  /* 32 bits: the first CPU with an event; ~0: none */
 	CPUHP_SIZE = 12,
-};
-/* CPUHP_STATUS; writing 1 to the middle two forgets, to _EJECT ejects. */
-enum {
-	CPUHP_ENABLED = 1,
-	CPUHP_INSERTED = 2,
-	CPUHP_REMOVE = 4, /* the guest is asked to give it back */
-	CPUHP_EJECT = 8,
 };
 
 /* Only where more vCPUs are possible than there are at first. */

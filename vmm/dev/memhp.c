@@ -10,6 +10,7 @@
  */
 #define LOG_MODULE "memory"
 #include "vmm/dev/memhp.h"
+#include "vmm/dev/slot_status.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -61,7 +62,7 @@ static void notify_guest(struct memhp *hp)
 static uint32_t next_event(const struct memhp *hp)
 {
 	for (unsigned int i = 0; i < hp->n; i++)
-		if (hp->status[i] & (MEMHP_INSERTED | MEMHP_REMOVE))
+		if (hp->status[i] & (SLOT_INSERTED | SLOT_REMOVE))
 			return i;
 	return UINT32_MAX;
 }
@@ -77,7 +78,7 @@ static uint32_t read_selected(const struct memhp *hp, uint64_t offset)
 
 	switch (offset) {
 	case MEMHP_STATUS:
-		return hp->status[hp->select] & ~MEMHP_EJECT;
+		return hp->status[hp->select] & ~SLOT_EJECT;
 	case MEMHP_FIRST:
 	case MEMHP_FIRST + 4:
 		return half(p->base, offset, MEMHP_FIRST);
@@ -128,7 +129,7 @@ static void eject(void *arg)
 	struct memhp *hp = arg;
 
 	for (unsigned int i = 0; i < hp->n; i++) {
-		if (!(hp->status[i] & MEMHP_EJECT) || !hp->dev[i])
+		if (!(hp->status[i] & SLOT_EJECT) || !hp->dev[i])
 			continue;
 		if (ram_frozen(hp->m->ram)) {
 			timer_arm(hp->retry, now_ns() + RETRY_NS);
@@ -142,13 +143,13 @@ static void write_status(struct memhp *hp, uint8_t value)
 {
 	uint8_t *s = &hp->status[hp->select];
 
-	if (value & MEMHP_EJECT && *s & MEMHP_ENABLED) {
-		*s = MEMHP_EJECT;
+	if (value & SLOT_EJECT && *s & SLOT_ENABLED) {
+		*s = SLOT_EJECT;
 		hp->awaits[hp->select] = 0;
 		machine_remap(hp->m, eject, hp);
 		return;
 	}
-	*s &= ~(value & (MEMHP_INSERTED | MEMHP_REMOVE));
+	*s &= ~(value & (SLOT_INSERTED | SLOT_REMOVE));
 }
 
 /*
@@ -189,7 +190,7 @@ static void write_ost(struct memhp *hp, uint32_t status)
 			 hp->select, status);
 		return;
 	}
-	hp->status[hp->select] &= ~MEMHP_REMOVE;
+	hp->status[hp->select] &= ~SLOT_REMOVE;
 	a = xmalloc(sizeof(*a));
 	*a = (struct answer){ hp, hp->select };
 	loop_defer(hp->m->loop, tell_kept, a);
@@ -242,7 +243,7 @@ static int plug(struct memhp *hp, const struct spec_memory *s, bool news,
 		return r;
 	pthread_mutex_lock(&hp->lock);
 	hp->place[s->slot] = (struct memhp_place){ s->base, s->size, s->node };
-	hp->status[s->slot] = MEMHP_ENABLED | (news ? MEMHP_INSERTED : 0);
+	hp->status[s->slot] = SLOT_ENABLED | (news ? SLOT_INSERTED : 0);
 	hp->awaits[s->slot] = news ? OST_INSERT : 0;
 	pthread_mutex_unlock(&hp->lock);
 	if (news)
@@ -275,8 +276,8 @@ int memhp_unplug(struct memhp *hp, const char *id, struct error *err)
 				 "the guest does not listen: memory '%s' stays",
 				 id);
 	pthread_mutex_lock(&hp->lock);
-	if (hp->status[i] & MEMHP_ENABLED)
-		hp->status[i] |= MEMHP_REMOVE;
+	if (hp->status[i] & SLOT_ENABLED)
+		hp->status[i] |= SLOT_REMOVE;
 	hp->awaits[i] = OST_EJECT;
 	pthread_mutex_unlock(&hp->lock);
 	notify_guest(hp);
@@ -306,9 +307,9 @@ static void memhp_reset(void *dev)
 
 	for (unsigned int i = 0; i < hp->n; i++) {
 		pthread_mutex_lock(&hp->lock);
-		if (hp->status[i] & MEMHP_REMOVE)
-			hp->status[i] = MEMHP_EJECT;
-		hp->status[i] &= MEMHP_ENABLED | MEMHP_EJECT;
+		if (hp->status[i] & SLOT_REMOVE)
+			hp->status[i] = SLOT_EJECT;
+		hp->status[i] &= SLOT_ENABLED | SLOT_EJECT;
 		pthread_mutex_unlock(&hp->lock);
 	}
 	hp->select = hp->ost_event = 0;
@@ -339,9 +340,9 @@ static int memhp_loaded(void *dev, unsigned int version, struct error *err)
 	struct memhp *hp = dev;
 
 	for (unsigned int i = 0; i < MEMHP_SLOTS; i++) {
-		bool gone = hp->status[i] & MEMHP_EJECT;
+		bool gone = hp->status[i] & SLOT_EJECT;
 
-		if (!(hp->dev[i] ? hp->status[i] & MEMHP_ENABLED || gone :
+		if (!(hp->dev[i] ? hp->status[i] & SLOT_ENABLED || gone :
 				   !hp->status[i]))
 			return error_set(err, -EINVAL,
 					 "memory slot %u is not as it was", i);

@@ -17,7 +17,7 @@ struct spec_memory;
 enum {
 	MEMHP_PORT = 0xca0,
 	MEMHP_SELECT = 0x00, /* the module that the others are about */
-	MEMHP_STATUS = 0x04, /* 8 bits */
+	MEMHP_STATUS = 0x04, /* 8 bits: slot_status.h */
 	MEMHP_NEXT = 0x08,   /* the first module with an event; ~0: none */
 	MEMHP_FIRST = 0x0c,  /* its addresses, two halves each */
 	MEMHP_LAST = 0x14,
@@ -26,13 +26,6 @@ enum {
 	MEMHP_OST_EVENT = 0x28, /* written: what _OST was told */
 	MEMHP_OST_STATUS = 0x2c,
 	MEMHP_SIZE = 0x30,
-};
-/* MEMHP_STATUS; as vmm/dev/cpuhp.h has them. */
-enum {
-	MEMHP_ENABLED = 1,
-	MEMHP_INSERTED = 2,
-	MEMHP_REMOVE = 4, /* the guest is asked to give it back */
-	MEMHP_EJECT = 8,
 };
 
 enum { MEMHP_SLOTS = 32 };
