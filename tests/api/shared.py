@@ -23,6 +23,16 @@ def fails(code, fn, *args):
     raise AssertionError(f"{fn} did not fail")
 
 
+def fails_with(part, fn, *args):
+    """Expects a libvirt error whose text has this part."""
+    try:
+        fn(*args)
+    except libvirt.libvirtError as e:
+        assert part in str(e), e
+        return
+    raise AssertionError(f"was not refused: {part}")
+
+
 def run_events():
     """libvirt's event loop on a thread; before any connection is opened."""
     libvirt.virEventRegisterDefaultImpl()

@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -46,28 +45,6 @@ def disk(name, bus, fd, **more):
             "pci.bus": bus, **more}
 
 
-# The next event of this name; others are kept.
-def event(m, name, timeout=120):
-    end = time.monotonic() + timeout * float(os.environ.get("SLOW", "1"))
-    while time.monotonic() < end:
-        for e in m.events:
-            if e["event"] == name:
-                m.events.remove(e)
-                return e
-        m.call("status")
-        time.sleep(0.1)
-    raise vmm.Failed("no event '%s'" % name)
-
-
-def refused(m, part, request, *args, **kw):
-    try:
-        m.call(request, *args, **kw)
-    except vmm.Failed as e:
-        assert part in str(e), e
-        return
-    raise vmm.Failed("'%s' was not refused" % request)
-
-
 # Plugs a disk in, has it read, and takes it away again.
 def one_disk(m, d, name, bus):
     path = image(d, name, 1 << 20)
@@ -82,7 +59,7 @@ def one_disk(m, d, name, bus):
 def remove(m, *names):
     for name in names:
         m.call("unplug", device=name)
-    gone = sorted(event(m, "unplugged")["device"] for _ in names)
+    gone = sorted(m.event("unplugged")["device"] for _ in names)
     assert gone == sorted(names), gone
     for name in names:
         m.said("unplugged %s: " % name.upper())
@@ -123,7 +100,7 @@ def main(d):
 
 def run(m, d, cold):
     # Nobody listens yet.
-    refused(m, "does not answer", "unplug", device="cold")
+    m.refused("does not answer", "unplug", device="cold")
     m.call("run")
     assert m.said("bridges: ") == str(PORTS)
     m.said("ready: ")
@@ -131,12 +108,12 @@ def run(m, d, cold):
 
     one_disk(m, d, "hot", 2)
     fd = os.open(cold, os.O_RDWR)
-    refused(m, "on PCI bus 2", "plug", [fd],
-            devices={"disks": [disk("more", 2, 0)]})
-    refused(m, "pcie-root-port", "plug", [fd],
-            devices={"disks": [disk("more", 0, 0, **{"pci.slot": 9})]})
-    refused(m, "'cold'", "plug", [fd],
-            devices={"disks": [disk("cold", 3, 0)]})
+    m.refused("on PCI bus 2", "plug", [fd],
+              devices={"disks": [disk("more", 2, 0)]})
+    m.refused("pcie-root-port", "plug", [fd],
+              devices={"disks": [disk("more", 0, 0, **{"pci.slot": 9})]})
+    m.refused("'cold'", "plug", [fd],
+              devices={"disks": [disk("cold", 3, 0)]})
     os.close(fd)
     m.call("plug", devices={"rngs": [{"id": "rng1", "pci.bus": 3}]})
     m.said("plugged virtio")
@@ -145,7 +122,7 @@ def run(m, d, cold):
     there = m.call("devices")["devices"]
     assert "rng1" in there and "cold" not in there and "hot" not in there
     subprocess.run(["flock", "-xn", cold, "true"], check=True)
-    refused(m, "no device 'hot'", "unplug", device="hot")
+    m.refused("no device 'hot'", "unplug", device="hot")
     return one_disk(m, d, "again", 2)
 
 

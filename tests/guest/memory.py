@@ -47,28 +47,6 @@ def said(m, text, timeout=300):
     raise vmm.Failed("the guest never said '%s'" % text)
 
 
-def refused(m, part, request, **kw):
-    try:
-        m.call(request, **kw)
-    except vmm.Failed as e:
-        assert part in str(e), e
-        return
-    raise vmm.Failed("'%s' was not refused" % request)
-
-
-# Waits until an event of this kind has all that is in 'what'.
-def event(m, name, timeout=300, **what):
-    end = time.monotonic() + timeout * float(os.environ.get("SLOW", "1"))
-    while time.monotonic() < end:
-        for e in m.events:
-            if e["event"] == name and what.items() <= e.items():
-                m.events.remove(e)
-                return e
-        m.call("status")
-        time.sleep(0.1)
-    raise vmm.Failed("no event '%s' with %s, only %s" % (name, what, m.events))
-
-
 def spec(machine, *memories):
     return {"machine": machine, "max_memory": 2048 * MIB, "memory_slots": 4,
             "ports": [{"id": "pci.1", "index": 1, "number": 17, "chassis": 1,
@@ -98,22 +76,22 @@ def size(m):
 
 
 def hostile_names(m):
-    refused(m, "slot 9", "plug",
-            devices={"memories": [dict(DIMM, id="x", slot=9)]})
-    refused(m, "no room", "plug",
-            devices={"memories": [dict(DIMM, id="x", base=HOT - MIB)]})
-    refused(m, "no room", "plug",
-            devices={"memories": [dict(DIMM, id="x", size=4096 * MIB)]})
-    refused(m, "whole blocks", "plug",
-            devices={"memories": [dict(DIMM, id="x", size=MIB)]})
-    refused(m, "there is memory", "plug",
-            devices={"memories": [dict(DIMM, id="x", base=MEM["base"])]})
-    refused(m, "'mem0'", "plug", devices={"memories": [dict(MEM)]})
-    refused(m, "no whole blocks", "memory", device="mem0", requested=MIB)
-    refused(m, "no whole blocks", "memory", device="mem0",
-            requested=514 * MIB)
-    refused(m, "'dimm9'", "memory", device="dimm9", requested=0)
-    refused(m, "no device", "unplug", device="dimm0")
+    m.refused("slot 9", "plug",
+              devices={"memories": [dict(DIMM, id="x", slot=9)]})
+    m.refused("no room", "plug",
+              devices={"memories": [dict(DIMM, id="x", base=HOT - MIB)]})
+    m.refused("no room", "plug",
+              devices={"memories": [dict(DIMM, id="x", size=4096 * MIB)]})
+    m.refused("whole blocks", "plug",
+              devices={"memories": [dict(DIMM, id="x", size=MIB)]})
+    m.refused("there is memory", "plug",
+              devices={"memories": [dict(DIMM, id="x", base=MEM["base"])]})
+    m.refused("'mem0'", "plug", devices={"memories": [dict(MEM)]})
+    m.refused("no whole blocks", "memory", device="mem0", requested=MIB)
+    m.refused("no whole blocks", "memory", device="mem0",
+              requested=514 * MIB)
+    m.refused("'dimm9'", "memory", device="dimm9", requested=0)
+    m.refused("no device", "unplug", device="dimm0")
 
 
 def whole(m):
@@ -122,14 +100,14 @@ def whole(m):
     had = int(said(m, "ready: "))
     m.call("plug", devices={"memories": [DIMM]})
     had = grows(m, had, 256)
-    refused(m, "'dimm0'", "plug", devices={"memories": [DIMM]})
-    refused(m, "slot 1 is taken", "plug",
-            devices={"memories": [dict(DIMM, id="x", base=HOT + 512 * MIB)]})
+    m.refused("'dimm0'", "plug", devices={"memories": [DIMM]})
+    m.refused("slot 1 is taken", "plug",
+              devices={"memories": [dict(DIMM, id="x", base=HOT + 512 * MIB)]})
     m.call("memory", device="mem0", requested=256 * MIB)
-    event(m, "memory", device="mem0", size=256 * MIB)
+    m.event("memory", 300, device="mem0", size=256 * MIB)
     had = grows(m, had, 256)
     assert size(m) == 256 * MIB
-    refused(m, "uses 256 MiB", "unplug", device="mem0")
+    m.refused("uses 256 MiB", "unplug", device="mem0")
     return had
 
 
@@ -137,13 +115,13 @@ def after(m, had):
     said(m, "alive: ")
     assert size(m) == 256 * MIB
     m.call("unplug", device="dimm0")
-    event(m, "unplugged", device="dimm0")
+    m.event("unplugged", 300, device="dimm0")
     assert "dimm0" not in m.call("devices")["devices"]
     m.call("memory", device="mem0", requested=0)
-    event(m, "memory", device="mem0", size=0)
+    m.event("memory", 300, device="mem0", size=0)
     # Nothing of it is in use: it can go, and another come.
     m.call("unplug", device="mem0")
-    event(m, "unplugged", device="mem0")
+    m.event("unplugged", 300, device="mem0")
     had = shrinks(m, had, 512)
     m.call("plug", devices={"memories": [dict(DIMM, base=HOT + 1024 * MIB)]})
     grows(m, had, 256)
@@ -222,7 +200,7 @@ def small(d, initrd):
         m.call("plug", devices={"memories": [DIMM]})
         had = grows(m, had, 256)
         m.call("unplug", device="dimm1")
-        event(m, "unplugged", device="dimm1")
+        m.event("unplugged", 300, device="dimm1")
         shrinks(m, had, 256)
         said(m, "alive: ")
         with open(os.path.join(d, "serial")) as f:

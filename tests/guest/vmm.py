@@ -61,6 +61,29 @@ class Vmm:
             else:
                 return reply["ok"]
 
+    # What is asked for so fails with a sentence that has this part.
+    def refused(self, part, request, *args, **kw):
+        try:
+            self.call(request, *args, **kw)
+        except Failed as e:
+            assert part in str(e), e
+            return
+        raise Failed("'%s' was not refused" % request)
+
+    # The next event of this name that has all that is in 'what'; others are
+    # kept.
+    def event(self, name, timeout=120, **what):
+        end = time.monotonic() + timeout * float(os.environ.get("SLOW", "1"))
+        while time.monotonic() < end:
+            for e in self.events:
+                if e["event"] == name and what.items() <= e.items():
+                    self.events.remove(e)
+                    return e
+            self.call("status")
+            time.sleep(0.1)
+        raise Failed("no event '%s' with %s, only %s" %
+                     (name, what, self.events))
+
     # A Debian kernel, an initrd and what else the specification has.
     def start(self, engine, kernel, initrd, spec, fds=(), memory=512,
               run=True):

@@ -81,6 +81,31 @@ class Events:
         self.seen[name] = start + len(want)
 
 
+class DeviceEvents:
+    """(what, alias): a device was added or removed, or is kept."""
+
+    def __init__(self, conn):
+        self.got, self.cond = [], threading.Condition()
+        for what, event in (
+                ("added", libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED),
+                ("removed", libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED),
+                ("kept", libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVAL_FAILED)):
+            conn.domainEventRegisterAny(
+                None, event,
+                lambda c, dom, alias, what: self.tell(what, alias), what)
+
+    def tell(self, *what):
+        with self.cond:
+            self.got.append(what)
+            self.cond.notify_all()
+
+    def expect(self, *want):
+        with self.cond:
+            assert self.cond.wait_for(lambda: want in self.got, SECONDS), \
+                (want, self.got)
+            self.got.remove(want)
+
+
 class Daemon:
     """What scripts/up starts, in a folder of its own.  modules: what the
     guest's kernel is to load besides the usual."""

@@ -16,38 +16,14 @@ MEM = """<memory model='virtio-mem'><target><size unit='MiB'>512</size>
   </memory>"""
 
 
-class Events:
+class MemoryEvents(DeviceEvents):
+    """Also (alias, size)."""
+
     def __init__(self, conn):
-        self.got, self.cond = [], threading.Condition()
-        for what, event in (
-                ("added", V.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED),
-                ("removed", V.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED)):
-            conn.domainEventRegisterAny(
-                None, event,
-                lambda c, dom, alias, what: self.tell(what, alias), what)
+        super().__init__(conn)
         conn.domainEventRegisterAny(
             None, V.VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE,
             lambda c, dom, alias, size, o: self.tell(alias, size), None)
-
-    def tell(self, *what):
-        with self.cond:
-            self.got.append(what)
-            self.cond.notify_all()
-
-    def expect(self, *want):
-        with self.cond:
-            assert self.cond.wait_for(lambda: want in self.got, SECONDS), \
-                (want, self.got)
-            self.got.remove(want)
-
-
-def fails(part, fn, *args):
-    try:
-        fn(*args)
-    except V.libvirtError as e:
-        assert part in str(e), e
-        return
-    raise AssertionError(f"was not refused: {part}")
 
 
 def with_memory(d, name, devices, top=TOP):
@@ -66,27 +42,28 @@ def field(dom, name, flags=0):
 
 def config(d, conn):
     """Definitions: what is refused, what is counted, what is kept."""
-    fails("maxMemory", conn.defineXML, d.xml("c", DIMM))
-    fails("slot count", conn.defineXML, with_memory(d, "c", "", TOP.replace(
-        "slots='4'", "slots='0'")))
-    fails("maximum memory size", conn.defineXML, with_memory(
-        d, "c", "", TOP.replace("2048", "64")))
+    fails_with("maxMemory", conn.defineXML, d.xml("c", DIMM))
+    fails_with("slot count", conn.defineXML,
+               with_memory(d, "c", "", TOP.replace("slots='4'", "slots='0'")))
+    fails_with("maximum memory size", conn.defineXML,
+               with_memory(d, "c", "", TOP.replace("2048", "64")))
     more = TOP.replace("192", "768")
-    fails("'nvdimm'", conn.defineXML, with_memory(
-        d, "c", DIMM.replace("dimm", "nvdimm"), more))
-    fails("multiple", conn.defineXML, with_memory(d, "c", MEM % 3, more))
+    fails_with("'nvdimm'", conn.defineXML,
+               with_memory(d, "c", DIMM.replace("dimm", "nvdimm"), more))
+    fails_with("multiple", conn.defineXML, with_memory(d, "c", MEM % 3, more))
     c = conn.defineXML(with_memory(d, "c", PORT))
     c.attachDeviceFlags(DIMM, CONFIG)
     xml = c.XMLDesc()
     assert "<address type='dimm' slot='0'/>" in xml, xml
     assert field(c, "memory") == 448 * MIB and c.maxMemory() == 448 * MIB
-    fails("exceed", c.attachDeviceFlags, DIMM.replace("256", "4096"), CONFIG)
+    fails_with("exceed", c.attachDeviceFlags, DIMM.replace("256", "4096"),
+               CONFIG)
     c.detachDeviceFlags(DIMM, CONFIG)
     assert field(c, "memory") == 192 * MIB
     c.setMemoryFlags(256 * MIB, V.VIR_DOMAIN_MEM_MAXIMUM | CONFIG)
     assert c.maxMemory() == 256 * MIB
-    fails("maximum memory size", c.setMemoryFlags, 4096 * MIB,
-          V.VIR_DOMAIN_MEM_MAXIMUM | CONFIG)
+    fails_with("maximum memory size", c.setMemoryFlags, 4096 * MIB,
+               V.VIR_DOMAIN_MEM_MAXIMUM | CONFIG)
     c.undefine()
 
 
@@ -118,11 +95,11 @@ def blocks(g, con, ev, d):
           (192 + 256 + 256) * MIB)
     assert field(g, "requested", V.VIR_DOMAIN_XML_INACTIVE) is not None
     assert field(g, "current", V.VIR_DOMAIN_XML_INACTIVE) is None
-    fails("request 0 first", g.detachDeviceAlias, "virtiomem0", LIVE)
-    fails("multiple of block", g.updateDeviceFlags,
-          re.sub(r"(<requested.*?>)\d+", r"\g<1>3",
-                 re.search(r"<memory model='virtio-mem'.*?</memory>",
-                           g.XMLDesc(), re.S).group(0)), LIVE)
+    fails_with("request 0 first", g.detachDeviceAlias, "virtiomem0", LIVE)
+    fails_with("multiple of block", g.updateDeviceFlags,
+               re.sub(r"(<requested.*?>)\d+", r"\g<1>3",
+                      re.search(r"<memory model='virtio-mem'.*?</memory>",
+                                g.XMLDesc(), re.S).group(0)), LIVE)
 
 
 def after(g, con, ev, d):
@@ -141,7 +118,7 @@ def after(g, con, ev, d):
 def main():
     with Daemon(["virtio_mem"]) as d:
         conn = d.open()
-        ev = Events(conn)
+        ev = MemoryEvents(conn)
         config(d, conn)
         g = conn.defineXML(with_memory(d, "g", PORT + MEM % 0, TOP.replace(
             "192", str(192 + 512))))
