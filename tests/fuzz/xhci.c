@@ -175,21 +175,6 @@ static void expect_alive(void)
 	assert(mmio_in(f.m, regs + 0x440) & 2);
 }
 
-static void add_disk(void)
-{
-	int fd = memfd_create("stick", 0);
-
-	assert(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
-	f.spec.disks = xcalloc(1, sizeof(*f.spec.disks));
-	f.spec.n_disks = 1;
-	f.spec.disks[0] = (struct spec_disk){ .id = xstrdup("stick"),
-					      .bus = SPEC_USB,
-					      .unit = 4,
-					      .format = xstrdup("raw"),
-					      .unlocked = true,
-					      .fd = fd };
-}
-
 static void add_input(unsigned int i, enum spec_input_kind kind)
 {
 	f.spec.inputs[i] = (struct spec_input){ .id = xasprintf("input%u", i),
@@ -212,7 +197,7 @@ int main(int argc, char **argv)
 	add_input(0, INPUT_KIND_KEYBOARD);
 	add_input(1, INPUT_KIND_MOUSE);
 	add_input(2, INPUT_KIND_TABLET);
-	add_disk();
+	fake_add_stick(&f, 4);
 	fake_start(&f);
 	pci_config_write(f.m->pci, DEVFN, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	regs = pci_config_read(f.m->pci, DEVFN, PCI_BASE_ADDRESS_0, 4) & ~0xfu;

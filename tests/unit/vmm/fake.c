@@ -183,6 +183,21 @@ void fake_init_q35(struct fake *f, int firmware_fd, int nvram_fd)
 	f->spec.nvram_fd = nvram_fd;
 }
 
+void fake_add_stick(struct fake *f, unsigned int unit)
+{
+	int fd = memfd_create("stick", 0);
+
+	assert(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
+	f->spec.disks = xcalloc(1, sizeof(*f->spec.disks));
+	f->spec.n_disks = 1;
+	f->spec.disks[0] = (struct spec_disk){ .id = xstrdup("stick"),
+					       .bus = SPEC_USB,
+					       .unit = unit,
+					       .format = xstrdup("raw"),
+					       .unlocked = true,
+					       .fd = fd };
+}
+
 void fake_start(struct fake *f)
 {
 	struct error err = { 0 };

@@ -32,6 +32,8 @@ struct fake {
 void fake_init(struct fake *f);	 /* the spec, to be changed */
 /* The same, of a q35 with this firmware and flash for its variables. */
 void fake_init_q35(struct fake *f, int firmware_fd, int nvram_fd);
+/* A disk "stick" of 1 MiB at this USB port, the spec's only one. */
+void fake_add_stick(struct fake *f, unsigned int unit);
 void fake_start(struct fake *f); /* the machine */
 void fake_finish(struct fake *f);
 /* Lets the main thread do what was asked of it. */

@@ -32,21 +32,6 @@ static uint64_t regs;
 static uint8_t *area;
 static unsigned int n_events;
 
-static void add_disk(void)
-{
-	int fd = memfd_create("stick", 0);
-
-	assert(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
-	f.spec.disks = xcalloc(1, sizeof(*f.spec.disks));
-	f.spec.n_disks = 1;
-	f.spec.disks[0] = (struct spec_disk){ .id = xstrdup("stick"),
-					      .bus = SPEC_USB,
-					      .unit = 1,
-					      .format = xstrdup("raw"),
-					      .unlocked = true,
-					      .fd = fd };
-}
-
 static void start_controller(void)
 {
 	*(uint64_t *)(area + DCBAA + 8) = AREA + DEVICE;
@@ -122,7 +107,7 @@ int main(void)
 	f.spec.usbs = xcalloc(1, sizeof(*f.spec.usbs));
 	f.spec.n_usbs = 1;
 	f.spec.usbs[0] = (struct spec_usb){ xstrdup("usb"), { .slot = SLOT } };
-	add_disk();
+	fake_add_stick(&f, 1);
 	fake_start(&f);
 	pci_config_write(f.m->pci, DEVFN, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	regs = pci_config_read(f.m->pci, DEVFN, PCI_BASE_ADDRESS_0, 4) & ~0xfu;
