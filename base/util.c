@@ -1,5 +1,5 @@
 /*
- * base/util.c -- allocation that aborts, strings, whole-buffer I/O.
+ * base/util.c -- allocation that aborts, strings, whole-buffer I/O, time.
  */
 #include "base/util.h"
 
@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
 
 int fd_close(int fd)
@@ -132,4 +133,15 @@ uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+/* #syscalls:vmm timerfd_settime */
+void timerfd_arm(int fd, uint64_t when)
+{
+	const struct itimerspec its = {
+		.it_value.tv_sec = when / 1000000000,
+		.it_value.tv_nsec = when % 1000000000,
+	};
+
+	timerfd_settime(fd, TFD_TIMER_ABSTIME, &its, NULL);
 }

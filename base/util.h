@@ -95,5 +95,7 @@ int read_full(int fd, void *buf, size_t len); /* -ENODATA at end of file */
 int write_full(int fd, const void *buf, size_t len);
 
 uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+/* Has a timerfd fire once at that time of its clock (ns); 0: never. */
+void timerfd_arm(int fd, uint64_t when);
 
 #endif

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 
-/* #syscalls:vmm epoll_wait epoll_pwait epoll_ctl timerfd_settime */
+/* #syscalls:vmm epoll_wait epoll_pwait epoll_ctl */
 /* #syscalls:vmm read write futex clock_gettime clock_nanosleep */
 
 #define NOT_ARMED UINT32_MAX
@@ -118,13 +118,7 @@ static void heap_add(struct loop *l, struct loop_timer *t)
 /* Locked.  A time of 0 would disarm the timerfd, hence MAX. */
 static void loop_arm(struct loop *l)
 {
-	uint64_t when = l->n_timers ? MAX(l->heap[0]->when, 1) : 0;
-	struct itimerspec its = {
-		.it_value.tv_sec = when / 1000000000,
-		.it_value.tv_nsec = when % 1000000000,
-	};
-
-	timerfd_settime(l->timerfd, TFD_TIMER_ABSTIME, &its, NULL);
+	timerfd_arm(l->timerfd, l->n_timers ? MAX(l->heap[0]->when, 1) : 0);
 }
 
 int timer_create_on(struct loop *loop, loop_fn *fn, void *arg,

@@ -427,17 +427,11 @@ static unsigned int timer_mode(const struct lapic *apic)
 	return apic->lvt[0] >> 17 & 3;
 }
 
-/* #syscalls:vmm timerfd_settime */
 /* Locked.  A time of 0 would turn it off. */
 static void set_alarm(struct lapic_timers *t, uint64_t time)
 {
-	const struct itimerspec its = {
-		.it_value.tv_sec = time / 1000000000,
-		.it_value.tv_nsec = MAX(time % 1000000000, 1),
-	};
-
 	t->wakeup = time;
-	timerfd_settime(t->alarm, TFD_TIMER_ABSTIME, &its, NULL);
+	timerfd_arm(t->alarm, MAX(time, 1));
 }
 
 static void wake_by(struct lapic_timers *t, uint64_t deadline)
@@ -605,6 +599,7 @@ static uint64_t timers_fire(struct vm *vm, uint64_t now)
 	return next;
 }
 
+/* #syscalls:vmm read */
 static void *timers_main(void *arg)
 {
 	struct vm *vm = arg;
