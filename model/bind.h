@@ -30,6 +30,7 @@ enum field_kind {
 	FIELD_ENUM,   /* an enum that has words */
 	FIELD_FLAG,   /* bool: the element is there */
 	FIELD_SIZE,   /* uint64_t bytes, 0: absent; text and its unit */
+	FIELD_BYTES,  /* the same, in bytes where no unit is given */
 	FIELD_MAC,    /* uint8_t[6] and, at n_off, bool */
 	FIELD_UUID,   /* uint8_t[16] */
 	FIELD_STRS,   /* char *[max], their count at n_off */

@@ -69,13 +69,14 @@ static void put_size(const struct ctx *ctx, const struct field *f)
 	uint64_t bytes = *(const uint64_t *)bind_at(ctx->obj, f->off);
 	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ char *unit = xasprintf("%s@unit", f->path);
+	bool whole = f->kind == FIELD_BYTES;
 
 	if ((!bytes && !(f->flags & FIELD_EMPTY)) ||
 	    (!ctx->live && f->flags & FIELD_LIVE))
 		return;
-	text = xasprintf("%llu", (unsigned long long)(bytes / KIB));
+	text = xasprintf("%llu", (unsigned long long)(whole ? bytes : bytes / KIB));
 	put(ctx->node, f->path, text);
-	put(ctx->node, unit, "KiB");
+	put(ctx->node, unit, whole ? "bytes" : "KiB");
 }
 
 static void put_strs(const struct ctx *ctx, const struct field *f)
@@ -149,6 +150,7 @@ static void put_field(const struct ctx *ctx, const struct field *f)
 	typedef void writer(const struct ctx *ctx, const struct field *f);
 	static writer *const writers[] = {
 		[FIELD_FLAG] = put_flag,     [FIELD_SIZE] = put_size,
+		[FIELD_BYTES] = put_size,
 		[FIELD_STRS] = put_strs,     [FIELD_INNER] = put_inner,
 		[FIELD_STRUCT] = put_struct, [FIELD_LIST] = put_list,
 		[FIELD_PART] = put_part,

@@ -131,6 +131,8 @@ static int read_size(const struct ctx *ctx, const struct field *f,
 
 	if (!text)
 		return f->flags & FIELD_REQUIRED ? missing(ctx, f, err) : 0;
+	if (!unit && f->kind == FIELD_BYTES)
+		unit = xstrdup("bytes");
 	find(node, "@unit");
 	mark_text(node);
 	start += strspn(start, " \t\r\n");
@@ -291,6 +293,7 @@ static int read_field(const struct ctx *ctx, const struct field *f,
 			   struct error *err);
 	static reader *const readers[] = {
 		[FIELD_FLAG] = read_flag,     [FIELD_SIZE] = read_size,
+		[FIELD_BYTES] = read_size,
 		[FIELD_STRS] = read_strs,     [FIELD_INNER] = read_inner,
 		[FIELD_STRUCT] = read_struct, [FIELD_LIST] = read_list,
 		[FIELD_PART] = read_part,

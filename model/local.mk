@@ -34,12 +34,16 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/iotune.c \
 	%D%/names.c \
 	%D%/names.h \
+	%D%/pool.c \
+	%D%/pool.h \
 	%D%/schemas.c \
 	%D%/schemas.h \
 	%D%/tables.h \
 	%D%/tables_devices.c \
 	%D%/tables_domain.c \
 	%D%/tables_graphics.c \
+	%D%/tables_pool.c \
+	%D%/tables_pool.h \
 	%D%/tables_tune.c \
 	%D%/tune.c \
 	%D%/tune.h \
@@ -47,6 +51,9 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/units.c \
 	%D%/units.h \
 	%D%/uuid.c \
+	%D%/secret.c \
+	%D%/secret.h \
+	%D%/volume.c \
 	%D%/xml.c \
 	%D%/xml.h \
 	%D%/xml_build.c \

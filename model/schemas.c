@@ -21,6 +21,9 @@ static struct schema {
 	xmlRelaxNG *rng; /* process-wide, set before threads start */
 } schemas[] = {
 	{ "domain", NULL },
+	{ "pool", NULL },
+	{ "volume", NULL },
+	{ "secret", NULL },
 };
 
 /* Keeps the first complaint; libxml2 2.12 made its argument const. */

@@ -1,3 +1,4 @@
-# storage/local.mk -- the block layer, and later the pools.
+# storage/local.mk -- the block layer and the pools.
 
 include storage/format/local.mk
+include storage/pool/local.mk

@@ -3,4 +3,8 @@ dist_schemas_DATA += \
 	%D%/common.rng \
 	%D%/devices.rng \
 	%D%/domain.rng \
+	%D%/pool.rng \
+	%D%/secret.rng \
+	%D%/storage.rng \
+	%D%/volume.rng \
 	$(NULL)
