@@ -311,7 +311,10 @@ enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_ITERATION, DOMAIN_NOTIFY_JOB,
        DOMAIN_NOTIFY_DEVICE_ADDED, DOMAIN_NOTIFY_DEVICE_REMOVED,
        DOMAIN_NOTIFY_DEVICE_KEPT, DOMAIN_NOTIFY_RTC,
-       DOMAIN_NOTIFY_MEMORY };
+       DOMAIN_NOTIFY_MEMORY,
+       /* Of these, dom is a pool or a secret. */
+       DOMAIN_NOTIFY_POOL, DOMAIN_NOTIFY_POOL_REFRESH,
+       DOMAIN_NOTIFY_SECRET, DOMAIN_NOTIFY_SECRET_VALUE };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
@@ -319,8 +322,8 @@ struct domain_notice {
 	uint64_t value;	   /* balloon, KiB; watchdog, agent: libvirt's;
 			      iteration */
 	struct domain_job job; /* the one that ended */
-	int type;	   /* metadata */
-	const char *uri;   /* tray, device: the alias */
+	int type;	   /* metadata; secret: its usage's */
+	const char *uri;   /* tray, device: the alias; secret: its usage */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */
 };
 void registry_subscribe(struct registry *reg,

@@ -337,10 +337,63 @@ static void tell_graphics(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_ev_graphics, &m.msg);
 }
 
+/* ---- pools and secrets: always with an id ---- */
+
+static void tell_pool(struct session *s, const struct subscription *sub,
+		      const wire_dom *obj, const struct domain_notice *n)
+{
+	wire_cb_named_lifecycle m = { sub->id, { .name = obj->name },
+				      n->event, n->detail };
+
+	memcpy(m.obj.uuid, obj->uuid, UUID_LEN);
+	tell(s, PROC_STORAGE_POOL_EVENT_LIFECYCLE,
+	     (xdrproc_t)xdr_wire_cb_named_lifecycle, &m);
+}
+
+static void tell_pool_refresh(struct session *s,
+			      const struct subscription *sub,
+			      const wire_dom *obj,
+			      const struct domain_notice *n)
+{
+	wire_cb_named m = { sub->id, { .name = obj->name } };
+
+	memcpy(m.obj.uuid, obj->uuid, UUID_LEN);
+	tell(s, PROC_STORAGE_POOL_EVENT_REFRESH, (xdrproc_t)xdr_wire_cb_named,
+	     &m);
+}
+
+static void tell_secret(struct session *s, const struct subscription *sub,
+			const wire_dom *obj, const struct domain_notice *n)
+{
+	wire_cb_secret_lifecycle m = {
+		sub->id,
+		{ .usage_type = n->type, .usage_id = (char *)n->uri },
+		n->event, n->detail
+	};
+
+	memcpy(m.secret.uuid, obj->uuid, UUID_LEN);
+	tell(s, PROC_SECRET_EVENT_LIFECYCLE,
+	     (xdrproc_t)xdr_wire_cb_secret_lifecycle, &m);
+}
+
+static void tell_secret_value(struct session *s,
+			      const struct subscription *sub,
+			      const wire_dom *obj,
+			      const struct domain_notice *n)
+{
+	wire_cb_secret m = { sub->id, { .usage_type = n->type,
+					.usage_id = (char *)n->uri } };
+
+	memcpy(m.secret.uuid, obj->uuid, UUID_LEN);
+	tell(s, PROC_SECRET_EVENT_VALUE_CHANGED,
+	     (xdrproc_t)xdr_wire_cb_secret, &m);
+}
+
 static const struct {
 	int event;
 	void (*tell)(struct session *s, const struct subscription *sub,
 		     const wire_dom *dom, const struct domain_notice *n);
+	enum event_class class;
 } notices[] = {
 	[DOMAIN_NOTIFY_LIFECYCLE] = { VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 				      tell_lifecycle },
@@ -368,13 +421,21 @@ static const struct {
 		VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE, tell_memory },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
+	[DOMAIN_NOTIFY_POOL] = { VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE,
+				 tell_pool, EVENT_POOL },
+	[DOMAIN_NOTIFY_POOL_REFRESH] = { VIR_STORAGE_POOL_EVENT_ID_REFRESH,
+					 tell_pool_refresh, EVENT_POOL },
+	[DOMAIN_NOTIFY_SECRET] = { VIR_SECRET_EVENT_ID_LIFECYCLE, tell_secret,
+				   EVENT_SECRET },
+	[DOMAIN_NOTIFY_SECRET_VALUE] = { VIR_SECRET_EVENT_ID_VALUE_CHANGED,
+					 tell_secret_value, EVENT_SECRET },
 };
 
 static bool wanted(const struct subscription *sub,
 		   const struct domain_notice *n)
 {
-	return sub->class == EVENT_DOMAIN && n->kind >= 0 &&
-	       (size_t)n->kind < ARRAY_SIZE(notices) &&
+	return n->kind >= 0 && (size_t)n->kind < ARRAY_SIZE(notices) &&
+	       sub->class == notices[n->kind].class &&
 	       sub->event == notices[n->kind].event &&
 	       (!sub->filter || !memcmp(sub->uuid, n->dom.uuid, UUID_LEN));
 }

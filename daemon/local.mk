@@ -7,6 +7,8 @@ vireod_SOURCES = \
 	%D%/host.c \
 	%D%/host.h \
 	%D%/host_pci.c \
+	%D%/host_pool.c \
+	%D%/host_pool.h \
 	%D%/listen.c \
 	%D%/listen.h \
 	%D%/options.c \
@@ -21,9 +23,11 @@ vireod_SOURCES = \
 	%D%/priv_path.c \
 	%D%/priv_pci.c \
 	%D%/priv_pci.h \
+	%D%/priv_pool.c \
 	%D%/priv_probe.c \
 	%D%/priv_root.c \
 	%D%/priv_spawn.c \
+	%D%/priv_tool.c \
 	%D%/priv_tpm.c \
 	%D%/priv_cgroup.c \
 	%D%/priv_tune.c \
@@ -54,6 +58,12 @@ vireod_LDADD = \
 	$(NULL)
 
 include daemon/server.mk
+
+# Packets of volumes' data: for both libraries.
+noinst_LTLIBRARIES += %D%/libtransfer.la
+%C%_libtransfer_la_SOURCES = %D%/transfer.c %D%/transfer.h
+%C%_libtransfer_la_LIBADD = base/libbase.la
+
 # The registry and its store: what the RPC handlers call.
 noinst_LTLIBRARIES += %D%/libdaemon-core.la
 %C%_libdaemon_core_la_SOURCES = \
@@ -116,12 +126,28 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/save.c \
 	%D%/savefile.c \
 	%D%/savefile.h \
+	%D%/pool_ops.c \
+	%D%/pools.c \
+	%D%/pools.h \
+	%D%/pools_priv.h \
+	%D%/secret_key.c \
+	%D%/secret_key.h \
+	%D%/secrets.c \
+	%D%/secrets.h \
 	%D%/store.c \
 	%D%/store.h \
+	%D%/store_priv.h \
+	%D%/store_storage.c \
+	%D%/store_storage.h \
+	%D%/vol_data.c \
+	%D%/vol_transfer.c \
+	%D%/volumes.c \
 	$(NULL)
 %C%_libdaemon_core_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(XML_CFLAGS) \
 	$(JSON_CFLAGS) $(TIRPC_CFLAGS) $(GNUTLS_CFLAGS)
 %C%_libdaemon_core_la_LIBADD = \
+	storage/pool/libpool.la \
+	%D%/libtransfer.la \
 	model/libmodel.la \
 	cpu/libcpu.la \
 	rpc/librpc.la \

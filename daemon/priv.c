@@ -93,6 +93,11 @@ static const struct {
 	[PRIV_PCI_RESET] = OP(priv_pci_reset, priv_pci),
 	[PRIV_OPEN_VFIO] = OP(priv_open_vfio, priv_pci),
 	[PRIV_SET_VF] = OP(priv_set_vf, priv_vf),
+	[PRIV_LIST_DIR] = OP_STR(priv_list_dir, priv_path, path),
+	[PRIV_MAKE_DIR] = OP_STR(priv_make_dir, priv_volume, path),
+	[PRIV_REMOVE_DIR] = OP_STR(priv_remove_dir, priv_path, path),
+	[PRIV_CREATE_VOLUME] = OP_STR(priv_create_volume, priv_volume, path),
+	[PRIV_RUN_TOOL] = OP_STR(priv_run_tool, priv_tool, args),
 	[PRIV_READY] = OP(priv_ready, priv_none),
 };
 static_assert(ARRAY_SIZE(priv_ops) == PRIV_OPS, "priv_ops is short");

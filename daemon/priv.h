@@ -62,6 +62,11 @@ enum priv_op {
 	PRIV_PCI_RESET,
 	PRIV_OPEN_VFIO,
 	PRIV_SET_VF,
+	PRIV_LIST_DIR,
+	PRIV_MAKE_DIR,
+	PRIV_REMOVE_DIR,
+	PRIV_CREATE_VOLUME,
+	PRIV_RUN_TOOL,
 	PRIV_READY,
 	PRIV_OPS,
 };
@@ -151,6 +156,21 @@ struct priv_vf {
 	uint32_t vlan; /* 0: none */
 };
 
+/* What is made for a storage pool; ids of -1: ours. */
+struct priv_volume {
+	uint32_t mode;
+	uint32_t mode_given; /* also for what is there already */
+	int32_t uid, gid;
+	char path[PATH_MAX];
+};
+
+/* A command (enum pool_tool); args: each with its zero, then one more. */
+struct priv_tool {
+	uint32_t tool;
+	uint32_t only_look; /* whether it is installed */
+	char args[4096];
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -169,6 +189,8 @@ struct priv_request {
 		struct priv_limits limits;
 		struct priv_pci pci;
 		struct priv_vf vf;
+		struct priv_volume volume;
+		struct priv_tool tool;
 		struct priv_none none;
 	};
 };
@@ -241,6 +263,9 @@ priv_fn priv_pin_vmm, priv_memlock_vmm, priv_limit_vmm;
 /* priv_pci.c, priv_vf.c: the host's PCI functions */
 priv_fn priv_pci_list, priv_pci_info, priv_pci_detach, priv_pci_reattach,
 	priv_pci_reset, priv_open_vfio, priv_set_vf;
+/* priv_pool.c, priv_tool.c: storage pools */
+priv_fn priv_list_dir, priv_make_dir, priv_remove_dir, priv_create_volume,
+	priv_run_tool;
 /* priv_probe.c */
 priv_fn priv_probe_kvm;
 

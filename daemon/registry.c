@@ -325,6 +325,19 @@ void notify(struct dom_obj *obj, struct domain_notice *n)
 		fn(arg, n);
 }
 
+void registry_tell(struct registry *reg, const struct domain_notice *n)
+{
+	void (*fn)(void *arg, const struct domain_notice *n);
+	void *arg;
+
+	pthread_mutex_lock(&reg->lock);
+	fn = reg->notify;
+	arg = reg->notify_arg;
+	pthread_mutex_unlock(&reg->lock);
+	if (fn)
+		fn(arg, n);
+}
+
 void notify_lifecycle(struct dom_obj *obj, int event, int detail)
 {
 	struct domain_notice n = {

@@ -111,6 +111,8 @@ struct registry {
 	const struct save_files *files; /* NULL: nothing can be saved */
 	const struct host_pci_ops *host_pci; /* NULL: none */
 	const struct migrate_net *net; /* NULL: nothing can migrate */
+	struct pools *pools; /* pools.c */
+	struct secrets *secrets; /* secrets.c */
 	unsigned int job_timeout_ms, destroy_grace_ms;
 	struct registry *next_registry;
 
@@ -162,6 +164,8 @@ void obj_ref_fill(const struct dom_obj *obj, struct domain_ref *ret);
 /* What readers are shown, the lock held: the run's definition or NULL. */
 const struct domain_def *obj_live_locked(const struct dom_obj *obj);
 
+/* What is about no domain. */
+void registry_tell(struct registry *reg, const struct domain_notice *n);
 void notify_lifecycle(struct dom_obj *obj, int event, int detail);
 void notify(struct dom_obj *obj, struct domain_notice *n);
 

@@ -21,8 +21,11 @@
 #include "daemon/confine.h"
 #include "daemon/domain.h"
 #include "daemon/host.h"
+#include "daemon/host_pool.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
+#include "daemon/pools.h"
+#include "daemon/secrets.h"
 #include "daemon/server.h"
 #include "daemon/store.h"
 #include "model/capabilities.h"
@@ -114,6 +117,19 @@ static const struct host_pci_ops host_pci_ops = {
 	.set_vf = host_set_vf,
 };
 
+/* Before guests are looked for: their disks may be volumes. */
+static int open_storage(struct main_half *m, bool confined, struct error *err)
+{
+	const char *dir = confined ? CONFINED_STATE_DIR : m->opt->state_dir;
+	int r = secrets_open(m->system, dir, err);
+
+	if (r >= 0)
+		r = secrets_open(m->test, NULL, err);
+	if (r >= 0)
+		r = pools_open(m->system, &host_pools, err);
+	return r < 0 ? r : pools_open(m->test, NULL, err);
+}
+
 /* Guests are saved in clients' files, which priv opens, and in our own. */
 static int open_state(struct main_half *m, bool confined, struct error *err)
 {
@@ -153,6 +169,8 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 		registry_set_host_pci(m->system, &host_pci_ops);
 		r = registry_open("/test", NULL, &m->test, err);
 	}
+	if (r >= 0)
+		r = open_storage(m, confined, err);
 	return r;
 }
 
@@ -205,6 +223,14 @@ static int go(struct main_half *m, const int *channels,
 	return r < 0 ? error_set(err, r, "the event loop failed: %m") : 0;
 }
 
+static void close_storage(struct registry *reg)
+{
+	if (!reg)
+		return;
+	pools_close(reg);
+	secrets_close(reg);
+}
+
 static void finish(struct main_half *m)
 {
 	/* A call that waits for a guest would keep its worker. */
@@ -212,6 +238,8 @@ static void finish(struct main_half *m)
 		agent_close_all(m->system);
 	if (m->server)
 		server_destroy(m->server);
+	close_storage(m->test);
+	close_storage(m->system);
 	registry_close(m->test);
 	registry_close(m->system);
 	if (m->store)

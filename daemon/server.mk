@@ -19,7 +19,7 @@ CLEANFILES += $(daemon_made)
 noinst_LTLIBRARIES += %D%/libserver.la
 %C%_libserver_la_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(TIRPC_CFLAGS) \
 	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS)
-%C%_libserver_la_LIBADD = rpc/librpc.la $(SYSTEMD_LIBS) $(JSON_LIBS) \
+%C%_libserver_la_LIBADD = rpc/librpc.la %D%/libtransfer.la $(SYSTEMD_LIBS) $(JSON_LIBS) \
 	-lpthread
 nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers-gen.c \
@@ -58,6 +58,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_snapshot.c \
 	%D%/handlers_stats.c \
 	%D%/handlers_storage.c \
+	%D%/handlers_volume.c \
 	%D%/hostinfo.c \
 	%D%/hostinfo.h \
 	%D%/reply.c \

@@ -12,7 +12,7 @@
  * many of them a database has seen.  A migration, once released, is never
  * changed.
  */
-#include "daemon/store.h"
+#include "daemon/store_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,6 +46,26 @@ static const char *const migrations[] = {
 	") WITHOUT ROWID;",
 	/* 2: whether a saved guest waits for the next start. */
 	"ALTER TABLE domain ADD COLUMN saved INTEGER NOT NULL DEFAULT 0;",
+	/* 3: storage pools, the formats of volumes made here, secrets. */
+	"CREATE TABLE pool ("
+	"	uuid BLOB NOT NULL PRIMARY KEY CHECK (length(uuid) = 16),"
+	"	name TEXT NOT NULL UNIQUE,"
+	"	xml TEXT NOT NULL,"
+	"	persistent INTEGER NOT NULL,"
+	"	autostart INTEGER NOT NULL DEFAULT 0,"
+	"	active INTEGER NOT NULL DEFAULT 0"
+	") WITHOUT ROWID;"
+	"CREATE TABLE volume ("
+	"	pool BLOB NOT NULL REFERENCES pool ON DELETE CASCADE,"
+	"	name TEXT NOT NULL,"
+	"	format TEXT NOT NULL,"
+	"	PRIMARY KEY (pool, name)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE secret ("
+	"	uuid BLOB NOT NULL PRIMARY KEY CHECK (length(uuid) = 16),"
+	"	xml TEXT NOT NULL,"
+	"	value BLOB" /* encrypted; NULL: not set */
+	") WITHOUT ROWID;",
 };
 
 enum stmt {
@@ -102,6 +122,17 @@ struct store {
 	sqlite3_stmt *stmt[STMTS];
 };
 
+sqlite3 *store_lock(struct store *s)
+{
+	pthread_mutex_lock(&s->lock);
+	return s->db;
+}
+
+void store_unlock(struct store *s)
+{
+	pthread_mutex_unlock(&s->lock);
+}
+
 static int errno_of_sqlite(int rc)
 {
 	switch (rc & 0xff) {
@@ -138,6 +169,11 @@ static int db_error(struct store *s, struct error *err, const char *what)
 				 what, s->path, sqlite3_errmsg(s->db));
 	return error_set(err, r, "%s: database '%s': %s", what, s->path,
 			 sqlite3_errmsg(s->db));
+}
+
+int store_error(struct store *s, const char *what, struct error *err)
+{
+	return db_error(s, err, what);
 }
 
 /* ---- opening ---- */

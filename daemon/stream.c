@@ -13,6 +13,7 @@
 #include "daemon/server_priv.h"
 #include "daemon/session.h"
 #include "daemon/stream.h"
+#include "daemon/transfer.h"
 
 /* What may wait for a descriptor that takes nothing: a console left alone. */
 enum { STREAM_PENDING_MAX = 4 * 1024 * 1024, STREAM_FULL = 1024 * 1024 };
@@ -29,6 +30,7 @@ struct stream {
 	bool ended;	    /* fd gave end of file */
 	bool finishing;	    /* the client said OK; pending comes first */
 	bool patient, full;
+	bool packets; /* both ways; pending has their lengths in front */
 };
 
 static void stream_send(struct stream *st, int status, const void *data,
@@ -120,7 +122,59 @@ static void stream_end_of_file(struct stream *st)
 	stream_send(st, FRAME_CONTINUE, NULL, 0);
 }
 
-static void stream_read(struct stream *st)
+static void stream_send_hole(struct stream *st, int64_t length)
+{
+	wire_header h = st->header;
+	wire_hole hole = { length, 0 };
+
+	h.type = FRAME_STREAM_HOLE;
+	h.status = FRAME_CONTINUE;
+	session_send(st->session,
+		     packet_create(&h, (xdrproc_t)xdr_wire_hole, &hole));
+}
+
+/* Says what a transfer says: false when the stream is no more. */
+static bool stream_relay(struct stream *st, const struct transfer_packet *p,
+			 size_t len)
+{
+	/* A client that has finished wants no more of it. */
+	if (st->finishing && p->type < TRANSFER_END)
+		return true;
+	switch (p->type) {
+	case TRANSFER_DATA:
+		stream_send(st, FRAME_CONTINUE, p->data, len);
+		return true;
+	case TRANSFER_HOLE:
+		stream_send_hole(st, p->hole);
+		return true;
+	case TRANSFER_END:
+		if (!st->finishing) {
+			stream_end_of_file(st);
+			return true;
+		}
+		stream_confirm(st);
+		return false;
+	default:
+		stream_fail(st, p->text);
+		return false;
+	}
+}
+
+static bool stream_read_packet(struct stream *st)
+{
+	_cleanup_free_ struct transfer_packet *p = xmalloc(sizeof(*p));
+	size_t len = 0;
+	int r = transfer_receive(st->fd, p, &len);
+
+	if (r == -EAGAIN)
+		return true;
+	if (r == 0)
+		return stream_relay(st, p, len);
+	stream_fail(st, "the transfer of the volume broke off");
+	return false;
+}
+
+static void stream_read_bytes(struct stream *st)
 {
 	_cleanup_free_ char *data = xmalloc(STREAM_CHUNK_MAX);
 	ssize_t n = read(st->fd, data, STREAM_CHUNK_MAX);
@@ -131,7 +185,25 @@ static void stream_read(struct stream *st)
 		stream_end_of_file(st); /* EIO: a pty whose far side closed */
 }
 
+static void stream_read(struct stream *st)
+{
+	if (st->packets) {
+		stream_read_packet(st);
+		return;
+	}
+	stream_read_bytes(st);
+}
+
 /* ---- towards the descriptor ---- */
+
+static ssize_t stream_write_some(struct stream *st)
+{
+	const char *data = st->pending.data + st->written;
+
+	return st->packets ? transfer_send_framed(st->fd, data) :
+			     write(st->fd, data,
+				   st->pending.len - st->written);
+}
 
 /* Returns false when the stream is no more. */
 static bool stream_write(struct stream *st)
@@ -139,12 +211,13 @@ static bool stream_write(struct stream *st)
 	ssize_t n;
 
 	while (st->written < st->pending.len) {
-		n = write(st->fd, st->pending.data + st->written,
-			  st->pending.len - st->written);
+		n = stream_write_some(st);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return true;
+		if (n < 0 && st->packets) /* it has said why */
+			return stream_read_packet(st);
 		if (n < 0) {
 			stream_fail(st, "cannot write to the stream: its far "
 					"side is gone");
@@ -153,7 +226,8 @@ static bool stream_write(struct stream *st)
 		st->written += n;
 	}
 	st->pending.len = st->written = 0;
-	if (!st->finishing)
+	/* A transfer's other side confirms when all is on the medium. */
+	if (!st->finishing || (st->packets && !st->ended))
 		return true;
 	stream_confirm(st);
 	return false;
@@ -174,22 +248,46 @@ static bool stream_add(struct stream *st, const struct frame *f)
 		stream_fail(st, "nothing reads the stream's far side");
 		return false;
 	}
-	buf_add(&st->pending, f->body, f->len);
+	if (st->packets)
+		transfer_frame(&st->pending, TRANSFER_DATA, f->body, f->len);
+	else
+		buf_add(&st->pending, f->body, f->len);
+	return stream_write(st);
+}
+
+/* A hole from the client: only transfers know what that is. */
+static bool stream_add_hole(struct stream *st, const struct frame *f)
+{
+	wire_hole hole;
+
+	if (!st->packets ||
+	    !body_decode(f->body, f->len, (xdrproc_t)xdr_wire_hole, &hole) ||
+	    hole.length < 0) {
+		stream_fail(st, "the stream was not opened as sparse");
+		return false;
+	}
+	transfer_frame(&st->pending, TRANSFER_HOLE, &hole.length,
+		       sizeof(hole.length));
+	return stream_write(st);
+}
+
+static bool stream_finish(struct stream *st)
+{
+	st->finishing = true;
+	if (st->packets && !st->ended)
+		transfer_frame(&st->pending, TRANSFER_END, NULL, 0);
 	return stream_write(st);
 }
 
 static bool stream_take(struct stream *st, const struct frame *f)
 {
-	if (f->header.type == FRAME_STREAM_HOLE) {
-		stream_fail(st, "the stream was not opened as sparse");
-		return false;
-	}
+	if (f->header.type == FRAME_STREAM_HOLE)
+		return stream_add_hole(st, f);
 	switch (f->header.status) {
 	case FRAME_CONTINUE:
 		return stream_add(st, f);
 	case FRAME_OK:
-		st->finishing = true;
-		return stream_write(st);
+		return stream_finish(st);
 	default: /* abort: the client waits for no data any more */
 		stream_confirm(st);
 		return false;
@@ -289,6 +387,7 @@ int stream_open(struct session *s, const wire_header *call, int fd,
 	st->fd = fd;
 	st->tty = terminal_of(fd);
 	st->patient = options->patient;
+	st->packets = options->packets;
 	st->header = *call;
 	st->header.type = FRAME_STREAM;
 	r = fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ? -errno

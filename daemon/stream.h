@@ -28,6 +28,8 @@ struct error;
  */
 struct stream_options {
 	bool force, patient;
+	/* fd is a packet socket with a transfer behind it (transfer.h). */
+	bool packets;
 };
 int stream_open(struct session *s, const wire_header *call, int fd,
 		const struct stream_options *options, struct error *err);

@@ -22,8 +22,8 @@ bool dir_same(const struct pool_def *a, const struct pool_def *b)
 static struct pool_access access_of(const struct storage_perms *p,
 				    unsigned int mode)
 {
-	return (struct pool_access){ perms_mode(p, mode), perms_owner(p),
-				     perms_group(p) };
+	return (struct pool_access){ perms_mode(p, mode), p->mode,
+				     perms_owner(p), perms_group(p) };
 }
 
 /* ---- volumes from a listing ---- */

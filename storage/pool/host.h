@@ -49,6 +49,7 @@ size_t pool_listing_size(const struct pool_dir *dir);
 
 struct pool_access {
 	unsigned int mode;
+	bool mode_given; /* else only what is new gets it */
 	int uid, gid; /* -1: leave it */
 };
 
@@ -67,8 +68,6 @@ struct pool_host {
 	int (*remove)(const char *path, struct error *err);
 	int (*open)(const char *path, bool readonly, bool block,
 		    struct error *err, int *ret_fd);
-	int (*set_access)(const char *path, const struct pool_access *access,
-			  struct error *err);
 	/* args: NULL-terminated; the output is the caller's to free. */
 	int (*run)(enum pool_tool tool, const char *const *args,
 		   char **ret_output, struct error *err);
@@ -88,5 +87,6 @@ int pool_run(const struct pool_host *host, char **ret_output,
 char **tool_argv(enum pool_tool tool, const char *const *args,
 		 struct error *err);
 void tool_argv_free(char **argv);
+char *tool_program(enum pool_tool tool); /* its first word; caller frees */
 
 #endif

@@ -106,6 +106,11 @@ char **tool_argv(enum pool_tool tool, const char *const *args,
 	return argv;
 }
 
+char *tool_program(enum pool_tool tool)
+{
+	return xstrndup(templates[tool], strcspn(templates[tool], " "));
+}
+
 void tool_argv_free(char **argv)
 {
 	for (unsigned int n = 0; argv && argv[n]; n++)

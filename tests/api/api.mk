@@ -1,6 +1,10 @@
 # Stock clients against the server, the registry and the in-memory driver.
 check_PROGRAMS += tests/api/testd
-tests_api_testd_SOURCES = tests/api/testd.c
+tests_api_testd_SOURCES = \
+	tests/api/testd.c \
+	tests/unit/pool-host.c \
+	tests/unit/pool-host.h \
+	$(NULL)
 tests_api_testd_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS)
 # The driver is a module and calls back.
 tests_api_testd_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
@@ -15,7 +19,9 @@ api_tests = \
 	tests/api/cpu.py \
 	tests/api/events.py \
 	tests/api/lifecycle.py \
+	tests/api/secrets.py \
 	tests/api/showtell.py \
+	tests/api/storage.py \
 	tests/api/virsh.py \
 	$(NULL)
 TESTS += $(api_tests)

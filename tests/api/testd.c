@@ -18,7 +18,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/domain.h"
+#include "daemon/pools.h"
+#include "daemon/secrets.h"
 #include "daemon/server.h"
+#include "tests/unit/pool-host.h"
 
 static int on_stdin(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
@@ -50,6 +53,10 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 
 	if (r >= 0)
 		r = registry_open("/test", NULL, &reg, err);
+	if (r >= 0)
+		r = secrets_open(reg, NULL, err);
+	if (r >= 0)
+		r = pools_open(reg, &plain_host, err);
 	if (r < 0)
 		return r;
 	registry_reconnect(reg);
@@ -84,6 +91,8 @@ int main(int argc, char **argv)
 	if (sd_event_loop(loop) < 0)
 		return 1;
 	server_destroy(server);
+	pools_close(registry_find("/test"));
+	secrets_close(registry_find("/test"));
 	registry_close(registry_find("/test"));
 	sd_event_unref(loop);
 	return 0;

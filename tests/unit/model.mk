@@ -22,7 +22,11 @@ tests_xml_run_LDADD = model/libmodel.la base/libbase.la
 tests_fuzz_xml_SOURCES = tests/fuzz/xml.c
 tests_fuzz_xml_LDADD = model/libmodel.la base/libbase.la
 
-tests_unit_pool_SOURCES = tests/unit/pool.c
+tests_unit_pool_SOURCES = \
+	tests/unit/pool-host.c \
+	tests/unit/pool-host.h \
+	tests/unit/pool.c \
+	$(NULL)
 tests_unit_pool_CFLAGS = $(AM_CFLAGS) $(XML_CFLAGS) $(LIBVIRT_CFLAGS)
 tests_unit_pool_LDADD = storage/pool/libpool.la model/libmodel.la \
 	base/libbase.la $(XML_LIBS)

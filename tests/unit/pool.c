@@ -1,6 +1,6 @@
 /*
  * tests/unit/pool.c -- pools' XML, and the kinds of pools on a host of our
- * own: real folders, and tools whose answers are written down here.
+ * own: real folders, and commands whose answers are written down here.
  */
 #undef NDEBUG
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "model/secret.h"
 #include "storage/pool/image.h"
 #include "storage/pool/pool.h"
+#include "tests/unit/pool-host.h"
 
 /* ---- a host ---- */
 
@@ -81,79 +82,12 @@ static bool ran(const char *command)
 	return yes;
 }
 
-static int real_list(const char *path, struct pool_dir **ret_dir,
-		     struct error *err)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY);
-	_cleanup_free_ char *copy = xstrdup(path);
-	char *slash = strrchr(copy, '/');
-	int r;
-
-	if (fd >= 0) {
-		r = pool_listing(fd, NULL, ret_dir);
-	} else {
-		*slash = '\0';
-		fd = open(copy, O_RDONLY | O_DIRECTORY);
-		r = fd < 0 ? -errno : pool_listing(fd, slash + 1, ret_dir);
-	}
-	return r < 0 ? error_set(err, r, "cannot list '%s': %m", path) : 0;
-}
-
-static int real_make_dir(const char *path, const struct pool_access *access,
-			 struct error *err)
-{
-	return mkdir(path, access->mode) < 0 ?
-		       error_set(err, -errno, "cannot make '%s': %m", path) :
-		       0;
-}
-
-static int real_remove_dir(const char *path, struct error *err)
-{
-	return rmdir(path) < 0 ?
-		       error_set(err, -errno, "cannot remove '%s': %m", path) :
-		       0;
-}
-
-static int real_create(const char *path, const struct pool_access *access,
-		       struct error *err, int *ret_fd)
-{
-	*ret_fd = open(path, O_RDWR | O_CREAT | O_EXCL, access->mode);
-	return *ret_fd < 0 ?
-		       error_set(err, -errno, "cannot create '%s': %m", path) :
-		       0;
-}
-
-static int real_remove(const char *path, struct error *err)
-{
-	return unlink(path) < 0 ?
-		       error_set(err, -errno, "cannot remove '%s': %m", path) :
-		       0;
-}
-
-static int real_open(const char *path, bool readonly, bool block,
-		     struct error *err, int *ret_fd)
-{
-	*ret_fd = open(path, readonly ? O_RDONLY : O_RDWR);
-	return *ret_fd < 0 ?
-		       error_set(err, -errno, "cannot open '%s': %m", path) :
-		       0;
-}
-
 static bool fake_has(enum pool_tool tool)
 {
 	return true;
 }
 
-static const struct pool_host host = {
-	.list = real_list,
-	.make_dir = real_make_dir,
-	.remove_dir = real_remove_dir,
-	.create = real_create,
-	.remove = real_remove,
-	.open = real_open,
-	.run = fake_run,
-	.has = fake_has,
-};
+static struct pool_host host; /* its own commands */
 
 /* ---- documents ---- */
 
@@ -565,6 +499,9 @@ int main(void)
 	if (model_schemas_load(schemas, &err) < 0)
 		printf("%s\n", err.message);
 	assert(!err.errnum && mkdtemp(dir));
+	host = plain_host;
+	host.run = fake_run;
+	host.has = fake_has;
 	umask(0);
 	test_pool_xml();
 	test_volume_xml();

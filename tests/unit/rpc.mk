@@ -24,6 +24,7 @@ tests_unit_rpc_server_SOURCES = \
 	tests/unit/rpc/registry.c \
 	tests/unit/rpc/registry.h \
 	tests/unit/rpc/server.c \
+	tests/unit/rpc/storage.c \
 	$(NULL)
 tests_unit_rpc_server_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) \
 	$(SYSTEMD_CFLAGS) $(LIBVIRT_CFLAGS) $(JSON_CFLAGS) -UNDEBUG
