@@ -13,6 +13,7 @@
 
 #include "daemon/definition.h"
 #include "daemon/hostdev.h"
+#include "daemon/pools.h"
 #include "daemon/registry.h"
 
 /* As libvirt: that long a detach waits for the guest. */
@@ -59,6 +60,8 @@ static int attach_live(struct dom_obj *obj, const struct device_def *dev,
 	struct error ignored = { 0 };
 	int r = domain_add_device(next, dev, true, &ref, err);
 
+	if (r == 0)
+		r = vols_resolve(obj->reg, next, err);
 	if (r < 0) {
 		domain_def_free(next);
 		return r;

@@ -140,6 +140,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/store_storage.c \
 	%D%/store_storage.h \
 	%D%/vol_data.c \
+	%D%/vol_disks.c \
 	%D%/vol_transfer.c \
 	%D%/volumes.c \
 	$(NULL)

@@ -104,6 +104,9 @@ int vol_resize(struct registry *reg, const struct vol_name *vol,
 /* algorithm: VIR_STORAGE_VOL_WIPE_ALG_* */
 int vol_wipe(struct registry *reg, const struct vol_name *vol,
 	     unsigned int algorithm, struct error *err);
+/* Where disks of type 'volume' lie: fills in their sources. */
+int vols_resolve(struct registry *reg, struct domain_def *def,
+		 struct error *err);
 /*
  * A packet socket (daemon/transfer.h) behind which the volume's data is read
  * or written; length 0: to its end.

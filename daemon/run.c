@@ -8,6 +8,7 @@
  */
 #include "daemon/guestcpu.h"
 #include "daemon/hostdev.h"
+#include "daemon/pools.h"
 #include "daemon/registry.h"
 #include "daemon/tpm.h"
 
@@ -161,7 +162,8 @@ void run_stop_quietly(struct dom_obj *obj)
 /* ---- the beginning ---- */
 
 /* The XML's way completes a run's definition: aliases, for one. */
-static int make_live(const struct domain_def *def, const struct host_caps *caps,
+static int make_live(struct registry *reg, const struct domain_def *def,
+		     const struct host_caps *caps,
 		     struct domain_def **ret_live, struct error *err)
 {
 	_cleanup_free_ char *xml = domain_def_format(def, DOMAIN_FORMAT_SECURE);
@@ -170,6 +172,8 @@ static int make_live(const struct domain_def *def, const struct host_caps *caps,
 
 	if (r == 0)
 		r = guestcpu_resolve(&live->cpu, caps, err);
+	if (r == 0)
+		r = vols_resolve(reg, live, err);
 	if (r == 0)
 		*ret_live = steal_ptr(&live);
 	domain_def_free(live);
@@ -289,7 +293,7 @@ static int begin(struct dom_obj *obj, const struct domain_def *def,
 		return -EOPNOTSUPP;
 	r = l->driver->check ? l->driver->check(def, err) : 0;
 	if (r == 0)
-		r = make_live(def, &l->caps, &live, err);
+		r = make_live(obj->reg, def, &l->caps, &live, err);
 	if (r < 0)
 		return r;
 	if (b->from)

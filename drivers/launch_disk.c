@@ -128,6 +128,11 @@ static int check_lun(const struct dom_disk *d, const char *name,
 	return 0;
 }
 
+static bool on_device(const struct dom_disk *d)
+{
+	return d->type == DISK_BLOCK || d->source_block;
+}
+
 int launch_check_disk(const struct dom_disk *d, struct error *err)
 {
 	const char *name = d->target_dev ? d->target_dev : "?";
@@ -147,10 +152,15 @@ int launch_check_disk(const struct dom_disk *d, struct error *err)
 		return r;
 	if (d->type == DISK_VHOSTUSER)
 		return check_vhost_user(d, name, err);
-	if (d->type != DISK_FILE && d->type != DISK_BLOCK)
-		return refuse(err, "<disk> '%s': only type='file', 'block' and 'vhostuser' are supported",
+	if (d->type != DISK_FILE && d->type != DISK_BLOCK &&
+	    d->type != DISK_VOLUME)
+		return refuse(err, "<disk> '%s': only type='file', 'block', 'volume' and 'vhostuser' are supported",
 			      name);
-	if (!d->source && d->device != DISK_DEV_CDROM)
+	if (d->type == DISK_VOLUME && (!d->source_pool || !d->source_volume))
+		return refuse(err, "<disk> '%s': its <source> names no pool and volume",
+			      name);
+	if (!d->source && d->type != DISK_VOLUME &&
+	    d->device != DISK_DEV_CDROM)
 		return refuse(err, "<disk> '%s': it has no <source>", name);
 	if (d->driver_type && !str_eq(d->driver_type, "raw"))
 		return refuse(err, "<disk> '%s': format '%s' is not supported; convert it with 'qemu-img convert -O raw'",
@@ -255,7 +265,7 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		return host_connect_unix(d->source, err, &s->fd);
 	}
 	return d->source ? host_open_disk(d->source, s->readonly,
-					  d->type == DISK_BLOCK, err, &s->fd) :
+					  on_device(d), err, &s->fd) :
 			   0;
 }
 
@@ -347,7 +357,7 @@ int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 
 	if (r >= 0 && disk->source)
 		r = host_open_disk(disk->source, true,
-				   disk->type == DISK_BLOCK, err, &fd);
+				   on_device(disk), err, &fd);
 	if (r < 0)
 		return r;
 	args = json_object_new_object();

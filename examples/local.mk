@@ -11,4 +11,10 @@ EXTRA_DIST += \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \
 	%D%/storage.xml \
+	%D%/storage/pool-dir.xml \
+	%D%/storage/pool-lvm.xml \
+	%D%/storage/pool-nfs.xml \
+	%D%/storage/pool-zfs.xml \
+	%D%/storage/secret.xml \
+	%D%/storage/volume.xml \
 	$(NULL)

@@ -157,6 +157,9 @@ struct dom_disk {
 	char *reservations;   /* lun: persistent ones, managed: "yes", "no" */
 	char *source; /* path; NULL: no medium */
 	char *source_type; /* vhostuser: "unix" */
+	/* volume; of a running domain, source is where it lies. */
+	char *source_pool, *source_volume;
+	bool source_block;
 	char *target_dev, *target_bus; /* "vda", "virtio" */
 	char *driver_name, *driver_type; /* "vireo"/"qemu", "raw" */
 	char *cache, *io, *discard, *detect_zeroes;

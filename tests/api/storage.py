@@ -196,6 +196,24 @@ def test_refresh(pool, path):
     pool.storageVolLookupByName("folder").delete()
 
 
+def test_disk(c, vol):
+    """A domain's disk finds its volume when the domain starts."""
+    disk = ("<devices><disk type='volume'><source pool='one' "
+            "volume='{}'/><target dev='vda'/></disk></devices>")
+    dom = c.defineXML(xml("with-volume", disk.format(vol.name())))
+    dom.create()
+    shown = ET.fromstring(dom.XMLDesc()).find("devices/disk")
+    assert shown.get("type") == "volume"
+    assert shown.find("source").get("volume") == vol.name()
+    assert shown.find("source").get("file") is None
+    dom.destroy()
+    dom = c.defineXML(xml("with-volume", disk.format("none"))
+                      .replace("<name>", f"<uuid>{dom.UUIDString()}</uuid>"
+                                         "<name>"))
+    fails(libvirt.VIR_ERR_NO_STORAGE_VOL, dom.create)
+    dom.undefine()
+
+
 def test_many(pool, path):
     for n in range(1000):
         with open(f"{path}/many-{n}", "wb"):
@@ -225,6 +243,7 @@ with Daemon() as d:
     test_copies(d, c, pool, path, vol)
     test_refresh(pool, path)
     test_many(pool, path)
+    test_disk(c, vol)
     assert "supported='yes'" in c.getStoragePoolCapabilities()
 
     # A reader changes nothing.

@@ -3,6 +3,7 @@
  * own: real folders, and commands whose answers are written down here.
  */
 #undef NDEBUG
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libvirt/libvirt.h>
@@ -219,6 +220,57 @@ static void test_secret_xml(void)
 				false, &def, &err) < 0);
 	assert(secret_def_parse("<secret/>", true, &def, &err) == 0);
 	secret_def_free(def);
+}
+
+/* ---- the examples ---- */
+
+static char *slurp(const char *path)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "r");
+	struct buf text = { 0 };
+	char part[4096];
+	size_t n;
+
+	assert(f);
+	while ((n = fread(part, 1, sizeof(part), f)))
+		buf_add(&text, part, n);
+	return buf_steal(&text);
+}
+
+static void test_example(const char *name, const char *xml)
+{
+	struct error err = { 0 };
+	struct secret_def *secret;
+
+	if (strstr(name, "secret")) {
+		assert(secret_def_parse(xml, true, &secret, &err) == 0);
+		secret_def_free(secret);
+	} else if (strstr(name, "volume")) {
+		vol_def_free(volume(xml, POOL_DIR));
+	} else {
+		stable(xml);
+	}
+}
+
+static void test_examples(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned int n = 0;
+	struct dirent *e;
+
+	assert(d);
+	while ((e = readdir(d))) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", dir, e->d_name);
+		_cleanup_free_ char *xml = NULL;
+
+		if (!strstr(e->d_name, ".xml"))
+			continue;
+		xml = slurp(path);
+		test_example(e->d_name, xml);
+		n++;
+	}
+	closedir(d);
+	assert(n >= 6);
 }
 
 /* ---- arguments ---- */
@@ -494,6 +546,8 @@ int main(void)
 	const char *src = getenv("srcdir");
 	_cleanup_free_ char *schemas =
 		xasprintf("%s/xml-schemas", src ? src : ".");
+	_cleanup_free_ char *examples =
+		xasprintf("%s/examples/storage", src ? src : ".");
 	struct error err = { 0 };
 
 	if (model_schemas_load(schemas, &err) < 0)
@@ -506,6 +560,7 @@ int main(void)
 	test_pool_xml();
 	test_volume_xml();
 	test_secret_xml();
+	test_examples(examples);
 	test_arguments();
 	test_dir_lists(dir);
 	test_dir_volumes(dir);
