@@ -1,6 +1,7 @@
 # The domain registry, its store and the in-memory driver.
 registry_tests = \
 	tests/unit/agent \
+	tests/unit/pools-store \
 	tests/unit/registry-calls \
 	tests/unit/registry-reconnect \
 	tests/unit/registry-store \
@@ -20,6 +21,15 @@ tests_unit_agent_SOURCES = tests/unit/agent.c
 tests_unit_agent_CFLAGS = $(registry_test_cflags) $(JSON_CFLAGS)
 tests_unit_agent_LDFLAGS = $(registry_test_ldflags)
 tests_unit_agent_LDADD = $(registry_test_ldadd)
+
+tests_unit_pools_store_SOURCES = \
+	tests/unit/pool-host.c \
+	tests/unit/pool-host.h \
+	tests/unit/pools-store.c \
+	$(NULL)
+tests_unit_pools_store_CFLAGS = $(registry_test_cflags) $(LIBVIRT_CFLAGS)
+tests_unit_pools_store_LDFLAGS = $(registry_test_ldflags)
+tests_unit_pools_store_LDADD = $(registry_test_ldadd)
 
 tests_unit_registry_calls_SOURCES = \
 	tests/unit/registry-calls.c tests/unit/registry-test.h
