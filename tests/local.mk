@@ -38,6 +38,7 @@ EXTRA_DIST += \
 	tests/lab/vfio.sh \
 	tests/api/functions.sh \
 	tests/api/kill9.sh \
+	tests/api/pools.sh \
 	tests/api/sandbox.sh \
 	tests/api/tiny.S \
 	$(NULL)
