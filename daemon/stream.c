@@ -133,45 +133,55 @@ static void stream_send_hole(struct stream *st, int64_t length)
 		     packet_create(&h, (xdrproc_t)xdr_wire_hole, &hole));
 }
 
-/* Says what a transfer says: false when the stream is no more. */
-static bool stream_relay(struct stream *st, const struct transfer_packet *p,
+/* Passes on what a transfer says; the stream may be no more after it. */
+static void stream_relay(struct stream *st, const struct transfer_packet *p,
 			 size_t len)
 {
 	/* A client that has finished wants no more of it. */
 	if (st->finishing && p->type < TRANSFER_END)
-		return true;
+		return;
 	switch (p->type) {
 	case TRANSFER_DATA:
 		stream_send(st, FRAME_CONTINUE, p->data, len);
-		return true;
+		break;
 	case TRANSFER_HOLE:
 		stream_send_hole(st, p->hole);
-		return true;
+		break;
 	case TRANSFER_END:
-		if (!st->finishing) {
+		if (st->finishing)
+			stream_confirm(st);
+		else
 			stream_end_of_file(st);
-			return true;
-		}
-		stream_confirm(st);
-		return false;
+		break;
 	default:
 		stream_fail(st, p->text);
-		return false;
 	}
 }
 
-static bool stream_read_packet(struct stream *st)
+static void stream_read_packet(struct stream *st)
 {
 	_cleanup_free_ struct transfer_packet *p = xmalloc(sizeof(*p));
 	size_t len = 0;
 	int r = transfer_receive(st->fd, p, &len);
 
-	if (r == -EAGAIN)
-		return true;
 	if (r == 0)
-		return stream_relay(st, p, len);
-	stream_fail(st, "the transfer of the volume broke off");
-	return false;
+		stream_relay(st, p, len);
+	else if (r != -EAGAIN)
+		stream_fail(st, "the transfer of the volume broke off");
+}
+
+/* The transfer takes no more: what it says of that is its last packet. */
+static void stream_broken(struct stream *st)
+{
+	_cleanup_free_ struct transfer_packet *p = xmalloc(sizeof(*p));
+	size_t len = 0;
+	int r;
+
+	do {
+		r = transfer_receive(st->fd, p, &len);
+	} while (r == 0 && p->type != TRANSFER_ERROR);
+	stream_fail(st, r == 0 ? p->text :
+				 "the transfer of the volume broke off");
 }
 
 static void stream_read_bytes(struct stream *st)
@@ -216,8 +226,10 @@ static bool stream_write(struct stream *st)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			return true;
-		if (n < 0 && st->packets) /* it has said why */
-			return stream_read_packet(st);
+		if (n < 0 && st->packets) {
+			stream_broken(st);
+			return false;
+		}
 		if (n < 0) {
 			stream_fail(st, "cannot write to the stream: its far "
 					"side is gone");

@@ -16,9 +16,11 @@ int transfer_receive(int fd, struct transfer_packet *p, size_t *ret_len)
 {
 	ssize_t n;
 
+	/* A far side that closed with packets unread resets the connection:
+	 * that is told once, before what it said last. */
 	do {
 		n = recv(fd, p, sizeof(*p), 0);
-	} while (n < 0 && errno == EINTR);
+	} while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	if (n == 0)
