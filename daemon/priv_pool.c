@@ -178,7 +178,12 @@ int priv_create_volume(struct priv *priv, const void *arg,
 	if (fd < 0)
 		return error_set(err, -errno, "cannot create '%s': %m",
 				 a->path);
-	r = give(fd, a, true, err);
+	/* Nobody's programs. */
+	if ((a->mode & ~0777u) != 0)
+		r = error_set(err, -EINVAL, "%#o is no mode of a volume",
+			      a->mode);
+	if (r == 0)
+		r = give(fd, a, true, err);
 	if (r < 0) {
 		unlinkat(dir, name, 0);
 		return r;

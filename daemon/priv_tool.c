@@ -8,11 +8,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -195,6 +197,54 @@ static int run_found(const char *path, char *const *argv, int *ret_output,
 	return r;
 }
 
+/* ---- what the arguments lead to ---- */
+
+static bool is_real_name(int fd, const char *path)
+{
+	char link[64], real[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, real, sizeof(real) - 1);
+	real[n > 0 ? n : 0] = '\0';
+	return str_eq(real, path);
+}
+
+/* A device by root's links only, a mount point by none. */
+static int check_path(const char *path, struct error *err)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r = priv_resolve(path, &fd, err);
+
+	if (r < 0)
+		return r;
+	if (fstat(fd, &st) < 0)
+		return error_set(err, -errno, "cannot examine '%s': %m", path);
+	if (str_startswith(path, "/dev/"))
+		return S_ISBLK(st.st_mode) ? 0 :
+			error_set(err, -ENOTBLK, "'%s' is no block device",
+				  path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, -ENOTDIR, "'%s' is no folder", path);
+	return is_real_name(fd, path) ? 0 :
+		error_set(err, -ELOOP,
+			  "'%s' has symbolic links: nothing is mounted there",
+			  path);
+}
+
+/* What is mounted may have stopped answering: it is not looked at then. */
+static int check_paths(enum pool_tool tool, char *const *argv,
+		       struct error *err)
+{
+	int r = 0;
+
+	for (; *argv && r == 0 && tool != TOOL_UNMOUNT; argv++)
+		if ((*argv)[0] == '/' && (*argv)[1] != '/')
+			r = check_path(*argv, err);
+	return r;
+}
+
 int priv_run_tool(struct priv *priv, const void *arg,
 		  struct priv_reply *reply, int fds[PRIV_FDS_MAX],
 		  struct error *err)
@@ -213,7 +263,9 @@ int priv_run_tool(struct priv *priv, const void *arg,
 	argv = tool_argv(a->tool, args, err);
 	if (!argv)
 		return -EINVAL;
-	r = run_found(path, argv, &fds[0], err);
+	r = check_paths(a->tool, argv, err);
+	if (r == 0)
+		r = run_found(path, argv, &fds[0], err);
 	tool_argv_free(argv);
 	return r;
 }

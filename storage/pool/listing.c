@@ -14,15 +14,28 @@
 
 #include "storage/pool/host.h"
 
-static void read_head(int dir, const char *name, struct pool_dirent *e)
+/*
+ * Opens what is of that type, and nothing else: whoever owns the folder may
+ * put another thing there meanwhile, and opening some devices does something.
+ */
+static int open_only(int dir, const char *name, mode_t type, int flags)
 {
-	_cleanup_close_ int fd = openat(dir, name,
-					O_RDONLY | O_NOFOLLOW | O_NONBLOCK |
-						O_NOCTTY | O_CLOEXEC);
+	_cleanup_close_ int node =
+		openat(dir, name, O_PATH | O_CLOEXEC | flags);
+	char link[64];
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    pread(fd, e->head, sizeof(e->head), 0) < 0)
+	if (node < 0 || fstat(node, &st) < 0 || (st.st_mode & S_IFMT) != type)
+		return -1;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", node);
+	return open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static void read_head(int dir, const char *name, struct pool_dirent *e)
+{
+	_cleanup_close_ int fd = open_only(dir, name, S_IFREG, O_NOFOLLOW);
+
+	if (fd < 0 || pread(fd, e->head, sizeof(e->head), 0) < 0)
 		memset(e->head, 0, sizeof(e->head));
 }
 
@@ -44,8 +57,7 @@ static void describe(const struct stat *st, struct pool_dirent *e)
 /* ioctl(BLKGETSIZE64) would need it opened: seeking to the end says it too. */
 static void size_of_device(int dir, const char *name, struct pool_dirent *e)
 {
-	_cleanup_close_ int fd =
-		openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	_cleanup_close_ int fd = open_only(dir, name, S_IFBLK, 0);
 	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 
 	e->size = e->allocated = end < 0 ? 0 : end;

@@ -26,6 +26,12 @@ static bool only(const char *s, const char *chars)
 	return *s && *s != '-' && !s[strspn(s, chars)];
 }
 
+/* To LVM, "@x" is whatever has the tag x. */
+static bool is_name(const char *s, const char *chars)
+{
+	return only(s, chars) && strchr(ALNUM "_", *s);
+}
+
 static bool is_number(const char *s)
 {
 	uint64_t n;
@@ -43,13 +49,56 @@ static bool is_path(const char *s)
 	return *s == '/';
 }
 
+static bool is_in(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return !strncmp(path, folder, len) &&
+	       (!path[len] || path[len] == '/');
+}
+
+/* What is mounted hides what was there: programs and their settings must not
+ * be replaced in that way. */
+static bool is_mount_point(const char *s)
+{
+	static const char *const never[] = {
+		"/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64",
+		"/libx32", "/proc", "/root", "/run", "/sbin", "/sys", "/usr",
+	};
+
+	if (!is_path(s) || !s[1] || strstr(s, "//") || strstr(s, "/./"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (is_in(s, never[i]))
+			return false;
+	return true;
+}
+
+/* mount(8) and mkfs(8) run a program of that name. */
+static bool is_fs_type(const char *s)
+{
+	static const char *const known[] = {
+		"ext2", "ext3", "ext4", "ufs", "iso9660", "udf", "gfs",
+		"gfs2", "vfat", "hfs+", "xfs", "ocfs2", "vmfs", "btrfs",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (str_eq(s, known[i]))
+			return true;
+	return false;
+}
+
 static bool fits(char kind, const char *s)
 {
 	switch (kind) {
 	case 'n':
-		return only(s, ALNUM "_.+:@-");
+		return is_name(s, ALNUM "_.+:@-");
 	case 'z':
-		return only(s, ALNUM "_.+:@-/") && !strstr(s, "..");
+		return is_name(s, ALNUM "_.+:@-/") && !strstr(s, "..");
+	case 'm':
+		return is_mount_point(s);
+	case 'f':
+		return is_fs_type(s);
 	case 'u':
 		return is_number(s);
 	case 'p':

@@ -3,11 +3,13 @@
  * the command's words.
  *
  * In a word, %X stands for the next argument, which must be a
- *	%n name (letters, digits, "_.+:@-", not "-" first)
+ *	%n name (letters, digits, "_.+:@-"; a letter, digit or "_" first)
  *	%z name of several parts, with "/" between them
  *	%u number
  *	%p absolute path
  *	%d the same below /dev
+ *	%m the same to mount on: not where the system's own files are
+ *	%f kind of file system on a disk
  *	%h host name or address
  * so that nothing given by a client can be taken for an option.  Whoever must
  * know every tool includes this file with TOOL() defined: the enumeration, and
@@ -48,16 +50,18 @@ TOOL(ZPOOL_CREATE, "zpool create %n %d")
 TOOL(ZPOOL_ADD, "zpool add %n %d")
 TOOL(ZPOOL_REMOVE, "zpool destroy %n")
 /* File systems: mount(8), mkfs(8), showmount(8). */
-TOOL(MOUNT, "mount %d %p")
-TOOL(MOUNT_TYPE, "mount -t %n %d %p")
-TOOL(MOUNT_NFS, "mount -t nfs %h:%p %p")
-TOOL(MOUNT_NFS_VERS, "mount -t nfs -o nfsvers=%n %h:%p %p")
-TOOL(MOUNT_CIFS, "mount -t cifs -o guest //%h%p %p")
-TOOL(UNMOUNT, "umount %p")
+#define SAFELY "nodev,nosuid,noexec"
+TOOL(MOUNT, "mount -o " SAFELY " %d %m")
+TOOL(MOUNT_TYPE, "mount -o " SAFELY " -t %f %d %m")
+TOOL(MOUNT_NFS, "mount -t nfs -o " SAFELY " %h:%p %m")
+TOOL(MOUNT_NFS_VERS, "mount -t nfs -o " SAFELY ",nfsvers=%n %h:%p %m")
+TOOL(MOUNT_CIFS, "mount -t cifs -o " SAFELY ",guest //%h%p %m")
+TOOL(UNMOUNT, "umount %m")
 TOOL(MOUNTS, "findmnt -rnuo TARGET,SOURCE")
-TOOL(MKFS, "mkfs -t %n %d")
+TOOL(MKFS, "mkfs -t %f %d")
 TOOL(BLKID, "blkid -o value -s TYPE %d")
 TOOL(NFS_EXPORTS, "showmount --no-headers --exports %h")
+#undef SAFELY
 /* Partitions: parted(8). */
 TOOL(PARTED_PRINT, "parted -sm %d unit B print free")
 TOOL(PARTED_LABEL, "parted -s %d mklabel %n")

@@ -80,6 +80,8 @@ file_system() {
 	refused "already has a file system" pool-build f --no-overwrite
 	v pool-start f
 	findmnt -rno SOURCE "$dir/mnt" | grep -qx "$loop" || fail "not mounted"
+	findmnt -rno OPTIONS "$dir/mnt" | grep -q "nosuid.*nodev.*noexec" ||
+		fail "mounted with rights for everyone"
 	v vol-create-as f x 1M
 	up
 	v vol-list f | grep -q " x " || fail "the mounted pool was forgotten"
@@ -88,6 +90,9 @@ file_system() {
 		fail "still mounted"
 	fi
 	v pool-undefine f
+	# Not over what is the system's own.
+	sed "s,$dir/mnt,/usr," "$dir/f.xml" >"$dir/u.xml"
+	refused "cannot be an argument" pool-create "$dir/u.xml"
 }
 
 partitions() {

@@ -291,6 +291,15 @@ static void test_arguments(void)
 		{ TOOL_UNMOUNT, { "a/b" }, false },
 		{ TOOL_UNMOUNT, { "/a/../b" }, false },
 		{ TOOL_UNMOUNT, { "/a\nb" }, false },
+		{ TOOL_UNMOUNT, { "/" }, false },
+		{ TOOL_MOUNT, { "/dev/sda", "/usr/sbin" }, false },
+		{ TOOL_MOUNT, { "/dev/sda", "/usr" }, false },
+		{ TOOL_MOUNT, { "/dev/sda", "//usr" }, false },
+		{ TOOL_MOUNT, { "/dev/sda", "/./usr" }, false },
+		{ TOOL_MOUNT, { "/dev/sda", "/usrdata" }, true },
+		{ TOOL_MOUNT_TYPE, { "fuse", "/dev/sda", "/srv/a" }, false },
+		{ TOOL_MOUNT_TYPE, { "xfs", "/dev/sda", "/srv/a" }, true },
+		{ TOOL_VG_REMOVE, { "@tag" }, false },
 		{ TOOL_PV_CREATE, { "/dev/sda" }, true },
 		{ TOOL_PV_CREATE, { "/etc/passwd" }, false },
 		{ TOOL_PV_CREATE, { "/dev/../etc/passwd" }, false },
@@ -532,7 +541,8 @@ static void test_netfs(void)
 	free(def->path);
 	def->path = xstrdup("/mnt");
 	assert(!b->is_active(&host, def) && b->start(&host, def, NULL) == 0);
-	assert(ran("mount -t nfs srv:/x /mnt\n"));
+	assert(ran("mount -t nfs -o nodev,nosuid,noexec srv:/x "
+		   "/mnt\n"));
 	assert(b->find_sources(&host, &def->source, &sources, NULL) == 0);
 	assert(sources.n == 2 && str_eq(sources.sources[1].dir, "/export/b"));
 	source_list_free(&sources);
