@@ -1,6 +1,7 @@
 /*
  * cli/cmd-console.c -- connect to the guest console.
  */
+#include "cli/args.h"
 #include "cli/console.h"
 #include "cli/domain-action.h"
 #include "cli/output.h"
@@ -41,19 +42,23 @@ static int run_console(struct ctl *ctl, const struct args *args)
 	return status;
 }
 
-const struct command cmd_console = {
-	.name = "console",
-	.group = "domain",
-	.summary = "connect to the guest console",
-	.details = "Joins this terminal to the guest's serial console; Ctrl-] "
-		   "leaves.",
-	.opts = { OPT_DOMAIN(complete_active),
-		  { OPT_ARG_MAYBE, "devname", "character device name" },
-		  { OPT_FLAG, "force",
-		    "force console connection (disconnect already connected "
-		    "sessions)" },
-		  { OPT_FLAG, "resume", "resume a paused guest first" },
-		  { OPT_FLAG, "safe",
-		    "only connect if safe console handling is supported" } },
-	.run = run_console,
+const struct command family_console[] = {
+	{
+		.name = "console",
+		.group = "domain",
+		.summary = "connect to the guest console",
+		.details = "Joins this terminal to the guest's serial console; "
+			   "Ctrl-] "
+			   "leaves.",
+		.opts = OPTS(OPT_DOMAIN(complete_active),
+			     MAYBE("devname", "character device name"),
+			     FLAG("force", "force console connection "
+					   "(disconnect already connected "
+					   "sessions)"),
+			     FLAG("resume", "resume a paused guest first"),
+			     FLAG("safe", "only connect if safe console "
+					  "handling is supported")),
+		.run = run_console,
+	},
+	{ NULL },
 };

@@ -73,8 +73,7 @@ static char *driver_reason(const char *caps, const char *driver)
 		end = strchr(p, '>');
 		if (!end)
 			return NULL;
-		if (memmem(p, end - p, name, strlen(name)) &&
-		    end[-1] != '/')
+		if (memmem(p, end - p, name, strlen(name)) && end[-1] != '/')
 			return xstrndup(end + 1, strcspn(end + 1, "<"));
 		p = end;
 	}
@@ -177,12 +176,16 @@ static int run_doctor(struct ctl *ctl, const struct args *args)
 	return r.bad ? EXIT_FAILED : EXIT_OK;
 }
 
-const struct command cmd_doctor = {
-	.name = "doctor",
-	.group = "host",
-	.summary = "check what this host can do",
-	.details = "Each line says what works, or what is missing and how to "
-		   "get it.",
-	.local = true,
-	.run = run_doctor,
+const struct command family_doctor[] = {
+	{
+		.name = "doctor",
+		.group = "vireo",
+		.summary = "check what this host can do",
+		.details = "Each line says what works, or what is missing and "
+			   "how to "
+			   "get it.",
+		.local = true,
+		.run = run_doctor,
+	},
+	{ NULL },
 };

@@ -109,10 +109,13 @@ static int run_dominfo(struct ctl *ctl, const struct args *args)
 	return status;
 }
 
-const struct command cmd_dominfo = {
-	.name = "dominfo",
-	.group = "domain",
-	.summary = "domain information",
-	.opts = { OPT_DOMAIN(complete_domains) },
-	.run = run_dominfo,
+const struct command family_dominfo[] = {
+	{
+		.name = "dominfo",
+		.group = "monitor",
+		.summary = "domain information",
+		.opts = OPTS(OPT_DOMAIN(complete_domains)),
+		.run = run_dominfo,
+	},
+	{ NULL },
 };

@@ -1,6 +1,7 @@
 /*
  * cli/cmd-domstate.c -- a domain's state.
  */
+#include "cli/args.h"
 #include "cli/output.h"
 #include "cli/states.h"
 
@@ -8,7 +9,7 @@ static void show(struct ctl *ctl, int state, int reason, bool with_reason)
 {
 	struct record *r;
 
-	if (ctl->output == OUTPUT_JSON) {
+	if (ctl->output != OUTPUT_TABLE) {
 		r = record_new();
 		record_add(r, "", "state", false, "%s", state_name(state));
 		record_add(r, "", "reason", false, "%s",
@@ -38,11 +39,14 @@ static int run_domstate(struct ctl *ctl, const struct args *args)
 	return EXIT_OK;
 }
 
-const struct command cmd_domstate = {
-	.name = "domstate",
-	.group = "domain",
-	.summary = "domain state",
-	.opts = { OPT_DOMAIN(complete_domains),
-		  { OPT_FLAG, "reason", "also print reason for the state" } },
-	.run = run_domstate,
+const struct command family_domstate[] = {
+	{
+		.name = "domstate",
+		.group = "monitor",
+		.summary = "domain state",
+		.opts = OPTS(OPT_DOMAIN(complete_domains),
+			     FLAG("reason", "also print reason for the state")),
+		.run = run_domstate,
+	},
+	{ NULL },
 };

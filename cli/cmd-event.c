@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "cli/args.h"
 #include "cli/output.h"
 
 static const char *const names[] = {
@@ -138,17 +139,23 @@ static int run_event(struct ctl *ctl, const struct args *args)
 	return status;
 }
 
-const struct command cmd_event = {
-	.name = "event",
-	.group = "domain",
-	.summary = "domain events",
-	.details = "Prints lifecycle events as they happen: one, or all with "
-		   "--loop.",
-	.opts = { { OPT_VALUE, "domain", "filter by domain name, id or uuid",
-		    complete_domains },
-		  { OPT_VALUE, "event", "which event type: lifecycle" },
-		  { OPT_FLAG, "loop", "until interrupted, not just one" },
-		  { OPT_VALUE, "timeout", "give up after so many seconds" },
-		  { OPT_FLAG, "timestamp", "show the time of each event" } },
-	.run = run_event,
+const struct command family_event[] = {
+	{
+		.name = "event",
+		.group = "events",
+		.summary = "domain events",
+		.details = "Prints lifecycle events as they happen: one, or "
+			   "all with "
+			   "--loop.",
+		.opts = OPTS({ .name = "domain",
+			       .kind = OPT_STRING,
+			       .help = "filter by domain name, id or uuid",
+			       .complete = complete_domains },
+			     STRING("event", "which event type: lifecycle"),
+			     FLAG("loop", "until interrupted, not just one"),
+			     STRING("timeout", "give up after so many seconds"),
+			     FLAG("timestamp", "show the time of each event")),
+		.run = run_event,
+	},
+	{ NULL },
 };

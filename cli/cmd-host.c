@@ -2,6 +2,7 @@
  * cli/cmd-host.c -- what there is to know about the host and the connection:
  * capabilities, domcapabilities, hostname, nodeinfo, uri, version.
  */
+#include "cli/args.h"
 #include "cli/output.h"
 
 /* A string the library allocated: shown and freed. */
@@ -91,21 +92,34 @@ static int run_version(struct ctl *ctl, const struct args *args)
 	return EXIT_OK;
 }
 
-#define HOST_COMMAND(id, text, ...)                                \
-	const struct command cmd_##id = { .name = #id,             \
-					  .group = "host",         \
-					  .summary = text,         \
-					  .opts = { __VA_ARGS__ }, \
-					  .run = run_##id }
-
-HOST_COMMAND(capabilities, "capabilities of host and hypervisors");
-HOST_COMMAND(hostname, "print the hypervisor hostname");
-HOST_COMMAND(nodeinfo, "node information");
-HOST_COMMAND(uri, "print the hypervisor canonical URI");
-HOST_COMMAND(version, "show version",
-	     { OPT_FLAG, "daemon", "report the daemon's version too" });
-HOST_COMMAND(domcapabilities, "domain capabilities",
-	     { OPT_VALUE, "virttype", "kvm, qemu or vireo" },
-	     { OPT_VALUE, "emulatorbin", "path to the emulator" },
-	     { OPT_VALUE, "arch", "domain architecture" },
-	     { OPT_VALUE, "machine", "machine type" });
+const struct command family_host[] = {
+	{ .name = "capabilities",
+	  .group = "host",
+	  .summary = "capabilities of host and hypervisors",
+	  .run = run_capabilities },
+	{ .name = "domcapabilities",
+	  .group = "host",
+	  .summary = "domain capabilities",
+	  .opts = OPTS(STRING("virttype", "kvm, qemu or vireo"),
+		       STRING("emulatorbin"), STRING("arch"),
+		       STRING("machine")),
+	  .run = run_domcapabilities },
+	{ .name = "hostname",
+	  .group = "host",
+	  .summary = "print the hypervisor hostname",
+	  .run = run_hostname },
+	{ .name = "nodeinfo",
+	  .group = "host",
+	  .summary = "node information",
+	  .run = run_nodeinfo },
+	{ .name = "uri",
+	  .group = "host",
+	  .summary = "print the hypervisor canonical URI",
+	  .run = run_uri },
+	{ .name = "version",
+	  .group = "host",
+	  .summary = "show version",
+	  .opts = OPTS(FLAG("daemon", "report the daemon's version too")),
+	  .run = run_version },
+	{ NULL },
+};

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "cli/args.h"
 #include "cli/domain-action.h"
 #include "cli/output.h"
 #include "cli/states.h"
@@ -104,7 +105,7 @@ static void print_table(struct ctl *ctl, const struct args *args,
 	unsigned int cols = args_has(args, "title") ? COL_TITLE + 1 : COL_TITLE;
 	struct table *t;
 
-	if (ctl->output == OUTPUT_JSON)
+	if (ctl->output != OUTPUT_TABLE)
 		cols = ARRAY_SIZE(columns);
 	t = table_new(columns, cols);
 	for (int i = 0; i < n; i++)
@@ -148,41 +149,44 @@ static int run_list(struct ctl *ctl, const struct args *args)
 	return EXIT_OK;
 }
 
-const struct command cmd_list = {
-	.name = "list",
-	.group = "domain",
-	.summary = "list domains",
-	.details = "Running domains only, unless a filter says otherwise.",
-	.opts = { { OPT_FLAG, "inactive", "list inactive domains" },
-		  { OPT_FLAG, "all", "list inactive & active domains" },
-		  { OPT_FLAG, "transient", "list transient domains" },
-		  { OPT_FLAG, "persistent", "list persistent domains" },
-		  { OPT_FLAG, "with-snapshot",
-		    "list domains with existing snapshot" },
-		  { OPT_FLAG, "without-snapshot",
-		    "list domains without a snapshot" },
-		  { OPT_FLAG, "with-checkpoint",
-		    "list domains with existing checkpoint" },
-		  { OPT_FLAG, "without-checkpoint",
-		    "list domains without a checkpoint" },
-		  { OPT_FLAG, "state-running",
-		    "list domains in running state" },
-		  { OPT_FLAG, "state-paused", "list domains in paused state" },
-		  { OPT_FLAG, "state-shutoff",
-		    "list domains in shutoff state" },
-		  { OPT_FLAG, "state-other", "list domains in other states" },
-		  { OPT_FLAG, "autostart",
-		    "list domains with autostart enabled" },
-		  { OPT_FLAG, "no-autostart",
-		    "list domains with autostart disabled" },
-		  { OPT_FLAG, "with-managed-save",
-		    "list domains with managed save state" },
-		  { OPT_FLAG, "without-managed-save",
-		    "list domains without managed save" },
-		  { OPT_FLAG, "uuid", "list uuid's only" },
-		  { OPT_FLAG, "name", "list domain names only" },
-		  { OPT_FLAG, "id", "list domain IDs only" },
-		  { OPT_FLAG, "table", "list table (default)" },
-		  { OPT_FLAG, "title", "show domain title" } },
-	.run = run_list,
+const struct command family_list[] = {
+	{
+		.name = "list",
+		.group = "monitor",
+		.summary = "list domains",
+		.details =
+			"Running domains only, unless a filter says otherwise.",
+		.opts = OPTS(
+			FLAG("inactive", "list inactive domains"),
+			FLAG("all", "list inactive & active domains"),
+			FLAG("transient", "list transient domains"),
+			FLAG("persistent", "list persistent domains"),
+			FLAG("with-snapshot",
+			     "list domains with existing snapshot"),
+			FLAG("without-snapshot",
+			     "list domains without a snapshot"),
+			FLAG("with-checkpoint",
+			     "list domains with existing checkpoint"),
+			FLAG("without-checkpoint",
+			     "list domains without a checkpoint"),
+			FLAG("state-running", "list domains in running state"),
+			FLAG("state-paused", "list domains in paused state"),
+			FLAG("state-shutoff", "list domains in shutoff state"),
+			FLAG("state-other", "list domains in other states"),
+			FLAG("autostart",
+			     "list domains with autostart enabled"),
+			FLAG("no-autostart",
+			     "list domains with autostart disabled"),
+			FLAG("with-managed-save",
+			     "list domains with managed save state"),
+			FLAG("without-managed-save",
+			     "list domains without managed save"),
+			FLAG("uuid", "list uuid's only"),
+			FLAG("name", "list domain names only"),
+			FLAG("id", "list domain IDs only"),
+			FLAG("table", "list table (default)"),
+			FLAG("title", "show domain title")),
+		.run = run_list,
+	},
+	{ NULL },
 };

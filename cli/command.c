@@ -6,98 +6,146 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cli/groups.h"
 #include "cli/output.h"
 
-#define COMMAND(name) extern const struct command cmd_##name;
-#include "cli/commands.h"
-#undef COMMAND
+#define FAMILY(name) extern const struct command family_##name[];
+#include "cli/families.h"
+#undef FAMILY
 
-const struct command *const commands[] = {
-#define COMMAND(name) &cmd_##name,
-#include "cli/commands.h"
-#undef COMMAND
-	NULL,
+static const struct command *const families[] = {
+#define FAMILY(name) family_##name,
+#include "cli/families.h"
+#undef FAMILY
 };
+
+enum { COMMANDS_MAX = 512 };
+
+static int by_group_and_name(const void *pa, const void *pb)
+{
+	const struct command *a = *(const struct command *const *)pa;
+	const struct command *b = *(const struct command *const *)pb;
+	int ga = group_index(a->group), gb = group_index(b->group);
+
+	return ga != gb ? ga - gb : strcmp(a->name, b->name);
+}
+
+size_t commands_all(const struct command *const **ret)
+{
+	static const struct command *all[COMMANDS_MAX];
+	static size_t n;
+
+	*ret = all;
+	if (n)
+		return n;
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
+		for (const struct command *c = families[f]; c->name; c++) {
+			assert(n < COMMANDS_MAX);
+			all[n++] = c;
+		}
+	qsort(all, n, sizeof(*all), by_group_and_name);
+	return n;
+}
 
 const struct command *command_find(const char *name)
 {
-	for (size_t i = 0; commands[i]; i++)
-		if (str_eq(commands[i]->name, name))
-			return commands[i];
+	for (size_t f = 0; f < ARRAY_SIZE(families); f++)
+		for (const struct command *c = families[f]; c->name; c++)
+			if (str_eq(c->name, name) || str_eq(c->alias, name))
+				return c;
 	return NULL;
 }
 
-static bool is_positional(const struct opt *opt)
+/* Names may have '_' for '-', as virsh's older ones did. */
+static bool same_name(const char *a, const char *b, size_t len)
 {
-	return opt->kind == OPT_ARG || opt->kind == OPT_ARG_MAYBE;
-}
+	size_t i;
 
-static void usage_word(const struct opt *opt, FILE *to)
-{
-	static const char *const shape[] = {
-		[OPT_FLAG] = " [--%s]",
-		[OPT_VALUE] = " [--%s <value>]",
-		[OPT_ARG] = " <%s>",
-		[OPT_ARG_MAYBE] = " [<%s>]",
-	};
-
-	fprintf(to, shape[opt->kind], opt->name);
-}
-
-void command_usage(const struct command *cmd, FILE *to)
-{
-	fprintf(to, "  NAME\n    %s - %s\n\n  SYNOPSIS\n    %s", cmd->name,
-		cmd->summary, cmd->name);
-	for (const struct opt *o = cmd->opts; o->name; o++)
-		usage_word(o, to);
-	fprintf(to, "\n\n");
-	if (cmd->details)
-		fprintf(to, "  DESCRIPTION\n    %s\n\n", cmd->details);
-	if (cmd->opts[0].name)
-		fprintf(to, "  OPTIONS\n");
-	for (const struct opt *o = cmd->opts; o->name; o++)
-		fprintf(to, "    %s%-20s %s\n", is_positional(o) ? "" : "--",
-			o->name, o->help);
+	for (i = 0; i < len; i++)
+		if (a[i] != b[i] && !(a[i] == '-' && b[i] == '_'))
+			return false;
+	return !a[i];
 }
 
 static int find_opt(const struct command *cmd, const char *name, size_t len)
 {
-	for (int i = 0; cmd->opts[i].name; i++)
-		if (strlen(cmd->opts[i].name) == len &&
-		    strncmp(cmd->opts[i].name, name, len) == 0)
+	for (int i = 0; cmd->opts && cmd->opts[i].name; i++)
+		if (same_name(cmd->opts[i].name, name, len))
 			return i;
 	return -1;
 }
 
 static int next_positional(const struct args *args)
 {
-	for (int i = 0; args->cmd->opts[i].name; i++)
-		if (is_positional(&args->cmd->opts[i]) && !args->value[i])
+	const struct opt *o = args->cmd->opts;
+
+	for (int i = 0; o && o[i].name; i++)
+		if (o[i].kind == OPT_REST ||
+		    (o[i].kind != OPT_FLAG && o[i].kind != OPT_ALIAS &&
+		     !o[i].by_name && !args->value[i]))
 			return i;
 	return -1;
+}
+
+static const char *type_name(const struct opt *opt)
+{
+	return opt->kind == OPT_NUMBER ? "number" : "string";
+}
+
+static int set_value(struct args *args, int i, const char *value)
+{
+	const struct opt *o = &args->cmd->opts[i];
+
+	if (o->kind != OPT_REST && args->value[i]) {
+		say_error("option --%s already seen", o->name);
+		return -1;
+	}
+	if (o->kind == OPT_REST && args->n_rest < REST_MAX - 1)
+		args->rest[args->n_rest++] = value;
+	args->value[i] = value;
+	return 0;
+}
+
+/* What an alias stands for: its index, and a value it may imply. */
+static int follow(const struct command *cmd, int i, const char **ret_value)
+{
+	const char *to, *eq;
+
+	if (i < 0 || cmd->opts[i].kind != OPT_ALIAS)
+		return i;
+	to = cmd->opts[i].help;
+	eq = strchr(to, '=');
+	*ret_value = eq ? eq + 1 : NULL;
+	return find_opt(cmd, to, eq ? (size_t)(eq - to) : strlen(to));
 }
 
 /* "--name", "--name value" or "--name=value"; returns words used, or -1. */
 static int parse_named(struct args *args, int argc, char **argv)
 {
-	const char *name = argv[0] + 2, *eq = strchr(name, '=');
+	const char *name = argv[0] + 2, *eq = strchr(name, '='), *value = NULL;
 	size_t len = eq ? (size_t)(eq - name) : strlen(name);
-	int i = find_opt(args->cmd, name, len);
+	int i = follow(args->cmd, find_opt(args->cmd, name, len), &value);
 
 	if (i < 0) {
 		say_error("command '%s' doesn't support option --%.*s",
 			  args->cmd->name, (int)len, name);
 		return -1;
 	}
+	if (value)
+		return set_value(args, i, value) < 0 ? -1 : 1;
 	if (args->cmd->opts[i].kind == OPT_FLAG) {
-		args->value[i] = "";
-		return 1;
+		if (eq)
+			say_error("invalid '=' after option --%s",
+				  args->cmd->opts[i].name);
+		return eq || set_value(args, i, "") < 0 ? -1 : 1;
 	}
 	if (!eq && argc < 2) {
-		say_error("option --%s needs a value", args->cmd->opts[i].name);
+		say_error("expected syntax: --%s <%s>", args->cmd->opts[i].name,
+			  type_name(&args->cmd->opts[i]));
 		return -1;
 	}
-	args->value[i] = eq ? eq + 1 : argv[1];
+	if (set_value(args, i, eq ? eq + 1 : argv[1]) < 0)
+		return -1;
 	return eq ? 1 : 2;
 }
 
@@ -109,20 +157,23 @@ static int parse_positional(struct args *args, char *word)
 		say_error("unexpected data '%s'", word);
 		return -1;
 	}
-	args->value[i] = word;
-	return 1;
+	return set_value(args, i, word) < 0 ? -1 : 1;
 }
 
 static int check_required(const struct args *args)
 {
-	int i;
+	const struct opt *o = args->cmd->opts;
 
-	for (i = 0; args->cmd->opts[i].name; i++) {
-		if (args->cmd->opts[i].kind == OPT_ARG && !args->value[i]) {
+	for (int i = 0; o && o[i].name; i++) {
+		if (!o[i].required || args->value[i])
+			continue;
+		if (o[i].kind == OPT_MAYBE || o[i].kind == OPT_REST)
 			say_error("command '%s' requires <%s> option",
-				  args->cmd->name, args->cmd->opts[i].name);
-			return -EINVAL;
-		}
+				  args->cmd->name, o[i].name);
+		else
+			say_error("command '%s' requires --%s option",
+				  args->cmd->name, o[i].name);
+		return -EINVAL;
 	}
 	return 0;
 }
@@ -149,35 +200,6 @@ int args_parse(const struct command *cmd, int argc, char **argv,
 	return check_required(ret_args);
 }
 
-const char *args_get(const struct args *args, const char *name)
-{
-	int i = find_opt(args->cmd, name, strlen(name));
-
-	return i < 0 ? NULL : args->value[i];
-}
-
-bool args_has(const struct args *args, const char *name)
-{
-	return args_get(args, name) != NULL;
-}
-
-int args_number(const struct args *args, const char *name, unsigned long max,
-		unsigned long *ret)
-{
-	const char *text = args_get(args, name);
-	uint64_t value;
-
-	if (!text)
-		return 0;
-	if (parse_u64(text, 10, max, &value) < 0) {
-		say_error("'%s' is not a number from 0 to %lu for --%s", text,
-			  max, name);
-		return -1;
-	}
-	*ret = value;
-	return 1;
-}
-
 static bool wants_help(int argc, char **argv)
 {
 	for (int i = 0; i < argc && !str_eq(argv[i], "--"); i++)
@@ -192,7 +214,7 @@ int command_run(struct ctl *ctl, int argc, char **argv)
 	struct args args;
 
 	if (!cmd) {
-		say_error("unknown command: '%s' (see 'vireo help')", argv[0]);
+		say_error("unknown command: '%s'", argv[0]);
 		return EXIT_USAGE;
 	}
 	if (wants_help(argc - 1, argv + 1)) {

@@ -1,7 +1,7 @@
 /*
  * cli/complete.c -- what could stand in place of the word being typed.
  *
- * One function serves the shell's completion (vireo __complete WORD...) and
+ * One function serves the shells' completions (vireo __complete WORD...) and
  * the interactive mode: candidates go to a sink, standard output by default.
  */
 #include <string.h>
@@ -22,8 +22,23 @@ void complete_to(void (*emit)(const char *word))
 
 static void offer(const char *word, const char *prefix)
 {
-	if (str_startswith(word, prefix))
+	if (word && str_startswith(word, prefix))
 		sink(word);
+}
+
+/* The same with its meaning, for shells that show one. */
+static void offer_described(struct ctl *ctl, const char *word,
+			    const char *prefix, const char *help)
+{
+	_cleanup_free_ char *both = NULL;
+
+	if (!ctl->describe) {
+		offer(word, prefix);
+		return;
+	}
+	both = xasprintf("%s\t%s", word, help);
+	if (str_startswith(word, prefix))
+		sink(both);
 }
 
 static void offer_domains(struct ctl *ctl, const char *prefix,
@@ -57,22 +72,59 @@ void complete_inactive(struct ctl *ctl, const char *prefix)
 	offer_domains(ctl, prefix, VIR_CONNECT_LIST_DOMAINS_INACTIVE);
 }
 
+/* Objects that have a name: one shape for all their lists. */
+#define COMPLETE_OBJECTS(what, type, list, name, freer)           \
+	void complete_##what(struct ctl *ctl, const char *prefix) \
+	{                                                         \
+		type *all = NULL;                                 \
+		int n;                                            \
+                                                                  \
+		if (!ctl_connect(ctl))                            \
+			return;                                   \
+		n = list(ctl->conn, &all, 0);                     \
+		for (int i = 0; i < n; i++) {                     \
+			offer(name(all[i]), prefix);              \
+			freer(all[i]);                            \
+		}                                                 \
+		free(all);                                        \
+	}
+
+COMPLETE_OBJECTS(pools, virStoragePoolPtr, virConnectListAllStoragePools,
+		 virStoragePoolGetName, virStoragePoolFree)
+COMPLETE_OBJECTS(networks, virNetworkPtr, virConnectListAllNetworks,
+		 virNetworkGetName, virNetworkFree)
+COMPLETE_OBJECTS(secrets, virSecretPtr, virConnectListAllSecrets,
+		 virSecretGetUsageID, virSecretFree)
+COMPLETE_OBJECTS(interfaces, virInterfacePtr, virConnectListAllInterfaces,
+		 virInterfaceGetName, virInterfaceFree)
+COMPLETE_OBJECTS(nodedevs, virNodeDevicePtr, virConnectListAllNodeDevices,
+		 virNodeDeviceGetName, virNodeDeviceFree)
+COMPLETE_OBJECTS(nwfilters, virNWFilterPtr, virConnectListAllNWFilters,
+		 virNWFilterGetName, virNWFilterFree)
+
 void complete_commands(struct ctl *ctl, const char *prefix)
 {
-	(void)ctl;
-	for (size_t i = 0; commands[i]; i++)
-		offer(commands[i]->name, prefix);
+	const struct command *const *all;
+	size_t n = commands_all(&all);
+
+	for (size_t i = 0; i < n; i++)
+		offer_described(ctl, all[i]->name, prefix, all[i]->summary);
 }
 
-static void offer_options(const struct command *cmd, const char *prefix)
+static bool is_positional(const struct opt *o)
 {
-	_cleanup_free_ char *word = NULL;
+	return o->kind == OPT_REST ||
+	       (o->kind != OPT_FLAG && o->kind != OPT_ALIAS && !o->by_name);
+}
 
-	for (const struct opt *o = cmd->opts; o->name; o++) {
-		free(word);
-		word = xasprintf("--%s", o->name);
-		if (o->kind == OPT_FLAG || o->kind == OPT_VALUE || prefix[2])
-			offer(word, prefix);
+static void offer_options(struct ctl *ctl, const struct command *cmd,
+			  const char *prefix)
+{
+	for (const struct opt *o = cmd->opts; o && o->name; o++) {
+		_cleanup_free_ char *word = xasprintf("--%s", o->name);
+
+		if (o->kind != OPT_ALIAS && (!o->required || prefix[2]))
+			offer_described(ctl, word, prefix, opt_help(o));
 	}
 }
 
@@ -81,7 +133,7 @@ static const struct opt *find_value_opt(const struct command *cmd,
 {
 	if (!str_startswith(word, "--"))
 		return NULL;
-	for (const struct opt *o = cmd->opts; o->name; o++)
+	for (const struct opt *o = cmd->opts; o && o->name; o++)
 		if (o->kind != OPT_FLAG && str_eq(o->name, word + 2))
 			return o;
 	return NULL;
@@ -100,9 +152,8 @@ static const struct opt *next_opt(const struct command *cmd, int argc,
 		else if (!str_startswith(argv[i], "--"))
 			skip++;
 	}
-	for (o = cmd->opts; o->name; o++)
-		if ((o->kind == OPT_ARG || o->kind == OPT_ARG_MAYBE) &&
-		    skip-- == 0)
+	for (o = cmd->opts; o && o->name; o++)
+		if (is_positional(o) && (o->kind == OPT_REST || skip-- == 0))
 			return o;
 	return NULL;
 }
@@ -112,6 +163,7 @@ void complete_words(struct ctl *ctl, int argc, char **argv)
 	const char *word = argc ? argv[argc - 1] : "";
 	const struct command *cmd;
 	const struct opt *opt;
+	complete_fn *complete;
 
 	ctl->muted = true;
 	if (argc <= 1) {
@@ -123,11 +175,12 @@ void complete_words(struct ctl *ctl, int argc, char **argv)
 		return;
 	opt = find_value_opt(cmd, argv[argc - 2]);
 	if (!opt && str_startswith(word, "-")) {
-		offer_options(cmd, word);
+		offer_options(ctl, cmd, word);
 		return;
 	}
 	if (!opt)
 		opt = next_opt(cmd, argc, argv);
-	if (opt && opt->complete)
-		opt->complete(ctl, word);
+	complete = opt ? opt_complete(opt) : NULL;
+	if (complete)
+		complete(ctl, word);
 }

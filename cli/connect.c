@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/args.h"
 #include "cli/output.h"
 
 static const char *default_uri(void)
@@ -56,9 +57,8 @@ static virDomainPtr lookup_id(struct ctl *ctl, const char *name)
 }
 
 /* A name may look like an id or a uuid: those are tried first, as virsh. */
-virDomainPtr ctl_domain(struct ctl *ctl, const struct args *args)
+virDomainPtr ctl_domain_named(struct ctl *ctl, const char *name)
 {
-	const char *name = args_get(args, "domain");
 	virDomainPtr dom = lookup_id(ctl, name);
 
 	if (!dom && strlen(name) == VIR_UUID_STRING_BUFLEN - 1)
@@ -68,4 +68,9 @@ virDomainPtr ctl_domain(struct ctl *ctl, const struct args *args)
 	if (!dom)
 		say_failed(ctl, "failed to get domain '%s'", name);
 	return dom;
+}
+
+virDomainPtr ctl_domain(struct ctl *ctl, const struct args *args)
+{
+	return ctl_domain_named(ctl, args_get(args, "domain"));
 }

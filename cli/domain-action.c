@@ -3,10 +3,8 @@
  */
 #include "cli/domain-action.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "cli/output.h"
 
 /* The texts are ours, each with one %s. */
@@ -26,17 +24,6 @@ int domain_action(struct ctl *ctl, const struct args *args,
 		say(ctl, action->done, virDomainGetName(dom));
 	virDomainFree(dom);
 	return status;
-}
-
-unsigned int args_flags(const struct args *args,
-			const struct flag_option *table)
-{
-	unsigned int flags = 0;
-
-	for (; table->name; table++)
-		if (args_has(args, table->name))
-			flags |= table->bit;
-	return flags;
 }
 
 static const struct flag_option power_modes[] = {
@@ -83,33 +70,4 @@ int args_power_mode(const struct args *args, unsigned int *ret_flags)
 		*ret_flags |= bit;
 	}
 	return EXIT_OK;
-}
-
-enum { XML_FILE_MAX = 10 << 20 };
-
-char *read_xml_file(const char *path)
-{
-	_cleanup_fclose_ FILE *f = NULL;
-	_cleanup_buf_ struct buf b = { 0 };
-	char chunk[8192];
-	FILE *in = stdin;
-	size_t n;
-
-	if (path && !str_eq(path, "-")) {
-		in = f = fopen(path, "re");
-		if (!f) {
-			say_error("Failed to open file '%s': %s", path,
-				  strerror(errno));
-			return NULL;
-		}
-	}
-	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0 &&
-	       b.len <= XML_FILE_MAX)
-		buf_add(&b, chunk, n);
-	if (ferror(in) || b.len > XML_FILE_MAX) {
-		say_error("Failed to read '%s': %s", path ? path : "-",
-			  ferror(in) ? strerror(errno) : "it is too large");
-		return NULL;
-	}
-	return buf_steal(&b);
 }

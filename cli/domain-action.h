@@ -4,7 +4,7 @@
 #ifndef CLI_DOMAIN_ACTION_H
 #define CLI_DOMAIN_ACTION_H
 
-#include "cli/command.h"
+#include "cli/args.h"
 
 /* done and failed have one %s, the domain's name. */
 struct domain_action {
@@ -15,22 +15,9 @@ struct domain_action {
 int domain_action(struct ctl *ctl, const struct args *args,
 		  const struct domain_action *action, unsigned int flags);
 
-/* The bit of each flag option that is given. */
-struct flag_option {
-	const char *name;
-	unsigned int bit;
-};
-unsigned int args_flags(const struct args *args,
-			const struct flag_option *table);
-
 /* shutdown's and reboot's --mode acpi,agent,...: 0 or an exit status. */
-#define OPT_POWER_MODE                                                      \
-	{                                                                   \
-		OPT_VALUE, "mode", "acpi, agent, initctl, signal, paravirt" \
-	}
+#define OPT_POWER_MODE \
+	STRING("mode", "acpi, agent, initctl, signal, paravirt")
 int args_power_mode(const struct args *args, unsigned int *ret_flags);
-
-/* Whole file ("-" or none: standard input); NULL: said why. */
-char *read_xml_file(const char *path);
 
 #endif

@@ -18,7 +18,7 @@ static void usage(FILE *to)
 	      "  -c, --connect URI   hypervisor to connect to\n"
 	      "  -r, --readonly      connect read-only\n"
 	      "  -q, --quiet         no remarks, no table headers\n"
-	      "  -o, --output FORM   table (default) or json\n"
+	      "  -o, --output FORM   table (default), json or yaml\n"
 	      "      --no-color      no colours, terminal or not\n"
 	      "  -h, --help          this text\n"
 	      "  -v, --version       the version\n\n"
@@ -46,8 +46,11 @@ static int set_output(struct ctl *ctl, const char *form)
 		ctl->output = OUTPUT_JSON;
 	else if (str_eq(form, "table"))
 		ctl->output = OUTPUT_TABLE;
+	else if (str_eq(form, "yaml"))
+		ctl->output = OUTPUT_YAML;
 	else {
-		say_error("unknown output form '%s': use table or json", form);
+		say_error("unknown output form '%s': use table, json or yaml",
+			  form);
 		return EXIT_USAGE;
 	}
 	return -1;
@@ -144,7 +147,12 @@ static int run(struct ctl *ctl, int argc, char **argv)
 
 	if (argc == 0)
 		return interactive(ctl);
-	if (str_eq(argv[0], "__complete")) {
+	if (str_eq(argv[0], "__manual")) {
+		manual_print();
+		return EXIT_OK;
+	}
+	if (str_eq(argv[0], "__complete") || str_eq(argv[0], "__describe")) {
+		ctl->describe = str_eq(argv[0], "__describe");
 		complete_words(ctl, argc - 1, argv + 1);
 		return EXIT_OK;
 	}

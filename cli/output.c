@@ -2,11 +2,12 @@
  * cli/output.c -- messages, tables and records.
  *
  * Text has virsh's shape, so that scripts that read it go on working.
+ * Every table and record is JSON or YAML as well.
  */
 #include "cli/output.h"
+#include "cli/yaml.h"
 
 #include <ctype.h>
-#include <json-c/json.h>
 #include <stdarg.h>
 #include <string.h>
 #include <wchar.h>
@@ -56,7 +57,8 @@ int say_failed(struct ctl *ctl, const char *fmt, ...)
 	if (ctl->muted)
 		return EXIT_FAILED;
 	va_start(ap, fmt);
-	vsay_error(fmt, ap);
+	if (fmt)
+		vsay_error(fmt, ap);
 	va_end(ap);
 	if (e && e->message)
 		say_error("%s", e->message);
@@ -89,10 +91,14 @@ static struct json_object *json_value(const char *text, bool number)
 	return *text && !*end ? json_object_new_int64(v) : NULL;
 }
 
-static void print_json(struct json_object *o)
+void print_tree(struct ctl *ctl, struct json_object *o)
 {
-	puts(json_object_to_json_string_ext(
-		o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+	if (ctl->output == OUTPUT_YAML)
+		yaml_print(o, stdout);
+	else
+		puts(json_object_to_json_string_ext(
+			o, JSON_C_TO_STRING_PRETTY |
+				   JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(o);
 }
 
@@ -106,7 +112,7 @@ void say_value(struct ctl *ctl, const char *key, const char *value)
 	}
 	o = json_object_new_object();
 	json_object_object_add(o, key, json_object_new_string(value));
-	print_json(o);
+	print_tree(ctl, o);
 }
 
 struct table {
@@ -220,7 +226,7 @@ static void table_text(struct table *t, struct ctl *ctl)
 			print_cell(ctl, t, i, cell(t, r, i), w[i]);
 }
 
-static void table_json(struct table *t)
+static void table_tree(struct table *t, struct ctl *ctl)
 {
 	struct json_object *list = json_object_new_array(), *o;
 
@@ -233,13 +239,13 @@ static void table_json(struct table *t)
 					   t->columns[i].number));
 		json_object_array_add(list, o);
 	}
-	print_json(list);
+	print_tree(ctl, list);
 }
 
 void table_print(struct table *t, struct ctl *ctl)
 {
-	if (ctl->output == OUTPUT_JSON)
-		table_json(t);
+	if (ctl->output != OUTPUT_TABLE)
+		table_tree(t, ctl);
 	else
 		table_text(t, ctl);
 	table_free(t);
@@ -276,7 +282,7 @@ void record_add(struct record *r, const char *label, const char *key,
 	va_end(ap);
 }
 
-static void record_json(struct record *r)
+static void record_tree(struct record *r, struct ctl *ctl)
 {
 	struct json_object *o = json_object_new_object();
 
@@ -284,7 +290,7 @@ static void record_json(struct record *r)
 		json_object_object_add(
 			o, r->fields[i].key,
 			json_value(r->fields[i].value, r->fields[i].number));
-	print_json(o);
+	print_tree(ctl, o);
 }
 
 static void record_text(const struct record *r, int width)
@@ -304,8 +310,8 @@ void record_free(struct record *r)
 
 static void print_record(struct record *r, struct ctl *ctl, int width)
 {
-	if (ctl->output == OUTPUT_JSON)
-		record_json(r);
+	if (ctl->output != OUTPUT_TABLE)
+		record_tree(r, ctl);
 	else
 		record_text(r, width);
 	record_free(r);

@@ -1,15 +1,20 @@
 /*
  * cli/output.h -- what commands print: messages, tables, records; as text for
- * people or as JSON.
+ * people, as JSON or as YAML.
  */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
+
+#include <json-c/json.h>
 
 #include "cli/command.h"
 
 /* "error: ..." on stderr. */
 void say_error(const char *fmt, ...) PRINTF(1, 2);
-/* The same, followed by a line with libvirt's last error, and a hint. */
+/*
+ * The same, followed by a line with libvirt's last error, and a hint.  A NULL
+ * text leaves the first line out.  Returns EXIT_FAILED.
+ */
 int say_failed(struct ctl *ctl, const char *fmt, ...) PRINTF(2, 3);
 /* A remark that --quiet and JSON output leave out. */
 void say(struct ctl *ctl, const char *fmt, ...) PRINTF(2, 3);
@@ -38,5 +43,8 @@ void record_add(struct record *r, const char *label, const char *key,
 void record_print(struct record *r, struct ctl *ctl); /* frees it */
 void record_print_wide(struct record *r, struct ctl *ctl);
 void record_free(struct record *r);
+
+/* Any tree in the form that was asked for, which is not a table; frees it. */
+void print_tree(struct ctl *ctl, struct json_object *o);
 
 #endif

@@ -1,3 +1,6 @@
 # tests/cli/cli.mk -- the command line beside virsh.
 dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/man.sh
 TESTS += tests/cli/compare.sh tests/cli/man.sh
+dist_check_SCRIPTS += tests/cli/options.py
+TESTS += tests/cli/options.py
+EXTRA_DIST += tests/cli/missing
