@@ -153,9 +153,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/loop.h \
 	%D%/machine.c \
 	%D%/machine.h \
+	%D%/machine_build.c \
+	%D%/machine_devices.c \
 	%D%/machine_dirty.c \
 	%D%/machine_priv.h \
 	%D%/machine_state.c \
+	%D%/machine_tell.c \
 	%D%/migrate.h \
 	%D%/migrate_in.c \
 	%D%/migrate_out.c \

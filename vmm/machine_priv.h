@@ -1,5 +1,5 @@
 /*
- * vmm/machine_priv.h -- what machine.c keeps to itself.
+ * vmm/machine_priv.h -- what vmm/machine*.c keep to themselves.
  */
 #ifndef VMM_MACHINE_PRIV_H
 #define VMM_MACHINE_PRIV_H
@@ -95,6 +95,11 @@ void machine_go(struct machine *m);
 /* The same, and whether they ran: then they are to go on afterwards.  What
  * must be done without them may so be a part of what stopped them already. */
 bool machine_stop_vcpus(struct machine *m);
+/* A vCPU's thread; its argument is a struct machine_vcpu. */
+void *machine_vcpu_main(void *arg);
+void machine_throttle_tick(void *machine);
+/* The limits that the disks of the specification start with. */
+int machine_limit_first(struct machine *m, struct error *err);
 /* Pauses and resumes devices and the guest's clock. */
 void machine_quiet(struct machine *m, bool quiet);
 
