@@ -26,10 +26,6 @@ static int parse_flags(bool validate)
 	return validate ? DOMAIN_PARSE_VALIDATE : 0;
 }
 
-/*
- * A definition may name a machine that only another version or host has: it is
- * kept, and starting it says what is missing.
- */
 static bool has_machine(const struct loaded_driver *l,
 			const struct domain_def *def)
 {
@@ -41,11 +37,14 @@ static bool has_machine(const struct loaded_driver *l,
 	return !l->caps.machines;
 }
 
-/* Whether this registry and a driver of this host take the definition. */
-int config_check(const struct registry *reg,
-			const struct domain_def *def, struct error *err)
+/*
+ * Whether this registry takes the definition.  What no driver of this host can
+ * run is kept all the same: it may be for another, or be changed before it is
+ * started, and starting it says what is missing.
+ */
+int config_check(const struct registry *reg, const struct domain_def *def,
+		 struct error *err)
 {
-	const struct loaded_driver *l;
 	bool is_test = def->virt == DOM_VIRT_TEST;
 
 	if (strlen(def->name) >= sizeof(((struct domain_ref *)NULL)->name))
@@ -57,12 +56,28 @@ int config_check(const struct registry *reg,
 				  "domain type '%s' is not available at '%s'",
 				  words_name(&words_virt, def->virt),
 				  reg->path);
-	l = driver_for(def->virt, err);
+	return 0;
+}
+
+/* Whether a driver of this host runs it. */
+static int can_run(const struct domain_def *def, struct error *err)
+{
+	const struct loaded_driver *l = driver_for(def->virt, err);
+
 	if (!l)
 		return -EOPNOTSUPP;
 	return l->driver->check && has_machine(l, def) ?
 		       l->driver->check(def, err) :
 		       0;
+}
+
+static void tell_cannot_run(const struct domain_def *def)
+{
+	struct error why = { 0 };
+
+	if (can_run(def, &why) < 0)
+		log_info("domain '%s': defined, but cannot start here: %s",
+			 def->name, why.message);
 }
 
 /* What has no effect must not go unnoticed. */
@@ -95,6 +110,7 @@ int config_parse(struct registry *reg, const char *xml, bool validate,
 		return r;
 	}
 	tell_kept(def);
+	tell_cannot_run(def);
 	*ret_def = def;
 	return 0;
 }

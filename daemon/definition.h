@@ -12,11 +12,11 @@ struct domain_def;
 struct error;
 struct registry;
 
-/* Reads XML and asks the driver whether it can run that. */
+/* Reads XML; the log tells when this host cannot run that. */
 int config_parse(struct registry *reg, const char *xml, bool validate,
 		 struct domain_def **ret_def, struct error *err);
 
-/* Whether this host can run it. */
+/* Whether it may be defined here; whether it runs is asked at the start. */
 int config_check(const struct registry *reg, const struct domain_def *def,
 		 struct error *err);
 

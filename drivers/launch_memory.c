@@ -111,7 +111,7 @@ static int choose_base(const struct domain_def *def,
 static void machine_of(const struct domain_def *def, struct vmm_spec *ret)
 {
 	*ret = (struct vmm_spec){
-		.machine = def->os.machine,
+		.machine = (char *)def->os.machine,
 		.memory = ALIGN_UP(domain_initial_memory(def), MIB),
 		.max_memory = def->max_memory,
 	};

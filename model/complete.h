@@ -14,6 +14,8 @@ int domain_complete(struct domain_def *def, bool live, struct error *err);
 int domain_complete_memories(struct domain_def *def, struct error *err);
 /* NUMA cells (and so the memory), pins, I/O threads. */
 int domain_complete_tune(struct domain_def *def, struct error *err);
+/* Whether the name is of the older PC, which our machine stands in for. */
+bool os_is_i440fx(const struct dom_os *os);
 int domain_complete_os(struct domain_def *def, struct error *err);
 int domain_complete_disks(struct domain_def *def, struct error *err);
 int domain_complete_ifaces(struct domain_def *def, bool live,

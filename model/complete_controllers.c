@@ -128,7 +128,7 @@ void domain_complete_controllers(struct domain_def *def)
 		if (str_eq(def->controllers[i].type, "usb"))
 			default_str(&def->controllers[i].model, "qemu-xhci");
 	}
-	need(def, "pci", 0, "pcie-root");
+	need(def, "pci", 0, os_is_i440fx(&def->os) ? "pci-root" : "pcie-root");
 	need_usb(def);
 	for (unsigned int i = 0; i < def->n_disks; i++)
 		need_for_disk(def, &def->disks[i]);

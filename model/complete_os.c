@@ -7,12 +7,16 @@
 
 #include "model/complete.h"
 
-/* Every name of the PC machine means ours; see DESIGN in ARCHITECTURE.md. */
-static bool is_pc(const char *machine)
+bool os_is_i440fx(const struct dom_os *os)
 {
-	return str_eq(machine, "pc") || str_eq(machine, "q35") ||
-	       str_startswith(machine, "pc-q35-") ||
-	       str_startswith(machine, "pc-i440fx-");
+	return str_eq(os->machine_name, "pc") ||
+	       str_startswith(os->machine_name, "pc-i440fx-");
+}
+
+static bool is_q35(const struct dom_os *os)
+{
+	return str_eq(os->machine_name, "q35") ||
+	       str_startswith(os->machine_name, "pc-q35-");
 }
 
 /* Booting a kernel directly needs no firmware, so no firmware's machine. */
@@ -21,23 +25,23 @@ static const char *default_machine(const struct dom_os *os)
 	return os->kernel && !os->loader && !os->firmware ? "microvm" : "q35";
 }
 
+/*
+ * Every name of the PC machine means ours, and stays as it was written; see
+ * DESIGN in ARCHITECTURE.md.
+ */
 static int complete_machine(struct domain_def *def, struct error *err)
 {
 	struct dom_os *os = &def->os;
 
-	if (!os->machine || is_pc(os->machine)) {
-		const char *name =
-			os->machine ? "q35" : default_machine(os);
-
-		free(os->machine);
-		os->machine = xstrdup(name);
-		return 0;
-	}
-	if (str_eq(os->machine, "microvm") || def->virt == DOM_VIRT_TEST)
+	if (!os->machine_name)
+		os->machine_name = xstrdup(default_machine(os));
+	os->machine = str_eq(os->machine_name, "microvm") ? "microvm" : "q35";
+	if (is_q35(os) || os_is_i440fx(os) || str_eq(os->machine, "microvm") ||
+	    def->virt == DOM_VIRT_TEST)
 		return 0;
 	return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
 			  "unknown machine type '%.80s'; there are microvm "
-			  "and q35", os->machine);
+			  "and q35", os->machine_name);
 }
 
 static bool boots_by_device(const struct domain_def *def)
@@ -95,7 +99,8 @@ int domain_complete_os(struct domain_def *def, struct error *err)
 				  "unknown OS type '%.40s'; there is hvm",
 				  os->type);
 	default_str(&os->arch, "x86_64");
-	if (!str_eq(os->arch, "x86_64"))
+	/* i686 is kept; the drivers have it or refuse it. */
+	if (!str_eq(os->arch, "x86_64") && !str_eq(os->arch, "i686"))
 		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
 				  "No emulator found for arch '%.40s'; there "
 				  "is x86_64", os->arch);

@@ -114,7 +114,8 @@ struct dom_os_feature { /* <firmware><feature> */
 
 struct dom_os {
 	char *type; /* "hvm" */
-	char *arch, *machine; /* "x86_64", "q35" or "microvm" */
+	char *arch, *machine_name; /* "x86_64", "pc-q35-7.2" */
+	const char *machine; /* what that means here: "q35" or "microvm" */
 	char *firmware;	      /* "bios", "efi" or NULL */
 	char *loader, *loader_readonly, *loader_type, *loader_secure;
 	char *nvram, *nvram_template;

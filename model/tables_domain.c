@@ -105,7 +105,7 @@ static const struct words words_nvram = { nvram_list,
 static const struct field os_fields[] = {
 	{ "@firmware", FIELD_STR, O(firmware), &words_firmware },
 	{ "type@arch", FIELD_STR, O(arch) },
-	{ "type@machine", FIELD_STR, O(machine) },
+	{ "type@machine", FIELD_STR, O(machine_name) },
 	{ "type", FIELD_STR, O(type), .flags = FIELD_REQUIRED,
 	  .missing = "an os <type> must be specified" },
 	{ "loader@readonly", FIELD_STR, O(loader_readonly), &words_yesno },

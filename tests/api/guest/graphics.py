@@ -43,7 +43,7 @@ def definitions(d, c):
                 "<video><model type='qxl'/></video>",
                 "<video><model type='vga'/></video>",
                 "<input type='tablet' bus='ps2'/>"):
-        fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.defineXML, d.xml("bad", bad))
+        fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.createXML, d.xml("bad", bad))
     g = c.defineXML(definition(d))
     xml = g.XMLDesc()
     for want in ("<graphics type='vnc' port='-1' autoport='yes' "

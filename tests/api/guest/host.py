@@ -253,7 +253,7 @@ def refusals(d, c):
              "passthrough"),
             ("<memoryBacking><source type='file'/></memoryBacking>",
              "'file'")):
-        text = fails(bad, c.defineXML, d.xml("no", more=more))
+        text = fails(bad, c.createXML, d.xml("no", more=more))
         assert word in text, text
     for hv, word in (
             ("<synic state='on'/>", "'vpindex'"),

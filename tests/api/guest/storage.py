@@ -171,7 +171,7 @@ def refusals(c, d):
             "<watchdog model='ib700'/>",
             "<watchdog model='i6300esb' action='dump'/>",
             "<controller type='scsi' model='lsilogic'/>"):
-        fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.defineXML,
+        fails(V.VIR_ERR_CONFIG_UNSUPPORTED, c.createXML,
               d.xml("no", xml))
 
 
