@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/definition.h"
+#include "daemon/pools.h"
 #include "daemon/registry.h"
 
 /* A flag of libvirt 10: as large as the device is now. */
@@ -37,24 +38,38 @@ static const struct domain_def *def_of(const struct dom_obj *obj)
 	return obj->active ? obj->d.live : obj->config;
 }
 
+static int locate(struct dom_obj *obj, const struct dom_disk *disk,
+		  const char *path, char **ret_path, bool *ret_block,
+		  struct error *err)
+{
+	if (disk->type == DISK_VOLUME && !disk->source)
+		return vol_locate(obj->reg, disk, ret_path, ret_block, err);
+	if (!disk->source ||
+	    (disk->type > DISK_BLOCK && disk->type != DISK_VOLUME))
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "disk '%s' does not currently have a source assigned",
+				  path);
+	*ret_path = xstrdup(disk->source);
+	*ret_block = disk_is_block(disk);
+	return 0;
+}
+
 /* Read-only, whoever has it open. */
 static int open_image(struct dom_obj *obj, const char *path, int *ret_fd,
 		      struct error *err)
 {
 	const struct migrate_net *net = obj->reg->net;
 	const struct dom_disk *disk = find(def_of(obj), path, err);
+	_cleanup_free_ char *source = NULL;
+	bool block = false;
+	int r = disk ? locate(obj, disk, path, &source, &block, err) : -EINVAL;
 
-	if (!disk)
-		return -EINVAL;
-	if (!disk->source || disk->type > DISK_BLOCK)
-		return error_virt(err, VIR_ERR_INVALID_ARG,
-				  "disk '%s' does not currently have a source assigned",
-				  path);
+	if (r < 0)
+		return r;
 	if (!net)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "there are no disks here");
-	return net->open_disk(disk->source, true, disk->type == DISK_BLOCK,
-			      err, ret_fd);
+	return net->open_disk(source, true, block, err, ret_fd);
 }
 
 static int with_image(struct registry *reg, const uint8_t uuid[UUID_LEN],
@@ -120,7 +135,7 @@ static int new_size(struct dom_obj *obj, const struct dom_disk *disk,
 		*ret_bytes = size;
 		return 0;
 	}
-	if (disk->type != DISK_BLOCK)
+	if (!disk_is_block(disk))
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "block resize to full capacity supported only with 'raw' local block-based disks");
 	r = open_image(obj, disk->target_dev, &fd, err);

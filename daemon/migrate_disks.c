@@ -49,7 +49,7 @@ static int look_at(struct registry *reg, const struct dom_disk *d,
 	_cleanup_close_ int fd = -1;
 	struct statfs fs;
 	struct stat st;
-	int r = reg->net->open_disk(d->source, true, d->type == DISK_BLOCK,
+	int r = reg->net->open_disk(d->source, true, disk_is_block(d),
 				    err, &fd);
 
 	if (r < 0)

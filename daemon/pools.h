@@ -104,7 +104,11 @@ int vol_resize(struct registry *reg, const struct vol_name *vol,
 /* algorithm: VIR_STORAGE_VOL_WIPE_ALG_* */
 int vol_wipe(struct registry *reg, const struct vol_name *vol,
 	     unsigned int algorithm, struct error *err);
-/* Where disks of type 'volume' lie: fills in their sources. */
+/* Where a disk of type 'volume' lies; its pool has to be active. */
+struct dom_disk;
+int vol_locate(struct registry *reg, const struct dom_disk *disk,
+	       char **ret_path, bool *ret_block, struct error *err);
+/* The same of all of them: fills in their sources. */
 int vols_resolve(struct registry *reg, struct domain_def *def,
 		 struct error *err);
 /*

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/hostcaps.h"
+#include "daemon/pools.h"
 #include "daemon/registry.h"
 
 #define LOG_MODULE "domain"
@@ -89,6 +90,8 @@ static void reconnect(struct dom_obj *obj, bool was_starting)
 		return;
 	}
 	pthread_mutex_lock(&obj->reg->lock);
+	/* Needed for what is asked of disks; the guest has them open. */
+	vols_resolve(obj->reg, obj->d.live, NULL);
 	obj->boot = domain_def_copy(obj->d.live);
 	pthread_mutex_unlock(&obj->reg->lock);
 	r = obj->driver->reconnect(&obj->d, &paused, &why, &err);

@@ -25,8 +25,8 @@ static int find(const struct pool_obj *pool, const struct dom_disk *disk,
 	return 0;
 }
 
-static int resolve(struct registry *reg, struct dom_disk *disk,
-		   struct error *err)
+int vol_locate(struct registry *reg, const struct dom_disk *disk,
+	       char **ret_path, bool *ret_block, struct error *err)
 {
 	const struct vol_def *vol;
 	struct pool_obj *pool;
@@ -44,9 +44,8 @@ static int resolve(struct registry *reg, struct dom_disk *disk,
 		return r;
 	r = find(pool, disk, &vol, err);
 	if (r == 0) {
-		free(disk->source);
-		disk->source = xstrdup(vol->target.path);
-		disk->source_block = vol->type == VOL_BLOCK;
+		*ret_path = xstrdup(vol->target.path);
+		*ret_block = vol->type == VOL_BLOCK;
 	}
 	pool_looked(pool);
 	return r;
@@ -57,8 +56,12 @@ int vols_resolve(struct registry *reg, struct domain_def *def,
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < def->n_disks && r == 0; i++)
-		if (def->disks[i].type == DISK_VOLUME && !def->disks[i].source)
-			r = resolve(reg, &def->disks[i], err);
+	for (unsigned int i = 0; i < def->n_disks && r == 0; i++) {
+		struct dom_disk *disk = &def->disks[i];
+
+		if (disk->type == DISK_VOLUME && !disk->source)
+			r = vol_locate(reg, disk, &disk->source,
+				       &disk->source_block, err);
+	}
 	return r;
 }

@@ -128,11 +128,6 @@ static int check_lun(const struct dom_disk *d, const char *name,
 	return 0;
 }
 
-static bool on_device(const struct dom_disk *d)
-{
-	return d->type == DISK_BLOCK || d->source_block;
-}
-
 int launch_check_disk(const struct dom_disk *d, struct error *err)
 {
 	const char *name = d->target_dev ? d->target_dev : "?";
@@ -265,7 +260,7 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		return host_connect_unix(d->source, err, &s->fd);
 	}
 	return d->source ? host_open_disk(d->source, s->readonly,
-					  on_device(d), err, &s->fd) :
+					  disk_is_block(d), err, &s->fd) :
 			   0;
 }
 
@@ -357,7 +352,7 @@ int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 
 	if (r >= 0 && disk->source)
 		r = host_open_disk(disk->source, true,
-				   on_device(disk), err, &fd);
+				   disk_is_block(disk), err, &fd);
 	if (r < 0)
 		return r;
 	args = json_object_new_object();

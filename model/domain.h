@@ -486,6 +486,13 @@ uint64_t domain_initial_memory(const struct domain_def *def);
 uint64_t domain_device_memory(const struct domain_def *def);
 /* What of virtio-mem devices no guest uses. */
 uint64_t domain_unused_memory(const struct domain_def *def);
+/* A volume: of a running domain. */
+static inline bool disk_is_block(const struct dom_disk *d)
+{
+	return d->type == DISK_BLOCK ||
+	       (d->type == DISK_VOLUME && d->source_block);
+}
+
 static inline bool memory_is_dimm(const struct dom_memory *m)
 {
 	return m->model && m->model[0] == 'd';

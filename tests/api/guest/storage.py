@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-# Disks and CD-ROM drives on SATA, SCSI and NVMe controllers, a medium that is
-# changed, and a watchdog: from the domain's XML, through stock clients.
+# Disks (of which one is a storage pool's volume) and CD-ROM drives on SATA, SCSI
+# and NVMe controllers, a medium that is changed, and a watchdog: from the
+# domain's XML, through stock clients.
 import os
 import sys
 
@@ -46,11 +47,40 @@ def drive(path, target="sdb"):
     </disk>"""
 
 
+def volume(c, d, mib):
+    """A pool, a volume in it, and data that comes through a stream."""
+    data = os.urandom(mib * MIB)
+    pool = c.storagePoolDefineXML(f"""
+    <pool type='dir'><name>p</name><target><path>{d.dir}/pool</path></target>
+    </pool>""")
+    pool.build()
+    pool.create()
+    vol = pool.createXML(f"""
+    <volume><name>c</name><capacity unit='MiB'>{mib}</capacity>
+    <allocation>0</allocation></volume>""")
+    stream = c.newStream()
+    vol.upload(stream, 0, len(data))
+    sent = 0
+    while sent < len(data):
+        sent += stream.send(data[sent:sent + 65536])
+    stream.finish()
+    return vol, hashlib.md5(data).hexdigest()
+
+
+def volume_disk(target, bus, more):
+    return f"""
+    <disk type='volume' device='disk'>
+      <driver name='qemu' type='raw' discard='unmap'/>
+      <source pool='p' volume='c'/><target dev='{target}' bus='{bus}'/>
+      {more}
+    </disk>"""
+
+
 def definition(d):
     return d.xml("g", disk(d, "a", "sda", "sata",
                            "<serial>SATA-1</serial>") +
                  drive(d.dir + "/cd1") + disk(d, "b", "sdc", "scsi") +
-                 disk(d, "c", "nvme0n1", "nvme", "<serial>NV-1</serial>") + """
+                 volume_disk("nvme0n1", "nvme", "<serial>NV-1</serial>") + """
     <watchdog model='i6300esb' action='pause'/>
     <panic model='pvpanic'/>""").replace(
         "<memory unit='MiB'>128", "<memory unit='MiB'>512")
@@ -65,6 +95,8 @@ def addresses(g):
         assert f"<alias name='{alias}'/>" in live, alias
     pci = r"<address type='pci'[^>]*>"
     assert re.findall(pci, live) == re.findall(pci, later)
+    for xml in live, later:
+        assert re.search("<source pool='p' volume='c'[ /]", xml), xml
     assert len(set(re.findall(pci, live))) == len(re.findall(pci, live))
 
 
@@ -122,7 +154,7 @@ def looks(d, g):
     fails(V.VIR_ERR_OPERATION_FAILED, g.blockPeek, "sda", 4 * MIB - 5, 10)
 
 
-def resizes(d, g, con):
+def resizes(d, g, vol, con):
     """The guest is told of a larger disk, and of a smaller one."""
     def is_there(size):
         return lambda: size in sizes(con)
@@ -132,6 +164,7 @@ def resizes(d, g, con):
     assert g.blockInfo("sdc")[0] == 7 * MIB
     g.blockResize("nvme0n1", 9 * 1024)
     until("9 MiB", is_there("18432"))
+    assert vol.info()[1] == 9 * MIB
     dev = sizes(con)["18432"]
     con.run(f"echo last | dd of=/dev/{dev} bs=512 seek=18431 conv=fsync,sync "
             "2>/dev/null")
@@ -176,10 +209,11 @@ def refusals(c, d):
 
 
 with Daemon(MODULES) as d:
-    sums = image(d, "a", 4), image(d, "b", 5), image(d, "c", 6)
     cds = image(d, "cd1", 2), image(d, "cd2", 1)
     c = d.open()
     refusals(c, d)
+    vol, vol_sum = volume(c, d, 6)
+    sums = image(d, "a", 4), image(d, "b", 5), vol_sum
     trays, barks = [], []
     c.domainEventRegisterAny(
         None, V.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE,
@@ -189,13 +223,17 @@ with Daemon(MODULES) as d:
         None, V.VIR_DOMAIN_EVENT_ID_WATCHDOG,
         lambda conn, dom, action, _: barks.append(action), None)
     g = c.defineXML(definition(d))
+    # Where the volume is, is looked for when the domain starts.
+    c.storagePoolLookupByName("p").destroy()
+    fails(V.VIR_ERR_OPERATION_INVALID, g.create)
+    c.storagePoolLookupByName("p").create()
     g.create()
     con = StreamConsole(c, g)
     con.wait_prompt()
     addresses(g)
     contents(con, sums)
     looks(d, g)
-    resizes(d, g, con)
+    resizes(d, g, vol, con)
     memory(g, con)
     medium(d, g, con, trays, cds)
     stats = c.domainListGetStats([g])[0][1]
@@ -207,5 +245,6 @@ with Daemon(MODULES) as d:
           [V.VIR_DOMAIN_PAUSED, V.VIR_DOMAIN_PAUSED_WATCHDOG])
     g.destroy()
     assert g.blockInfo("sda")[0] == 4 * MIB
+    assert g.blockInfo("nvme0n1")[0] == 9 * MIB
     fails(V.VIR_ERR_OPERATION_INVALID, g.blockResize, "sda", 8192)
 print("storage: all right")
