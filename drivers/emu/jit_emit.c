@@ -1,21 +1,5 @@
 /*
  * drivers/emu/jit_emit.c -- from scanned instructions to host code.
- *
- * A memory access looks like this, TLB index and tag being those of the view
- * that the block is for:
- *
- *	lea	rcx, [address]
- *	rorx	rdx, rcx, 7
- *	and	edx, index mask
- *	xor	rcx, gs:[rdx + tag]	; offset in the page, or more
- *	cmp	rcx, 4096 - size
- *	ja	slow
- *	mov	rdx, gs:[rdx + addend]
- *	the instruction, with [base + rdx + displacement]
- *
- * One of a group that shares the check needs the last two lines only.
- * Nothing of the guest's state changes before the instruction itself, so it
- * can be begun again whatever happens before.
  */
 #include "drivers/emu/jit_emit.h"
 
@@ -37,7 +21,7 @@ static int32_t gpr_off(int reg)
 	return OFF(gpr) + 8 * reg;
 }
 
-static bool spilled(int reg)
+bool spilled(int reg)
 {
 	return jit_map[reg] == H_NONE;
 }
@@ -49,7 +33,7 @@ static void save_flags(struct emitter *e)
 }
 
 /* CMP sets OF if AL is 1; AX stays what it is. */
-static void flags_from_ax(struct jit_buf *b)
+void flags_from_ax(struct jit_buf *b)
 {
 	ASM(b, 0x3c, 0x81, 0x9e); /* cmp al, -127; sahf */
 }
@@ -122,184 +106,7 @@ int load_spilled(struct emitter *e, int scratch, int reg)
 	return scratch;
 }
 
-/* Constant part of an address, given what the base has in its register. */
-static int32_t disp_of(const struct emitter *e, const struct jit_mem *m)
-{
-	return m->disp + (m->base == X86_RSP ? e->sp : 0);
-}
-
-/* dst := offset of the operand plus add, without the segment's base. */
-static void emit_offset(struct emitter *e, int dst, const struct jit_mem *m,
-			int32_t add)
-{
-	struct host_mem h = { .base = H_NONE, .index = H_NONE,
-			      .scale = m->scale,
-			      .disp = disp_of(e, m) + add };
-
-	if (m->rip) {
-		h.disp += e->start;
-		asm_load(&e->b, W1, dst, mem_gs(OFF(jit.page)));
-		h.base = dst;
-	}
-	if (m->base >= 0)
-		h.base = load_spilled(e, H_RCX, m->base);
-	if (m->index >= 0)
-		h.index = load_spilled(e, h.base == H_RCX ? H_RDX : H_RCX,
-				       m->index);
-	if (h.base == H_NONE && h.index == H_NONE)
-		asm_mov_imm(&e->b, dst, m->addr32 ? (uint32_t)h.disp :
-						    (uint64_t)(int64_t)h.disp);
-	else
-		asm_lea(&e->b, m->addr32 ? W0 : W1, dst, h);
-	if (m->addr16)
-		asm_mov_zero(&e->b, 2, dst, dst);
-	if (dst == H_RCX)
-		e->rcx = -1;
-}
-
-static int32_t base_off(const struct jit_mem *m)
-{
-	return OFF(seg) + (int32_t)sizeof(struct x86_segment) * m->seg +
-	       (int32_t)offsetof(struct x86_segment, base);
-}
-
-void emit_address(struct emitter *e, const struct jit_mem *m)
-{
-	int32_t base = base_off(m);
-
-	if (m->seg == JIT_FLAT) {
-		emit_offset(e, H_RCX, m, m->lo);
-		return;
-	}
-	if (m->base < 0 && m->index < 0 && !m->rip && !m->addr32) {
-		e->rcx = -1;
-		asm_load(&e->b, W1, H_RCX, mem_gs(base));
-		asm_lea(&e->b, W1, H_RCX, mem_at(H_RCX, m->disp + m->lo));
-		return;
-	}
-	emit_offset(e, H_RCX, m, m->lo);
-	asm_load(&e->b, W1, H_RDX, mem_gs(base));
-	asm_lea(&e->b, W1, H_RCX, mem_at2(H_RCX, H_RDX, 0));
-}
-
-/*
- * The same where the segment has a limit: the branch returned is taken if the
- * range is not within it.
- */
-static uint8_t *emit_limited(struct emitter *e, const struct jit_mem *m)
-{
-	int32_t limit = OFF(jit.limit) + 16 * m->seg + 8 * m->write;
-	uint8_t *beyond;
-
-	emit_offset(e, H_RCX, m, m->lo);
-	asm_load(&e->b, W1, H_RDX, mem_gs(limit));
-	asm_rr(&e->b, W1, 0x2b, H_RDX, H_RCX); /* sub */
-	asm_ri(&e->b, W1, 7, H_RDX, m->hi - m->lo - 1);
-	beyond = asm_jcc(&e->b, 12); /* less */
-	asm_rm(&e->b, W0, 0x03, H_RCX, mem_gs(base_off(m))); /* add */
-	return beyond;
-}
-
-int32_t tlb_off(const struct emitter *e, size_t field)
-{
-	return OFF(tlbs) +
-	       (int32_t)(e->view * EMU_TLB_SIZE * sizeof(struct emu_tlb) +
-			 field);
-}
-
-static_assert(sizeof(struct emu_tlb) == 32, "index is shifted by 5");
-enum { TLB_SHIFT = EMU_PAGE_SHIFT - 5 };
-
-uint8_t *emit_tlb(struct emitter *e, unsigned int size, int32_t tag, int reg)
-{
-	asm_rorx(&e->b, W1, H_RDX, H_RCX, TLB_SHIFT);
-	asm_ri(&e->b, W0, 4, H_RDX, (EMU_TLB_SIZE - 1) << 5);
-	if (reg != H_RCX)
-		asm_mov_rr(&e->b, W1, reg, H_RCX);
-	asm_rm(&e->b, W1, 0x33, reg, mem_gs_at(H_RDX, tag));
-	asm_ri(&e->b, W1, 7, reg, EMU_PAGE - size);
-	e->rdx = -1;
-	return asm_jcc(&e->b, 7);
-}
-
-/*
- * Leaves the entry's offset in RDX, the offset in the page in RCX or, to keep
- * the address there, in RAX.
- */
-static void emit_check(struct emitter *e, unsigned int n, unsigned int mem,
-		       const struct jit_mem *m, int32_t tag, bool keep)
-{
-	if (m->limited)
-		add_stub(e, emit_limited(e, m), n, mem, STUB_SLOW);
-	else
-		emit_address(e, m);
-	add_stub(e, emit_tlb(e, m->hi - m->lo, tag, keep ? H_RAX : H_RCX), n,
-		 mem, STUB_SLOW);
-}
-
-static bool is_simple(const struct jit_mem *m)
-{
-	return m->base >= 0 && !spilled(m->base) && m->index < 0 &&
-	       m->seg == JIT_FLAT && !m->addr32 && !m->addr16;
-}
-
-static void to_slot(struct emitter *e, int group)
-{
-	asm_store(&e->b, W1, H_RDX, mem_gs(OFF(jit.slot) + 8 * group));
-	e->rdx = group;
-}
-
-/* The operand of one that was checked by another of its group. */
-static struct host_mem member_operand(struct emitter *e,
-				      const struct scan_mem *m)
-{
-	const struct scan_group *g = &e->s->group[m->group];
-
-	if (e->rdx != m->group)
-		asm_load(&e->b, W1, H_RDX,
-			 mem_gs(OFF(jit.slot) + 8 * m->group));
-	e->rdx = m->group;
-	if (g->simple)
-		return mem_at2(jit_map[m->m.base], H_RDX, disp_of(e, &m->m));
-	return mem_at(H_RDX, m->off - g->lo);
-}
-
-static unsigned int keep_mem(struct emitter *e, const struct jit_mem *m)
-{
-	e->blk->mems[e->blk->n_mems] = *m;
-	return e->blk->n_mems++;
-}
-
-struct host_mem emit_mem(struct emitter *e, unsigned int n,
-				const struct scan_mem *m)
-{
-	int32_t addend = tlb_off(e, offsetof(struct emu_tlb, addend));
-	int32_t tag = tlb_off(e, m->m.write ? offsetof(struct emu_tlb, wtag) :
-					      offsetof(struct emu_tlb, rtag));
-	bool keep;
-
-	if (m->group >= 0 && !m->first)
-		return member_operand(e, m);
-	/* AX is free unless it has the flags. */
-	keep = !is_simple(&m->m) && e->fl == JF_DEAD;
-	emit_check(e, n, keep_mem(e, &m->m), &m->m, tag, keep);
-	if (is_simple(&m->m)) {
-		asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
-		if (m->group >= 0)
-			to_slot(e, m->group);
-		return mem_at2(jit_map[m->m.base], H_RDX, disp_of(e, &m->m));
-	}
-	if (!keep)
-		asm_rm(&e->b, W1, 0x33, H_RCX, mem_gs_at(H_RDX, tag));
-	asm_load(&e->b, W1, H_RDX, mem_gs_at(H_RDX, addend));
-	if (m->group < 0)
-		return mem_at2(H_RCX, H_RDX, -m->m.lo);
-	asm_lea(&e->b, W1, H_RDX, mem_at2(H_RCX, H_RDX, 0));
-	to_slot(e, m->group);
-	return mem_at(H_RDX, -m->m.lo);
-}
-
-static bool checks(const struct scan_insn *i)
+bool checks_memory(const struct scan_insn *i)
 {
 	for (unsigned int k = 0; k < i->n_mem; k++)
 		if (i->mem[k].group < 0 || i->mem[k].first)
@@ -528,9 +335,8 @@ static void emit_plain(struct emitter *e, unsigned int n)
 	flags_after(e, i);
 }
 
-static void put_meta_jump(struct jit_buf *b, const uint8_t *tramp,
-			  struct jit_block *blk, unsigned int n,
-			  unsigned int mem)
+void put_meta_jump(struct jit_buf *b, const uint8_t *tramp,
+		   struct jit_block *blk, unsigned int n, unsigned int mem)
 {
 	struct jit_meta m = { blk, n, mem };
 
@@ -946,7 +752,7 @@ static bool wants_sp(const struct emitter *e, const struct scan_insn *i)
 	return e->sp < -SP_MAX || e->sp > SP_MAX;
 }
 
-static void one(struct emitter *e, unsigned int n)
+void emit_one(struct emitter *e, unsigned int n)
 {
 	struct scan_insn *i = &e->s->insn[n];
 	struct jit_insn *k = kept(e, n);
@@ -964,281 +770,10 @@ static void one(struct emitter *e, unsigned int n)
 		.sp = e->sp,
 		.insn = i->i,
 	};
-	if (checks(i))
+	if (checks_memory(i))
 		flags_aside(e, i);
 	k->flags_inside = k->flags_body = e->fl;
 	emit_insn(e, n);
 	if (!keeps_rcx(i->kind))
 		e->rcx = -1;
-}
-
-/* Loads the guest's vector or x87 registers if they are not there. */
-static void put_unit(struct jit_buf *b, int32_t loaded, const uint8_t *tramp)
-{
-	uint8_t *load, *go;
-
-	asm_rm(b, W0, 0x0fb6, H_RCX, mem_gs(loaded));
-	load = asm_short(b, OP_JRCXZ);
-	go = asm_short(b, OP_JMP8);
-	asm_fix8(load, b->w);
-	asm_call(b, tramp);
-	asm_fix8(go, b->w);
-}
-
-static void put_units(struct emitter *e, struct jit_buf *b)
-{
-	if (e->s->vec)
-		put_unit(b, OFF(jit.vec_loaded), e->jit->load_vec);
-	if (e->s->x87)
-		put_unit(b, OFF(jit.x87_loaded), e->jit->load_x87);
-}
-
-/* Where does the block want the flags that it begins with? */
-static enum jit_flags_at flags_wanted(const struct emitter *e)
-{
-	const struct jit_scan *s = e->s;
-
-	if (!e->jit->strict && !((s->insn[0].live & ~s->insn[0].kills) |
-				 s->insn[0].reads))
-		return JF_DEAD;
-	for (unsigned int n = 0; n < s->n; n++) {
-		const struct scan_insn *i = &s->insn[n];
-
-		if (checks(i))
-			return JF_AX;
-		if (i->reads || i->writes)
-			return JF_HOST;
-	}
-	return JF_AX;
-}
-
-/* From blocks of the same page that have the flags in the host's. */
-static void emit_host_entry(struct emitter *e, const uint8_t *first)
-{
-	struct jit_block *blk = e->blk;
-	struct jit_buf *b = &e->jit->cold;
-
-	blk->host_code = blk->host_body = first;
-	if (blk->flags != JF_AX && !e->s->vec && !e->s->x87)
-		return;
-	blk->host_code = b->w + b->to_exec;
-	put_units(e, b);
-	if (blk->flags == JF_AX) {
-		blk->host_body = b->w + b->to_exec;
-		ASM(b, 0x9f, 0x0f, 0x90, 0xc0); /* lahf; seto al */
-	}
-	asm_jmp(b, first);
-}
-
-static void emit_entry(struct emitter *e)
-{
-	struct jit_block *blk = e->blk;
-
-	e->fl = blk->flags = flags_wanted(e);
-	blk->entry = e->b.w + e->b.to_exec;
-	put_page(&e->b, e->start);
-	blk->code = e->b.w + e->b.to_exec;
-	put_units(e, &e->b);
-	blk->body = e->b.w + e->b.to_exec;
-	if (e->fl == JF_HOST)
-		flags_from_ax(&e->b);
-	emit_host_entry(e, e->b.w + e->b.to_exec);
-}
-
-static void put_stub(struct emitter *e, const struct stub *s)
-{
-	const struct jit *j = e->jit;
-	struct jit_buf *cold = &e->jit->cold;
-	const uint8_t *to = j->slow;
-
-	asm_fix(s->jump, cold->w);
-	if (s->kind == STUB_EXIT) {
-		struct jit_exit *x = &e->blk->exits[s->n];
-
-		if (x->check)
-			emit_stale(e, s, x->target, x->ip16);
-		x->stub = cold->w + cold->to_exec;
-		to = x->flags == JF_AX ? j->link_ax : j->link;
-	} else if (s->kind != STUB_SLOW) {
-		to = s->kind == STUB_HELPER_AX ? j->helper_ax : j->helper;
-	}
-	put_meta_jump(cold, to, e->blk, s->n, s->mem);
-}
-
-/* Away from the rest, so that what runs lies close together. */
-static void emit_stubs(struct emitter *e)
-{
-	for (unsigned int k = 0; k < e->n_stubs; k++)
-		put_stub(e, &e->stubs[k]);
-}
-
-/* On to what follows; an instruction in two pages is looked up each time. */
-static void emit_on(struct emitter *e, int32_t target, bool crosses)
-{
-	if (!crosses) {
-		emit_goto(e, target);
-		return;
-	}
-	emit_rip(e, H_RCX, target);
-	emit_lookup(e);
-}
-
-static void emit_block(struct emitter *e)
-{
-	struct jit_scan *s = e->s;
-	const struct scan_insn *last = &s->insn[s->n - 1];
-
-	emit_entry(e);
-	for (unsigned int n = 0; n < s->n; n++)
-		one(e, n);
-	flush_sp(e);
-	if (!jit_ends_block(last->kind))
-		emit_on(e, e->start + last->next, s->crosses);
-	emit_stubs(e);
-	e->blk->code_end = e->b.w + e->b.to_exec;
-}
-
-static unsigned int count_exits(const struct jit_scan *s)
-{
-	unsigned int n = 2; /* a call has two */
-
-	for (unsigned int k = 0; k < s->n; k++)
-		n += s->insn[k].kind == JK_JCC;
-	return n;
-}
-
-static unsigned int count_mems(const struct jit_scan *s)
-{
-	unsigned int n = 0;
-
-	for (unsigned int k = 0; k < s->n; k++)
-		n += s->insn[k].n_mem;
-	return n;
-}
-
-static struct jit_block *new_block(struct emu_cpu *cpu,
-				   const struct jit_scan *s)
-{
-	unsigned int n_exits = count_exits(s), n_mems = count_mems(s);
-	struct jit_block *b = cache_alloc(cpu->cache, sizeof(*b));
-
-	if (!b)
-		return NULL;
-	*b = (struct jit_block){ .len = s->len, .n = s->n };
-	b->insn = cache_alloc(cpu->cache, s->n * sizeof(*b->insn));
-	b->exits = cache_alloc(cpu->cache, n_exits * sizeof(*b->exits));
-	b->mems = cache_alloc(cpu->cache, n_mems * sizeof(*b->mems));
-	return b->insn && b->exits && b->mems ? b : NULL;
-}
-
-static bool has_room(const struct jit *jit)
-{
-	return jit->buf.end - jit->buf.w >= JIT_BLOCK_ROOM &&
-	       jit->cold.end - jit->cold.w >= JIT_BLOCK_ROOM;
-}
-
-/* What is translated: code of a page, or one instruction in two. */
-struct source {
-	struct emu_itlb page, next; /* next.host: NULL if there is one page */
-	uint32_t gen, gen2;
-};
-
-static int scan_page(struct emu_cpu *cpu, struct source *src,
-		     unsigned int start)
-{
-	struct jit_scan *s = jit_of(cpu)->scan;
-	const struct emu_itlb *t = &src->page;
-	int r;
-
-	src->gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
-	do
-		r = jit_scan(cpu, s, t->host, NULL, t->phys | start);
-	while (r == 0 && s->n && mmu_mark_lines(cpu, t->page, start, s->len));
-	return r;
-}
-
-/* The first instruction goes on in the next page, which may raise #PF. */
-static int scan_two(struct emu_cpu *cpu, struct source *src, uint64_t rip)
-{
-	struct jit_scan *s = jit_of(cpu)->scan;
-	unsigned int start = jit_linear(cpu, rip) & ~EMU_PAGE_MASK;
-	struct emu_itlb *t = &src->page, *u = &src->next;
-
-	*u = *mmu_fetch(cpu, jit_linear(cpu, rip - start + EMU_PAGE));
-	if (!u->host)
-		return 0;
-	do {
-		src->gen2 = mmu_mark_code(cpu, u->page, u->phys, u->host);
-		src->gen = mmu_mark_code(cpu, t->page, t->phys, t->host);
-	} while (atomic_load(&u->page->gen) != src->gen2);
-	mmu_mark_lines(cpu, t->page, start, EMU_PAGE - start);
-	mmu_mark_lines(cpu, u->page, 0, INSN_BYTES_MAX);
-	return jit_scan(cpu, s, t->host, u->host, t->phys | start);
-}
-
-static int scan(struct emu_cpu *cpu, struct source *src, uint64_t rip)
-{
-	int r = scan_page(cpu, src, jit_linear(cpu, rip) & ~EMU_PAGE_MASK);
-
-	/* Where CS has a limit, the interpreter looks whether it holds both. */
-	if (r == 0 && !jit_of(cpu)->scan->n &&
-	    (cpu->mode == MODE_64 || cpu->jit.key & JIT_KEY_FLAT))
-		r = scan_two(cpu, src, rip);
-	return r;
-}
-
-static void set_source(struct jit_block *b, const struct source *src,
-		       uint64_t rip, unsigned int start)
-{
-	b->page = src->page.page;
-	b->phys = src->page.phys | start;
-	b->gen = src->gen;
-	b->rip = rip;
-	if (src->next.host) {
-		b->page2 = src->next.page;
-		b->phys2 = src->next.phys;
-		b->gen2 = src->gen2;
-	}
-}
-
-struct jit_block *jit_translate(struct emu_cpu *cpu, uint64_t rip,
-				const struct emu_itlb *t)
-{
-	struct jit *jit = jit_of(cpu);
-	struct emitter e = {
-		.cpu = cpu,
-		.jit = jit,
-		.s = jit->scan,
-		.b = jit->buf,
-		.start = jit_linear(cpu, rip) & ~EMU_PAGE_MASK,
-		.view = cpu->jit.key & JIT_KEY_VIEW,
-		.table = jit_table(cpu),
-		.key = cpu->jit.key,
-		.w = cpu->mode == MODE_64 ? W1 : W0,
-		.fl = JF_HOST,
-		.rdx = -1,
-		.rcx = -1,
-	};
-	struct source src = { .page = *t };
-
-	if (!has_room(jit) || scan(cpu, &src, rip) < 0) {
-		jit->full = true;
-		return NULL;
-	}
-	if (e.s->n == 0)
-		return NULL;
-	e.blk = new_block(cpu, e.s);
-	if (!e.blk) {
-		jit->full = true;
-		return NULL;
-	}
-	set_source(e.blk, &src, rip, e.start);
-	e.blk->vec = e.s->vec;
-	e.blk->x87 = e.s->x87;
-	e.blk->key = cpu->jit.key;
-	emit_block(&e);
-	jit->buf = e.b;
-	cpu->jit.n_blocks++;
-	jit_tell_block(cpu, e.blk, t->host);
-	return e.blk;
 }

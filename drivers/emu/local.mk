@@ -36,6 +36,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/fpu.c \
 	%D%/gate.c \
 	%D%/jit.h \
+	%D%/jit_access.c \
 	%D%/jit_asm.h \
 	%D%/jit_block.c \
 	%D%/jit_branch.c \
@@ -57,6 +58,7 @@ noinst_LTLIBRARIES += %D%/libemu-engine.la
 	%D%/jit_signal.c \
 	%D%/jit_sys.c \
 	%D%/jit_tramp.c \
+	%D%/jit_translate.c \
 	%D%/kvmclock.c \
 	%D%/lapic.c \
 	%D%/lapic.h \
