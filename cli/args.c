@@ -138,7 +138,7 @@ int args_size(const struct args *args, const char *name,
 		if (unit && !ckd_mul(ret, v, unit))
 			return 1;
 	}
-	say_error("Scaled numeric value '%s' for <--%s> option is malformed or "
+	say_error("Scaled numeric value '%s' for <%s> option is malformed or "
 		  "out of range",
 		  text, name);
 	return -1;

@@ -208,6 +208,18 @@ static bool wants_help(int argc, char **argv)
 	return false;
 }
 
+static int run_on_domain(struct ctl *ctl, const struct args *args)
+{
+	virDomainPtr dom = ctl_domain(ctl, args);
+	int status;
+
+	if (!dom)
+		return EXIT_FAILED;
+	status = args->cmd->on_domain(ctl, args, dom);
+	virDomainFree(dom);
+	return status;
+}
+
 int command_run(struct ctl *ctl, int argc, char **argv)
 {
 	const struct command *cmd = command_find(argv[0]);
@@ -225,5 +237,6 @@ int command_run(struct ctl *ctl, int argc, char **argv)
 		return EXIT_USAGE;
 	if (!cmd->local && !ctl_connect(ctl))
 		return EXIT_CONNECT;
-	return cmd->run(ctl, &args);
+	return cmd->on_domain ? run_on_domain(ctl, &args)
+			      : cmd->run(ctl, &args);
 }

@@ -116,6 +116,9 @@ struct command {
 	bool local;		/* needs no connection */
 	const struct opt *opts; /* OPTS(), or NULL */
 	int (*run)(struct ctl *ctl, const struct args *args);
+	/* Instead of run: with what the option "domain" names. */
+	int (*on_domain)(struct ctl *ctl, const struct args *args,
+			 virDomainPtr dom);
 	const char *alias; /* not shown: another name of this command */
 };
 

@@ -65,8 +65,8 @@ virDomainPtr ctl_domain_named(struct ctl *ctl, const char *name)
 		dom = virDomainLookupByUUIDString(ctl->conn, name);
 	if (!dom)
 		dom = virDomainLookupByName(ctl->conn, name);
-	if (!dom)
-		say_failed(ctl, "failed to get domain '%s'", name);
+	if (!dom && !ctl->muted) /* virsh does not say why either */
+		say_error("failed to get domain '%s'", name);
 	return dom;
 }
 

@@ -3,17 +3,24 @@ bin_PROGRAMS += vireo
 vireo_SOURCES = \
 	%D%/args.c \
 	%D%/args.h \
+	%D%/cmd-checkpoint.c \
 	%D%/cmd-console.c \
+	%D%/cmd-cpu.c \
 	%D%/cmd-doctor.c \
 	%D%/cmd-dominfo.c \
 	%D%/cmd-domstate.c \
 	%D%/cmd-event.c \
 	%D%/cmd-host.c \
 	%D%/cmd-identity.c \
+	%D%/cmd-iface.c \
 	%D%/cmd-life.c \
 	%D%/cmd-list.c \
 	%D%/cmd-memory.c \
+	%D%/cmd-node.c \
+	%D%/cmd-nodedev.c \
+	%D%/cmd-nwfilter.c \
 	%D%/cmd-shell.c \
+	%D%/cmd-stats.c \
 	%D%/command.c \
 	%D%/command.h \
 	%D%/complete.c \
@@ -22,6 +29,8 @@ vireo_SOURCES = \
 	%D%/console.h \
 	%D%/domain-action.c \
 	%D%/domain-action.h \
+	%D%/edit.c \
+	%D%/edit.h \
 	%D%/families.h \
 	%D%/groups.h \
 	%D%/help.c \
@@ -30,14 +39,22 @@ vireo_SOURCES = \
 	%D%/main.c \
 	%D%/output.c \
 	%D%/output.h \
+	%D%/params.c \
+	%D%/params.h \
 	%D%/states.c \
 	%D%/states.h \
+	%D%/tree.c \
+	%D%/tree.h \
 	%D%/words.c \
+	%D%/xml.c \
+	%D%/xml.h \
 	%D%/yaml.c \
 	%D%/yaml.h \
 	$(NULL)
-vireo_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS) $(JSON_CFLAGS) $(EDIT_CFLAGS)
-vireo_LDADD = base/libbase.la $(LIBVIRT_LIBS) $(JSON_LIBS) $(EDIT_LIBS)
+vireo_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS) $(JSON_CFLAGS) $(EDIT_CFLAGS) \
+	$(XML_CFLAGS)
+vireo_LDADD = base/libbase.la $(LIBVIRT_LIBS) $(JSON_LIBS) $(EDIT_LIBS) \
+	$(XML_LIBS)
 
 dist_bashcompletion_DATA += %D%/completion/vireo
 zshcompletiondir = $(datadir)/zsh/site-functions

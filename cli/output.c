@@ -81,14 +81,20 @@ void say(struct ctl *ctl, const char *fmt, ...)
 static struct json_object *json_value(const char *text, bool number)
 {
 	char *end;
-	long long v;
 
 	if (!text)
 		return NULL;
 	if (!number)
 		return json_object_new_string(text);
-	v = strtoll(text, &end, 10);
-	return *text && !*end ? json_object_new_int64(v) : NULL;
+	if (*text == '-') {
+		long long v = strtoll(text, &end, 10);
+
+		return text[1] && !*end ? json_object_new_int64(v) : NULL;
+	} else {
+		unsigned long long v = strtoull(text, &end, 10);
+
+		return *text && !*end ? json_object_new_uint64(v) : NULL;
+	}
 }
 
 void print_tree(struct ctl *ctl, struct json_object *o)
@@ -141,7 +147,7 @@ void table_row(struct table *t, const char *const *cells)
 	t->rows[t->n_rows++] = row;
 }
 
-static void table_free(struct table *t)
+void table_free(struct table *t)
 {
 	for (size_t r = 0; r < t->n_rows; r++) {
 		for (unsigned int i = 0; i < t->n; i++)
@@ -252,7 +258,7 @@ void table_print(struct table *t, struct ctl *ctl)
 }
 
 struct field {
-	const char *label, *key;
+	char *label, *key;
 	bool number;
 	char *value;
 };
@@ -275,7 +281,9 @@ void record_add(struct record *r, const char *label, const char *key,
 
 	r->fields = xrealloc(r->fields, r->n + 1, sizeof(*r->fields));
 	f = &r->fields[r->n++];
-	*f = (struct field){ .label = label, .key = key, .number = number };
+	*f = (struct field){ .label = xstrdup(label),
+			     .key = xstrdup(key),
+			     .number = number };
 	va_start(ap, fmt);
 	if (vasprintf(&f->value, fmt, ap) < 0)
 		abort();
@@ -293,36 +301,34 @@ static void record_tree(struct record *r, struct ctl *ctl)
 	print_tree(ctl, o);
 }
 
-static void record_text(const struct record *r, int width)
-{
-	for (size_t i = 0; i < r->n; i++)
-		printf("%-*s %s\n", width, r->fields[i].label,
-		       r->fields[i].value);
-}
-
 void record_free(struct record *r)
 {
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->fields[i].label);
+		free(r->fields[i].key);
 		free(r->fields[i].value);
+	}
 	free(r->fields);
 	free(r);
 }
 
-static void print_record(struct record *r, struct ctl *ctl, int width)
+void record_print_as(struct record *r, struct ctl *ctl, const char *before,
+		     int width, const char *between)
 {
 	if (ctl->output != OUTPUT_TABLE)
 		record_tree(r, ctl);
-	else
-		record_text(r, width);
+	for (size_t i = 0; ctl->output == OUTPUT_TABLE && i < r->n; i++)
+		printf("%s%-*s%s%s\n", before, width, r->fields[i].label,
+		       between, r->fields[i].value);
 	record_free(r);
 }
 
 void record_print(struct record *r, struct ctl *ctl)
 {
-	print_record(r, ctl, 15);
+	record_print_as(r, ctl, "", 15, " ");
 }
 
 void record_print_wide(struct record *r, struct ctl *ctl)
 {
-	print_record(r, ctl, 20);
+	record_print_as(r, ctl, "", 20, " ");
 }

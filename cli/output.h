@@ -34,6 +34,8 @@ struct table *table_new(const struct column *columns, unsigned int n);
 void table_row(struct table *t, const char *const *cells);
 void table_print(struct table *t, struct ctl *ctl); /* frees it */
 
+void table_free(struct table *t); /* ... without printing it */
+
 /* A record: "Label:   value" lines, or one JSON object.  Wide ones, with
  * longer labels, leave 20 columns for them instead of 15. */
 struct record;
@@ -41,6 +43,9 @@ struct record *record_new(void);
 void record_add(struct record *r, const char *label, const char *key,
 		bool number, const char *fmt, ...) PRINTF(5, 6);
 void record_print(struct record *r, struct ctl *ctl); /* frees it */
+/* Lines of before, the label in width columns, between, the value. */
+void record_print_as(struct record *r, struct ctl *ctl, const char *before,
+		     int width, const char *between);
 void record_print_wide(struct record *r, struct ctl *ctl);
 void record_free(struct record *r);
 

@@ -3,4 +3,4 @@ dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/man.sh
 TESTS += tests/cli/compare.sh tests/cli/man.sh
 dist_check_SCRIPTS += tests/cli/options.py
 TESTS += tests/cli/options.py
-EXTRA_DIST += tests/cli/missing
+EXTRA_DIST += tests/cli/missing tests/cli/lines

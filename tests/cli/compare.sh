@@ -9,8 +9,9 @@ trap 'rm -rf "$t"' EXIT
 failed=0
 
 while read -r line; do
-	virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err"; a=$?
-	"$vireo" -c test:///default "$line" > "$t/vireo" 2> "$t/vireo.err"; b=$?
+	virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err" < /dev/null &
+	"$vireo" -c test:///default "$line" > "$t/vireo" 2> "$t/vireo.err" < /dev/null; b=$?
+	wait $!; a=$?
 	# The test driver's CPU time is the clock's.
 	sed -i '/^CPU time:/s/[0-9.]*s$/-/' "$t/virsh" "$t/vireo"
 	if ! diff -u "$t/virsh" "$t/vireo" || [ $((a != 0)) != $((b != 0)) ]; then
@@ -18,9 +19,9 @@ while read -r line; do
 		failed=1
 	fi
 	# The library may warn of its own accord; what the client says counts.
-	cmp -s <(grep -m 1 ^error: "$t/virsh.err") <(grep -m 1 ^error: "$t/vireo.err") ||
-		{ echo "first error differs: $line"; cat "$t/virsh.err" "$t/vireo.err"; failed=1; }
-done <<'END'
+	diff -u <(grep ^error: "$t/virsh.err") <(grep ^error: "$t/vireo.err") ||
+		{ echo "errors differ: $line"; failed=1; }
+done < <(cat "${srcdir:-.}"/tests/cli/lines - <<'END'
 list
 list --all
 list --all --title
@@ -53,6 +54,7 @@ autostart test --disable
 define /nonexistent
 domstate nosuch
 END
+)
 
 # The JSON forms parse, and hold what the table shows.
 "$vireo" -c test:///default --output json list --all |

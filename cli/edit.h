@@ -1,0 +1,21 @@
+/*
+ * cli/edit.h -- a document in the user's editor, and what came of it.
+ */
+#ifndef CLI_EDIT_H
+#define CLI_EDIT_H
+
+#include "cli/command.h"
+
+struct edit {
+	char *(*get)(void *object);
+	/* 0, or -1: libvirt has the error. */
+	int (*define)(struct ctl *ctl, void *object, const char *xml);
+	const char *same, *done; /* remarks with one %s, the name */
+};
+
+int edit_object(struct ctl *ctl, const struct edit *edit, void *object,
+		const char *name);
+/* Only the editor: the new text, NULL if that failed, said why. */
+char *edit_text(const char *text);
+
+#endif
