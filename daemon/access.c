@@ -66,13 +66,33 @@ static bool peer_in_group(const struct peer *peer, gid_t gid)
 	return false;
 }
 
+int auth_method_parse(const char *text, enum auth_method *ret,
+		      struct error *err)
+{
+	static const char *const names[] = {
+		[AUTH_NONE] = "none",
+		[AUTH_SASL] = "sasl",
+		[AUTH_POLKIT] = "polkit",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (str_eq(text, names[i])) {
+			*ret = i;
+			return 0;
+		}
+	return error_set(err, -EINVAL, "clients authenticate by 'none', 'sasl' or 'polkit', not '%s'",
+			 text);
+}
+
 bool access_connect(const struct peer *peer, enum server_socket kind,
-		    const struct access_groups *groups)
+		    enum auth_method auth, const struct access_groups *groups)
 {
 	if (kind == SERVER_RO || peer->uid == 0 || peer->uid == geteuid())
 		return true;
 	if (kind != SERVER_RW)
 		return false;
+	if (auth != AUTH_NONE)
+		return true;
 	for (unsigned int i = 0; i < groups->n; i++)
 		if (peer_in_group(peer, groups->gids[i]))
 			return true;

@@ -24,14 +24,22 @@ struct peer {
 int peer_read(int fd, struct peer *ret_peer, struct error *err);
 void peer_finish(struct peer *peer);
 
+/* How clients of a socket say who they are; the protocol's numbers. */
+enum auth_method { AUTH_NONE, AUTH_SASL, AUTH_POLKIT };
+
+/* "none", "sasl" or "polkit". */
+int auth_method_parse(const char *text, enum auth_method *ret,
+		      struct error *err);
+
 /* Groups whose members may use the read-write socket. */
 struct access_groups {
 	unsigned int n;
 	gid_t gids[8];
 };
 
+/* auth: what is asked of those who are neither root nor of a group. */
 bool access_connect(const struct peer *peer, enum server_socket kind,
-		    const struct access_groups *groups);
+		    enum auth_method auth, const struct access_groups *groups);
 int access_call(const struct peer *peer, bool readonly,
 		const struct procedure *proc, struct error *err);
 

@@ -8,6 +8,7 @@
 
 #define LOG_MODULE "rpc"
 #include "base/log.h"
+#include "daemon/acl.h"
 #include "daemon/dispatch.h"
 #include "daemon/server_priv.h"
 #include "daemon/stream.h"
@@ -60,19 +61,32 @@ int call_flags(const struct call *call, unsigned int flags,
 			  flags & ~allowed, call->proc->api);
 }
 
+/* Those that say who the client is. */
+static bool proc_before_auth(const struct procedure *proc)
+{
+	int n = proc - procedures;
+
+	return n >= PROC_AUTH_LIST && n <= PROC_AUTH_POLKIT;
+}
+
 /* Before CONNECT_OPEN only these make sense. */
 static bool proc_before_open(const struct procedure *proc)
 {
 	int n = proc - procedures;
 
-	return n == PROC_CONNECT_OPEN || n == PROC_AUTH_LIST ||
-	       n == PROC_CONNECT_SUPPORTS_FEATURE || n == PROC_CONNECT_CLOSE;
+	return n == PROC_CONNECT_OPEN || n == PROC_CONNECT_SUPPORTS_FEATURE ||
+	       n == PROC_CONNECT_CLOSE || proc_before_auth(proc);
 }
 
 static int call_check(const struct call *call, struct error *err)
 {
 	const struct procedure *proc = call->proc;
 
+	if (!call->session->authenticated && !proc_before_auth(proc)) {
+		err->domain = VIR_FROM_RPC;
+		return error_virt(err, VIR_ERR_AUTH_FAILED, "%s",
+				  "authentication required");
+	}
 	if (!call->reg && !proc_before_open(proc)) {
 		err->domain = VIR_FROM_RPC;
 		return error_virt(err, VIR_ERR_INTERNAL_ERROR, "%s",
@@ -81,6 +95,24 @@ static int call_check(const struct call *call, struct error *err)
 	if (!handlers[proc - procedures])
 		return error_virt(err, VIR_ERR_NO_SUPPORT, "%s", proc->api);
 	return access_call(&call->session->peer, call->readonly, proc, err);
+}
+
+/* On the loop nothing waits: what it runs was checked before. */
+static int call_handle_checked(struct call *call, void *args, void *reply,
+			       struct error *err)
+{
+	handler *handle = handlers[call->proc - procedures];
+	bool drop;
+	int r;
+
+	if (call->proc->flags & PROC_LOOP)
+		return handle(call, args, reply, err);
+	r = acl_check(call, args, err);
+	if (r < 0)
+		return r;
+	acl_prepare(call, args, &drop);
+	r = handle(call, args, reply, err);
+	return r < 0 ? r : acl_filter(call, reply, drop, err);
 }
 
 static int call_handle(struct call *call, void *args, void *reply,
@@ -96,7 +128,7 @@ static int call_handle(struct call *call, void *args, void *reply,
 				  "cannot decode the arguments of %s",
 				  proc->name);
 	}
-	r = handlers[proc - procedures](call, args, reply, err);
+	r = call_handle_checked(call, args, reply, err);
 	body_free(proc->args, args);
 	return r;
 }
@@ -149,6 +181,8 @@ static void call_finish(struct call *call)
 	struct error err = { 0 };
 	int fd = steal_fd(&call->stream_fd);
 
+	if (call->authenticated)
+		session_authenticated(s);
 	if (fd >= 0 && stream_open(s, &call->frame->header, fd,
 				   &call->stream, &err) < 0) {
 		session_send_error(s, &call->frame->header, &err,
@@ -187,6 +221,41 @@ void dispatch_start(struct call *call)
 		       call->proc->flags & PROC_URGENT);
 }
 
+/* ---- quick calls that somebody else has to permit ---- */
+
+static void check_run(struct work *work)
+{
+	struct call *call = container_of(work, struct call, work);
+	struct error err = { 0 };
+
+	if (acl_check(call, NULL, &err) < 0)
+		call->reply = rpc_error_packet(&call->frame->header, &err,
+					       call_error_domain(call));
+}
+
+static void check_done(struct work *work)
+{
+	struct call *call = container_of(work, struct call, work);
+	struct session *s = session_ref(call->session);
+
+	if (s->fd >= 0 && !call->reply)
+		call_run(call);
+	if (s->fd >= 0)
+		call_finish(call);
+	call_free(call);
+	session_hold_input(s, -1);
+	session_unref(s);
+}
+
+/* Nothing else of the client's is looked at meanwhile. */
+static void dispatch_check(struct call *call)
+{
+	call->work.run = check_run;
+	call->work.done = check_done;
+	session_hold_input(call->session, 1);
+	workers_submit(call->session->server->workers, &call->work, false);
+}
+
 static struct call *call_create(struct session *s, struct frame *f,
 				const struct procedure *proc)
 {
@@ -198,6 +267,7 @@ static struct call *call_create(struct session *s, struct frame *f,
 	call->reg = s->reg;
 	call->scheme = s->scheme;
 	call->readonly = s->readonly;
+	call->auth = s->auth;
 	call->uri = s->uri;
 	call->host = s->server->host;
 	call->stream_fd = call->reply_fd = -1;
@@ -215,6 +285,9 @@ static void dispatch_known(struct session *s, struct frame *f,
 		session_send_error(s, &f->header, &err,
 				   call_error_domain(call));
 		call_free(call);
+	} else if (proc->flags & PROC_LOOP && s->authenticated &&
+		   acl_session_checked(s)) {
+		dispatch_check(call);
 	} else if (proc->flags & PROC_LOOP) {
 		call_run(call);
 		call_finish(call);

@@ -25,6 +25,7 @@ struct call {
 	struct registry *reg;
 	enum session_scheme scheme;
 	bool readonly;
+	enum auth_method auth;
 	const char *uri;
 	const struct hostinfo *host;
 
@@ -33,6 +34,7 @@ struct call {
 	int stream_fd; /* a stream procedure's; -1 */
 	int reply_fd;  /* goes with the reply; -1 */
 	struct stream_options stream; /* how */
+	bool authenticated; /* from now on the session is */
 };
 
 typedef int handler(struct call *call, const void *args, void *reply,

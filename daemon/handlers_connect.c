@@ -13,15 +13,6 @@
 
 /* ---- opening ---- */
 
-int handle_auth_list(struct call *call, wire_auth_list *reply,
-		     struct error *err)
-{
-	/* The socket and the peer's credentials were the check: none. */
-	reply->types.types_val = xcalloc(1, sizeof(int));
-	reply->types.types_len = 1;
-	return 0;
-}
-
 /*
  * Features a client probes with VIR_DRV_FEATURE numbers: those of the
  * connection are answered by the server, those of the hypervisor tell which

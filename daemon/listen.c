@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,17 +13,17 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "daemon/access_config.h"
 #include "daemon/options.h"
 #include "daemon/priv.h"
 
 static const struct {
 	const char *suffix, *name;
 	enum server_socket kind;
-	mode_t mode;
 } kinds[] = {
-	{ "-sock", "rw", SERVER_RW, 0770 },
-	{ "-sock-ro", "ro", SERVER_RO, 0777 },
-	{ "-admin-sock", "admin", SERVER_ADMIN, 0700 },
+	{ "-sock", "rw", SERVER_RW },
+	{ "-sock-ro", "ro", SERVER_RO },
+	{ "-admin-sock", "admin", SERVER_ADMIN },
 };
 
 static int add(struct listeners *l, int fd, enum server_socket kind,
@@ -73,21 +72,11 @@ static int take_activated(struct listeners *l, struct error *err)
 	return r < 0 ? r : n;
 }
 
-static gid_t clients_group(void)
-{
-	struct group *g = getgrnam("libvirt");
-
-	if (!g)
-		g = getgrnam("vireo");
-	return g ? g->gr_gid : 0;
-}
-
 /* Made for us alone; opened up once the group is right. */
 static void set_access(int dir, const char *name, mode_t mode, gid_t group)
 {
-	if (mode == 0770 &&
-	    (!group || fchownat(dir, name, -1, group, 0) < 0))
-		mode = 0700;
+	if (group && fchownat(dir, name, -1, group, 0) < 0)
+		mode &= ~070u;
 	fchmodat(dir, name, mode, 0);
 }
 
@@ -115,7 +104,8 @@ static int make_socket(int dir, const char *name, mode_t mode, gid_t group)
 }
 
 static int make_all(struct listeners *l, const char *dir_path,
-		    const char *prefix, struct error *err)
+		    const char *prefix, const struct access_config *access,
+		    struct error *err)
 {
 	_cleanup_close_ int dir =
 		open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -127,7 +117,10 @@ static int make_all(struct listeners *l, const char *dir_path,
 		char *path = xasprintf("%s/%s%s", dir_path, prefix,
 				       kinds[i].suffix);
 		int fd = make_socket(dir, strrchr(path, '/') + 1,
-				     kinds[i].mode, l->group);
+				     access->modes[kinds[i].kind],
+				     kinds[i].kind == SERVER_RW ?
+					     access->group :
+					     0);
 
 		if (fd < 0) {
 			error_set(err, fd, "cannot listen on '%s': %m", path);
@@ -139,18 +132,19 @@ static int make_all(struct listeners *l, const char *dir_path,
 	return 0;
 }
 
-int listeners_open(const struct options *opt, struct listeners *ret_l,
-		   struct error *err)
+int listeners_open(const struct options *opt,
+		   const struct access_config *access,
+		   struct listeners *ret_l, struct error *err)
 {
 	int r;
 
-	*ret_l = (struct listeners){ .group = clients_group() };
+	*ret_l = (struct listeners){ 0 };
 	r = take_activated(ret_l, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = make_all(ret_l, opt->socket_dir, "virtvireod", err);
+	r = make_all(ret_l, opt->socket_dir, "virtvireod", access, err);
 	if (r >= 0 && opt->libvirt_names)
-		r = make_all(ret_l, opt->socket_dir, "virtqemud", err);
+		r = make_all(ret_l, opt->socket_dir, "virtqemud", access, err);
 	return r;
 }
 

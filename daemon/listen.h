@@ -9,6 +9,7 @@
 
 #include "daemon/server.h"
 
+struct access_config;
 struct error;
 struct options;
 
@@ -16,7 +17,6 @@ enum { LISTEN_MAX = 8 };
 
 struct listeners {
 	unsigned int n;
-	gid_t group; /* may use the read-write socket; 0: root only */
 	struct {
 		int fd;
 		enum server_socket kind;
@@ -26,11 +26,11 @@ struct listeners {
 
 /*
  * From the service manager (LISTEN_FDS, told apart by their names "rw", "ro"
- * and "admin"), or made here: modes as libvirt's, 0770 for the group "libvirt"
- * or "vireo" (0700 when there is neither), 0777 read-only, 0700 admin.
+ * and "admin"), or made here with the group and modes that were configured.
  */
-int listeners_open(const struct options *opt, struct listeners *ret_l,
-		   struct error *err);
+int listeners_open(const struct options *opt,
+		   const struct access_config *access,
+		   struct listeners *ret_l, struct error *err);
 void listeners_remove(struct listeners *l); /* at a clean end */
 void listeners_close(struct listeners *l);
 

@@ -1,6 +1,8 @@
 # daemon/local.mk -- vireod: its two halves, and what main serves.
 sbin_PROGRAMS += vireod
 vireod_SOURCES = \
+	%D%/access_config.c \
+	%D%/access_config.h \
 	%D%/confine.c \
 	%D%/confine.h \
 	%D%/domain.h \
@@ -13,6 +15,7 @@ vireod_SOURCES = \
 	%D%/listen.h \
 	%D%/options.c \
 	%D%/options.h \
+	%D%/polkit_asker.c \
 	%D%/priv.c \
 	%D%/priv.h \
 	%D%/priv_chr.c \
@@ -42,7 +45,8 @@ vireod_SOURCES = \
 	%D%/watch.c \
 	$(NULL)
 vireod_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_FROM_BUILD='"$(top_srcdir)"'
-vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS) $(MNL_CFLAGS)
+vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS) $(MNL_CFLAGS) \
+	$(DBUS_CFLAGS)
 # Drivers are modules that call back into us.
 vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 vireod_LDADD = \
@@ -54,6 +58,7 @@ vireod_LDADD = \
 	$(SYSTEMD_LIBS) \
 	$(CAPNG_LIBS) \
 	$(MNL_LIBS) \
+	$(DBUS_LIBS) \
 	-lpthread \
 	$(NULL)
 

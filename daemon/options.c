@@ -44,6 +44,17 @@ static const struct {
 	  "VNC: no, anonymous, x509, x509-verify"),
 	S("vnc-tls-dir", "DIR", vnc_tls_dir, "keys and certificates for VNC"),
 	S("machine-uids", "BASE:COUNT", uid_range, "user ids for machines"),
+	S("auth-unix-rw", "HOW", auth_unix_rw,
+	  "clients say who they are: none, sasl, polkit"),
+	S("auth-unix-ro", "HOW", auth_unix_ro,
+	  "the same on the read-only socket"),
+	S("access", "DRIVER", access,
+	  "checks each object: none, polkit"),
+	S("unix-sock-group", "GROUP", unix_group,
+	  "may use the read-write socket"),
+	S("unix-sock-rw-perms", "MODE", unix_rw_perms, "of that socket"),
+	S("unix-sock-ro-perms", "MODE", unix_ro_perms,
+	  "of the read-only socket"),
 	T("libvirt-sockets", libvirt_names, "also serve qemu:/// clients"),
 	{ "foreground", NULL, "stay in the foreground (always so)",
 	  OPT_NOTHING, 0 },
@@ -227,6 +238,9 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	default_programs(ret_opt);
 	set_default(&ret_opt->log, xstrdup("stderr"));
 	set_default(&ret_opt->save_format, xstrdup("raw"));
+	set_default(&ret_opt->auth_unix_rw, xstrdup("none"));
+	set_default(&ret_opt->auth_unix_ro, xstrdup("none"));
+	set_default(&ret_opt->access, xstrdup("none"));
 	set_default(&ret_opt->migrate_tls_dir, xstrdup("/etc/pki/qemu"));
 	set_default(&ret_opt->vnc_tls, xstrdup("no"));
 	set_default(&ret_opt->vnc_tls_dir, xstrdup("/etc/pki/libvirt-vnc"));

@@ -21,6 +21,10 @@ struct options {
 	char *migrate_tls_dir;
 	char *uid_range;    /* "BASE:COUNT" for machines */
 	bool libvirt_names; /* also serve qemu:/// */
+	char *auth_unix_rw, *auth_unix_ro; /* "none", "sasl", "polkit" */
+	char *access;	    /* "none" or "polkit" */
+	char *unix_group;   /* NULL: "libvirt" or "vireo" */
+	char *unix_rw_perms, *unix_ro_perms; /* octal; NULL: as fits */
 };
 
 /* Exits by itself after --help, --version and mistakes. */

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "daemon/access_config.h"
 #include "daemon/agent.h"
 #include "daemon/confine.h"
 #include "daemon/domain.h"
@@ -34,6 +35,7 @@
 
 struct main_half {
 	const struct options *opt;
+	const struct access_config *access;
 	uid_t uid;
 	sd_event *loop;
 	struct server *server;
@@ -177,8 +179,10 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 static int listen_all(struct main_half *m, struct listeners *l,
 		      struct error *err)
 {
-	int r = l->group ? server_allow_group(m->server, l->group, err) : 0;
+	gid_t group = m->access->group;
+	int r = group ? server_allow_group(m->server, group, err) : 0;
 
+	server_set_access(m->server, &m->access->server);
 	for (unsigned int i = 0; i < l->n && r >= 0; i++)
 		r = server_listen(m->server, steal_fd(&l->s[i].fd),
 				  l->s[i].kind, err);
@@ -250,9 +254,10 @@ static void finish(struct main_half *m)
 }
 
 int serve(const struct options *opt, const int *channels,
-	  struct listeners *listeners, uid_t uid)
+	  struct listeners *listeners, const struct access_config *access,
+	  uid_t uid)
 {
-	struct main_half m = { .opt = opt, .uid = uid };
+	struct main_half m = { .opt = opt, .access = access, .uid = uid };
 	struct error err = { 0 };
 	int r = go(&m, channels, listeners, &err);
 

@@ -7,12 +7,14 @@
 
 #include <sys/types.h>
 
+struct access_config;
 struct listeners;
 struct options;
 
 /* Returns the process's exit status.  Signals SIGTERM and SIGINT are blocked
  * and end it cleanly; guests keep running. */
 int serve(const struct options *opt, const int *channels,
-	  struct listeners *listeners, uid_t uid);
+	  struct listeners *listeners, const struct access_config *access,
+	  uid_t uid);
 
 #endif

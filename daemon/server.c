@@ -8,14 +8,16 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #define LOG_MODULE "rpc"
 #include "base/log.h"
+#include "daemon/acl.h"
 #include "daemon/domain.h"
-#include "daemon/events.h"
 #include "daemon/hostinfo.h"
+#include "daemon/polkit.h"
 #include "daemon/server_priv.h"
 #include "daemon/session.h"
 
@@ -57,7 +59,8 @@ static int server_admit(struct listener *l, int fd, struct error *err)
 		fd_close(fd);
 		return r;
 	}
-	if (!access_connect(&peer, l->kind, &l->server->groups) ||
+	if (!access_connect(&peer, l->kind, l->server->auth[l->kind],
+			    &l->server->groups) ||
 	    user_has_too_many(l->server, &peer)) {
 		error_set(err, -EACCES, "uid %u may not connect%s",
 			  (unsigned int)peer.uid,
@@ -138,6 +141,14 @@ int server_allow_group(struct server *server, unsigned int gid,
 	return 0;
 }
 
+void server_set_access(struct server *server,
+		       const struct server_access *access)
+{
+	memcpy(server->auth, access->auth, sizeof(server->auth));
+	server->access = access->driver;
+	server->polkit = access->polkit;
+}
+
 /* ---- notices ---- */
 
 struct watched {
@@ -161,7 +172,7 @@ static void notice_done(struct work *work)
 	for (s = w->from->server->sessions; s; s = next) {
 		next = s->next;
 		if (s->reg == w->from->reg)
-			events_tell(s, &w->notice);
+			acl_tell(s, &w->notice);
 	}
 	free(w->uri);
 	free(w->viewer);
@@ -262,6 +273,7 @@ void server_destroy(struct server *server)
 	}
 	server_free_watched(server);
 	hostinfo_free(server->host);
+	polkit_destroy(server->polkit);
 	sd_event_unref(server->loop);
 	free(server);
 }

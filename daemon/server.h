@@ -10,7 +10,17 @@ struct server;
 struct sd_event;
 struct error;
 
-enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN };
+enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN, SERVER_SOCKETS };
+
+struct access_driver;
+struct polkit;
+
+/* Who may do what; without it sockets' modes and groups say all. */
+struct server_access {
+	int auth[SERVER_SOCKETS]; /* enum auth_method */
+	const struct access_driver *driver; /* NULL: all may do all */
+	struct polkit *polkit; /* taken over; NULL: there is none */
+};
 
 /*
  * Reads what is needed of the host (/proc, /sys): before the process gives up
@@ -18,6 +28,8 @@ enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN };
  */
 int server_create(struct sd_event *loop, struct server **ret_server,
 		  struct error *err);
+void server_set_access(struct server *server,
+		       const struct server_access *access);
 /* Members of this group may use the read-write socket, beside root. */
 int server_allow_group(struct server *server, unsigned int gid,
 		       struct error *err);

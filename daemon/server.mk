@@ -18,7 +18,7 @@ CLEANFILES += $(daemon_made)
 
 noinst_LTLIBRARIES += %D%/libserver.la
 %C%_libserver_la_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(TIRPC_CFLAGS) \
-	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS)
+	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS) $(XML_CFLAGS)
 %C%_libserver_la_LIBADD = rpc/librpc.la %D%/libtransfer.la $(SYSTEMD_LIBS) $(JSON_LIBS) \
 	-lpthread
 nodist_%C%_libserver_la_SOURCES = \
@@ -28,11 +28,19 @@ nodist_%C%_libserver_la_SOURCES = \
 %C%_libserver_la_SOURCES = \
 	%D%/access.c \
 	%D%/access.h \
+	%D%/access_driver.c \
+	%D%/access_driver.h \
+	%D%/acl.c \
+	%D%/acl.h \
+	%D%/acl_events.c \
+	%D%/acl_filter.c \
+	%D%/acl_subject.c \
 	%D%/dispatch.c \
 	%D%/dispatch.h \
 	%D%/events.c \
 	%D%/events.h \
 	%D%/handlers_agent.c \
+	%D%/handlers_auth.c \
 	%D%/handlers_block.c \
 	%D%/handlers_connect.c \
 	%D%/handlers_cpu.c \
@@ -61,6 +69,8 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_volume.c \
 	%D%/hostinfo.c \
 	%D%/hostinfo.h \
+	%D%/polkit.c \
+	%D%/polkit.h \
 	%D%/reply.c \
 	%D%/reply.h \
 	%D%/server.c \

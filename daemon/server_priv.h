@@ -24,6 +24,9 @@ struct server {
 	struct workers *workers;
 	struct hostinfo *host;
 	struct access_groups groups;
+	int auth[SERVER_SOCKETS]; /* enum auth_method */
+	const struct access_driver *access; /* NULL: all may do all */
+	struct polkit *polkit;
 	struct listener *listeners;
 	struct session *sessions;
 	unsigned int n_sessions;

@@ -6,6 +6,7 @@
 
 #define LOG_MODULE "rpc"
 #include "base/log.h"
+#include "daemon/acl.h"
 #include "daemon/dispatch.h"
 #include "daemon/events.h"
 #include "daemon/server_priv.h"
@@ -251,6 +252,21 @@ void session_start_pings(struct session *s)
 
 /* ---- life and death ---- */
 
+/* Root need not say more: a host whose polkit is broken can be mended. */
+static enum auth_method session_auth(const struct server *server,
+				     enum server_socket kind,
+				     const struct peer *peer)
+{
+	enum auth_method auth = server->auth[kind];
+
+	return auth == AUTH_POLKIT && peer->uid == 0 ? AUTH_NONE : auth;
+}
+
+void session_authenticated(struct session *s)
+{
+	s->authenticated = true;
+}
+
 int session_create(struct server *server, int fd, enum server_socket kind,
 		   struct peer *peer, struct error *err)
 {
@@ -263,6 +279,9 @@ int session_create(struct server *server, int fd, enum server_socket kind,
 	s->kind = kind;
 	s->peer = *peer;
 	s->readonly = kind == SERVER_RO;
+	s->told_tail = &s->told;
+	s->auth = session_auth(server, kind, peer);
+	s->authenticated = s->auth == AUTH_NONE;
 	s->out_tail = &s->out;
 	s->waiting_tail = &s->waiting;
 	r = sd_event_add_io(server->loop, &s->io, fd, EPOLLIN, on_io, s);
@@ -349,6 +368,7 @@ void session_close(struct session *s, const char *why)
 	session_unlink(s);
 	stream_close_all(s);
 	events_forget(s);
+	acl_forget(s);
 	session_drop_output(s);
 	session_drop_waiting(s);
 	frame_reader_finish(&s->in);

@@ -24,6 +24,7 @@ struct error;
 struct registry;
 struct stream;
 struct subscription;
+struct told;
 
 enum {
 	SESSION_RUNNING_MAX = 8,   /* calls on workers */
@@ -34,6 +35,7 @@ enum {
 	SESSION_OUT_MAX = FRAME_MAX + 8 * 1024 * 1024,
 	SESSION_STREAMS_MAX = 64,
 	SESSION_SUBSCRIPTIONS_MAX = 1024,
+	SESSION_TOLD_MAX = 4096, /* events about which somebody is asked */
 };
 
 enum session_scheme { SCHEME_NONE, SCHEME_VIREO, SCHEME_QEMU };
@@ -47,6 +49,8 @@ struct session {
 	enum server_socket kind;
 	struct peer peer;
 	bool closing; /* when the output is sent */
+	enum auth_method auth; /* what is asked of it ... */
+	bool authenticated;    /* ... and was answered */
 
 	/* From CONNECT_OPEN on. */
 	enum session_scheme scheme;
@@ -73,6 +77,8 @@ struct session {
 	struct subscription *subscriptions;
 	unsigned int n_subscriptions;
 	int last_callback;
+	struct told *told, **told_tail; /* acl_events.c: to be told */
+	unsigned int n_told;
 };
 
 /* Takes over fd and the peer. */
@@ -82,6 +88,9 @@ struct session *session_ref(struct session *s);
 void session_unref(struct session *s);
 /* Ends the connection; calls in progress end by themselves. */
 void session_close(struct session *s, const char *why);
+
+/* It has said who it is. */
+void session_authenticated(struct session *s);
 
 /* Queues a packet, sends what the socket takes; NULL closes the session. */
 void session_send(struct session *s, struct packet *p);

@@ -22,8 +22,10 @@
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "daemon/access_config.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
+#include "daemon/polkit.h"
 #include "daemon/priv.h"
 #include "daemon/serve.h"
 
@@ -172,6 +174,7 @@ static int open_run_dir(const struct options *opt, struct priv *priv,
 }
 
 static int prepare(const struct options *opt, struct priv *priv,
+		   const struct access_config *access,
 		   struct listeners *listeners, struct error *err)
 {
 	int r = open_log(opt, err);
@@ -191,7 +194,7 @@ static int prepare(const struct options *opt, struct priv *priv,
 	if (r >= 0)
 		r = make_dirs(opt->socket_dir, 0755, err);
 	if (r >= 0)
-		r = listeners_open(opt, listeners, err);
+		r = listeners_open(opt, access, listeners, err);
 	/* Guests cannot start without it; everything else works. */
 	priv->vmm_exe = open(opt->vmm, O_PATH | O_CLOEXEC);
 	if (r >= 0 && priv->vmm_exe < 0)
@@ -229,9 +232,7 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Main: priv's things are closed; if priv dies, so do we. */
-static int become_main(const struct options *opt, struct priv *priv,
-		       const int channels[], struct listeners *listeners)
+static void close_privs(const struct priv *priv)
 {
 	for (int i = 0; i < PRIV_CHANNELS; i++)
 		fd_close(priv->channels[i]);
@@ -240,8 +241,45 @@ static int become_main(const struct options *opt, struct priv *priv,
 	fd_close(priv->vnc_module);
 	fd_close(priv->tpm_dir);
 	fd_close(priv->tpm_exe);
+}
+
+/* Main: priv's things are closed; if priv dies, so do we. */
+static int become_main(const struct options *opt, struct priv *priv,
+		       const int channels[], struct listeners *listeners,
+		       const struct access_config *access)
+{
+	close_privs(priv);
 	prctl(PR_SET_NAME, "vireod-main");
-	return serve(opt, channels, listeners, priv->main_uid);
+	return serve(opt, channels, listeners, access, priv->main_uid);
+}
+
+/* The process that asks polkit; it ends when priv or main does. */
+static int start_asker(const struct priv *priv, const int channels[],
+		       struct listeners *listeners,
+		       struct access_config *access, struct error *err)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, -errno, "cannot create a channel: %m");
+	pid = fork();
+	if (pid < 0)
+		return error_set(err, -errno, "cannot create a process: %m");
+	if (pid == 0) {
+		fd_close(pair[0]);
+		for (int i = 0; i < PRIV_CHANNELS; i++)
+			fd_close(channels[i]);
+		listeners_close(listeners);
+		close_privs(priv);
+		fd_close(priv->lock_fd);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		prctl(PR_SET_NAME, "vireod-polkit");
+		_exit(polkit_asker(pair[1]));
+	}
+	fd_close(pair[1]);
+	access->server.polkit = polkit_create(pair[0]);
+	return 0;
 }
 
 static int start(const struct options *opt, struct error *err)
@@ -250,19 +288,29 @@ static int start(const struct options *opt, struct error *err)
 			     .vnc_module = -1,
 			     .tpm_dir = -1, .tpm_exe = -1 };
 	int channels[PRIV_CHANNELS], status;
+	struct access_config access;
 	struct listeners listeners;
-	int r = prepare(opt, &priv, &listeners, err);
+	int r = access_config_read(opt, &access, err);
 
+	if (r >= 0)
+		r = prepare(opt, &priv, &access, &listeners, err);
 	if (r >= 0)
 		r = make_channels(priv.channels, channels, err);
 	if (r < 0)
 		return r;
 	block_signals();
+	if (access.polkit) {
+		r = start_asker(&priv, channels, &listeners, &access,
+				err);
+		if (r < 0)
+			return r;
+	}
 	priv.main_pid = fork();
 	if (priv.main_pid < 0)
 		return error_set(err, -errno, "cannot create a process: %m");
 	if (priv.main_pid == 0)
-		return become_main(opt, &priv, channels, &listeners);
+		return become_main(opt, &priv, channels, &listeners, &access);
+	polkit_destroy(access.server.polkit); /* main's */
 	for (int i = 0; i < PRIV_CHANNELS; i++)
 		fd_close(channels[i]);
 	for (unsigned int i = 0; i < listeners.n; i++)

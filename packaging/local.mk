@@ -9,6 +9,19 @@ packaging_units = \
 	$(NULL)
 nodist_systemdunit_DATA = $(packaging_units)
 CLEANFILES += $(packaging_units)
+
+# polkit's actions, by libvirt's names; libvirt-daemon brings files of the same
+# names, so a package of ours conflicts with it.
+polkitdir = $(datadir)/polkit-1/actions
+dist_polkit_DATA = %D%/org.libvirt.unix.policy
+nodist_polkit_DATA = %D%/org.libvirt.api.policy
+CLEANFILES += $(nodist_polkit_DATA)
+
+%D%/org.libvirt.api.policy: $(RPC_PERMISSIONS) $(RPC_PERMISSIONS_AWK)
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(AWK) -v out=policy \
+		-f $(RPC_PERMISSIONS_AWK) $(RPC_PERMISSIONS) > $@.tmp && \
+		mv $@.tmp $@
+
 EXTRA_DIST += $(packaging_units:=.in) %D%/vireo.sysusers.conf
 
 $(packaging_units): %D%/%: %D%/%.in Makefile

@@ -28,7 +28,17 @@ RPC_AWK = $(srcdir)/%D%/procedures.awk
 		$(AWK) -v out=table -f $(RPC_AWK) $(RPC_PROCS) > $@.tmp && \
 		mv $@.tmp $@
 
+RPC_PERMISSIONS = $(srcdir)/%D%/protocol.x $(srcdir)/%D%/permissions \
+	$(RPC_PROCS)
+RPC_PERMISSIONS_AWK = $(srcdir)/%D%/permissions.awk
+
+%D%/perms-table.c: $(RPC_PERMISSIONS) $(RPC_PERMISSIONS_AWK)
+	$(AM_V_GEN)$(MKDIR_P) %D% && $(AWK) -v out=table \
+		-f $(RPC_PERMISSIONS_AWK) $(RPC_PERMISSIONS) > $@.tmp && \
+		mv $@.tmp $@
+
 rpc_made = \
+	%D%/perms-table.c \
 	%D%/procs-numbers.h \
 	%D%/procs-table.c \
 	%D%/protocol-xdr.c \
@@ -37,6 +47,8 @@ rpc_made = \
 BUILT_SOURCES += $(rpc_made)
 CLEANFILES += $(rpc_made)
 EXTRA_DIST += \
+	%D%/permissions \
+	%D%/permissions.awk \
 	%D%/procedures \
 	%D%/procedures.awk \
 	%D%/protocol.x \
@@ -46,6 +58,7 @@ noinst_LTLIBRARIES += %D%/libprotocol.la %D%/librpc.la
 
 %C%_libprotocol_la_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -w
 nodist_%C%_libprotocol_la_SOURCES = \
+	%D%/perms-table.c \
 	%D%/procs-numbers.h \
 	%D%/procs-table.c \
 	%D%/protocol-xdr.c \
@@ -61,6 +74,8 @@ nodist_%C%_libprotocol_la_SOURCES = \
 	%D%/frame.h \
 	%D%/keepalive.c \
 	%D%/keepalive.h \
+	%D%/perms.c \
+	%D%/perms.h \
 	%D%/procs.c \
 	%D%/procs.h \
 	%D%/string.c \
