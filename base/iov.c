@@ -74,3 +74,20 @@ unsigned int iov_slice(const struct iovec *from, unsigned int n,
 	}
 	return used;
 }
+
+void iov_zero(const struct iovec *iov, unsigned int n, uint64_t offset,
+	      uint64_t len)
+{
+	for (unsigned int i = 0; i < n && len; i++) {
+		uint64_t part;
+
+		if (offset >= iov[i].iov_len) {
+			offset -= iov[i].iov_len;
+			continue;
+		}
+		part = MIN(iov[i].iov_len - offset, len);
+		memset((uint8_t *)iov[i].iov_base + offset, 0, part);
+		len -= part;
+		offset = 0;
+	}
+}

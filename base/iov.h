@@ -16,6 +16,9 @@ size_t iov_read(const struct iovec *iov, unsigned int n, uint64_t offset,
 size_t iov_write(const struct iovec *iov, unsigned int n, uint64_t offset,
 		 const void *from, size_t len);
 
+void iov_zero(const struct iovec *iov, unsigned int n, uint64_t offset,
+	      uint64_t len);
+
 /*
  * The same bytes as a list: without the first skip, at most len.  to has
  * room for n.  Returns how many it needed.

@@ -14,6 +14,7 @@
 
 static const struct block_format *const formats[] = {
 	&block_raw,
+	&block_qcow2,
 };
 
 static const struct block_format *find_format(const char *name)
@@ -67,8 +68,10 @@ static int set_direct(int fd, struct error *err)
 	return 0;
 }
 
-int block_open(const char *format, int fd, const struct block_options *options,
-	       struct block **ret_blk, struct error *err)
+static int open_over(const char *format, int fd,
+		     const struct block_options *options,
+		     struct block *backing, struct block **ret_blk,
+		     struct error *err)
 {
 	struct block *blk;
 	int r;
@@ -80,6 +83,7 @@ int block_open(const char *format, int fd, const struct block_options *options,
 	blk->format = find_format(format);
 	blk->options = *options;
 	blk->fd = fd;
+	blk->backing = backing;
 	blk->io_align = blk->mem_align = 1;
 	blk->best_align = BLOCK_SECTOR;
 
@@ -98,6 +102,43 @@ fail_lock:
 	block_unlock(fd);
 fail:
 	free(blk);
+	return r;
+}
+
+int block_open(const char *format, int fd, const struct block_options *options,
+	       struct block **ret_blk, struct error *err)
+{
+	return open_over(format, fd, options, NULL, ret_blk, err);
+}
+
+/* The descriptors stay their owner's. */
+static void abandon(struct block *blk)
+{
+	for (struct block *b = blk; b; b = b->backing)
+		b->fd = -1;
+	block_close(blk);
+}
+
+int block_open_chain(const struct block_layer *layers, unsigned int n,
+		     const struct block_options *options,
+		     struct block **ret_blk, struct error *err)
+{
+	struct block_options lower = *options;
+	struct block *blk = NULL;
+	int r = 0;
+
+	if (!n || n > BLOCK_LAYERS_MAX)
+		return error_set(err, -EINVAL, "a disk cannot have %u layers",
+				 n);
+	lower.readonly = true;
+	lower.discard = false;
+	while (n-- && r >= 0)
+		r = open_over(layers[n].format, layers[n].fd,
+			      n ? &lower : options, blk, &blk, err);
+	if (r < 0)
+		abandon(blk);
+	else
+		*ret_blk = blk;
 	return r;
 }
 
@@ -120,6 +161,7 @@ void block_close(struct block *blk)
 		blk->format->close(blk);
 	block_unlock(blk->fd);
 	fd_close(blk->fd);
+	block_close(blk->backing);
 	free(blk);
 }
 
@@ -179,4 +221,27 @@ int block_run(struct block *blk, const struct block_req *req)
 	if (req->op != BLOCK_FLUSH && !req->length)
 		return 0;
 	return blk->format->run(blk, req);
+}
+
+int block_extent(struct block *blk, uint64_t offset, uint64_t length,
+		 struct block_extent *ret)
+{
+	unsigned int depth = 0;
+	int r;
+
+	if (offset >= blk->size || length > blk->size - offset)
+		return -EINVAL;
+	for (;; blk = blk->backing, depth++) {
+		r = blk->format->extent(blk, offset, length, ret);
+		if (r < 0 || ret->present || ret->zero)
+			break;
+		length = ret->length;
+		if (!blk->backing || offset >= blk->backing->size) {
+			ret->zero = true;
+			break;
+		}
+		length = MIN(length, blk->backing->size - offset);
+	}
+	ret->depth = depth;
+	return r;
 }

@@ -36,14 +36,32 @@ struct block_req {
 	struct block_queue *queue;
 	struct block_req *next;
 	int result;
+	uint64_t host;	  /* where in the file it goes */
+	unsigned int use; /* the format's */
 };
 
 struct block_options {
 	bool readonly, direct, no_flush, discard, sync_writes;
 	bool unlocked; /* another process has it still: block_lock() later */
+	bool alone; /* without what is behind it, which then reads as zeroes */
 };
 
-/* format: "raw".  Takes fd over on success. */
+/* An image and what it is read with; the next shows where it has nothing. */
+struct block_layer {
+	const char *format; /* "raw", "qcow2": never guessed */
+	int fd;
+};
+
+enum { BLOCK_LAYERS_MAX = 200 };
+
+/*
+ * The first layer is the disk, the others are only read.  There must be as
+ * many as the images name.  Takes the descriptors over on success.
+ */
+int block_open_chain(const struct block_layer *layers, unsigned int n,
+		     const struct block_options *options,
+		     struct block **ret_blk, struct error *err);
+/* One layer. */
 int block_open(const char *format, int fd, const struct block_options *options,
 	       struct block **ret_blk, struct error *err);
 /*
@@ -60,6 +78,19 @@ uint64_t block_size(const struct block *blk);
 bool block_readonly(const struct block *blk);
 bool block_discards(const struct block *blk); /* discard reaches the image */
 unsigned int block_align(const struct block *blk); /* what I/O goes best in */
+
+/* What is at a place, for who copies or shows it. */
+struct block_extent {
+	uint64_t length;
+	bool present;	 /* in one of the layers */
+	bool zero;	 /* reads as zeroes */
+	bool compressed;
+	bool has_host;	 /* host: where in that layer's file */
+	uint64_t host;
+	unsigned int depth; /* the layer; 0: the disk's own */
+};
+int block_extent(struct block *blk, uint64_t offset, uint64_t length,
+		 struct block_extent *ret);
 
 /* Runs one request on the calling thread: 0 or -errno; done is not called. */
 int block_run(struct block *blk, const struct block_req *req);

@@ -7,6 +7,8 @@
 
 #include "storage/format/block.h"
 
+enum block_direct { DIRECT_NO, DIRECT_YES, DIRECT_DONE };
+
 struct block_format {
 	const char *name;
 
@@ -21,16 +23,23 @@ struct block_format {
 	int (*run)(struct block *blk, const struct block_req *req);
 
 	/*
-	 * True when the request is one read, write or flush of blk->fd at
-	 * the same offset, which the kernel may do by itself.
+	 * Whether the request is one read, write or flush of blk->fd, which
+	 * the kernel may do by itself: then req->host is where.  It may also
+	 * be done already.  direct_done (or NULL) follows the first.
 	 */
-	bool (*direct)(const struct block *blk, const struct block_req *req);
+	enum block_direct (*direct)(struct block *blk, struct block_req *req);
+	void (*direct_done)(struct block *blk, struct block_req *req);
+
+	/* What is at an offset, of this layer: no more than length. */
+	int (*extent)(struct block *blk, uint64_t offset, uint64_t length,
+		      struct block_extent *ret);
 };
 
 struct block {
 	const struct block_format *format;
 	struct block_options options;
 	int fd;
+	struct block *backing; /* shows where there is nothing; NULL: zeroes */
 	uint64_t size; /* whole sectors */
 	bool is_device;
 	unsigned int io_align;	/* of offsets and lengths; 1: any */
@@ -42,6 +51,6 @@ struct block {
 /* 0, -EROFS or -EINVAL. */
 int block_check(const struct block *blk, const struct block_req *req);
 
-extern const struct block_format block_raw;
+extern const struct block_format block_raw, block_qcow2;
 
 #endif

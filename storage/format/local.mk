@@ -3,7 +3,21 @@ noinst_LTLIBRARIES += storage/libformat.la
 storage_libformat_la_SOURCES = \
 	%D%/block.c \
 	%D%/block.h \
+	%D%/endian.h \
 	%D%/format.h \
+	%D%/qcow2.c \
+	%D%/qcow2.h \
+	%D%/qcow2_cache.c \
+	%D%/qcow2_commit.c \
+	%D%/qcow2_free.c \
+	%D%/qcow2_header.c \
+	%D%/qcow2_header.h \
+	%D%/qcow2_map.c \
+	%D%/qcow2_packed.c \
+	%D%/qcow2_read.c \
+	%D%/qcow2_refcount.c \
+	%D%/qcow2_write.c \
+	%D%/qcow2_zero.c \
 	%D%/queue.c \
 	%D%/raw.c \
 	%D%/throttle.c \
@@ -11,5 +25,6 @@ storage_libformat_la_SOURCES = \
 	%D%/workers.c \
 	%D%/workers.h \
 	$(NULL)
-storage_libformat_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS)
-storage_libformat_la_LIBADD = base/libbase.la $(URING_LIBS) -lpthread
+storage_libformat_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS) $(COMPRESS_CFLAGS)
+storage_libformat_la_LIBADD = base/libbase.la $(URING_LIBS) $(COMPRESS_LIBS) \
+	-lpthread

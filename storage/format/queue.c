@@ -120,11 +120,11 @@ static void prepare(struct io_uring_sqe *sqe, const struct block *blk,
 {
 	switch (req->op) {
 	case BLOCK_READ:
-		io_uring_prep_readv(sqe, 0, req->iov, req->n_iov, req->offset);
+		io_uring_prep_readv(sqe, 0, req->iov, req->n_iov, req->host);
 		break;
 	case BLOCK_WRITE:
 		io_uring_prep_writev(sqe, 0, req->iov, req->n_iov,
-				     req->offset);
+				     req->host);
 		if (blk->options.sync_writes)
 			sqe->rw_flags = RWF_DSYNC;
 		break;
@@ -143,25 +143,50 @@ static bool is_trivial(const struct block *blk, const struct block_req *req)
 	return req->op != BLOCK_CALL && !req->length;
 }
 
+static void direct_done(struct block_queue *q, struct block_req *req)
+{
+	if (q->blk->format->direct_done)
+		q->blk->format->direct_done(q->blk, req);
+}
+
+static void start(struct block_queue *q, struct block_req *req)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!q->has_ring) {
+		workers_submit(q->workers, req);
+		return;
+	}
+	switch (q->blk->format->direct(q->blk, req)) {
+	case DIRECT_YES:
+		sqe = get_sqe(q);
+		if (sqe) {
+			prepare(sqe, q->blk, req);
+			return;
+		}
+		direct_done(q, req);
+		break;
+	case DIRECT_DONE:
+		workers_finish(q->workers, req, 0);
+		return;
+	case DIRECT_NO:
+		break;
+	}
+	workers_submit(q->workers, req);
+}
+
 int block_submit(struct block_queue *q, struct block_req *req)
 {
-	struct io_uring_sqe *sqe = NULL;
 	int r = block_check(q->blk, req);
 
 	if (r < 0)
 		return r;
 	req->queue = q;
 	q->outstanding++;
-	if (is_trivial(q->blk, req)) {
+	if (is_trivial(q->blk, req))
 		workers_finish(q->workers, req, 0);
-		return 0;
-	}
-	if (q->blk->format->direct(q->blk, req))
-		sqe = get_sqe(q);
-	if (sqe)
-		prepare(sqe, q->blk, req);
 	else
-		workers_submit(q->workers, req);
+		start(q, req);
 	return 0;
 }
 
@@ -196,6 +221,7 @@ static void reap_ring(struct block_queue *q)
 		int res = cqe->res;
 
 		io_uring_cqe_seen(&q->ring, cqe);
+		direct_done(q, req);
 		if (is_complete(req, res))
 			finish(q, req, 0);
 		else

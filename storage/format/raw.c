@@ -354,12 +354,43 @@ static int raw_run(struct block *blk, const struct block_req *req)
 	return -EINVAL;
 }
 
-static bool raw_direct(const struct block *blk, const struct block_req *req)
+static enum block_direct raw_direct(struct block *blk, struct block_req *req)
 {
+	req->host = req->offset;
 	if (req->op == BLOCK_FLUSH)
-		return true;
+		return DIRECT_YES;
 	return (req->op == BLOCK_READ || req->op == BLOCK_WRITE) &&
-	       req->n_iov <= IOV_MAX_CALL && raw_aligned(blk, req);
+			       req->n_iov <= IOV_MAX_CALL &&
+			       raw_aligned(blk, req) ?
+		       DIRECT_YES :
+		       DIRECT_NO;
+}
+
+/* Where nobody knows of holes all is data. */
+static int raw_extent(struct block *blk, uint64_t offset, uint64_t length,
+		      struct block_extent *ret)
+{
+	off_t data = lseek(blk->fd, offset, SEEK_DATA), hole;
+
+	*ret = (struct block_extent){
+		.length = length,
+		.present = true,
+		.has_host = true,
+		.host = offset,
+	};
+	if (data < 0) {
+		ret->zero = errno == ENXIO;
+		return 0;
+	}
+	ret->zero = (uint64_t)data > offset;
+	if (ret->zero) {
+		ret->length = MIN(length, (uint64_t)data - offset);
+		return 0;
+	}
+	hole = lseek(blk->fd, offset, SEEK_HOLE);
+	if (hole > data)
+		ret->length = MIN(length, (uint64_t)hole - offset);
+	return 0;
 }
 
 const struct block_format block_raw = {
@@ -369,4 +400,5 @@ const struct block_format block_raw = {
 	.resize = raw_resize,
 	.run = raw_run,
 	.direct = raw_direct,
+	.extent = raw_extent,
 };
