@@ -17,7 +17,7 @@ static const struct block_format *const formats[] = {
 	&block_qcow2,
 };
 
-static const struct block_format *find_format(const char *name)
+const struct block_format *block_find_format(const char *name)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(formats); i++) {
 		if (str_eq(formats[i]->name, name))
@@ -76,11 +76,11 @@ static int open_over(const char *format, int fd,
 	struct block *blk;
 	int r;
 
-	if (!find_format(format))
+	if (!block_find_format(format))
 		return error_set(err, -EINVAL, "unknown disk format '%s'",
 				 format ? format : "");
 	blk = xcalloc(1, sizeof(*blk));
-	blk->format = find_format(format);
+	blk->format = block_find_format(format);
 	blk->options = *options;
 	blk->fd = fd;
 	blk->backing = backing;

@@ -43,6 +43,7 @@ struct block_req {
 struct block_options {
 	bool readonly, direct, no_flush, discard, sync_writes;
 	bool unlocked; /* another process has it still: block_lock() later */
+	bool repair; /* for block_verify(): whatever state it is in */
 	bool alone; /* without what is behind it, which then reads as zeroes */
 };
 
@@ -61,6 +62,16 @@ enum { BLOCK_LAYERS_MAX = 200 };
 int block_open_chain(const struct block_layer *layers, unsigned int n,
 		     const struct block_options *options,
 		     struct block **ret_blk, struct error *err);
+/*
+ * What an image of that format is based on, from its header alone: NULL or
+ * names, which are the caller's.  Nothing is opened.
+ */
+int block_backing(int fd, const char *format, char **ret_name,
+		  char **ret_format, struct error *err);
+/* A name in an image is relative to where the image is. */
+char *block_backing_path(const char *image, const char *name);
+/* For who asks to guess: "qcow2" or "raw". */
+const char *block_probe(int fd);
 /* One layer. */
 int block_open(const char *format, int fd, const struct block_options *options,
 	       struct block **ret_blk, struct error *err);
@@ -78,6 +89,46 @@ uint64_t block_size(const struct block *blk);
 bool block_readonly(const struct block *blk);
 bool block_discards(const struct block *blk); /* discard reaches the image */
 unsigned int block_align(const struct block *blk); /* what I/O goes best in */
+
+/* A new image over what the descriptor has, for formats that have any. */
+struct block_create {
+	const char *format;
+	uint64_t size;
+	unsigned int version, cluster_bits, refcount_order; /* qcow2 */
+	bool zstd, lazy;
+	const char *backing, *backing_format; /* NULL: none */
+	enum block_preallocation { PREALLOCATE_OFF, PREALLOCATE_METADATA,
+				   PREALLOCATE_FALLOC, PREALLOCATE_FULL }
+		preallocation;
+};
+int block_create(int fd, const struct block_create *c, struct error *err);
+/* From an offset on, after block_resize(). */
+int block_preallocate(struct block *blk, uint64_t offset,
+		      enum block_preallocation how, struct error *err);
+
+/* Is the image sound? */
+struct block_verdict {
+	uint64_t errors; /* could not be checked */
+	uint64_t corruptions, leaks, corruptions_fixed, leaks_fixed;
+	uint64_t total, allocated, fragmented, compressed; /* clusters */
+	uint64_t end; /* of what is used */
+};
+enum { BLOCK_FIX_LEAKS = 1, BLOCK_FIX_ALL = 3 };
+int block_verify(struct block *blk, unsigned int fix,
+		 struct block_verdict *ret, struct error *err);
+
+/* A whole cluster at its place, the disk's last one filled up. */
+int block_write_compressed(struct block *blk, const void *cluster,
+			   uint64_t offset);
+
+/* What an image says of itself; strings are the block's, NULL: none. */
+struct block_info {
+	const char *format, *backing, *backing_format;
+	uint64_t cluster_size; /* 0: it has none */
+	unsigned int version, refcount_bits;
+	bool dirty, corrupt, lazy, extended_l2, zstd, encrypted;
+};
+void block_info(const struct block *blk, struct block_info *ret);
 
 /* What is at a place, for who copies or shows it. */
 struct block_extent {

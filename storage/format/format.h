@@ -30,6 +30,17 @@ struct block_format {
 	enum block_direct (*direct)(struct block *blk, struct block_req *req);
 	void (*direct_done)(struct block *blk, struct block_req *req);
 
+	/* Each NULL where the format has nothing of the kind. */
+	int (*create)(struct block *file, const struct block_create *c,
+		      struct error *err);
+	int (*preallocate)(struct block *blk, uint64_t offset,
+			   uint64_t *ret_end); /* of the file */
+	int (*verify)(struct block *blk, unsigned int fix,
+		      struct block_verdict *ret, struct error *err);
+	int (*write_compressed)(struct block *blk, const void *cluster,
+				uint64_t offset);
+	void (*info)(const struct block *blk, struct block_info *ret);
+
 	/* What is at an offset, of this layer: no more than length. */
 	int (*extent)(struct block *blk, uint64_t offset, uint64_t length,
 		      struct block_extent *ret);
@@ -47,6 +58,9 @@ struct block {
 	unsigned int best_align;
 	void *priv; /* the format's */
 };
+
+/* NULL: there is none of that name. */
+const struct block_format *block_find_format(const char *name);
 
 /* 0, -EROFS or -EINVAL. */
 int block_check(const struct block *blk, const struct block_req *req);

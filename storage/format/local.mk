@@ -1,21 +1,30 @@
 # storage/format/local.mk -- the block layer: libformat.
 noinst_LTLIBRARIES += storage/libformat.la
 storage_libformat_la_SOURCES = \
+	%D%/backing.c \
 	%D%/block.c \
 	%D%/block.h \
 	%D%/endian.h \
 	%D%/format.h \
+	%D%/image.c \
 	%D%/qcow2.c \
 	%D%/qcow2.h \
 	%D%/qcow2_cache.c \
+	%D%/qcow2_check.c \
 	%D%/qcow2_commit.c \
+	%D%/qcow2_create.c \
 	%D%/qcow2_free.c \
 	%D%/qcow2_header.c \
 	%D%/qcow2_header.h \
 	%D%/qcow2_map.c \
+	%D%/qcow2_pack.c \
 	%D%/qcow2_packed.c \
 	%D%/qcow2_read.c \
 	%D%/qcow2_refcount.c \
+	%D%/qcow2_repair.c \
+	%D%/qcow2_resize.c \
+	%D%/qcow2_tables.c \
+	%D%/qcow2_tables.h \
 	%D%/qcow2_write.c \
 	%D%/qcow2_zero.c \
 	%D%/queue.c \

@@ -121,7 +121,7 @@ static int check_supported(const struct qcow2 *q, struct error *err)
 	if (h->incompatible & QCOW2_DATA_FILE)
 		return error_set(err, -ENOTSUP,
 				 "its data is in another file, which is not supported");
-	if (!writes)
+	if (!writes || q->blk->options.repair)
 		return 0;
 	if (h->incompatible & QCOW2_EXTENDED_L2)
 		return error_set(err, -ENOTSUP,
@@ -129,9 +129,6 @@ static int check_supported(const struct qcow2 *q, struct error *err)
 	if (h->incompatible & QCOW2_CORRUPT)
 		return error_set(err, -EIO,
 				 "it is marked corrupt: repair it or open it read-only");
-	if (h->incompatible & QCOW2_DIRTY)
-		return error_set(err, -EIO,
-				 "its reference counts are out of date: repair it or open it read-only");
 	return 0;
 }
 
@@ -207,6 +204,26 @@ static void qcow2_destroy(struct qcow2 *q)
 	free(q);
 }
 
+/*
+ * Bit 0 of "incompatible_features": somebody left the reference counts for
+ * later, and had no later.
+ */
+static int make_counts_right(struct block *blk, struct error *err)
+{
+	const struct qcow2 *q = blk->priv;
+	struct block_verdict v = { 0 };
+	int r;
+
+	if (blk->options.readonly || blk->options.repair ||
+	    !(q->h.incompatible & QCOW2_DIRTY))
+		return 0;
+	r = qcow2_verify(blk, BLOCK_FIX_ALL, &v, err);
+	if (r >= 0 && (v.errors || v.corruptions))
+		return error_set(err, -EIO,
+				 "its reference counts cannot be made right");
+	return r;
+}
+
 static int qcow2_open(struct block *blk, struct error *err)
 {
 	struct qcow2 *q = xcalloc(1, sizeof(*q));
@@ -232,7 +249,10 @@ static int qcow2_open(struct block *blk, struct error *err)
 		return r;
 	}
 	blk->priv = q;
-	return 0;
+	r = make_counts_right(blk, err);
+	if (r < 0)
+		qcow2_destroy(q);
+	return r;
 }
 
 /* What was given back is counted down before the last commit. */
@@ -382,8 +402,37 @@ static int qcow2_extent(struct block *blk, uint64_t offset, uint64_t length,
 	return 0;
 }
 
+static int qcow2_write_compressed(struct block *blk, const void *cluster,
+				  uint64_t offset)
+{
+	return qcow2_write_packed(blk->priv, cluster, offset);
+}
+
+static void qcow2_info(const struct block *blk, struct block_info *ret)
+{
+	const struct qcow2 *q = blk->priv;
+	const struct qcow2_header *h = &q->h;
+
+	ret->backing = h->backing;
+	ret->backing_format = h->backing_format;
+	ret->cluster_size = q->cluster_size;
+	ret->version = h->version;
+	ret->refcount_bits = 1u << h->refcount_order;
+	ret->dirty = h->incompatible & QCOW2_DIRTY;
+	ret->corrupt = h->incompatible & QCOW2_CORRUPT;
+	ret->lazy = h->compatible & QCOW2_LAZY_REFCOUNTS;
+	ret->extended_l2 = h->incompatible & QCOW2_EXTENDED_L2;
+	ret->zstd = h->compression == QCOW2_ZSTD;
+}
+
 const struct block_format block_qcow2 = {
 	.name = "qcow2",
+	.create = qcow2_create,
+	.preallocate = qcow2_preallocate,
+	.verify = qcow2_verify,
+	.write_compressed = qcow2_write_compressed,
+	.info = qcow2_info,
+	.resize = qcow2_resize,
 	.open = qcow2_open,
 	.close = qcow2_close,
 	.run = qcow2_run,

@@ -179,6 +179,11 @@ int qcow2_read_at(struct qcow2 *q, void *buf, uint64_t len, uint64_t offset);
 int qcow2_write(struct qcow2 *q, const struct block_req *req);
 int qcow2_zero(struct qcow2 *q, const struct block_req *req);
 int qcow2_discard(struct qcow2 *q, const struct block_req *req);
+int qcow2_zero_range(struct qcow2 *q, uint64_t offset, uint64_t len);
+/* Whole clusters show what is behind them. */
+int qcow2_forget(struct qcow2 *q, uint64_t offset, uint64_t len);
+/* n entries of one slice, claimed. Waits. */
+int qcow2_link(struct qcow2 *q, uint64_t offset, uint64_t n, uint64_t host);
 int qcow2_write_packed(struct qcow2 *q, const void *cluster, uint64_t offset);
 
 void qcow2_claim(struct qcow2 *q, struct qcow2_claim *c); /* Waits. */
@@ -195,6 +200,13 @@ int qcow2_unpack(const struct qcow2 *q, const void *from, size_t len,
 int qcow2_pack(const struct qcow2 *q, const void *from, void *to,
 	       size_t *ret_len);
 
+int qcow2_create(struct block *file, const struct block_create *c,
+		 struct error *err);
+int qcow2_preallocate(struct block *blk, uint64_t offset, uint64_t *ret_end);
+int qcow2_verify(struct block *blk, unsigned int fix,
+		 struct block_verdict *ret, struct error *err);
+/* New reference counts for what is used: counts[cluster]. */
+int qcow2_rebuild(struct qcow2 *q, const uint32_t *counts, uint64_t n);
 int qcow2_resize(struct block *blk, uint64_t size, struct error *err);
 
 #endif

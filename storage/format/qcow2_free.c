@@ -17,6 +17,9 @@ void qcow2_free(struct qcow2 *q, uint64_t offset, uint64_t n)
 	f->offset = offset;
 	f->n = n;
 	f->epoch = q->epoch;
+	if (q->partial && q->partial >= offset &&
+	    q->partial - offset < n << q->cluster_bits)
+		q->partial = 0;
 	*q->last_free = f;
 	q->last_free = &f->next;
 }

@@ -118,6 +118,30 @@ int qcow2_refcount_add(struct qcow2 *q, uint64_t cluster, int by)
 
 /* ---- more of them ---- */
 
+static bool in_range(uint64_t cluster, uint64_t offset, uint64_t bytes,
+		     unsigned int bits)
+{
+	uint64_t first = offset >> bits;
+
+	return cluster >= first && cluster < first +
+	       ((bytes + BIT64(bits) - 1) >> bits);
+}
+
+/* An image whose counts are wrong must not lose its tables to data. */
+static bool is_metadata(struct qcow2 *q, uint64_t cluster)
+{
+	uint64_t offset = cluster << q->cluster_bits;
+	struct qcow2_slice *s = qcow2_slice_cached(q, offset);
+
+	return !cluster || s ||
+	       in_range(cluster, q->h.l1_offset, q->h.l1_size * 8ull,
+			q->cluster_bits) ||
+	       in_range(cluster, q->h.reftable_offset, q->n_reftable * 8,
+			q->cluster_bits) ||
+	       (q->h.n_snapshots &&
+		in_range(cluster, q->h.snapshots_offset, 1, q->cluster_bits));
+}
+
 /*
  * A block that does not exist says that none of its clusters is used, so the
  * first of them becomes the block.
@@ -128,6 +152,9 @@ static int add_block(struct qcow2 *q, uint64_t i)
 	uint64_t place = i << q->block_bits << q->cluster_bits;
 	int r;
 
+	/* The header's, or another table's: then it should not be missing. */
+	if (is_metadata(q, i << q->block_bits))
+		return -EIO;
 	qcow2_count_set(counts, q->h.refcount_order, 0, 1);
 	pthread_mutex_unlock(&q->lock);
 	r = qcow2_pwrite(q, counts, q->cluster_size, place);
@@ -267,30 +294,6 @@ static int need_block(struct qcow2 *q, uint64_t cluster)
 }
 
 /* ---- allocation ---- */
-
-static bool in_range(uint64_t cluster, uint64_t offset, uint64_t bytes,
-		     unsigned int bits)
-{
-	uint64_t first = offset >> bits;
-
-	return cluster >= first && cluster < first +
-	       ((bytes + BIT64(bits) - 1) >> bits);
-}
-
-/* An image whose counts are wrong must not lose its tables to data. */
-static bool is_metadata(struct qcow2 *q, uint64_t cluster)
-{
-	uint64_t offset = cluster << q->cluster_bits;
-	struct qcow2_slice *s = qcow2_slice_cached(q, offset);
-
-	return !cluster || s ||
-	       in_range(cluster, q->h.l1_offset, q->h.l1_size * 8ull,
-			q->cluster_bits) ||
-	       in_range(cluster, q->h.reftable_offset, q->n_reftable * 8,
-			q->cluster_bits) ||
-	       (q->h.n_snapshots &&
-		in_range(cluster, q->h.snapshots_offset, 1, q->cluster_bits));
-}
 
 static bool past_device(const struct qcow2 *q, uint64_t cluster)
 {

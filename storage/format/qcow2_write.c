@@ -141,9 +141,7 @@ static int write_data(struct qcow2 *q, const struct block_req *req,
 	return r;
 }
 
-/* n entries of one slice. */
-static int link_clusters(struct qcow2 *q, uint64_t offset, uint64_t n,
-			 uint64_t host)
+int qcow2_link(struct qcow2 *q, uint64_t offset, uint64_t n, uint64_t host)
 {
 	struct qcow2_slice *s;
 	uint8_t *entry;
@@ -200,7 +198,7 @@ static int write_clusters(struct qcow2 *q, const struct block_req *req,
 	r = write_data(q, req, skip, *len, host + inside, blank);
 	pthread_mutex_lock(&q->lock);
 	if (r >= 0)
-		r = link_clusters(q, offset, n, host);
+		r = qcow2_link(q, offset, n, host);
 	if (r < 0)
 		qcow2_free(q, host, n);
 	return r;

@@ -111,7 +111,7 @@ static int change_part(struct qcow2 *q, uint64_t offset, uint64_t *len,
 	c.last = (offset + *len - 1) >> q->cluster_bits;
 	qcow2_claim(q, &c);
 	r = qcow2_map(q, offset, max, &m);
-	if (r >= 0 && reads_zero(q, &m, offset) &&
+	if (r >= 0 && fate == fate_of(q) && reads_zero(q, &m, offset) &&
 	    m.len >= *len && (!q->blk->backing || m.where == QCOW2_ZEROES))
 		*len = ALIGN_DOWN(m.len, q->cluster_size);
 	else if (r >= 0)
@@ -146,6 +146,18 @@ static bool whole_clusters(const struct qcow2 *q, const struct block_req *req,
 	*end = last == q->blk->size ? ALIGN_UP(last, q->cluster_size) :
 				      ALIGN_DOWN(last, q->cluster_size);
 	return *first < *end;
+}
+
+int qcow2_forget(struct qcow2 *q, uint64_t offset, uint64_t len)
+{
+	return change(q, offset, len, FATE_NOWHERE);
+}
+
+int qcow2_zero_range(struct qcow2 *q, uint64_t offset, uint64_t len)
+{
+	struct block_req req = { .offset = offset, .length = len };
+
+	return qcow2_zero(q, &req);
 }
 
 /* Version 2 has no zero flag: over a backing file zeroes are data. */

@@ -4,3 +4,6 @@ TESTS += tests/cli/compare.sh tests/cli/man.sh
 dist_check_SCRIPTS += tests/cli/options.py
 TESTS += tests/cli/options.py
 EXTRA_DIST += tests/cli/missing tests/cli/lines
+EXTRA_DIST += tests/cli/missing
+dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/img.sh tests/cli/man.sh
+TESTS += tests/cli/compare.sh tests/cli/img.sh tests/cli/man.sh

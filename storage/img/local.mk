@@ -1,0 +1,17 @@
+# storage/img/local.mk -- vireo-img, images by hand; one file per command.
+bin_PROGRAMS += vireo-img
+vireo_img_SOURCES = \
+	%D%/check.c \
+	%D%/compare.c \
+	%D%/convert.c \
+	%D%/create.c \
+	%D%/img.h \
+	%D%/info.c \
+	%D%/main.c \
+	%D%/map.c \
+	%D%/open.c \
+	%D%/options.c \
+	%D%/resize.c \
+	$(NULL)
+vireo_img_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
+vireo_img_LDADD = storage/libformat.la base/libbase.la $(JSON_LIBS)

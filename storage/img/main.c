@@ -1,0 +1,53 @@
+/*
+ * storage/img/main.c -- vireo-img: which command.
+ */
+#include <string.h>
+
+#include "config.h"
+#include "storage/img/img.h"
+
+static const struct {
+	const char *name;
+	img_command *run;
+	const char *usage;
+} commands[] = {
+	{ "check", img_check,
+	  "[-q] [-f FORMAT] [--output human|json] [-r leaks|all] [-U] IMAGE" },
+	{ "compare", img_compare,
+	  "[-f FORMAT] [-F FORMAT] [-p] [-q] [-s] [-U] IMAGE IMAGE" },
+	{ "convert", img_convert,
+	  "[-c] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-o OPTIONS] [-S SIZE] [-U] IMAGE IMAGE" },
+	{ "create", img_create,
+	  "[-q] [-f FORMAT] [-b IMAGE -F FORMAT] [-u] [-o OPTIONS] IMAGE [SIZE]" },
+	{ "info", img_info,
+	  "[-f FORMAT] [--output human|json] [--backing-chain] [-U] IMAGE" },
+	{ "map", img_map,
+	  "[-f FORMAT] [--start-offset N] [--max-length N] [--output human|json] [-U] IMAGE" },
+	{ "resize", img_resize,
+	  "[-f FORMAT] [--preallocation MODE] [-q] [--shrink] IMAGE [+|-]SIZE" },
+};
+
+static int usage(FILE *to)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "%s vireo-img %s %s\n", i ? "      " : "usage:",
+			commands[i].name, commands[i].usage);
+	return to == stdout ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2)
+		return usage(stderr);
+	if (str_eq(argv[1], "-h") || str_eq(argv[1], "--help"))
+		return usage(stdout);
+	if (str_eq(argv[1], "-V") || str_eq(argv[1], "--version")) {
+		printf("vireo-img %s\n", PACKAGE_VERSION);
+		return 0;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++)
+		if (str_eq(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "vireo-img: there is no command '%s'\n", argv[1]);
+	return usage(stderr);
+}
