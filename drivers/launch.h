@@ -148,6 +148,11 @@ void launch_find_gone(struct domain *dom);
 /* Those of want's disks that are others than the live ones'. */
 int launch_limit_disks(struct domain *dom, const struct domain_def *want,
 		       struct error *err);
+/* Images of that format; NULL: raw. */
+bool launch_has_format(const char *format);
+/* The image is open: what it is based on. */
+int launch_build_chain(const struct dom_disk *d, struct spec_disk *s,
+		       struct error *err);
 int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		      struct spec_disk *s, struct error *err);
 void launch_build_controller(const struct dom_controller *c,

@@ -157,7 +157,7 @@ int launch_check_disk(const struct dom_disk *d, struct error *err)
 	if (!d->source && d->type != DISK_VOLUME &&
 	    d->device != DISK_DEV_CDROM)
 		return refuse(err, "<disk> '%s': it has no <source>", name);
-	if (d->driver_type && !str_eq(d->driver_type, "raw"))
+	if (!launch_has_format(d->driver_type))
 		return refuse(err, "<disk> '%s': format '%s' is not supported; convert it with 'qemu-img convert -O raw'",
 			      name, d->driver_type);
 	if (d->transient)
@@ -236,6 +236,8 @@ static void set_limits(const struct dom_disk *d, struct spec_disk *s)
 int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		      struct spec_disk *s, struct error *err)
 {
+	int r;
+
 	s->fd = -1;
 	s->bus = bus_of(d->target_bus);
 	s->kind = d->device == DISK_DEV_CDROM ? SPEC_CDROM :
@@ -259,9 +261,11 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 		s->vhost_user = true;
 		return host_connect_unix(d->source, err, &s->fd);
 	}
-	return d->source ? host_open_disk(d->source, s->readonly,
-					  disk_is_block(d), err, &s->fd) :
-			   0;
+	if (!d->source)
+		return 0;
+	r = host_open_disk(d->source, s->readonly, disk_is_block(d), err,
+			   &s->fd);
+	return r < 0 ? r : launch_build_chain(d, s, err);
 }
 
 void launch_build_controller(const struct dom_controller *c,
@@ -350,6 +354,10 @@ int launch_change_medium(struct domain *dom, const struct dom_disk *disk,
 	_cleanup_close_ int fd = -1;
 	int r = launch_check_disk(disk, err);
 
+	if (r >= 0 && disk->source && disk->driver_type &&
+	    !str_eq(disk->driver_type, "raw"))
+		return refuse(err, "<disk> '%s': a medium of format '%s' cannot be changed while the guest runs",
+			      disk->target_dev, disk->driver_type);
 	if (r >= 0 && disk->source)
 		r = host_open_disk(disk->source, true,
 				   disk_is_block(disk), err, &fd);

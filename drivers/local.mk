@@ -9,6 +9,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/driver.h \
 	%D%/launch.c \
 	%D%/launch.h \
+	%D%/launch_chain.c \
 	%D%/launch_channel.c \
 	%D%/launch_check.c \
 	%D%/launch_disk.c \
@@ -34,7 +35,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	$(NULL)
 %C%_liblaunch_la_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS) $(LIBVIRT_CFLAGS) \
 	$(XML_CFLAGS)
-%C%_liblaunch_la_LIBADD = vmm/libspec.la base/libbase.la $(JSON_LIBS)
+%C%_liblaunch_la_LIBADD = vmm/libspec.la storage/libheader.la base/libbase.la $(JSON_LIBS)
 
 # Modules that the daemon loads; they call back into it.
 drivers_LTLIBRARIES += %D%/kvm.la %D%/emu.la

@@ -1,6 +1,8 @@
 # model/local.mk -- XML <-> C structs.
 noinst_LTLIBRARIES += %D%/libmodel.la
 %C%_libmodel_la_SOURCES = \
+	%D%/disk_layers.c \
+	%D%/disk_layers.h \
 	%D%/bind.c \
 	%D%/bind.h \
 	%D%/bind_extra.c \

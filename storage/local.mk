@@ -1,8 +1,5 @@
-# storage/local.mk -- the block layer and the pools.
-
-include storage/format/local.mk
-include storage/pool/local.mk
-# storage/local.mk -- the block layer, vireo-img, and later the pools.
+# storage/local.mk -- the block layer, vireo-img and the pools.
 
 include storage/format/local.mk
 include storage/img/local.mk
+include storage/pool/local.mk

@@ -419,6 +419,19 @@ static int control_build(struct control *c, struct error *err)
 	return 0;
 }
 
+/* An image's tables are read when it is opened; its guest writes them yet. */
+static int check_incoming(const struct vmm_spec *spec, struct error *err)
+{
+	for (unsigned int i = 0; spec->incoming && i < spec->n_disks; i++)
+		if (spec->disks[i].fd >= 0 &&
+		    !str_eq(spec->disks[i].format, "raw"))
+			return error_set(err, -ENOTSUP,
+					 "disk '%s': a guest with a disk of format '%s' cannot be migrated",
+					 spec->disks[i].id,
+					 spec->disks[i].format);
+	return 0;
+}
+
 static int control_create_machine(struct control *c, struct json_object *req,
 				  struct json_object *ok, struct error *err)
 {
@@ -435,7 +448,9 @@ static int control_create_machine(struct control *c, struct json_object *req,
 	c->tried = true;
 	for (unsigned int i = 0; i < c->spec.n_disks; i++)
 		c->spec.disks[i].unlocked = c->spec.incoming;
-	r = control_build(c, err);
+	r = check_incoming(&c->spec, err);
+	if (r == 0)
+		r = control_build(c, err);
 	if (r == 0)
 		control_set_state(c, STATE_PAUSED, STOP_NONE);
 	return r;

@@ -525,22 +525,46 @@ static struct block_options options_of(const struct spec_disk *spec)
 	};
 }
 
+static void close_layers(struct block_layer *layers, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		fd_close(layers[i].fd);
+}
+
+/* The image and what it is based on; the descriptors stay the spec's too. */
+static int copy_layers(const struct spec_disk *spec,
+		       struct block_layer *layers, struct error *err)
+{
+	for (unsigned int i = 0; i <= spec->n_layers; i++) {
+		const struct spec_layer *l = i ? &spec->layers[i - 1] : NULL;
+
+		layers[i].format = l ? l->format : spec->format;
+		layers[i].fd = fcntl(l ? l->fd : spec->fd, F_DUPFD_CLOEXEC, 0);
+		if (layers[i].fd >= 0)
+			continue;
+		error_set(err, -errno, "no descriptor for disk '%s': %m",
+			  spec->id);
+		close_layers(layers, i);
+		return err->errnum;
+	}
+	return 0;
+}
+
 static int load_first(struct drive *d, const struct spec_disk *spec,
 		      struct error *err)
 {
+	_cleanup_free_ struct block_layer *layers =
+		xcalloc(spec->n_layers + 1, sizeof(*layers));
 	struct block *block;
-	int fd, r;
+	int r = spec->fd < 0 ? 0 : copy_layers(spec, layers, err);
 
-	if (spec->fd < 0)
-		return 0;
-	fd = fcntl(spec->fd, F_DUPFD_CLOEXEC, 0);
-	if (fd < 0)
-		return error_set(err, -errno, "no descriptor for disk '%s': %m",
-				 spec->id);
-	r = open_image(d, spec->format, fd, &block, err);
-	if (r < 0) {
-		fd_close(fd);
+	if (r < 0 || spec->fd < 0)
 		return r;
+	r = block_open_chain(layers, spec->n_layers + 1, &d->options, &block,
+			     err);
+	if (r < 0) {
+		close_layers(layers, spec->n_layers + 1);
+		return error_prefix(err, "disk '%s'", d->id), r;
 	}
 	return load(d, block, err);
 }

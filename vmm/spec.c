@@ -51,7 +51,8 @@ struct shape {
 
 /* Limits that no sensible machine meets; they bound what a reader allocates. */
 enum { CPUS_LEN = 8191, NAME_LEN = 255, GROUP_LEN = 100, CMDLINE_LEN = 4095, DEVICES = 64, FEATURES = 512,
-       VCPUS = 255, NIC_QUEUES = 64, SCSI_LUNS = 16383, VRAM_MAX = 256 * 1024 * 1024 };
+       VCPUS = 255, NIC_QUEUES = 64, SCSI_LUNS = 16383,
+       LAYERS = 199, VRAM_MAX = 256 * 1024 * 1024 };
 
 #define FIELD(s, m, t, req, mx) \
 	.key = #m, .type = FIELD_##t, .required = (req), .max = (mx), \
@@ -121,6 +122,12 @@ static const struct field limits[] = {
 };
 SHAPE(spec_limits, limits);
 
+static const struct field layer[] = {
+	STR(spec_layer, format, true, NAME_LEN),
+	FD(spec_layer, fd),
+};
+SHAPE(spec_layer, layer);
+
 static const struct field disk[] = {
 	STR(spec_disk, id, true, NAME_LEN),
 	ENUM(spec_disk, bus, bus_words),
@@ -130,6 +137,7 @@ static const struct field disk[] = {
 	UINT(spec_disk, unit, SCSI_LUNS),
 	STR(spec_disk, format, true, NAME_LEN),
 	FD(spec_disk, fd),
+	ARRAY(spec_disk, layers, layer_shape, LAYERS),
 	BOOL(spec_disk, vhost_user),
 	BOOL(spec_disk, readonly),
 	BOOL(spec_disk, discard),

@@ -57,6 +57,12 @@ struct spec_limits {
 	char *group; /* those of one name share them; NULL: its own */
 };
 
+/* An image that another one shows where it has nothing. */
+struct spec_layer {
+	char *format;
+	int fd;
+};
+
 struct spec_disk {
 	char *id;	/* the alias: "virtio-disk0" */
 	enum spec_disk_bus bus;
@@ -64,8 +70,10 @@ struct spec_disk {
 	/* Where it is, on all buses but virtio; sata, usb: unit is the port
 	 * (usb: 0: the next free). */
 	unsigned int controller, target, unit;
-	char *format;	/* "raw" (later: qcow2, ...) */
+	char *format;	/* "raw", "qcow2" */
 	int fd; /* -1: a CD-ROM drive without a medium */
+	unsigned int n_layers; /* what it is based on, nearest first */
+	struct spec_layer *layers;
 	bool vhost_user; /* fd is the socket of a program that serves it */
 	bool readonly;
 	bool unlocked; /* not in JSON: its guest is elsewhere still */

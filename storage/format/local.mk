@@ -1,10 +1,17 @@
-# storage/format/local.mk -- the block layer: libformat.
+# storage/format/local.mk -- the block layer: libformat; what images say of
+# themselves, for who opens none: libheader.
+noinst_LTLIBRARIES += storage/libheader.la
+storage_libheader_la_SOURCES = \
+	%D%/backing.c \
+	%D%/endian.h \
+	%D%/qcow2_header.c \
+	%D%/qcow2_header.h \
+	$(NULL)
+
 noinst_LTLIBRARIES += storage/libformat.la
 storage_libformat_la_SOURCES = \
-	%D%/backing.c \
 	%D%/block.c \
 	%D%/block.h \
-	%D%/endian.h \
 	%D%/format.h \
 	%D%/image.c \
 	%D%/qcow2.c \
@@ -14,8 +21,6 @@ storage_libformat_la_SOURCES = \
 	%D%/qcow2_commit.c \
 	%D%/qcow2_create.c \
 	%D%/qcow2_free.c \
-	%D%/qcow2_header.c \
-	%D%/qcow2_header.h \
 	%D%/qcow2_map.c \
 	%D%/qcow2_pack.c \
 	%D%/qcow2_packed.c \
@@ -35,5 +40,5 @@ storage_libformat_la_SOURCES = \
 	%D%/workers.h \
 	$(NULL)
 storage_libformat_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS) $(COMPRESS_CFLAGS)
-storage_libformat_la_LIBADD = base/libbase.la $(URING_LIBS) $(COMPRESS_LIBS) \
+storage_libformat_la_LIBADD = storage/libheader.la base/libbase.la $(URING_LIBS) $(COMPRESS_LIBS) \
 	-lpthread

@@ -36,6 +36,11 @@ tests_unit_qcow2_crash_SOURCES = tests/unit/qcow2-crash.c tests/fuzz/random.h
 tests_unit_qcow2_crash_LDFLAGS = -Wl,--wrap=pwritev2,--wrap=fdatasync
 tests_unit_qcow2_crash_LDADD = storage/libformat.la base/libbase.la
 
+check_PROGRAMS += tests/fuzz/qcow2
+TESTS += tests/fuzz/qcow2
+tests_fuzz_qcow2_SOURCES = tests/fuzz/qcow2.c tests/fuzz/random.h
+tests_fuzz_qcow2_LDADD = storage/libformat.la base/libbase.la
+
 check_PROGRAMS += tests/fuzz/virtio
 TESTS += tests/fuzz/virtio
 tests_fuzz_virtio_SOURCES = \
