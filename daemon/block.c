@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +12,7 @@
 #include "daemon/definition.h"
 #include "daemon/pools.h"
 #include "daemon/registry.h"
+#include "storage/format/block.h"
 
 /* A flag of libvirt 10: as large as the device is now. */
 enum { BLOCK_RESIZE_CAPACITY = 1 << 1 };
@@ -54,9 +53,28 @@ static int locate(struct dom_obj *obj, const struct dom_disk *disk,
 	return 0;
 }
 
+struct image {
+	int fd;
+	char *path, *format;
+};
+
+static void close_image(struct image *image)
+{
+	fd_close(image->fd);
+	free(image->path);
+	free(image->format);
+}
+
+#define _cleanup_image_ _cleanup_(close_image)
+
+static bool is_raw(const char *format)
+{
+	return !format || str_eq(format, "raw");
+}
+
 /* Read-only, whoever has it open. */
-static int open_image(struct dom_obj *obj, const char *path, int *ret_fd,
-		      struct error *err)
+static int open_image(struct dom_obj *obj, const char *path,
+		      struct image *ret, struct error *err)
 {
 	const struct migrate_net *net = obj->reg->net;
 	const struct dom_disk *disk = find(def_of(obj), path, err);
@@ -69,11 +87,13 @@ static int open_image(struct dom_obj *obj, const char *path, int *ret_fd,
 	if (!net)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "there are no disks here");
-	return net->open_disk(source, true, block, err, ret_fd);
+	ret->path = steal_ptr(&source);
+	ret->format = xstrdup(disk->driver_type);
+	return net->open_disk(ret->path, true, block, err, &ret->fd);
 }
 
 static int with_image(struct registry *reg, const uint8_t uuid[UUID_LEN],
-		      const char *path, const char *job, int *ret_fd,
+		      const char *path, const char *job, struct image *ret,
 		      struct error *err)
 {
 	struct dom_obj *obj;
@@ -81,40 +101,39 @@ static int with_image(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 	if (r < 0)
 		return r;
-	r = open_image(obj, path, ret_fd, err);
+	r = open_image(obj, path, ret, err);
 	obj_end(obj);
 	return r;
 }
 
 /* ---- sizes ---- */
 
-static int measure(int fd, struct domain_block_info *ret, struct error *err)
+static int measure(const struct image *image, struct domain_block_info *ret,
+		   struct error *err)
 {
 	struct stat st;
+	off_t end = lseek(image->fd, 0, SEEK_END);
+	int r;
 
-	if (fstat(fd, &st) < 0)
+	if (end < 0 || fstat(image->fd, &st) < 0)
 		return error_set(err, -errno, "cannot stat the disk: %m");
-	ret->capacity = st.st_size;
-	ret->allocation = (uint64_t)st.st_blocks * 512;
-	ret->physical = ret->allocation;
-	if (!S_ISBLK(st.st_mode))
-		return 0;
-	if (ioctl(fd, BLKGETSIZE64, &ret->capacity) < 0)
-		return error_set(err, -errno, "cannot get a disk's size: %m");
-	ret->physical = ret->allocation = ret->capacity;
-	return 0;
+	ret->physical = end;
+	ret->allocation = S_ISBLK(st.st_mode) ? (uint64_t)end :
+						(uint64_t)st.st_blocks * 512;
+	r = block_capacity(image->fd, image->format, &ret->capacity, err);
+	return r < 0 ? (error_prefix(err, "disk '%s'", image->path), r) : 0;
 }
 
 int domain_block_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      const char *path, unsigned int flags,
 		      struct domain_block_info *ret, struct error *err)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_image_ struct image image = { .fd = -1 };
 	int r = check_flags(flags, 0, __func__, err);
 
 	if (r == 0)
-		r = with_image(reg, uuid, path, "block-info", &fd, err);
-	return r < 0 ? r : measure(fd, ret, err);
+		r = with_image(reg, uuid, path, "block-info", &image, err);
+	return r < 0 ? r : measure(&image, ret, err);
 }
 
 /* Kibibytes unless bytes are asked for; or what there is now. */
@@ -122,8 +141,8 @@ static int new_size(struct dom_obj *obj, const struct dom_disk *disk,
 		    uint64_t size, unsigned int flags, uint64_t *ret_bytes,
 		    struct error *err)
 {
+	_cleanup_image_ struct image image = { .fd = -1 };
 	struct domain_block_info info;
-	_cleanup_close_ int fd = -1;
 	int r;
 
 	if (!(flags & BLOCK_RESIZE_CAPACITY)) {
@@ -132,15 +151,17 @@ static int new_size(struct dom_obj *obj, const struct dom_disk *disk,
 			return error_virt(err, VIR_ERR_OVERFLOW,
 					  "size must be less than %llu",
 					  1ull << 54);
+		if (!is_raw(disk->driver_type) && size < INT64_MAX)
+			size = ALIGN_UP(size, 512ull);
 		*ret_bytes = size;
 		return 0;
 	}
-	if (!disk_is_block(disk))
+	if (!disk_is_block(disk) || !is_raw(disk->driver_type))
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "block resize to full capacity supported only with 'raw' local block-based disks");
-	r = open_image(obj, disk->target_dev, &fd, err);
+	r = open_image(obj, disk->target_dev, &image, err);
 	if (r == 0)
-		r = measure(fd, &info, err);
+		r = measure(&image, &info, err);
 	if (r == 0)
 		*ret_bytes = info.capacity;
 	return r;
@@ -206,14 +227,18 @@ int domain_block_peek(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      const char *path, uint64_t offset, void *to, size_t len,
 		      unsigned int flags, struct error *err)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_image_ struct image image = { .fd = -1 };
 	int r = check_flags(flags, 0, __func__, err);
 
 	if (r == 0 && offset > INT64_MAX - len)
 		r = error_virt(err, VIR_ERR_INVALID_ARG, "offset too large");
 	if (r == 0)
-		r = with_image(reg, uuid, path, "block-peek", &fd, err);
-	return r < 0 ? r : read_all(fd, offset, to, len, err);
+		r = with_image(reg, uuid, path, "block-peek", &image, err);
+	if (r == 0 && !is_raw(image.format))
+		r = error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+			       "peeking is only supported for disk with 'raw' format not '%s'",
+			       image.format);
+	return r < 0 ? r : read_all(image.fd, offset, to, len, err);
 }
 
 static int peek(struct dom_obj *obj, uint64_t at, size_t len, bool linear,

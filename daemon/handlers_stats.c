@@ -389,6 +389,11 @@ static void add_disks(struct params *p, const struct subject *s)
 		params_ullong(p, d->wr_ns, "block.%u.wr.times", i);
 		params_ullong(p, d->flush_req, "block.%u.fl.reqs", i);
 		params_ullong(p, d->flush_ns, "block.%u.fl.times", i);
+		if (!d->capacity)
+			continue;
+		params_ullong(p, d->allocation, "block.%u.allocation", i);
+		params_ullong(p, d->capacity, "block.%u.capacity", i);
+		params_ullong(p, d->physical, "block.%u.physical", i);
 	}
 }
 

@@ -48,7 +48,8 @@ vireod_CPPFLAGS = $(AM_CPPFLAGS) -DSOURCE_FROM_BUILD='"$(top_srcdir)"'
 vireod_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(CAPNG_CFLAGS) $(MNL_CFLAGS) \
 	$(DBUS_CFLAGS)
 # Drivers are modules that call back into us.
-vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+# Of what is called by modules alone nothing would be linked.
+vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic -Wl,-u,disk_layers
 vireod_LDADD = \
 	%D%/libserver.la \
 	%D%/libdaemon-core.la \
@@ -157,6 +158,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	model/libmodel.la \
 	cpu/libcpu.la \
 	rpc/librpc.la \
+	storage/libheader.la \
 	base/libbase.la \
 	$(SQLITE_LIBS) \
 	$(GNUTLS_LIBS) \

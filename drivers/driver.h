@@ -86,6 +86,7 @@ struct domain_disk_stats {
 	char id[64];
 	uint64_t rd_req, rd_bytes, rd_ns, wr_req, wr_bytes, wr_ns, flush_req,
 		flush_ns;
+	uint64_t capacity, allocation, physical; /* bytes; 0: no medium */
 };
 
 struct domain_nic_stats {

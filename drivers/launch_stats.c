@@ -50,6 +50,9 @@ static void take_disk(struct json_object *json, struct domain_disk_stats *d)
 	d->wr_ns = number(json, "wr_ns");
 	d->flush_req = number(json, "flush_req");
 	d->flush_ns = number(json, "flush_ns");
+	d->capacity = number(json, "capacity");
+	d->allocation = number(json, "allocation");
+	d->physical = number(json, "physical");
 }
 
 static void take_nic(struct json_object *json, struct domain_nic_stats *n)

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	%D%/hostdev.xml \
 	%D%/kvm.xml \
 	%D%/memory.xml \
+	%D%/qcow2.xml \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \
 	%D%/storage.xml \

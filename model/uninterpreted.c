@@ -25,6 +25,12 @@ static bool is_read(const struct xml_type *type, const char *name)
 	return false;
 }
 
+/* Kept as text, and read from that: model/disk_layers.h. */
+static bool is_read_later(const struct xml_type *type, const xmlNode *child)
+{
+	return type == &type_disk && str_eq(xml_name(child), "backingStore");
+}
+
 static void report_child(struct buf *out, const char *parent,
 			 const xmlNode *child, bool read)
 {
@@ -45,8 +51,9 @@ static void report(void *arg, const struct xml_type *type, const char *extra)
 	root = xmlDocGetRootElement(doc);
 	report_attrs(arg, root);
 	for (xmlNode *c = xml_child(root, NULL); c; c = xml_next(c, NULL))
-		report_child(arg, xml_name(root), c,
-			     is_read(type, xml_name(c)));
+		if (!is_read_later(type, c))
+			report_child(arg, xml_name(root), c,
+				     is_read(type, xml_name(c)));
 }
 
 char *domain_def_uninterpreted(const struct domain_def *def)

@@ -419,19 +419,6 @@ static int control_build(struct control *c, struct error *err)
 	return 0;
 }
 
-/* An image's tables are read when it is opened; its guest writes them yet. */
-static int check_incoming(const struct vmm_spec *spec, struct error *err)
-{
-	for (unsigned int i = 0; spec->incoming && i < spec->n_disks; i++)
-		if (spec->disks[i].fd >= 0 &&
-		    !str_eq(spec->disks[i].format, "raw"))
-			return error_set(err, -ENOTSUP,
-					 "disk '%s': a guest with a disk of format '%s' cannot be migrated",
-					 spec->disks[i].id,
-					 spec->disks[i].format);
-	return 0;
-}
-
 static int control_create_machine(struct control *c, struct json_object *req,
 				  struct json_object *ok, struct error *err)
 {
@@ -448,9 +435,7 @@ static int control_create_machine(struct control *c, struct json_object *req,
 	c->tried = true;
 	for (unsigned int i = 0; i < c->spec.n_disks; i++)
 		c->spec.disks[i].unlocked = c->spec.incoming;
-	r = check_incoming(&c->spec, err);
-	if (r == 0)
-		r = control_build(c, err);
+	r = control_build(c, err);
 	if (r == 0)
 		control_set_state(c, STATE_PAUSED, STOP_NONE);
 	return r;
@@ -458,14 +443,21 @@ static int control_create_machine(struct control *c, struct json_object *req,
 
 /* ---- whose the disks are ---- */
 
+static void let_go_disk(const struct spec_disk *d)
+{
+	if (d->fd >= 0)
+		block_unlock(d->fd);
+	for (unsigned int i = 0; i < d->n_layers; i++)
+		block_unlock(d->layers[i].fd);
+}
+
 static void let_go_disks(struct control *c)
 {
 	const struct vmm_spec *s = NULL;
 
 	while ((s = hotplug_next_spec(c->hotplug, s))) {
 		for (unsigned int i = 0; i < s->n_disks; i++)
-			if (s->disks[i].fd >= 0)
-				block_unlock(s->disks[i].fd);
+			let_go_disk(&s->disks[i]);
 	}
 }
 
@@ -473,6 +465,8 @@ static int claim_disk(const struct spec_disk *d, struct error *err)
 {
 	int r = d->fd < 0 ? 0 : block_lock(d->fd, d->readonly, err);
 
+	for (unsigned int i = 0; i < d->n_layers && r == 0; i++)
+		r = block_lock(d->layers[i].fd, true, err);
 	if (r < 0)
 		error_prefix(err, "disk '%s'", d->id);
 	return r;
@@ -499,6 +493,8 @@ static int control_own(struct control *c, struct error *err)
 
 	if (r == 0)
 		r = claim_disks(c, err);
+	if (r == 0)
+		r = machine_activate_disks(c->m, err);
 	if (r == 0) {
 		handover_destroy(c->handover);
 		c->handover = NULL;

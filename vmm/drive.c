@@ -346,6 +346,30 @@ int drive_resize(struct drive *d, uint64_t size, struct error *err)
 	return 0;
 }
 
+int drive_settle(struct drive *d, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(d->lock);
+	r = d->block ? block_settle(d->block) : 0;
+	pthread_mutex_unlock(d->lock);
+	return r < 0 ? error_set(err, r,
+				 "disk '%s': cannot write what is left: %m",
+				 d->id) :
+		       0;
+}
+
+int drive_activate(struct drive *d, struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(d->lock);
+	r = d->block ? block_activate(d->block, err) : 0;
+	d->options.inactive = r < 0;
+	pthread_mutex_unlock(d->lock);
+	return r < 0 ? (error_prefix(err, "disk '%s'", d->id), r) : 0;
+}
+
 void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg)
 {
 	d->changed = changed;
@@ -491,6 +515,17 @@ void drive_on_answers(struct drive *d, void (*answered)(void *arg), void *arg)
 
 /* Outside */
 
+static void emit_space(struct drive *d, machine_stat_fn *emit, void *arg)
+{
+	struct block_space space;
+
+	if (!d->block || block_space(d->block, &space) < 0)
+		return;
+	emit(arg, "disks", d->id, "capacity", block_size(d->block));
+	emit(arg, "disks", d->id, "allocation", space.allocation);
+	emit(arg, "disks", d->id, "physical", space.physical);
+}
+
 void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg)
 {
 	static const char *const names[COUNTERS][3] = {
@@ -502,6 +537,7 @@ void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg)
 
 	pthread_mutex_lock(d->lock);
 	memcpy(c, d->counter, sizeof(c));
+	emit_space(d, emit, arg);
 	pthread_mutex_unlock(d->lock);
 	for (unsigned int i = 0; i < COUNTERS; i++) {
 		emit(arg, "disks", d->id, names[i][0], c[i].requests);
@@ -521,7 +557,7 @@ static struct block_options options_of(const struct spec_disk *spec)
 		.discard = spec->discard,
 		.sync_writes = spec->cache == CACHE_WRITETHROUGH ||
 			       spec->cache == CACHE_DIRECTSYNC,
-		.unlocked = spec->unlocked,
+		.inactive = spec->unlocked,
 	};
 }
 

@@ -3,9 +3,8 @@
  * on: the image, its queue on the controller's I/O thread, what is counted.
  *
  * Locks: the controller's own lock, given to drive_create(), guards a drive;
- * every function here but drive_create(), drive_destroy(), drive_insert(),
- * drive_resize(), drive_limit() and drive_stats() is called with it held, and
- * every callback runs with it held.
+ * every function here that is not the main thread's is called with it held,
+ * and every callback runs with it held.
  */
 #ifndef VMM_DRIVE_H
 #define VMM_DRIVE_H
@@ -41,13 +40,13 @@ struct drive_req {
 /* On the loop's thread: another medium is in (or none is). */
 typedef void drive_changed_fn(void *arg);
 
-/* The descriptor stays the spec's; -1: no medium. */
+/* Main thread.  The descriptor stays the spec's; -1: no medium. */
 int drive_create(const struct spec_disk *spec, struct loop *loop,
 		 pthread_mutex_t *lock, struct drive **ret_drive,
 		 struct error *err);
 /* Once: guest memory, which is told what requests wrote to it. */
 void drive_set_ram(struct drive *d, struct ram *ram);
-/* The loop's thread has ended.  Waits for what is out; lock is free. */
+/* Main thread; the loop's thread has ended.  Waits for what is out; lock is free. */
 void drive_destroy(struct drive *d);
 
 const char *drive_id(const struct drive *d);
@@ -87,6 +86,12 @@ int drive_resize(struct drive *d, uint64_t size, struct error *err);
 void drive_limit(struct drive *d, struct throttles *all, const char *group,
 		 const struct throttle_limits *limits);
 
+/* Main thread, nothing is out: the image has all that was written. */
+int drive_settle(struct drive *d, struct error *err);
+/* Main thread: the image was somebody else's until now. */
+int drive_activate(struct drive *d, struct error *err);
+
+/* Main thread. */
 void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg);
 
 #endif

@@ -156,6 +156,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/machine_build.c \
 	%D%/machine_devices.c \
 	%D%/machine_dirty.c \
+	%D%/machine_disks.c \
 	%D%/machine_priv.h \
 	%D%/machine_state.c \
 	%D%/machine_tell.c \

@@ -103,6 +103,9 @@ void machine_destroy(struct machine *m);
 typedef void machine_stat_fn(void *arg, const char *group, const char *id,
 			     const char *name, uint64_t value);
 
+struct drive;
+typedef void machine_drive_fn(void *arg, struct drive *d);
+
 struct machine_dev_ops {
 	const char *name;
 	void (*reset)(void *dev);		/* vCPUs are stopped */
@@ -117,8 +120,8 @@ struct machine_dev_ops {
 	 * none (-1).  -EBUSY: the guest has locked it. */
 	int (*insert)(void *dev, const char *id, const char *format, int fd,
 		      bool force, struct error *err);
-	/* The drive of this name; NULL: not this one's. */
-	struct drive *(*drive)(void *dev, const char *id);
+	/* Calls fn for each drive that is there. */
+	void (*drives)(void *dev, machine_drive_fn *fn, void *arg);
 	/* Disks, USB devices and console ports that come to and go from a
 	 * controller that stays; one is a description of that device alone.
 	 * -ENOENT: not this one's. */
@@ -290,11 +293,16 @@ void machine_stats(struct machine *m, machine_stat_fn *emit, void *arg);
 int machine_set_link(struct machine *m, const char *id, bool up);
 int machine_insert(struct machine *m, const char *id, const char *format,
 		   int fd, bool force, struct error *err);
+/* vmm/machine_disks.c */
 int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
 			struct error *err);
 /* The disks of a description that are there get the limits it has for them. */
 int machine_limit_disks(struct machine *m, const struct vmm_spec *spec,
 			struct error *err);
+/* Of a machine that is paused: images have all that the guest wrote. */
+int machine_settle_disks(struct machine *m, struct error *err);
+/* Images that another process wrote until now are this one's. */
+int machine_activate_disks(struct machine *m, struct error *err);
 /* To and from a controller that stays; -ENOENT: there is none for it. */
 int machine_plug(struct machine *m, const struct vmm_spec *one,
 		 struct error *err);

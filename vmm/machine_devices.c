@@ -6,7 +6,6 @@
 #include <errno.h>
 
 #include "base/error.h"
-#include "vmm/drive.h"
 #include "vmm/machine_priv.h"
 #include "vmm/ram.h"
 
@@ -45,66 +44,6 @@ int machine_insert(struct machine *m, const char *id, const char *format,
 						     format, fd, force, err);
 	if (r == -ENOENT)
 		error_set(err, r, "there is no CD-ROM drive '%s'", id);
-	return r;
-}
-
-static int find_drive(struct machine *m, const char *id,
-		      struct drive **ret_drive, struct error *err)
-{
-	struct machine_priv *p = m->priv;
-	struct drive *d = NULL;
-
-	for (unsigned int i = 0; i < p->n_devices && !d; i++)
-		if (p->device[i].ops->drive)
-			d = p->device[i].ops->drive(p->device[i].dev, id);
-	*ret_drive = d;
-	return d ? 0 : error_set(err, -ENOENT, "there is no disk '%s'", id);
-}
-
-int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
-			struct error *err)
-{
-	struct drive *d;
-	int r = find_drive(m, id, &d, err);
-
-	return r < 0 ? r : drive_resize(d, size, err);
-}
-
-/* A disk's own group has a name that no other can have. */
-static int limit_disk(struct machine *m, const struct spec_disk *disk,
-		      struct error *err)
-{
-	const struct spec_limits *l = disk->n_limits ? disk->limits : NULL;
-	_cleanup_free_ char *group =
-		l && l->group ? xasprintf("group=%s", l->group) :
-				xasprintf("disk=%s", disk->id);
-	struct drive *d;
-	int r = find_drive(m, disk->id, &d, err);
-
-	if (r == 0)
-		drive_limit(d, m->priv->throttles, group,
-			    l ? &l->in : NULL);
-	return r;
-}
-
-int machine_limit_disks(struct machine *m, const struct vmm_spec *spec,
-			struct error *err)
-{
-	int r = 0;
-
-	for (unsigned int i = 0; i < spec->n_disks && r == 0; i++)
-		r = limit_disk(m, &spec->disks[i], err);
-	return r;
-}
-
-/* What a machine begins with. */
-int machine_limit_first(struct machine *m, struct error *err)
-{
-	int r = 0;
-
-	for (unsigned int i = 0; i < m->spec->n_disks && r == 0; i++)
-		if (m->spec->disks[i].n_limits)
-			r = limit_disk(m, &m->spec->disks[i], err);
 	return r;
 }
 

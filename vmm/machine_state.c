@@ -270,6 +270,9 @@ int machine_get_state(struct machine *m, struct buf *ret_state,
 	if (m->priv->gone)
 		return error_set(err, -ESHUTDOWN, "the guest has ended");
 	machine_quiet(m, true);
+	r = machine_settle_disks(m, err);
+	if (r < 0)
+		return r;
 	states_collect(m, &s);
 	r = states_complete(&s, err);
 	if (r == 0)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "storage/format/block.h"
@@ -73,6 +74,28 @@ int block_backing(int fd, const char *format, char **ret_name,
 		*ret_format = steal_ptr(&h.backing_format);
 	}
 	qcow2_header_free(&h);
+	return 0;
+}
+
+int block_capacity(int fd, const char *format, uint64_t *ret,
+		   struct error *err)
+{
+	struct qcow2_header h;
+	off_t end;
+	int r;
+
+	if (str_eq(format, "qcow2")) {
+		r = read_header(fd, &h, err);
+		if (r < 0)
+			return r;
+		*ret = h.size;
+		qcow2_header_free(&h);
+		return 0;
+	}
+	end = lseek(fd, 0, SEEK_END);
+	if (end < 0)
+		return error_set(err, -errno, "cannot get its size: %m");
+	*ret = end;
 	return 0;
 }
 

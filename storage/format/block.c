@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "storage/format/format.h"
 
-/* #syscalls:vmm fcntl close */
+/* #syscalls:vmm fcntl close fadvise64 */
 
 static const struct block_format *const formats[] = {
 	&block_raw,
@@ -68,6 +68,13 @@ static int set_direct(int fd, struct error *err)
 	return 0;
 }
 
+static int open_format(struct block *blk, struct error *err)
+{
+	blk->io_align = blk->mem_align = 1;
+	blk->best_align = BLOCK_SECTOR;
+	return blk->format->open(blk, err);
+}
+
 static int open_over(const char *format, int fd,
 		     const struct block_options *options,
 		     struct block *backing, struct block **ret_blk,
@@ -84,15 +91,15 @@ static int open_over(const char *format, int fd,
 	blk->options = *options;
 	blk->fd = fd;
 	blk->backing = backing;
-	blk->io_align = blk->mem_align = 1;
-	blk->best_align = BLOCK_SECTOR;
 
-	r = options->unlocked ? 0 : block_lock(fd, options->readonly, err);
+	r = options->unlocked || options->inactive ?
+		    0 :
+		    block_lock(fd, options->readonly, err);
 	if (r < 0)
 		goto fail;
 	r = options->direct ? set_direct(fd, err) : 0;
 	if (r >= 0)
-		r = blk->format->open(blk, err);
+		r = open_format(blk, err);
 	if (r < 0)
 		goto fail_lock;
 	*ret_blk = blk;
@@ -151,6 +158,44 @@ int block_resize(struct block *blk, uint64_t size, struct error *err)
 				 "a disk of format '%s' cannot have that size",
 				 blk->format->name);
 	return blk->format->resize(blk, size, err);
+}
+
+/* Pages that the kernel has kept since may be old ones. */
+static int activate_layer(struct block *blk, struct error *err)
+{
+	struct block old = *blk;
+	int r;
+
+	posix_fadvise(blk->fd, 0, 0, POSIX_FADV_DONTNEED);
+	blk->options.inactive = false;
+	r = open_format(blk, err);
+	if (r < 0)
+		*blk = old;
+	else if (old.format->close)
+		old.format->close(&old);
+	return r;
+}
+
+int block_activate(struct block *blk, struct error *err)
+{
+	int r = 0;
+
+	for (; blk && r >= 0; blk = blk->backing)
+		if (blk->options.inactive)
+			r = activate_layer(blk, err);
+	return r;
+}
+
+int block_settle(struct block *blk)
+{
+	const struct block_req flush = { .op = BLOCK_FLUSH };
+	int r = 0;
+
+	if (blk->options.readonly || blk->options.inactive)
+		return 0;
+	if (blk->format->settle)
+		r = blk->format->settle(blk);
+	return r < 0 ? r : block_run(blk, &flush);
 }
 
 void block_close(struct block *blk)

@@ -42,7 +42,8 @@ struct block_req {
 
 struct block_options {
 	bool readonly, direct, no_flush, discard, sync_writes;
-	bool unlocked; /* another process has it still: block_lock() later */
+	bool unlocked; /* block_lock() is the caller's matter */
+	bool inactive; /* another process writes it yet: block_activate() */
 	bool repair; /* for block_verify(): whatever state it is in */
 	bool alone; /* without what is behind it, which then reads as zeroes */
 };
@@ -68,6 +69,9 @@ int block_open_chain(const struct block_layer *layers, unsigned int n,
  */
 int block_backing(int fd, const char *format, char **ret_name,
 		  char **ret_format, struct error *err);
+/* How large a disk is, the same way. */
+int block_capacity(int fd, const char *format, uint64_t *ret,
+		   struct error *err);
 /* A name in an image is relative to where the image is. */
 char *block_backing_path(const char *image, const char *name);
 /* For who asks to guess: "qcow2" or "raw". */
@@ -84,8 +88,20 @@ void block_unlock(int fd);
 /* Makes an image so large, or takes note of how large a device is.  Not while
  * another thread submits. */
 int block_resize(struct block *blk, uint64_t size, struct error *err);
+/*
+ * An image opened as inactive has a size and no more, until nobody else writes
+ * it: then it is read anew.  Locks are the caller's.
+ */
+int block_activate(struct block *blk, struct error *err);
+/* The file is as it would be after closing; no request may be outstanding. */
+int block_settle(struct block *blk);
 void block_close(struct block *blk); /* no request may be outstanding */
 uint64_t block_size(const struct block *blk);
+/* Of the host's space, in bytes: taken, and where the image ends. */
+struct block_space {
+	uint64_t allocation, physical;
+};
+int block_space(const struct block *blk, struct block_space *ret);
 bool block_readonly(const struct block *blk);
 bool block_discards(const struct block *blk); /* discard reaches the image */
 unsigned int block_align(const struct block *blk); /* what I/O goes best in */

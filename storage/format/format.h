@@ -16,6 +16,9 @@ struct block_format {
 	int (*open)(struct block *blk, struct error *err);
 	void (*close)(struct block *blk); /* NULL: nothing to do */
 
+	/* Writes what only memory has; NULL: nothing is kept there. */
+	int (*settle)(struct block *blk);
+
 	/* NULL: it cannot.  Changes blk->size. */
 	int (*resize)(struct block *blk, uint64_t size, struct error *err);
 

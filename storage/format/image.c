@@ -6,11 +6,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "storage/format/format.h"
 
-/* #syscalls:vmm fstat */
+/* #syscalls:vmm fstat lseek */
 
 static int allocate(int fd, uint64_t offset, uint64_t end,
 		    enum block_preallocation how, struct error *err)
@@ -154,6 +155,19 @@ int block_write_compressed(struct block *blk, const void *cluster,
 	return offset < blk->size ?
 		       blk->format->write_compressed(blk, cluster, offset) :
 		       -EINVAL;
+}
+
+int block_space(const struct block *blk, struct block_space *ret)
+{
+	struct stat st;
+
+	if (fstat(blk->fd, &st) < 0)
+		return -errno;
+	ret->allocation = (uint64_t)st.st_blocks * 512;
+	ret->physical = st.st_size;
+	if (blk->is_device)
+		ret->allocation = ret->physical = lseek(blk->fd, 0, SEEK_END);
+	return 0;
 }
 
 void block_info(const struct block *blk, struct block_info *ret)

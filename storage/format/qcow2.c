@@ -113,7 +113,7 @@ static int load_header(struct qcow2 *q, struct error *err)
 static int check_supported(const struct qcow2 *q, struct error *err)
 {
 	const struct qcow2_header *h = &q->h;
-	bool writes = !q->blk->options.readonly;
+	const struct block_options *o = &q->blk->options;
 
 	if (h->crypt_method)
 		return error_set(err, -ENOTSUP,
@@ -121,7 +121,7 @@ static int check_supported(const struct qcow2 *q, struct error *err)
 	if (h->incompatible & QCOW2_DATA_FILE)
 		return error_set(err, -ENOTSUP,
 				 "its data is in another file, which is not supported");
-	if (!writes || q->blk->options.repair)
+	if (o->readonly || o->inactive || o->repair)
 		return 0;
 	if (h->incompatible & QCOW2_EXTENDED_L2)
 		return error_set(err, -ENOTSUP,
@@ -210,11 +210,12 @@ static void qcow2_destroy(struct qcow2 *q)
  */
 static int make_counts_right(struct block *blk, struct error *err)
 {
+	const struct block_options *o = &blk->options;
 	const struct qcow2 *q = blk->priv;
 	struct block_verdict v = { 0 };
 	int r;
 
-	if (blk->options.readonly || blk->options.repair ||
+	if (o->readonly || o->inactive || o->repair ||
 	    !(q->h.incompatible & QCOW2_DIRTY))
 		return 0;
 	r = qcow2_verify(blk, BLOCK_FIX_ALL, &v, err);
@@ -258,23 +259,31 @@ static int qcow2_open(struct block *blk, struct error *err)
 /* What was given back is counted down before the last commit. */
 static int settle(struct qcow2 *q)
 {
-	int r = qcow2_commit(q);
+	int r = 0;
 
-	qcow2_drain(q);
-	if (r >= 0 && !qcow2_is_clean(q))
+	for (unsigned int i = 0; i < 2 && r >= 0 && !qcow2_is_clean(q); i++) {
 		r = qcow2_commit(q);
+		qcow2_drain(q);
+	}
+	return r;
+}
+
+static int qcow2_settle(struct block *blk)
+{
+	struct qcow2 *q = blk->priv;
+	int r;
+
+	pthread_mutex_lock(&q->lock);
+	r = settle(q);
+	pthread_mutex_unlock(&q->lock);
 	return r;
 }
 
 static void qcow2_close(struct block *blk)
 {
-	struct qcow2 *q = blk->priv;
-
-	pthread_mutex_lock(&q->lock);
-	if (!blk->options.readonly && !qcow2_is_clean(q))
-		settle(q);
-	pthread_mutex_unlock(&q->lock);
-	qcow2_destroy(q);
+	if (!blk->options.readonly && !blk->options.inactive)
+		qcow2_settle(blk);
+	qcow2_destroy(blk->priv);
 }
 
 /* ---- requests ---- */
@@ -433,6 +442,7 @@ const struct block_format block_qcow2 = {
 	.write_compressed = qcow2_write_compressed,
 	.info = qcow2_info,
 	.resize = qcow2_resize,
+	.settle = qcow2_settle,
 	.open = qcow2_open,
 	.close = qcow2_close,
 	.run = qcow2_run,

@@ -984,15 +984,13 @@ static void ahci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 			drive_stats(hba->port[i].drive, emit, emit_arg);
 }
 
-static struct drive *ahci_drive(void *arg, const char *id)
+static void ahci_drives(void *arg, machine_drive_fn *fn, void *fn_arg)
 {
 	struct hba *hba = arg;
 
 	for (unsigned int i = 0; i < AHCI_PORTS_MAX; i++)
-		if (hba->port[i].drive &&
-		    str_eq(drive_id(hba->port[i].drive), id))
-			return hba->port[i].drive;
-	return NULL;
+		if (hba->port[i].drive)
+			fn(fn_arg, hba->port[i].drive);
 }
 
 static int ahci_insert(void *arg, const char *id, const char *format, int fd,
@@ -1013,7 +1011,7 @@ static int ahci_insert(void *arg, const char *id, const char *format, int fd,
 static const struct machine_dev_ops ahci_machine_ops = {
 	.name = "ahci",
 	.insert = ahci_insert,
-	.drive = ahci_drive,
+	.drives = ahci_drives,
 	.stateless = true, /* its PCI function saves it */
 	.stats = ahci_stats,
 };

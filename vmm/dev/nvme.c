@@ -561,18 +561,19 @@ static void nvme_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 		drive_stats(n->drive, emit, emit_arg);
 }
 
-static struct drive *nvme_drive(void *arg, const char *id)
+static void nvme_drives(void *arg, machine_drive_fn *fn, void *fn_arg)
 {
 	struct nvme *n = arg;
 
-	return n->drive && str_eq(drive_id(n->drive), id) ? n->drive : NULL;
+	if (n->drive)
+		fn(fn_arg, n->drive);
 }
 
 static const struct machine_dev_ops nvme_machine_ops = {
 	.name = "nvme",
 	.stateless = true, /* its PCI function saves it */
 	.stats = nvme_stats,
-	.drive = nvme_drive,
+	.drives = nvme_drives,
 };
 
 /* ---- making one ---- */

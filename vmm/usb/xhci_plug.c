@@ -68,11 +68,13 @@ static void xhci_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 			x->devs[i]->ops->stats(x->devs[i], emit, emit_arg);
 }
 
-static struct drive *xhci_drive(void *arg, const char *id)
+static void xhci_drives(void *arg, machine_drive_fn *fn, void *fn_arg)
 {
-	struct usb_dev *dev = find(arg, id);
+	struct xhci *x = arg;
 
-	return dev && dev->ops->drive ? dev->ops->drive(dev) : NULL;
+	for (unsigned int i = 1; i <= PORTS_2; i++)
+		if (x->devs[i] && x->devs[i]->ops->drive)
+			fn(fn_arg, x->devs[i]->ops->drive(x->devs[i]));
 }
 
 static int xhci_insert(void *arg, const char *id, const char *format, int fd,
@@ -92,5 +94,5 @@ const struct machine_dev_ops xhci_machine_ops = {
 	.unplug = xhci_unplug,
 	.stats = xhci_stats,
 	.insert = xhci_insert,
-	.drive = xhci_drive,
+	.drives = xhci_drives,
 };

@@ -333,18 +333,18 @@ static void blk_stats(void *arg, machine_stat_fn *emit, void *emit_arg)
 	drive_stats(blk->drive, emit, emit_arg);
 }
 
-static struct drive *blk_drive(void *arg, const char *id)
+static void blk_drives(void *arg, machine_drive_fn *fn, void *fn_arg)
 {
 	struct blk *blk = arg;
 
-	return str_eq(drive_id(blk->drive), id) ? blk->drive : NULL;
+	fn(fn_arg, blk->drive);
 }
 
 static const struct machine_dev_ops blk_machine_ops = {
 	.name = "virtio-blk",
 	.stateless = true, /* its PCI function saves it */
 	.stats = blk_stats,
-	.drive = blk_drive,
+	.drives = blk_drives,
 };
 
 static void blk_destroy(struct virtio_dev *dev)

@@ -671,11 +671,12 @@ static struct unit *unit_of(struct hba *hba, const char *id)
 	return NULL;
 }
 
-static struct drive *scsi_drive(void *arg, const char *id)
+static void scsi_drives(void *arg, machine_drive_fn *fn, void *fn_arg)
 {
-	struct unit *u = unit_of(arg, id);
+	struct hba *hba = arg;
 
-	return u ? u->drive : NULL;
+	for (unsigned int i = 0; i < hba->n_units; i++)
+		fn(fn_arg, hba->units[i]->drive);
 }
 
 static int scsi_insert_medium(void *arg, const char *id, const char *format,
@@ -851,7 +852,7 @@ static int scsi_unplug(void *arg, const char *id)
 static const struct machine_dev_ops scsi_machine_ops = {
 	.name = "virtio-scsi",
 	.insert = scsi_insert_medium,
-	.drive = scsi_drive,
+	.drives = scsi_drives,
 	.plug = scsi_plug,
 	.unplug = scsi_unplug,
 	.stateless = true, /* its PCI function saves it */

@@ -311,6 +311,39 @@ class PtyConsole(Console):
 
 
 # Checks what it has in memory and on its disk, changes both, and again.
+IMAGE_TOOL = shutil.which("qemu-img") or os.environ["BUILD"] + "/vireo-img"
+
+
+def image_tool(*args):
+    """What the reference has to say of an image, or else our own tool."""
+    return subprocess.run([IMAGE_TOOL, *args], check=True, text=True,
+                          stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE).stdout
+
+
+def chain(folder, name, data):
+    """A qcow2 image of another on a raw one, which has all the data."""
+    with open(f"{folder}/{name}.raw", "wb") as f:
+        f.write(data)
+    image_tool("create", "-q", "-f", "qcow2", "-o", "compat=0.10", "-b",
+               f"{name}.raw", "-F", "raw", f"{folder}/{name}.middle")
+    image_tool("create", "-q", "-f", "qcow2", "-b", f"{name}.middle", "-F",
+               "qcow2", f"{folder}/{name}")
+    return f"{folder}/{name}"
+
+
+def check_chain(path, data, size=None):
+    """It is sound, and shows the data where nothing was written."""
+    image_tool("check", "-q", path)
+    image_tool("convert", "-f", "qcow2", "-O", "raw", path, path + ".flat")
+    with open(path + ".flat", "rb") as f:
+        now = f.read()
+    assert len(now) == (size or len(data))
+    with open(path + ".raw", "rb") as f:
+        assert f.read() == data, "the base was written"
+    return now
+
+
 WORK = r"""cat >/work <<'END'
 dd if=/dev/urandom of=/big bs=64k count=64 2>/dev/null
 n=0

@@ -491,11 +491,10 @@ def broken_up(a, b, kills):
 
 def main(a, b):
     ca, cb = a.open(), b.open()
-    disk = a.dir + "/disk"
-    with open(disk, "wb") as f:
-        f.truncate(8 << 20)
+    data = os.urandom(8 << 20)
+    disk = chain(a.dir, "disk", data)
     devices = f"""<disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/><source file='{disk}'/>
+      <driver name='qemu' type='qcow2'/><source file='{disk}'/>
       <target dev='vda' bus='virtio'/></disk>
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
     <memballoon model='virtio'/>"""
@@ -535,6 +534,8 @@ def main(a, b):
     con = console(c, c.lookupByName("g"))
     assert con.run("dmesg | grep -c -E 'BUG:|stall|unstable'; true") == "0"
     c.lookupByName("g").destroy()
+    now = check_chain(disk, data)
+    assert now[:4 << 20] != data[:4 << 20] and now[4 << 20:] == data[4 << 20:]
 
 
 with Daemon() as a, Daemon() as b:

@@ -137,11 +137,10 @@ def limited(d, name):
 def main(d):
     c = d.open()
     ev = Events(c)
-    disk = d.dir + "/disk"
-    with open(disk, "wb") as f:
-        f.truncate(8 << 20)
+    data = os.urandom(8 << 20)
+    disk = chain(d.dir, "disk", data)
     devices = f"""<disk type='file' device='disk'>
-      <driver name='qemu' type='raw'/><source file='{disk}'/>
+      <driver name='qemu' type='qcow2'/><source file='{disk}'/>
       <target dev='vda' bus='virtio'/></disk>
     {limited(d, "vdb")}{limited(d, "vdc")}
     <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>
@@ -338,6 +337,9 @@ def main(d):
         con = console(c, g)
         works(con)
     g.managedSave()
+    # What it wrote is in the image, and nothing else has changed.
+    now = check_chain(disk, data)
+    assert now[:4 << 20] != data[:4 << 20] and now[4 << 20:] == data[4 << 20:]
     g.undefineFlags(V.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE)
     assert os.listdir(d.dir + "/state/save") in ([], [f"{g.UUIDString()}.partial"])
 

@@ -22,6 +22,9 @@ MODULES = """scsi_common scsi_mod crct10dif_common crct10dif_generic crc-t10dif
     nvme-core nvme sd_mod sr_mod watchdog i6300esb""".split()
 
 
+QCOW2 = "type='qcow2' detect_zeroes='unmap'"
+
+
 def image(d, name, mib):
     data = os.urandom(mib * MIB)
     with open(f"{d.dir}/{name}", "wb") as f:
@@ -29,10 +32,10 @@ def image(d, name, mib):
     return hashlib.md5(data).hexdigest()
 
 
-def disk(d, name, target, bus, more=""):
+def disk(d, name, target, bus, more="", driver="type='raw'"):
     return f"""
     <disk type='file' device='disk'>
-      <driver name='qemu' type='raw' discard='unmap'/>
+      <driver name='qemu' {driver} discard='unmap'/>
       <source file='{d.dir}/{name}'/><target dev='{target}' bus='{bus}'/>
       {more}
     </disk>"""
@@ -79,7 +82,8 @@ def volume_disk(target, bus, more):
 def definition(d):
     return d.xml("g", disk(d, "a", "sda", "sata",
                            "<serial>SATA-1</serial>") +
-                 drive(d.dir + "/cd1") + disk(d, "b", "sdc", "scsi") +
+                 drive(d.dir + "/cd1") + disk(d, "b", "sdc", "scsi", "",
+                                                 QCOW2) +
                  volume_disk("nvme0n1", "nvme", "<serial>NV-1</serial>") + """
     <watchdog model='i6300esb' action='pause'/>
     <panic model='pvpanic'/>""").replace(
@@ -151,7 +155,24 @@ def looks(d, g):
     assert g.blockPeek("sda", 1234567, 70000) == data[1234567:1304567]
     assert g.blockPeek(d.dir + "/a", 0, 10) == data[:10]
     fails(V.VIR_ERR_INVALID_ARG, g.blockPeek, "sdz", 0, 10)
+    fails(V.VIR_ERR_CONFIG_UNSUPPORTED, g.blockPeek, "sdc", 0, 10)
+    # An image that is based on others has nothing yet of what it shows.
+    capacity, allocation, physical = g.blockInfo("sdc")
+    assert capacity == 5 * MIB and allocation < MIB and physical < MIB
     fails(V.VIR_ERR_OPERATION_FAILED, g.blockPeek, "sda", 4 * MIB - 5, 10)
+
+
+def discards(con, dev):
+    """What the guest gives back of a qcow2 image reads as zeroes."""
+    con.run(f"dd if=/dev/urandom of=/dev/{dev} bs=1M seek=4 count=3 "
+            "conv=fsync 2>/dev/null")
+    assert con.run(f"blkdiscard -o {5 * MIB} -l {MIB} /dev/{dev}; echo $?") == "0"
+    zero = hashlib.md5(bytes(MIB)).hexdigest()
+    assert con.run(f"dd if=/dev/{dev} bs=1M skip=5 count=1 2>/dev/null | "
+                   "md5sum").split()[0] == zero
+    # Zeroes that are written take no space either.
+    con.run(f"dd if=/dev/zero of=/dev/{dev} bs=1M seek=4 count=1 conv=fsync "
+            "2>/dev/null")
 
 
 def resizes(d, g, vol, con):
@@ -160,8 +181,8 @@ def resizes(d, g, vol, con):
         return lambda: size in sizes(con)
     d.virsh("blockresize", "g", "sdc", "7MiB")
     until("7 MiB", is_there("14336"))
-    assert os.path.getsize(d.dir + "/b") == 7 * MIB
     assert g.blockInfo("sdc")[0] == 7 * MIB
+    discards(con, sizes(con)["14336"])
     g.blockResize("nvme0n1", 9 * 1024)
     until("9 MiB", is_there("18432"))
     assert vol.info()[1] == 9 * MIB
@@ -169,8 +190,8 @@ def resizes(d, g, vol, con):
     con.run(f"echo last | dd of=/dev/{dev} bs=512 seek=18431 conv=fsync,sync "
             "2>/dev/null")
     assert g.blockPeek("nvme0n1", 9 * MIB - 512, 4) == b"last"
-    g.blockResize("sdc", 5 * MIB, V.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
-    until("5 MiB", is_there("10240"))
+    g.blockResize("sdc", 6 * MIB - 100, V.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+    until("6 MiB", is_there("12288"))
     # As large as its device is: there is none.
     fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.blockResize, "sdc", 0, 2)
 
@@ -208,12 +229,38 @@ def refusals(c, d):
               d.xml("no", xml))
 
 
+def unsound(d, c):
+    """Images that cannot be used: one sentence, which names the file."""
+    shutil.copy(d.dir + "/b", d.dir + "/bad")
+    def start(name, *parts):
+        g = c.defineXML(d.xml("bad", disk(d, name, "vda", "virtio", "",
+                                          "type='qcow2'")))
+        try:
+            g.create()
+            assert False, name
+        except V.libvirtError as e:
+            said = str(e)
+        g.undefine()
+        for part in parts:
+            assert part in said, said
+        assert "\n" not in said, said
+    start("a", "/a'", "qcow2")
+    with open(d.dir + "/bad", "r+b") as f:
+        f.seek(40)
+        f.write(b"\xff" * 8)  # where its table is
+    start("bad", "/bad'")
+    os.unlink(d.dir + "/b.raw")
+    start("b", "/b.raw")
+
+
 with Daemon(MODULES) as d:
+    b = os.urandom(5 * MIB)
+    chain(d.dir, "b", b)
     cds = image(d, "cd1", 2), image(d, "cd2", 1)
     c = d.open()
     refusals(c, d)
     vol, vol_sum = volume(c, d, 6)
-    sums = image(d, "a", 4), image(d, "b", 5), vol_sum
+    sums = image(d, "a", 4), hashlib.md5(b).hexdigest(), vol_sum
     trays, barks = [], []
     c.domainEventRegisterAny(
         None, V.VIR_DOMAIN_EVENT_ID_TRAY_CHANGE,
@@ -238,6 +285,8 @@ with Daemon(MODULES) as d:
     medium(d, g, con, trays, cds)
     stats = c.domainListGetStats([g])[0][1]
     assert stats["block.count"] == 4 and stats["block.0.rd.bytes"] >= 4 * MIB
+    assert stats["block.0.capacity"] == stats["block.0.physical"] == 4 * MIB
+    assert stats["block.2.capacity"] == 6 * MIB > stats["block.2.physical"]
     # Opened and never fed again: 30 seconds.
     con.run("exec 7>/dev/watchdog; echo fed >&7")
     until("the watchdog", lambda: barks == [V.VIR_DOMAIN_EVENT_WATCHDOG_PAUSE])
@@ -246,5 +295,9 @@ with Daemon(MODULES) as d:
     g.destroy()
     assert g.blockInfo("sda")[0] == 4 * MIB
     assert g.blockInfo("nvme0n1")[0] == 9 * MIB
+    assert g.blockInfo("sdc")[0] == 6 * MIB
     fails(V.VIR_ERR_OPERATION_INVALID, g.blockResize, "sda", 8192)
+    now = check_chain(d.dir + "/b", b, 6 * MIB)
+    assert now[:4 * MIB] == b[:4 * MIB] and not any(now[4 * MIB:])
+    unsound(d, c)
 print("storage: all right")
