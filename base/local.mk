@@ -1,6 +1,8 @@
 # base/local.mk -- errors, logging, buffers, clean-up helpers.
 noinst_LTLIBRARIES += %D%/libbase.la
 %C%_libbase_la_SOURCES = \
+	%D%/base64.c \
+	%D%/base64.h \
 	%D%/buf.c \
 	%D%/buf.h \
 	%D%/cpuset.c \

@@ -121,23 +121,30 @@ static unsigned long long suffix_bytes(const char *s)
 	return strcasecmp(s + 1, "B") == 0 ? power(1000, n) : 0;
 }
 
+int size_parse(const char *text, unsigned long long unit,
+	       unsigned long long *ret)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*text == '-' || end == text || errno)
+		return -1;
+	if (*end)
+		unit = suffix_bytes(end);
+	return unit && !ckd_mul(ret, v, unit) ? 0 : -1;
+}
+
 int args_size(const struct args *args, const char *name,
 	      unsigned long long unit, unsigned long long *ret)
 {
 	const char *text = args_get(args, name);
-	unsigned long long v;
-	char *end;
 
 	if (!text)
 		return 0;
-	errno = 0;
-	v = strtoull(text, &end, 10);
-	if (*text != '-' && end != text && !errno) {
-		if (*end)
-			unit = suffix_bytes(end);
-		if (unit && !ckd_mul(ret, v, unit))
-			return 1;
-	}
+	if (size_parse(text, unit, ret) == 0)
+		return 1;
 	say_error("Scaled numeric value '%s' for <%s> option is malformed or "
 		  "out of range",
 		  text, name);

@@ -20,6 +20,8 @@ int args_number(const struct args *args, const char *name, unsigned long max,
 		unsigned long *ret);
 /* A size with an optional suffix (k, KiB, MB, ...) in bytes; a bare number is
  * in units of unit bytes. */
+int size_parse(const char *text, unsigned long long unit,
+	       unsigned long long *ret); /* -1: it is none */
 int args_size(const struct args *args, const char *name,
 	      unsigned long long unit, unsigned long long *ret);
 

@@ -21,6 +21,16 @@ vireo_SOURCES = \
 	%D%/cmd-nwfilter.c \
 	%D%/cmd-shell.c \
 	%D%/cmd-stats.c \
+	%D%/cmd-pool-define.c \
+	%D%/cmd-pool-info.c \
+	%D%/cmd-pool-list.c \
+	%D%/cmd-pool.c \
+	%D%/cmd-secret.c \
+	%D%/cmd-shell.c \
+	%D%/cmd-vol-create.c \
+	%D%/cmd-vol-data.c \
+	%D%/cmd-vol-info.c \
+	%D%/cmd-vol.c \
 	%D%/command.c \
 	%D%/command.h \
 	%D%/complete.c \
@@ -45,6 +55,8 @@ vireo_SOURCES = \
 	%D%/states.h \
 	%D%/tree.c \
 	%D%/tree.h \
+	%D%/storage.c \
+	%D%/storage.h \
 	%D%/words.c \
 	%D%/xml.c \
 	%D%/xml.h \

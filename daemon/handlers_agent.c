@@ -10,6 +10,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include "base/base64.h"
 #include "daemon/agent.h"
 #include "daemon/agent_json.h"
 #include "daemon/reply.h"
@@ -214,24 +215,6 @@ int handle_domain_set_time(struct call *call, const wire_set_time_args *args,
 
 /* ---- users ---- */
 
-static char *base64(const char *text)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *s = (const unsigned char *)text;
-	size_t len = strlen(text), n = (len + 2) / 3 * 4;
-	char *out = xcalloc(1, n + 1);
-
-	memset(out, '=', n);
-	for (size_t i = 0; i < (len * 8 + 5) / 6; i++) {
-		size_t at = i * 6 / 8, shift = 10 - i * 6 % 8;
-		unsigned int two = s[at] << 8 | (at + 1 < len ? s[at + 1] : 0);
-
-		out[i] = digits[two >> shift & 63];
-	}
-	return out;
-}
-
 int handle_domain_set_user_password(struct call *call,
 				    const wire_set_password_args *args,
 				    struct error *err)
@@ -248,7 +231,7 @@ int handle_domain_set_user_password(struct call *call,
 	if (!user || !password)
 		return error_virt(err, VIR_ERR_INVALID_ARG, "%s",
 				  "a user and a password are needed");
-	text = base64(password);
+	text = base64_encode(password, strlen(password));
 	json = json_object_new_object();
 	json_object_object_add(json, "crypted",
 			       json_object_new_boolean(crypted));

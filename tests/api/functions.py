@@ -31,12 +31,20 @@ class Daemon:
     def open_readonly(self):
         return libvirt.openReadOnly(self.uri() + "-ro")
 
-    def virsh(self, *args):
+    def virsh(self, *args, program="virsh"):
         """A stock virsh: exit status, standard output, standard error."""
-        p = subprocess.run(["virsh", "-c", self.uri(), *args],
+        p = subprocess.run([program, "-c", self.uri(), *args],
                            stdin=subprocess.DEVNULL, capture_output=True,
                            text=True)
         return p.returncode, p.stdout, p.stderr
+
+    def both(self, *args):
+        """The same of virsh and of our own; what they say is the same."""
+        result = self.virsh(*args)
+        ours = self.virsh(*args, program=os.environ.get("VIREO", "./vireo"))
+        assert result[0] == ours[0] and \
+            result[1].rstrip("\n") == ours[1].rstrip("\n"), (result, ours)
+        return result
 
     def __enter__(self):
         return self

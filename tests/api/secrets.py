@@ -57,6 +57,14 @@ with Daemon() as d:
           secret(f"<uuid>{hidden.UUIDString()}</uuid>"
                  + usage("iscsi", "target", "t")))
     assert len(c.listAllSecrets()) == 2
+    assert one.UUIDString() in d.both("secret-list")[1]
+    for more in ("--ephemeral",), ("--no-private", "--no-ephemeral"):
+        d.both("secret-list", *more)
+    d.both("secret-dumpxml", one.UUIDString())
+    d.both("secret-get-value", one.UUIDString())
+    d.both("secret-get-value", one.UUIDString(), "--plain")
+    assert d.both("secret-get-value", hidden.UUIDString())[0] == 1
+    assert d.both("secret-set-value", one.UUIDString())[0] == 1
     assert [s.usageID() for s in c.listAllSecrets(
         libvirt.VIR_CONNECT_LIST_SECRETS_PRIVATE)] == ["t"]
     assert [s.usageID() for s in c.listAllSecrets(

@@ -5,6 +5,7 @@ from functions import *
 run_events()
 heard = []
 MIB = 1 << 20
+VIREO = os.environ.get("VIREO", "./vireo")
 
 
 def pool_xml(name, path):
@@ -134,6 +135,18 @@ def test_streams(d, c, pool, path, vol):
     assert status == 0 and read(dst) == read(src), err
     assert os.stat(dst).st_blocks * 512 < 2 * MIB
 
+    # Our own client does it as well.
+    os.unlink(dst)
+    for sparse in [], ["--sparse"]:
+        vol.wipe()
+        for words in (("vol-upload", "v", src, "one", *sparse),
+                      ("vol-download", "v", dst, "one", *sparse)):
+            status, _, err = d.virsh(*words, program=VIREO)
+            assert status == 0, err
+        assert read(path + "/v") == read(src) == read(dst)
+        assert not sparse or os.stat(dst).st_blocks * 512 < 2 * MIB
+    assert d.both("vol-upload", "v", path + "/none", "one")[0] == 1
+
     # A client that goes away leaves the volume free.
     stream = c.newStream()
     vol.upload(stream, 0, 0)
@@ -161,6 +174,15 @@ def test_copies(d, c, pool, path, vol):
     assert copy.info()[1] == vol.info()[1]
     assert d.virsh("vol-clone", "v", "clone", "--pool", "one")[0] == 0
     assert read(path + "/clone") == read(path + "/v")
+    for words in (("vol-list", "one", "--details"), ("vol-info", "v", "one"),
+                  ("vol-info", "v", "one", "--bytes", "--physical"),
+                  ("vol-dumpxml", "v", "one"), ("pool-info", "one"),
+                  ("pool-list", "--all", "--details"), ("pool-capabilities",),
+                  ("vol-resize", "v", "1M", "one"),
+                  ("vol-wipe", "copy", "one", "--algorithm", "nnsa"),
+                  ("vol-info", path + "/v", "nosuch"), ("vol-pool",
+                                                        path + "/v")):
+        d.both(*words)
     for algorithm in (libvirt.VIR_STORAGE_VOL_WIPE_ALG_TRIM,
                       libvirt.VIR_STORAGE_VOL_WIPE_ALG_RANDOM,
                       libvirt.VIR_STORAGE_VOL_WIPE_ALG_BSI):
