@@ -2,6 +2,8 @@
  * cli/cmd-pool.c -- commands that do one thing to one storage pool: build,
  * start, refresh, destroy, delete, undefine, autostart; and its names.
  */
+#include <string.h>
+
 #include "cli/output.h"
 #include "cli/storage.h"
 
@@ -120,9 +122,15 @@ static int run_pool_uuid(struct ctl *ctl, const struct args *args)
 static int run_pool_name(struct ctl *ctl, const struct args *args)
 {
 	const char *uuid = args_get(args, "pool");
+	bool is_uuid = strlen(uuid) == VIR_UUID_STRING_BUFLEN - 1;
 	virStoragePoolPtr pool =
-		virStoragePoolLookupByUUIDString(ctl->conn, uuid);
+		is_uuid ? virStoragePoolLookupByUUIDString(ctl->conn, uuid) :
+			  NULL;
 
+	if (!is_uuid) {
+		say_error("failed to get pool '%s'", uuid);
+		return EXIT_FAILED;
+	}
 	if (!pool)
 		return say_failed(ctl, "failed to get pool '%s'", uuid);
 	say_value(ctl, "name", virStoragePoolGetName(pool));

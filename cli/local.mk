@@ -19,14 +19,13 @@ vireo_SOURCES = \
 	%D%/cmd-node.c \
 	%D%/cmd-nodedev.c \
 	%D%/cmd-nwfilter.c \
-	%D%/cmd-shell.c \
-	%D%/cmd-stats.c \
 	%D%/cmd-pool-define.c \
 	%D%/cmd-pool-info.c \
 	%D%/cmd-pool-list.c \
 	%D%/cmd-pool.c \
 	%D%/cmd-secret.c \
 	%D%/cmd-shell.c \
+	%D%/cmd-stats.c \
 	%D%/cmd-vol-create.c \
 	%D%/cmd-vol-data.c \
 	%D%/cmd-vol-info.c \
@@ -53,10 +52,10 @@ vireo_SOURCES = \
 	%D%/params.h \
 	%D%/states.c \
 	%D%/states.h \
-	%D%/tree.c \
-	%D%/tree.h \
 	%D%/storage.c \
 	%D%/storage.h \
+	%D%/tree.c \
+	%D%/tree.h \
 	%D%/words.c \
 	%D%/xml.c \
 	%D%/xml.h \

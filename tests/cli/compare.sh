@@ -53,64 +53,6 @@ autostart test
 autostart test --disable
 define /nonexistent
 domstate nosuch
-pool-list
-pool-list --all --details
-pool-list --name
-pool-list --uuid --name
-pool-list --type dir,fs
-pool-list --type foo
-pool-list --details --name
-pool-list --inactive
-pool-info default-pool
-pool-info default-pool --bytes
-pool-info nosuch
-pool-name nosuch
-pool-uuid default-pool
-pool-dumpxml default-pool
-pool-dumpxml default-pool --xpath //path --wrap
-pool-define-as x dir --target /tmp/x; pool-list --all; pool-list --all --name; pool-start x; pool-refresh x; pool-autostart x; pool-autostart --disable x; pool-destroy x; pool-build x; pool-delete x; pool-undefine x
-pool-create-as y netfs --source-host h --source-path /x --source-format nfs --target /t; pool-list
-pool-create-as a dir --build --overwrite --no-overwrite --target /t
-pool-define-as x iscsi --print-xml --source-host h --source-dev iqn --source-initiator iii --auth-type chap --auth-username u --secret-usage s --target /dev/disk/by-path
-pool-define-as x scsi --print-xml --adapter-name host1 --target /dev/disk/by-path
-pool-define-as x scsi --print-xml --adapter-wwnn 11 --adapter-wwpn 12 --adapter-parent p --target /dev/disk/by-path
-pool-define-as x netfs h /x --print-xml --source-format nfs --target /t --source-protocol-ver 4
-pool-define-as x logical --print-xml --source-dev /dev/sda --source-name vg --source-format lvm2
-pool-define-as d dir --print-xml --secret-usage x --secret-uuid y --auth-type chap
-pool-define /nonexistent
-pool-create /nonexistent
-pool-capabilities
-find-storage-pool-sources-as logical
-find-storage-pool-sources netfs
-find-storage-pool-sources-as foo
-vol-create-as default-pool a 1G; vol-list default-pool; vol-list default-pool --details; vol-info a default-pool; vol-info a default-pool --bytes; vol-clone a b --pool default-pool; vol-path b default-pool; vol-key b default-pool; vol-pool /default-pool/b; vol-pool --uuid /default-pool/b; vol-name /default-pool/b; vol-delete b default-pool; vol-dumpxml a default-pool; vol-clone a b --pool default-pool --print-xml
-vol-create-as default-pool a 1G; vol-info a default-pool --physical
-vol-create-as default-pool a 1G; vol-wipe a default-pool
-vol-create-as default-pool a 1G; vol-wipe a --algorithm foo default-pool
-vol-create-as default-pool a 1G; vol-resize a 2G default-pool
-vol-create-as default-pool a 1G; vol-resize a 2G --delta default-pool
-vol-create-as default-pool a 1G; vol-resize a zz default-pool
-vol-create-as default-pool a 5; vol-create-as default-pool b 5 --backing-vol a --backing-vol-format raw --print-xml --allocation 2 --format qcow2
-vol-create-as default-pool a 5 --backing-vol nosuch
-vol-create-as default-pool a 1Q
-vol-create-as default-pool a 5 --allocation foo
-vol-create-as default-pool a 3MiB --print-xml
-vol-create-as default-pool a 5; vol-key a
-vol-create-as default-pool a 5; vol-name a
-vol-create default-pool /nonexistent
-vol-create nosuch /nonexistent
-vol-info nosuch
-vol-info nosuch default-pool
-vol-list nosuch
-vol-list default-pool --details
-vol-delete nosuch default-pool
-vol-upload nosuch /nonexistent --pool default-pool
-vol-download nosuch /nonexistent --pool default-pool
-secret-dumpxml foo
-secret-undefine foo
-secret-get-value foo
-secret-set-value foo
-secret-define /nonexistent
 END
 )
 
