@@ -4,6 +4,7 @@ EXTRA_DIST += docs/man/vireo.1.in
 CLEANFILES += docs/man/vireo.1
 dist_man_MANS += docs/man/vireo.1
 dist_man_MANS += docs/man/vireo-img.1
+dist_man_MANS += docs/man/vireo-dbus.8
 dist_man_MANS += docs/man/vireo-vmm.8
 dist_man_MANS += docs/man/vireod.8
 EXTRA_DIST += \

@@ -2,6 +2,7 @@
 systemdunitdir = $(prefix)/lib/systemd/system
 sysusersdir = $(prefix)/lib/sysusers.d
 packaging_units = \
+	%D%/vireo-dbus.service \
 	%D%/vireod-admin.socket \
 	%D%/vireod-ro.socket \
 	%D%/vireod.service \
@@ -24,7 +25,15 @@ CLEANFILES += $(nodist_polkit_DATA)
 
 EXTRA_DIST += $(packaging_units:=.in) %D%/vireo.sysusers.conf
 
-$(packaging_units): %D%/%: %D%/%.in Makefile
+# Who may use the system bus for it, and how the bus starts it.
+dbuspolicydir = $(datadir)/dbus-1/system.d
+dist_dbuspolicy_DATA = %D%/org.vireo.conf
+dbusservicedir = $(datadir)/dbus-1/system-services
+nodist_dbusservice_DATA = %D%/org.vireo.service
+CLEANFILES += %D%/org.vireo.service
+EXTRA_DIST += %D%/org.vireo.service.in
+
+$(packaging_units) %D%/org.vireo.service: %D%/%: %D%/%.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) %D% && sed \
 		-e 's|@sbindir[@]|$(sbindir)|' \
 		-e 's|@runstatedir[@]|$(runstatedir)|' $< > $@

@@ -9,7 +9,7 @@ build_packages="
 	libsqlite3-dev libsystemd-dev libjson-c-dev liburing-dev
 	libseccomp-dev libcap-ng-dev zlib1g-dev liblzma-dev libzstd-dev
 	liblz4-dev libdbus-1-dev libsasl2-dev libmnl-dev libedit-dev libzydis-dev libgnutls28-dev
-	nettle-dev"
+	nettle-dev libffi-dev"
 
 # Installs what is missing of the packages named; asks nothing.
 install_packages() {

@@ -6,7 +6,7 @@ set -eu
 top=${srcdir:-$(dirname "$0")/..}
 cd "$top"
 
-find base cli cpu daemon drivers model network rpc storage vmm -name '*.[ch]' |
+find base cli cpu daemon dbus drivers model network rpc storage vmm -name '*.[ch]' |
 	sort | xargs grep -n '^#[[:space:]]*include "' |
 awk -v table=docs/ARCHITECTURE.md '
 function fits(path, pattern) {

@@ -4,6 +4,7 @@ include tests/unit/rpc.mk
 include tests/bench/bench.mk
 include tests/api/api.mk
 include tests/unit/cpu.mk
+include tests/unit/dbus.mk
 include tests/unit/emu.mk
 include tests/cli/cli.mk
 include tests/unit/model.mk

@@ -17,6 +17,7 @@ tests_api_testd_LDADD = \
 
 api_tests = \
 	tests/api/cpu.py \
+	tests/api/dbus-service.py \
 	tests/api/events.py \
 	tests/api/lifecycle.py \
 	tests/api/secrets.py \

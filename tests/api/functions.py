@@ -13,17 +13,18 @@ from shared import *
 class Daemon:
     """tests/api/testd in a folder of its own."""
 
-    def __init__(self):
+    def __init__(self, path="/test"):
+        self.path = path
         self.dir = tempfile.mkdtemp(prefix="vireo-api-")
         self.sock = self.dir + "/sock"
         self.proc = subprocess.Popen(
             ["tests/api/testd", "drivers/test/.libs", self.sock,
-             self.sock + "-ro"],
+             self.sock + "-ro", self.path],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.proc.stdout.readline() == b"ready\n"
 
     def uri(self, scheme="vireo"):
-        return f"{scheme}+unix:///test?socket={self.sock}"
+        return f"{scheme}+unix://{self.path}?socket={self.sock}"
 
     def open(self, scheme="vireo"):
         return libvirt.open(self.uri(scheme))

@@ -2,7 +2,10 @@
  * tests/api/testd.c -- the server and the registry with the in-memory driver,
  * in one unprivileged process: what stock clients are run against.
  *
- *	testd DRIVERS SOCKET READONLY-SOCKET
+ *	testd DRIVERS SOCKET READONLY-SOCKET [PATH]
+ *
+ * PATH is what clients' URIs name instead of /test, for clients that cannot be
+ * told which.
  *
  * Says "ready" on standard output and ends when standard input does, so that
  * it never outlives the test.
@@ -19,6 +22,7 @@
 #include "base/log.h"
 #include "daemon/domain.h"
 #include "daemon/pools.h"
+#include "daemon/registry.h"
 #include "daemon/secrets.h"
 #include "daemon/server.h"
 #include "tests/unit/pool-host.h"
@@ -59,6 +63,8 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 		r = pools_open(reg, &plain_host, err);
 	if (r < 0)
 		return r;
+	if (argv[4])
+		reg->path = argv[4];
 	registry_reconnect(reg);
 	r = sd_event_new(ret_loop);
 	if (r >= 0)
@@ -76,10 +82,11 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 int main(int argc, char **argv)
 {
 	struct server *server = NULL;
+	struct registry *reg;
 	struct error err = { 0 };
 	sd_event *loop = NULL;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	(void)log_open("stderr", &err);
 	if (setup(argv, &loop, &server, &err) < 0) {
@@ -91,9 +98,10 @@ int main(int argc, char **argv)
 	if (sd_event_loop(loop) < 0)
 		return 1;
 	server_destroy(server);
-	pools_close(registry_find("/test"));
-	secrets_close(registry_find("/test"));
-	registry_close(registry_find("/test"));
+	reg = registry_find(argc == 5 ? argv[4] : "/test");
+	pools_close(reg);
+	secrets_close(reg);
+	registry_close(reg);
 	sd_event_unref(loop);
 	return 0;
 }

@@ -13,7 +13,7 @@ done
 rm man.$$
 grep -E '^    (\[?--[a-z0-9-]+\]?|<[a-z-]+>)( <[a-z]+>)? *$' help.$$ && { echo "... is not explained"; rm help.$$; exit 1; }
 rm help.$$
-for program in vireod vireo-vmm; do
+for program in vireod vireo-dbus vireo-vmm; do
 	for option in $("./$program" --help | grep -o -e '--[a-z][a-z-]*' | sort -u); do
 		tr -d '\\' <"$pages/$program.8" | grep -qe "$option" ||
 			{ echo "$program $option is not in $program.8"; exit 1; }
