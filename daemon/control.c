@@ -97,8 +97,10 @@ int domain_create_xml(struct registry *reg, const char *xml,
 			    __func__, err);
 
 	if (r == 0)
-		r = config_parse(reg, xml, flags & VIR_DOMAIN_START_VALIDATE,
-				 &def, err);
+		r = config_parse(
+			reg, xml,
+			config_flags(flags & VIR_DOMAIN_START_VALIDATE), &def,
+			err);
 	if (r < 0)
 		return r;
 	r = create_parsed(reg, def, flags, autodestroy_owner, ret, err);

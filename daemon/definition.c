@@ -21,11 +21,6 @@
 #define LOG_MODULE "domain"
 #include "base/log.h"
 
-static int parse_flags(bool validate)
-{
-	return validate ? DOMAIN_PARSE_VALIDATE : 0;
-}
-
 static bool has_machine(const struct loaded_driver *l,
 			const struct domain_def *def)
 {
@@ -93,11 +88,16 @@ static void tell_kept(const struct domain_def *def)
 			 kept);
 }
 
-int config_parse(struct registry *reg, const char *xml, bool validate,
+unsigned int config_flags(bool validate)
+{
+	return DOMAIN_PARSE_RULES | (validate ? DOMAIN_PARSE_VALIDATE : 0);
+}
+
+int config_parse(struct registry *reg, const char *xml, unsigned int flags,
 		 struct domain_def **ret_def, struct error *err)
 {
 	struct domain_def *def;
-	int r = domain_def_parse(xml, parse_flags(validate), &def, err);
+	int r = domain_def_parse(xml, flags, &def, err);
 
 	if (r < 0)
 		return r;
@@ -164,8 +164,9 @@ int domain_define(struct registry *reg, const char *xml, unsigned int flags,
 
 	if (r < 0)
 		return r;
-	r = config_parse(reg, xml, flags & VIR_DOMAIN_DEFINE_VALIDATE, &def,
-			 err);
+	r = config_parse(reg, xml,
+			 config_flags(flags & VIR_DOMAIN_DEFINE_VALIDATE),
+			 &def, err);
 	if (r < 0)
 		return r;
 	r = obj_claim(reg, def, "define", &obj, err);

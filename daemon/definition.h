@@ -12,9 +12,13 @@ struct domain_def;
 struct error;
 struct registry;
 
-/* Reads XML; the log tells when this host cannot run that. */
-int config_parse(struct registry *reg, const char *xml, bool validate,
+/* Reads XML; the log tells when this host cannot run that.  flags: of
+ * domain_def_parse(). */
+int config_parse(struct registry *reg, const char *xml, unsigned int flags,
 		 struct domain_def **ret_def, struct error *err);
+
+/* How a definition is read that a client wants to be a new one. */
+unsigned int config_flags(bool validate);
 
 /* Whether it may be defined here; whether it runs is asked at the start. */
 int config_check(const struct registry *reg, const struct domain_def *def,

@@ -251,7 +251,7 @@ static int read_def(struct registry *reg, const struct migrate_args *args,
 	if (!args->dxml)
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "no domain XML passed");
-	r = config_parse(reg, args->dxml, false, ret_def, err);
+	r = config_parse(reg, args->dxml, 0, ret_def, err);
 	if (r == 0 && args->dname) {
 		free((*ret_def)->name);
 		(*ret_def)->name = xstrdup(args->dname);
@@ -440,7 +440,7 @@ static void persist(struct dom_obj *obj, const char *config)
 	int r;
 
 	if (config)
-		r = config_parse(obj->reg, config, false, &def, &err);
+		r = config_parse(obj->reg, config, 0, &def, &err);
 	else
 		r = (def = domain_def_copy(obj->d.live)) ? 0 : -ENOMEM;
 	if (r == 0) {

@@ -49,7 +49,7 @@ int offline_begin(struct dom_obj *obj, const struct migrate_args *args,
 				  "not go along",
 				  obj->d.name);
 	if (args->dxml)
-		r = config_parse(obj->reg, args->dxml, false, &def, err);
+		r = config_parse(obj->reg, args->dxml, 0, &def, err);
 	if (r < 0)
 		return r;
 	*ret_xml = domain_def_format(def ? def : obj->config,

@@ -102,7 +102,7 @@ static int read_wanted(struct dom_obj *obj, const struct migrate_args *args,
 		       struct domain_def **ret_def, struct error *err)
 {
 	struct domain_def *def;
-	int r = config_parse(obj->reg, args->dxml, false, &def, err);
+	int r = config_parse(obj->reg, args->dxml, 0, &def, err);
 
 	if (r < 0)
 		return r;

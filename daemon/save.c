@@ -151,13 +151,13 @@ static int parse_saved(struct registry *reg, const char *xml,
 		       struct error *err)
 {
 	struct domain_def *saved, *def;
-	int r = config_parse(reg, xml, false, &saved, err);
+	int r = config_parse(reg, xml, 0, &saved, err);
 
 	if (r < 0 || !dxml) {
 		*ret_def = saved;
 		return r;
 	}
-	r = config_parse(reg, dxml, false, &def, err);
+	r = config_parse(reg, dxml, 0, &def, err);
 	if (r == 0) {
 		r = saved_guest_fits(saved, def, err);
 		if (r < 0)

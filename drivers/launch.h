@@ -198,6 +198,8 @@ int launch_build_disks(const struct domain_def *def, struct vmm_spec *s,
 		       struct error *err);
 
 /* ---- launch_fs.c: shared folders ---- */
+/* The port of a USB device. */
+int launch_check_usb(const struct dom_address *a, struct error *err);
 int launch_check_fs(const struct dom_fs *f, struct error *err);
 int launch_build_fs(const struct domain_def *def, struct vmm_spec *s,
 		    struct error *err);

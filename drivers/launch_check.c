@@ -233,6 +233,16 @@ static int check_singles(const struct domain_def *def, struct error *err)
 	return 0;
 }
 
+int launch_check_usb(const struct dom_address *a, struct error *err)
+{
+	if (a->bus)
+		return refuse(err, "<address type='usb'>: one USB controller is supported, bus 0");
+	if (!a->port || a->port > 255 || strchr(a->usb_port, '.'))
+		return refuse(err, "<address type='usb'>: port '%s' is not one of the controller's",
+			      a->usb_port);
+	return 0;
+}
+
 /* Runs the check for each element until one refuses. */
 #define CHECK_EACH(def, n, array, fn, err) \
 	for (unsigned int i_ = 0; i_ < (def)->n; i_++) { \

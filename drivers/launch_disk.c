@@ -75,6 +75,8 @@ static int check_bus(const struct dom_disk *d, const char *name,
 	if (bus < 0)
 		return refuse(err, "<disk> '%s': bus '%s' is not supported, use '%s'",
 			      name, d->target_bus, cd ? "sata" : "virtio");
+	if (bus == SPEC_USB && launch_check_usb(&d->info.address, err) < 0)
+		return -EINVAL;
 	if (cd && bus != SPEC_SATA && bus != SPEC_SCSI && bus != SPEC_USB)
 		return refuse(err, "<disk> '%s': a CD-ROM drive cannot be on bus '%s', use 'sata', 'scsi' or 'usb'",
 			      name, d->target_bus);

@@ -55,6 +55,8 @@ static int check_q35(const struct dom_os *os, struct error *err)
 		return refuse(err, "<os><loader>: flash with code is read-only here; use readonly='yes' and <nvram>");
 	if (os->loader && os->kernel && !flash)
 		return refuse(err, "<os><loader>: a BIOS cannot be handed a kernel; remove <loader>, and the kernel is entered directly");
+	if (flash && os->loader && !has_nvram(os))
+		return refuse(err, "<os><loader>: flash without <nvram> is not supported");
 	if (has_nvram(os) && !flash)
 		return refuse(err, "<os><nvram>: it needs <loader type='pflash'>");
 	if (os->smbios && str_eq(os->smbios, "host"))
@@ -64,6 +66,8 @@ static int check_q35(const struct dom_os *os, struct error *err)
 
 int launch_check_firmware(const struct dom_os *os, struct error *err)
 {
+	if (str_eq(os->nvram_type, "network"))
+		return refuse(err, "<os><nvram>: type 'network' is not supported, use 'file' or 'block'");
 	if (!os->machine || str_eq(os->machine, "microvm"))
 		return check_microvm(os, err);
 	if (str_eq(os->machine, "q35"))

@@ -107,8 +107,9 @@ static int check_input(const struct dom_input *i, struct error *err)
 	    !str_eq(i->bus, "virtio"))
 		return refuse(err, "<input>: bus '%s' is not supported, use 'ps2', 'usb' or 'virtio'",
 			      i->bus);
-	if (str_eq(i->bus, "usb") && i->info.address.bus)
-		return refuse(err, "<input>: one USB controller is supported, index 0");
+	if (str_eq(i->bus, "usb") &&
+	    launch_check_usb(&i->info.address, err) < 0)
+		return -EINVAL;
 	if (str_eq(i->bus, "ps2") && str_eq(i->type, "tablet"))
 		return refuse(err, "<input type='tablet'>: bus 'ps2' has none");
 	return 0;

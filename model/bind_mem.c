@@ -51,8 +51,20 @@ static void finish_field(const struct field *f, void *obj)
 		finish_list(f, obj);
 }
 
+/* While what tells a part's type is still there. */
+static void finish_parts(const struct xml_type *type, void *obj)
+{
+	for (const struct field *f = type->fields; f->path; f++) {
+		void *part = bind_at(obj, f->off);
+
+		if (f->kind == FIELD_PART && f->part(part))
+			bind_finish(f->part(part), part);
+	}
+}
+
 void bind_finish(const struct xml_type *type, void *obj)
 {
+	finish_parts(type, obj);
 	for (const struct field *f = type->fields; f->path; f++)
 		finish_field(f, obj);
 	if (type->extra_off)
@@ -101,6 +113,8 @@ static void unshare(const struct xml_type *type, const void *from, void *to)
 			copy_list(f, from, to);
 		else if (f->kind == FIELD_STRUCT)
 			unshare(f->type, old, bind_at(to, f->off));
+		else if (f->kind == FIELD_PART && f->part(old))
+			unshare(f->part(old), old, bind_at(to, f->off));
 	}
 	if (type->extra_off) {
 		char **extra = bind_at(to, type->extra_off);

@@ -30,11 +30,27 @@ static int check_name(const struct domain_def *def, struct error *err)
 	return 0;
 }
 
+/* What SMBIOS is to show, if the definition says so. */
+static const char *smbios_uuid(const struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_sysinfos; i++) {
+		const struct dom_sysinfo *s = &def->sysinfos[i];
+
+		for (unsigned int k = 0;
+		     str_eq(s->type, "smbios") && k < s->n_entries; k++)
+			if (str_eq(s->entries[k].name, "uuid"))
+				return s->entries[k].value;
+	}
+	return NULL;
+}
+
 static void complete_uuid(struct domain_def *def)
 {
 	static const uint8_t none[UUID_LEN];
+	const char *text = smbios_uuid(def);
 
-	if (!memcmp(def->uuid, none, UUID_LEN))
+	if (!memcmp(def->uuid, none, UUID_LEN) &&
+	    (!text || uuid_parse(text, def->uuid) < 0))
 		uuid_generate_v4(def->uuid);
 }
 

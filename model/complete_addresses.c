@@ -54,6 +54,9 @@ static bool slot_used(const struct domain_def *def, unsigned int bus,
 {
 	struct dom_info *info;
 
+	/* Where an i440fx has its south bridge. */
+	if (!bus && slot == 1 && os_is_i440fx(&def->os))
+		return true;
 	for (unsigned int i = 0; (info = domain_info(def, i)); i++)
 		if (is_pci(&info->address) && info->address.bus == bus &&
 		    info->address.slot == slot && !is_unset(&info->address))
@@ -176,6 +179,26 @@ static int add_port(struct domain_def *def, struct error *err)
 	return place_port(def, c, err);
 }
 
+/* What leads to another bus, by the machine's kind. */
+static int add_bus(struct domain_def *def, struct error *err)
+{
+	struct dom_controller *c;
+	unsigned int index = 1;
+
+	if (!os_is_i440fx(&def->os))
+		return add_port(def, err);
+	while (has_bus(def, index))
+		index++;
+	if (index > LAST_BUS)
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "No more available PCI slots");
+	c = def_append(def->controllers, def->n_controllers);
+	c->type = xstrdup("pci");
+	c->model = xstrdup("pci-bridge");
+	c->index = index;
+	return 0;
+}
+
 /* Addresses may name buses that no controller is given for. */
 static int add_named_buses(struct domain_def *def, struct error *err)
 {
@@ -188,7 +211,7 @@ static int add_named_buses(struct domain_def *def, struct error *err)
 			last = MAX(last, info->address.bus);
 	for (unsigned int index = 1; r == 0 && index <= last; index++)
 		while (r == 0 && !has_bus(def, index))
-			r = add_port(def, err);
+			r = add_bus(def, err);
 	return r;
 }
 
@@ -205,6 +228,25 @@ static bool controller_is_pci(const struct dom_controller *c)
 			return !str_eq(c->model, "none");
 	return str_eq(c->type, "pci") && !str_eq(c->model, "pcie-root") &&
 	       !str_eq(c->model, "pci-root") && !is_port(c);
+}
+
+static bool video_is_pci(const struct dom_video *v)
+{
+	return !str_eq(v->model, "none") && !str_eq(v->model, "ramfb");
+}
+
+/* Which cannot be below a port. */
+static bool is_on_root(const struct dom_controller *c)
+{
+	static const char *const models[] = { "pci-bridge",
+					      "dmi-to-pci-bridge",
+					      "pci-expander-bus",
+					      "pcie-expander-bus" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(models); i++)
+		if (str_eq(c->model, models[i]))
+			return true;
+	return str_eq(c->type, "sata");
 }
 
 typedef int place_fn(struct domain_def *def, struct dom_info *info,
@@ -224,9 +266,9 @@ static int each_pci(struct domain_def *def, place_fn *fn, void *arg,
 {
 	int r = 0;
 
-	EACH(videos, n_videos, !str_eq(it->model, "none"), false);
+	EACH(videos, n_videos, video_is_pci(it), false);
 	EACH(controllers, n_controllers, controller_is_pci(it),
-	     !str_eq(it->type, "sata"));
+	     !is_on_root(it));
 	EACH(ifaces, n_ifaces, true, true);
 	EACH(disks, n_disks, str_eq(it->target_bus, "virtio"), true);
 	EACH(inputs, n_inputs, str_eq(it->bus, "virtio"), true);
@@ -269,7 +311,7 @@ static int place_videos(struct domain_def *def, struct error *err)
 	void *arg = NULL;
 	int r = 0;
 
-	EACH(videos, n_videos, !str_eq(it->model, "none"), false);
+	EACH(videos, n_videos, video_is_pci(it), false);
 	return r;
 }
 

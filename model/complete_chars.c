@@ -40,6 +40,8 @@ static void mirror(const struct dom_char *from, struct dom_char *to,
 static void drop_address(struct dom_char *chr)
 {
 	free(chr->info.address.type);
+	free(chr->info.address.usb_port);
+	free(chr->info.address.base);
 	memset(&chr->info.address, 0, sizeof(chr->info.address));
 }
 

@@ -1,9 +1,11 @@
 /*
  * model/complete_controllers.c -- the controllers that devices need.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/complete.h"
+#include "model/xml.h"
 
 static struct dom_controller *find(const struct domain_def *def,
 				   const char *type, int index)
@@ -89,25 +91,60 @@ static void place_char(struct domain_def *def, struct dom_char *chr)
 		a->port++;
 }
 
+/* Devices that are only kept have ports, too. */
+static bool kept_on_usb(const struct domain_def *def, const char *port)
+{
+	_cleanup_xml_ xmlDoc *doc = NULL;
+	bool found = false;
+	const xmlNode *c;
+
+	if (!def->devices_extra ||
+	    xml_parse(def->devices_extra, NULL, &doc, NULL) < 0)
+		return false;
+	c = xml_child(xmlDocGetRootElement(doc), NULL);
+	for (; c && !found; c = xml_next(c, NULL)) {
+		const xmlNode *at = xml_child(c, "address");
+		_cleanup_free_ char *own = at ? xml_attr(at, "port") : NULL;
+
+		found = str_eq(own, port);
+	}
+	return found;
+}
+
 static bool usb_taken(const struct domain_def *def,
-		      const struct dom_address *self, unsigned int port)
+		      const struct dom_address *self, const char *port)
 {
 	struct dom_info *info;
 
 	for (unsigned int i = 0; (info = domain_info(def, i)); i++)
 		if (&info->address != self &&
 		    str_eq(info->address.type, "usb") &&
-		    info->address.bus == self->bus && info->address.port == port)
+		    info->address.bus == self->bus &&
+		    str_eq(info->address.usb_port, port))
 			return true;
-	return false;
+	return !self->bus && kept_on_usb(def, port);
+}
+
+static char *free_usb_port(const struct domain_def *def,
+			   const struct dom_address *a)
+{
+	for (unsigned int n = 1;; n++) {
+		_cleanup_free_ char *port = xasprintf("%u", n);
+
+		if (!usb_taken(def, a, port))
+			return steal_ptr(&port);
+	}
 }
 
 /* Devices on USB: a controller, and a port of it. */
 static void place_usb(struct domain_def *def, struct dom_address *a)
 {
 	default_str(&a->type, "usb");
-	for (a->port = MAX(a->port, 1u); usb_taken(def, a, a->port);)
-		a->port++;
+	if (!str_eq(a->type, "usb"))
+		return;
+	if (!a->usb_port)
+		a->usb_port = free_usb_port(def, a);
+	a->port = strtoul(a->usb_port, NULL, 10);
 	need(def, "usb", a->bus, "qemu-xhci");
 }
 

@@ -119,6 +119,16 @@ static bool is_q35(const struct domain_def *def)
 	return str_eq(def->os.machine, "q35");
 }
 
+/* The first, unless another is. */
+static void choose_primary(struct domain_def *def)
+{
+	for (unsigned int i = 0; i < def->n_videos; i++)
+		if (str_eq(def->videos[i].primary, "yes"))
+			return;
+	if (def->n_videos && !str_eq(def->videos[0].model, "none"))
+		default_str(&def->videos[0].primary, "yes");
+}
+
 static void complete_videos(struct domain_def *def)
 {
 	if (!def->n_videos && has_picture(def))
@@ -134,9 +144,8 @@ static void complete_videos(struct domain_def *def)
 			v->vram = 16384;
 		if (!v->heads)
 			v->heads = 1;
-		if (i == 0)
-			default_str(&v->primary, "yes");
 	}
+	choose_primary(def);
 }
 
 static bool has_ps2(const struct domain_def *def, const char *type)

@@ -107,7 +107,8 @@ static int complete_device(struct domain_def *def, unsigned int n,
 	m->size = ALIGN_UP(m->size, KIB);
 	if (!m->size)
 		return bad(err, "a memory device's size must not be 0");
-	if (m->node < 0 && def->cpu.n_cells)
+	if (m->node < 0 && def->cpu.n_cells &&
+	    !str_eq(m->model, "virtio-pmem"))
 		return bad(err, "target NUMA node needs to be specified for memory device");
 	if (m->node >= (int)def->cpu.n_cells && m->node > 0)
 		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,

@@ -3,6 +3,7 @@
  * sets that must be right.
  */
 #include <libvirt/virterror.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/complete.h"
@@ -42,6 +43,61 @@ static int complete_pins(struct dom_pin *pins, unsigned int n,
 	return 0;
 }
 
+static bool overlap(const struct cpuset *a, const struct cpuset *b)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(a->word); i++)
+		if (a->word[i] & b->word[i])
+			return true;
+	return false;
+}
+
+static int check_scheds(const struct dom_sched *scheds, unsigned int n,
+			const char *what, struct error *err)
+{
+	struct cpuset one, other;
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (!scheds[i].ids || cpuset_parse(scheds[i].ids, &one) < 0)
+			return bad(err, "'%s' needs a set of ids", what);
+		for (unsigned int k = 0; k < i; k++) {
+			cpuset_parse(scheds[k].ids, &other);
+			if (overlap(&one, &other))
+				return bad(err, "'%s' attributes must not overlap",
+					   what);
+		}
+	}
+	return 0;
+}
+
+static bool has_iothread(const struct domain_def *def, unsigned int id)
+{
+	for (unsigned int i = 0; i < def->n_iothreadids; i++)
+		if (def->iothreadids[i].id == id)
+			return true;
+	return false;
+}
+
+/* Once the I/O threads are known. */
+static int check_iothreadscheds(const struct domain_def *def,
+				struct error *err)
+{
+	const struct dom_cputune *t = &def->cputune;
+	int r = check_scheds(t->iothreadscheds, t->n_iothreadscheds,
+			     "iothreadsched", err);
+	struct cpuset set;
+
+	for (unsigned int i = 0; r == 0 && i < t->n_iothreadscheds; i++) {
+		cpuset_parse(t->iothreadscheds[i].ids, &set);
+		for (unsigned int id = 0; id < CPUSET_MAX; id++)
+			if (cpuset_has(&set, id) && !has_iothread(def, id))
+				return error_virt(err,
+						  VIR_ERR_CONFIG_UNSUPPORTED,
+						  "Cannot find 'iothread' : %u",
+						  id);
+	}
+	return r;
+}
+
 static int complete_cputune(struct domain_def *def, struct error *err)
 {
 	struct dom_cputune *t = &def->cputune;
@@ -52,6 +108,9 @@ static int complete_cputune(struct domain_def *def, struct error *err)
 				  "iothreadpin", err);
 	if (r == 0)
 		r = normal_set(&t->emulatorpin, "emulatorpin", err);
+	if (r == 0)
+		r = check_scheds(t->vcpuscheds, t->n_vcpuscheds, "vcpusched",
+				 err);
 	return r;
 }
 
@@ -91,10 +150,8 @@ static int complete_cell(struct dom_cell *c, unsigned int i, struct error *err)
 {
 	uint64_t bytes = dom_cell_bytes(c);
 
-	if (c->id < 0)
-		c->id = i;
 	if ((unsigned int)c->id != i)
-		return bad(err, "NUMA cells must be in the order of their ids, from 0 without a gap");
+		return bad(err, "NUMA cells' ids must be different, from 0 without a gap");
 	if (!bytes)
 		return bad(err, "'%.40s' is no memory size of NUMA cell %u",
 			   c->memory, i);
@@ -130,6 +187,21 @@ static int check_cells(const struct domain_def *def, struct error *err)
 	return 0;
 }
 
+static int compare_cells(const void *a, const void *b)
+{
+	return ((const struct dom_cell *)a)->id -
+	       ((const struct dom_cell *)b)->id;
+}
+
+/* They may be written in any order; those without an id are in their place. */
+static void sort_cells(struct dom_cell *cells, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (cells[i].id < 0)
+			cells[i].id = i;
+	qsort(cells, n, sizeof(*cells), compare_cells);
+}
+
 /* The cells' memory is the domain's. */
 static int complete_cells(struct domain_def *def, struct error *err)
 {
@@ -137,6 +209,7 @@ static int complete_cells(struct domain_def *def, struct error *err)
 
 	if (!def->cpu.n_cells)
 		return 0;
+	sort_cells(def->cpu.cells, def->cpu.n_cells);
 	for (unsigned int i = 0; i < def->cpu.n_cells; i++) {
 		int r = complete_cell(&def->cpu.cells[i], i, err);
 
@@ -157,6 +230,8 @@ static int complete_numatune(struct domain_def *def, struct error *err)
 	struct dom_numatune *t = &def->numatune;
 	int r = normal_set(&t->nodeset, "numatune", err);
 
+	if (t->mode && !t->nodeset && str_eq(def->vcpu_placement, "auto"))
+		default_str(&t->placement, "auto");
 	if (r == 0 && t->mode && !t->nodeset && !str_eq(t->placement, "auto"))
 		return bad(err, "nodeset for NUMA memory tuning must be set if 'placement' is 'static'");
 	for (unsigned int i = 0; i < t->n_memnodes && r == 0; i++) {
@@ -169,6 +244,27 @@ static int complete_numatune(struct domain_def *def, struct error *err)
 	if (r == 0 && t->nodeset && !t->mode)
 		default_str(&t->mode, "strict");
 	return r;
+}
+
+/* Pages of a size for cells: such as there are; without any, for all of it. */
+static int check_pages(const struct domain_def *def, struct error *err)
+{
+	unsigned int n = MAX(def->cpu.n_cells, 1u);
+
+	for (unsigned int i = 0; i < def->backing.n_pages; i++) {
+		const struct dom_hugepage *page = &def->backing.pages[i];
+		struct cpuset set;
+
+		if (!page->nodeset)
+			continue;
+		if (cpuset_parse(page->nodeset, &set) < 0)
+			return bad(err, "'%.80s' is no set of NUMA nodes",
+				   page->nodeset);
+		if (cpuset_last(&set) >= (int)n)
+			return bad(err, "hugepages: node %d not found",
+				   cpuset_last(&set));
+	}
+	return 0;
 }
 
 static int complete_hyperv(const struct domain_def *def, struct error *err)
@@ -203,9 +299,13 @@ int domain_complete_tune(struct domain_def *def, struct error *err)
 	if (r == 0)
 		r = complete_iothreads(def, err);
 	if (r == 0)
+		r = check_iothreadscheds(def, err);
+	if (r == 0)
 		r = complete_cells(def, err);
 	if (r == 0)
 		r = complete_numatune(def, err);
+	if (r == 0)
+		r = check_pages(def, err);
 	if (r == 0)
 		r = complete_hyperv(def, err);
 	return r < 0 ? r : complete_dirty_ring(def, err);

@@ -142,7 +142,8 @@ static bool same_place(const struct dom_address *a,
 	return str_eq(a->type, b->type) && a->bus == b->bus &&
 	       a->slot == b->slot && a->function == b->function &&
 	       a->controller == b->controller && a->target == b->target &&
-	       a->unit == b->unit && a->port == b->port;
+	       a->unit == b->unit && a->port == b->port &&
+	       str_eq(a->usb_port, b->usb_port);
 }
 
 /* What tells two of a kind apart; a document may leave out the rest. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model/complete.h"
+#include "model/rules.h"
 #include "model/schemas.h"
 #include "model/tables.h"
 #include "model/xml.h"
@@ -35,6 +36,29 @@ struct domain_def *domain_def_copy(const struct domain_def *def)
 	return copy;
 }
 
+/* The document that holds the definition as it is written. */
+static xmlDoc *build_doc(struct domain_def *view, bool live)
+{
+	xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
+	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
+
+	domain_prepare_view(view);
+	xmlDocSetRootElement(doc, root);
+	bind_format(&type_domain, view, live, root);
+	return doc;
+}
+
+static int check_rules(const struct domain_def *def, struct error *err)
+{
+	struct domain_def *view = domain_def_copy(def);
+	xmlDoc *doc = build_doc(view, false);
+	int r = domain_check_rules(def, doc, err);
+
+	xmlFreeDoc(doc);
+	domain_def_free(view);
+	return r;
+}
+
 static int read_def(const char *xml, unsigned int flags,
 		    struct domain_def *def, struct error *err)
 {
@@ -47,7 +71,11 @@ static int read_def(const char *xml, unsigned int flags,
 	if (r == 0)
 		r = bind_parse(&type_domain, xmlDocGetRootElement(doc), live,
 			       def, err);
-	return r < 0 ? r : domain_complete(def, live, err);
+	if (r == 0)
+		r = domain_complete(def, live, err);
+	if (r == 0 && (flags & DOMAIN_PARSE_RULES))
+		r = check_rules(def, err);
+	return r;
 }
 
 int domain_def_parse(const char *xml, unsigned int flags,
@@ -67,15 +95,12 @@ char *domain_def_format(const struct domain_def *def, unsigned int flags)
 {
 	bool live = flags & DOMAIN_FORMAT_LIVE;
 	struct domain_def *view = domain_def_copy(def);
-	xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
-	xmlNode *root = xmlNewDocNode(doc, NULL, BAD_CAST "domain", NULL);
 	struct buf text = { 0 };
+	xmlDoc *doc;
 
-	domain_prepare_view(view);
 	graphics_prepare_view(view, live, flags & DOMAIN_FORMAT_SECURE);
-	xmlDocSetRootElement(doc, root);
-	bind_format(&type_domain, view, live, root);
-	xml_write(&text, root, 0);
+	doc = build_doc(view, live);
+	xml_write(&text, xmlDocGetRootElement(doc), 0);
 	xmlFreeDoc(doc);
 	domain_def_free(view);
 	return buf_steal(&text);

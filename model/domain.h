@@ -76,7 +76,8 @@ struct dom_address {
 	unsigned int domain, bus, slot, function; /* pci */
 	enum dom_tristate multifunction;
 	unsigned int controller, target, unit; /* drive (bus above) */
-	unsigned int port;		       /* virtio-serial, usb */
+	unsigned int port;		       /* virtio-serial, usb's root's */
+	char *usb_port;			       /* "2"; of a hub: "1.2" */
 	char *base;			       /* dimm (slot above) */
 };
 
@@ -118,6 +119,7 @@ struct dom_os {
 	const char *machine; /* what that means here: "q35" or "microvm" */
 	char *firmware;	      /* "bios", "efi" or NULL */
 	char *loader, *loader_readonly, *loader_type, *loader_secure;
+	char *loader_stateless;
 	char *nvram, *nvram_template;
 	char *nvram_type, *nvram_file, *nvram_dev; /* <source>, else nvram */
 	char *kernel, *initrd, *cmdline;
@@ -397,6 +399,8 @@ enum domain_parse_flags {
 	DOMAIN_PARSE_VALIDATE = 1 << 0, /* against the RELAX NG; else only
 					   what the reader itself checks */
 	DOMAIN_PARSE_LIVE = 1 << 1,	/* keep id, aliases, pty paths */
+	DOMAIN_PARSE_RULES = 1 << 2,	/* refuse what contradicts itself:
+					   of what a client sends */
 };
 enum domain_format_flags {
 	DOMAIN_FORMAT_LIVE = 1 << 0, /* id, aliases, live paths */

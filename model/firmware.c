@@ -129,9 +129,14 @@ static int complete_nvram(struct domain_def *def, const char *nvram_dir,
 	struct dom_os *os = &def->os;
 	const struct firmware *fw = by_loader(os->loader);
 
-	if (fw && fw->template)
+	if (fw && fw->template && !str_eq(os->loader_stateless, "yes"))
 		default_str(&os->nvram_template, fw->template);
-	if (os->nvram || os->nvram_file || os->nvram_dev)
+	if (os->nvram || os->nvram_file || os->nvram_dev ||
+	    str_eq(os->loader_stateless, "yes") ||
+	    str_eq(os->nvram_type, "network"))
+		return 0;
+	/* One that can be written has its variables in itself. */
+	if (!os->nvram_template && !str_eq(os->loader_readonly, "yes"))
 		return 0;
 	if (!os->nvram_template)
 		return error_virt(err, VIR_ERR_OPERATION_FAILED,

@@ -38,6 +38,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/names.h \
 	%D%/pool.c \
 	%D%/pool.h \
+	%D%/rules.c \
+	%D%/rules.h \
 	%D%/schemas.c \
 	%D%/schemas.h \
 	%D%/tables.h \

@@ -27,7 +27,7 @@ static const struct field virtio_serial_fields[] = {
 };
 static const struct field usb_fields[] = {
 	{ "@bus", FIELD_NUMBER, A(bus) },
-	{ "@port", FIELD_NUMBER, A(port) },
+	{ "@port", FIELD_STR, A(usb_port) },
 	{ 0 },
 };
 static const struct field dimm_fields[] = {

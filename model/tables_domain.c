@@ -98,7 +98,7 @@ static const char *const smbios_list[] = { "emulate", "host", "sysinfo" };
 static const struct words words_smbios = { smbios_list,
 					   ARRAY_SIZE(smbios_list) };
 
-static const char *const nvram_list[] = { "file", "block" };
+static const char *const nvram_list[] = { "file", "block", "network" };
 static const struct words words_nvram = { nvram_list,
 					  ARRAY_SIZE(nvram_list) };
 
@@ -109,6 +109,7 @@ static const struct field os_fields[] = {
 	{ "type", FIELD_STR, O(type), .flags = FIELD_REQUIRED,
 	  .missing = "an os <type> must be specified" },
 	{ "loader@readonly", FIELD_STR, O(loader_readonly), &words_yesno },
+	{ "loader@stateless", FIELD_STR, O(loader_stateless) },
 	{ "loader@secure", FIELD_STR, O(loader_secure), &words_yesno },
 	{ "loader@type", FIELD_STR, O(loader_type) },
 	{ "loader", FIELD_STR, O(loader) },

@@ -48,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	write_and_read(def, DOMAIN_FORMAT_LIVE);
 	domain_def_free(def);
-	if (domain_def_parse(xml, 0, &def, &err) == 0) {
+	if (domain_def_parse(xml, DOMAIN_PARSE_RULES, &def, &err) == 0) {
 		write_and_read(def, 0);
 		domain_def_free(def);
 	}

@@ -64,7 +64,7 @@ static char *written(const struct domain_def *def, bool live)
 /* What was written must follow the schema and read back as the same. */
 static bool second_pass(const char *name, const char *text, bool live)
 {
-	unsigned int flags = live ? DOMAIN_PARSE_LIVE : 0;
+	unsigned int flags = live ? DOMAIN_PARSE_LIVE : DOMAIN_PARSE_RULES;
 	struct domain_def *def, *copy;
 	_cleanup_free_ char *again = NULL;
 	struct error err = { 0 };
@@ -111,7 +111,7 @@ static bool run_case(const char *dir, const char *name)
 	_cleanup_free_ char *bad = expected(dir, name, ".err");
 	_cleanup_free_ char *line = NULL;
 	bool live = str_startswith(name, "live-"), ok;
-	unsigned int flags = live ? DOMAIN_PARSE_LIVE : 0;
+	unsigned int flags = live ? DOMAIN_PARSE_LIVE : DOMAIN_PARSE_RULES;
 	struct domain_def *def = NULL;
 	struct error err = { 0 };
 

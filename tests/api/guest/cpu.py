@@ -127,7 +127,7 @@ def odd(d, c):
             ("<cpu mode='custom'><model>kvm64</model>"
              "<cache mode='passthrough'/></cpu>", "host-passthrough"),
             ("<cpu mode='host-passthrough'><cache mode='emulate' level='2'/>"
-             "</cpu>", "level '2'")):
+             "</cpu>", "level='3'")):
         text = fails(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, c.createXML,
                      d.xml("cpu", more=cpu))
         assert word in text, text

@@ -24,6 +24,7 @@ def pc(d, name, os_attr="", os_more="", kernel=True, more="", machine="q35"):
     text = d.xml(name, more=more).replace(">128<", ">256<")
     text = text.replace("machine='microvm'", f"machine='{machine}'")
     text = text.replace("<os>", f"<os{os_attr}>")
+    text = text.replace("</os>", "</os><features><acpi/></features>")
     if not kernel:
         text = re.sub(r"(?s)<kernel>.*</cmdline>", "", text)
     return text.replace("</os>", os_more + "</os>")

@@ -48,9 +48,9 @@ def config(d, conn):
     fails_with("maximum memory size", conn.defineXML,
                with_memory(d, "c", "", TOP.replace("2048", "64")))
     more = TOP.replace("192", "768")
-    fails_with("'nvdimm'", conn.defineXML,
+    fails_with("'nvdimm'", conn.createXML,
                with_memory(d, "c", DIMM.replace("dimm", "nvdimm"), more))
-    fails_with("multiple", conn.defineXML, with_memory(d, "c", MEM % 3, more))
+    fails_with("multiple", conn.createXML, with_memory(d, "c", MEM % 3, more))
     c = conn.defineXML(with_memory(d, "c", PORT))
     c.attachDeviceFlags(DIMM, CONFIG)
     xml = c.XMLDesc()
