@@ -313,6 +313,14 @@ int host_open_userfault(struct error *err, int *ret_fd)
 	return call_fd(&rq, sizeof(rq.none), &reply, ret_fd, err);
 }
 
+int host_open_memory(struct error *err, int *ret_fd)
+{
+	struct priv_request rq = { .op = PRIV_OPEN_MEMORY };
+	struct priv_reply reply;
+
+	return call_fd(&rq, sizeof(rq.none), &reply, ret_fd, err);
+}
+
 int host_probe_kvm(char *ret_why, size_t size, struct error *err)
 {
 	struct priv_request rq = { .op = PRIV_PROBE_KVM };

@@ -43,6 +43,8 @@ static const struct {
 	S("vnc-tls", "KIND", vnc_tls,
 	  "VNC: no, anonymous, x509, x509-verify"),
 	S("vnc-tls-dir", "DIR", vnc_tls_dir, "keys and certificates for VNC"),
+	S("memory-dir", "DIR", memory_dir,
+	  "files for guests' memory (source type 'file')"),
 	S("machine-uids", "BASE:COUNT", uid_range, "user ids for machines"),
 	S("auth-unix-rw", "HOW", auth_unix_rw,
 	  "clients say who they are: none, sasl, polkit"),
@@ -245,7 +247,10 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	set_default(&ret_opt->vnc_tls, xstrdup("no"));
 	set_default(&ret_opt->vnc_tls_dir, xstrdup("/etc/pki/libvirt-vnc"));
 	set_default(&ret_opt->uid_range, xstrdup("1900000000:65536"));
+	set_default(&ret_opt->memory_dir,
+		    xasprintf("%s/ram", ret_opt->state_dir));
 	make_absolute(&ret_opt->state_dir);
+	make_absolute(&ret_opt->memory_dir);
 	make_absolute(&ret_opt->run_dir);
 	make_absolute(&ret_opt->migrate_tls_dir);
 	make_absolute(&ret_opt->socket_dir);

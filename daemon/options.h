@@ -19,6 +19,7 @@ struct options {
 	char *log_filters;  /* may be NULL */
 	char *save_format; /* "raw" or "zstd" */
 	char *migrate_tls_dir;
+	char *memory_dir;  /* of files that are guests' memory; may be NULL */
 	char *uid_range;    /* "BASE:COUNT" for machines */
 	bool libvirt_names; /* also serve qemu:/// */
 	char *auth_unix_rw, *auth_unix_ro; /* "none", "sasl", "polkit" */

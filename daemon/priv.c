@@ -62,6 +62,7 @@ static const struct {
 	[PRIV_FILE_REMOVE] = OP_STR(priv_file_remove, priv_path, path),
 	[PRIV_OPEN_KVM] = OP(priv_open_kvm, priv_none),
 	[PRIV_OPEN_USERFAULT] = OP(priv_open_userfault, priv_none),
+	[PRIV_OPEN_MEMORY] = OP(priv_open_memory, priv_none),
 	[PRIV_OPEN_TAP] = OP_STR(priv_open_tap, priv_tap, ifname),
 	[PRIV_REMOVE_TAP] = OP_STR(priv_remove_tap, priv_ifname, ifname),
 	[PRIV_TAP_STATS] = OP_STR(priv_tap_stats, priv_ifname, ifname),

@@ -31,6 +31,7 @@ enum priv_op {
 	PRIV_FILE_REMOVE,
 	PRIV_OPEN_KVM,
 	PRIV_OPEN_USERFAULT,
+	PRIV_OPEN_MEMORY,
 	PRIV_OPEN_TAP,
 	PRIV_REMOVE_TAP,
 	PRIV_TAP_STATS,
@@ -215,6 +216,7 @@ struct priv {
 	int vmm_exe;	  /* O_PATH */
 	int vnc_module;	  /* of vireo-vmm's; -1: there is none */
 	const char *state_dir;
+	const char *memory_dir;
 	int tpm_dir;	  /* STATE/tpm */
 	int tpm_exe;	  /* O_PATH; -1: there is no swtpm */
 	int lock_fd;	  /* gets our pid when main is ready */
@@ -240,7 +242,7 @@ typedef int priv_fn(struct priv *priv, const void *arg,
 
 /* priv_open.c: what lies in the file system */
 priv_fn priv_open_disk, priv_open_file, priv_open_log, priv_open_kvm,
-	priv_open_userfault;
+	priv_open_userfault, priv_open_memory;
 /* priv_file.c: files that take their name when they are complete */
 priv_fn priv_file_begin, priv_file_end, priv_file_remove;
 /* priv_chr.c: what guests' character devices connect to */

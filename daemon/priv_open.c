@@ -139,3 +139,20 @@ int priv_open_userfault(struct priv *priv, const void *arg,
 	fds[0] = steal_fd(&fd);
 	return 0;
 }
+
+/* Without a name: the file goes when the machine does. */
+int priv_open_memory(struct priv *priv, const void *arg,
+		     struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		     struct error *err)
+{
+	_cleanup_close_ int dir = -1;
+	int r = priv_resolve(priv->memory_dir, &dir, err);
+
+	if (r < 0)
+		return r;
+	fds[0] = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	return fds[0] < 0 ? error_set(err, -errno,
+				      "cannot create a file for guest memory in '%s': %m",
+				      priv->memory_dir) :
+			    0;
+}

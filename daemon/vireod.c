@@ -68,6 +68,10 @@ static int make_state_dir(const char *path, uid_t uid, struct error *err)
 	if (mkdirat(fd, "nvram", 0700) < 0 && errno != EEXIST)
 		return error_set(err, -errno,
 				 "cannot create folder '%s/nvram': %m", path);
+	/* The same, and guests' memory that is in files. */
+	if (mkdirat(fd, "ram", 0700) < 0 && errno != EEXIST)
+		return error_set(err, -errno,
+				 "cannot create folder '%s/ram': %m", path);
 	return 0;
 }
 
@@ -180,6 +184,7 @@ static int prepare(const struct options *opt, struct priv *priv,
 	int r = open_log(opt, err);
 
 	priv->session = opt->session;
+	priv->memory_dir = opt->memory_dir;
 	priv->main_uid = main_uid(opt);
 	if (r >= 0)
 		r = parse_uids(opt->uid_range, priv, err);

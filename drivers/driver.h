@@ -345,6 +345,8 @@ int host_open_log(const char *path, bool append, struct error *err,
 int host_open_kvm(struct error *err, int *ret_fd);
 /* What tells of missing memory; needs Linux 6.1. */
 int host_open_userfault(struct error *err, int *ret_fd);
+/* An empty file for guest memory, in the folder that the daemon has for it. */
+int host_open_memory(struct error *err, int *ret_fd);
 /*
  * Whether KVM runs ordinary guests here, found out by one in a sandbox within
  * a few seconds ("vireo-vmm --probe-kvm --kvm-fd=N" prints "ok" or one

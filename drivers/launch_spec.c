@@ -132,6 +132,8 @@ static int open_boot(const struct domain_def *def, struct vmm_spec *s,
 		r = host_open_file(def->os.kernel, err, &s->kernel_fd);
 	if (r >= 0 && def->os.initrd)
 		r = host_open_file(def->os.initrd, err, &s->initrd_fd);
+	if (r >= 0 && str_eq(def->backing.source, "file"))
+		r = host_open_memory(err, &s->mem_fd);
 	if (r >= 0 && str_startswith(s->engine, "kvm"))
 		r = host_open_kvm(err, &s->kvm_fd);
 	return r;

@@ -338,8 +338,8 @@ static int check_memory(const struct domain_def *def, struct error *err)
 	const struct dom_backing *b = &def->backing;
 	const struct dom_cpu *cpu = &def->cpu;
 
-	if (str_eq(b->source, "file"))
-		return refuse(err, "<memoryBacking>: source type 'file' is not supported, use 'memfd'");
+	if (str_eq(b->source, "file") && b->hugepages)
+		return refuse(err, "<memoryBacking>: source type 'file' has no <hugepages>, use 'memfd'");
 	if (str_eq(def->numatune.placement, "auto"))
 		return refuse(err, "<numatune>: placement 'auto' is not supported, name a nodeset");
 	if (str_eq(def->numatune.mode, "restrictive"))

@@ -42,6 +42,7 @@ static const char usage[] =
 "  --initrd FILE\n"
 "  --append TEXT    kernel command line\n"
 "  --memory MIB     default 256\n"
+"  --memory-file PATH  where it is kept\n"
 "  --cpus N         default 1; SOCKETS:CORES:THREADS gives a topology\n"
 "  --cpu MODEL[,+FEATURE|,-FEATURE...]  default host\n"
 "  --serial WHERE   stdio (default), null, file:PATH or unix:PATH (a socket);\n"
@@ -768,6 +769,7 @@ static const struct option_type option_types[] = {
 	{ "kernel", SPEC_OPEN(kernel_fd, O_RDONLY) },
 	{ "initrd", SPEC_OPEN(initrd_fd, O_RDONLY) },
 	{ "append", SPEC_STRING(cmdline) },
+	{ "memory-file", SPEC_OPEN(mem_fd, O_RDWR) },
 	{ "memory", CALLS_ARG(set_memory) },
 	{ "cpus", CALLS_ARG(set_cpus) },
 	{ "cpu", CALLS_ARG(set_cpu) },

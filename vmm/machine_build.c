@@ -285,6 +285,7 @@ static void machine_choose_ram(struct machine *m, const char *variant,
 	m->mmio32_base = m->q35 ? MIN(spec->memory, low) : MMIO32_BASE;
 	*ret_options = (struct ram_options){
 		.low_max = low,
+		.fd = spec->mem_fd,
 		.page_size = spec->mem_page_size,
 		.shared = shares || spec->mem_shared,
 		.unmerged = spec->mem_unmerged,
@@ -310,7 +311,8 @@ static int machine_create_ram(struct machine *m, const char *variant,
 	r = numa_check(m->spec, err);
 	if (r == 0)
 		r = ram_create_with(m->spec->memory, &options, &m->ram, err);
-	if (r == 0 && vmm_spec_shares_memory(m->spec))
+	if (r == 0 &&
+	    (vmm_spec_shares_memory(m->spec) || m->spec->mem_fd >= 0))
 		ram_keep_shared(m->ram);
 	if (r == 0)
 		r = numa_place(m, err);

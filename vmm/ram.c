@@ -8,6 +8,7 @@
 #include "vmm/ram.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/memfd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,13 +20,13 @@
 #include "vmm/ram_priv.h"
 
 /* #syscalls:vmm mmap munmap madvise clone clone3 close pread64 */
-/* #syscalls:vmm memfd_create ftruncate mlock */
+/* #syscalls:vmm memfd_create ftruncate fcntl mlock */
 
 enum { HUGE_PAGE = 2 << 20 };
 
 /* size bytes that begin where a huge page may; fd -1: anonymous. */
 static void *map_aligned(uint64_t size, uint64_t align, bool shared, int fd,
-			 int flags)
+			 uint64_t offset, int flags)
 {
 	flags |= shared ? MAP_SHARED : MAP_PRIVATE;
 	flags |= fd < 0 ? MAP_ANONYMOUS : 0;
@@ -40,8 +41,8 @@ static void *map_aligned(uint64_t size, uint64_t align, bool shared, int fd,
 		munmap(p, before);
 	p += before;
 	munmap(p + size, align - before);
-	if (mmap(p, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) ==
-	    MAP_FAILED) {
+	if (mmap(p, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd,
+		 (off_t)offset) == MAP_FAILED) {
 		munmap(p, size);
 		return NULL;
 	}
@@ -91,17 +92,31 @@ int ram_no_memory(uint64_t size, uint64_t page_size, struct error *err)
 			 (unsigned long long)(size / MIB));
 }
 
+/* The file for the next region: of its own, or after the one before it. */
+static int next_file(const struct ram *ram, uint64_t size,
+		     const struct ram_options *o, uint64_t *ret_offset)
+{
+	*ret_offset = 0;
+	if (o->fd < 0)
+		return ram_make_file(size, o->page_size);
+	*ret_offset = ram->n ? ram->region[ram->n - 1].size : 0;
+	if (ftruncate(o->fd, (off_t)(*ret_offset + size)) < 0)
+		return -1;
+	return fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
+}
+
 /* MAP_NORESERVE: a guest costs what it touches; huge pages are reserved. */
 static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 		   const struct ram_options *o, struct error *err)
 {
-	bool in_file = o->shared || o->page_size;
-	int fd = in_file ? ram_make_file(size, o->page_size) : -1;
+	bool in_file = o->shared || o->page_size || o->fd >= 0;
+	uint64_t offset = 0;
+	int fd = in_file ? next_file(ram, size, o, &offset) : -1;
 	int flags = o->page_size ? 0 : MAP_NORESERVE;
 	void *p = in_file && fd < 0 ?
 			  NULL :
 			  map_aligned(size, MAX(o->page_size, HUGE_PAGE),
-				      o->shared, fd, flags);
+				      o->shared, fd, offset, flags);
 
 	if (!p) {
 		if (fd >= 0)
@@ -113,7 +128,8 @@ static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 	ram->block[ram->n_blocks - 1].anonymous = true;
 	ram->block[ram->n_blocks - 1].huge = o->page_size;
 	ram->region[ram->n++] =
-		(struct ram_region){ gpa, size, p, o->shared ? fd : -1, 0 };
+		(struct ram_region){ gpa, size, p, o->shared ? fd : -1,
+				     offset };
 	if (fd >= 0 && !o->shared)
 		close(fd);
 	return 0;
@@ -122,7 +138,7 @@ static int ram_map(struct ram *ram, uint64_t gpa, uint64_t size,
 int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err)
 {
 	return ram_create_with(
-		bytes, &(struct ram_options){ .low_max = RAM_LOW_MAX },
+		bytes, &(struct ram_options){ .low_max = RAM_LOW_MAX, .fd = -1 },
 		ret_ram, err);
 }
 

@@ -29,10 +29,12 @@ int ram_create(uint64_t bytes, struct ram **ret_ram, struct error *err);
 /*
  * The same with low memory ending at low_max; shared: in memfds.  page_size:
  * of the host's huge pages, which are reserved at once; 0: as it has it.
+ * fd: the file that it is to be in, whose size it sets; -1: none.
  */
 struct ram_options {
 	uint64_t low_max;
 	uint64_t page_size;
+	int fd;
 	bool shared;
 	bool unmerged;	/* even if the host merges equal pages */
 	bool locked;	/* never swapped out */

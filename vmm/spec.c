@@ -370,6 +370,7 @@ static const struct field top[] = {
 	UINT(vmm_spec, cores, VCPUS),
 	UINT(vmm_spec, threads, VCPUS),
 	ARRAY(vmm_spec, cells, cell_shape, VCPUS),
+	FD(vmm_spec, mem_fd),
 	{ FIELD(vmm_spec, mem_page_size, U64, false, GIB) },
 	BOOL(vmm_spec, mem_shared),
 	BOOL(vmm_spec, mem_locked),

@@ -323,9 +323,11 @@ struct vmm_spec {
 	unsigned int sockets, dies, cores, threads; /* 0: not given */
 	unsigned int n_cells;
 	struct spec_cell *cells;
-	/* Guest memory: pages of that size (0: as the host has it), in memfds
+	/* Guest memory: in a file (-1: none), which is made as large as it;
+	 * pages of that size (0: as the host has it), in memfds
 	 * that others map too, never swapped, not merged with equal pages, all
 	 * there from the start; where it comes from. */
+	int mem_fd;
 	uint64_t mem_page_size;
 	bool mem_shared, mem_locked, mem_unmerged, mem_allocated;
 	enum spec_numa mem_policy;

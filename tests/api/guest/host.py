@@ -251,8 +251,8 @@ def refusals(d, c):
              "timezone"),
             ("<features><hyperv mode='passthrough'/></features>",
              "passthrough"),
-            ("<memoryBacking><source type='file'/></memoryBacking>",
-             "'file'")):
+            ("<memoryBacking><hugepages/><source type='file'/>"
+             "</memoryBacking>", "'file'")):
         text = fails(bad, c.createXML, d.xml("no", more=more))
         assert word in text, text
     for hv, word in (

@@ -11,6 +11,8 @@ TOP = """<maxMemory slots='4' unit='MiB'>2048</maxMemory>
 PORT = "<controller type='pci' index='1' model='pcie-root-port'/>"
 DIMM = """<memory model='dimm'><target><size unit='MiB'>256</size></target>
   </memory>"""
+FILE = """<memoryBacking><source type='file'/><access mode='shared'/>
+  </memoryBacking>"""
 MEM = """<memory model='virtio-mem'><target><size unit='MiB'>512</size>
   <block unit='MiB'>2</block><requested unit='MiB'>%d</requested></target>
   </memory>"""
@@ -38,6 +40,17 @@ def total(con):
 def field(dom, name, flags=0):
     m = re.search(rf"<{name} unit='KiB'>(\d+)<", dom.XMLDesc(flags))
     return int(m.group(1)) if m else None
+
+
+def in_file(d, g):
+    """The guest's memory is a file of the daemon's, all of it."""
+    total = 0
+    with open(f"/proc/{d.vmm_pid(g)}/maps") as f:
+        for line in f:
+            m = re.match(r"(\w+)-(\w+) rw-(.).* (/.*/state/ram/\S+)", line)
+            if m and m.group(3) == "s":
+                total += int(m.group(2), 16) - int(m.group(1), 16)
+    assert total >= 192 * 1024 * MIB, total
 
 
 def config(d, conn):
@@ -121,8 +134,9 @@ def main():
         ev = MemoryEvents(conn)
         config(d, conn)
         g = conn.defineXML(with_memory(d, "g", PORT + MEM % 0, TOP.replace(
-            "192", str(192 + 512))))
+            "192", str(192 + 512)) + FILE))
         g.create()
+        in_file(d, g)
         con = StreamConsole(conn, g)
         con.wake()
         con.run("echo online_movable "
@@ -134,6 +148,7 @@ def main():
         g.create()
         con = StreamConsole(conn, g)
         con.wake()
+        in_file(d, g)
         until("what it used", lambda: field(g, "current") == 256 * MIB)
         after(g, con, ev, d)
         assert "dimm" in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
