@@ -50,8 +50,10 @@ EXTRA_DIST += \
 	%D%/permissions \
 	%D%/permissions.awk \
 	%D%/procedures \
+	%D%/procedures-doc.py \
 	%D%/procedures.awk \
 	%D%/protocol.x \
+	%D%/refused \
 	$(NULL)
 
 noinst_LTLIBRARIES += %D%/libprotocol.la %D%/librpc.la

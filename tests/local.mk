@@ -48,3 +48,7 @@ include tests/guest/guest.mk
 # Sources include each other only as docs/ARCHITECTURE.md says.
 dist_check_SCRIPTS += tests/includes.sh
 TESTS += tests/includes.sh
+
+# docs/PROCEDURES.md promises no more than rpc/procedures.
+dist_check_SCRIPTS += tests/procedures.sh
+TESTS += tests/procedures.sh
