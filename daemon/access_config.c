@@ -38,6 +38,30 @@ static int read_mode(const char *option, const char *text, mode_t *ret,
 	return 0;
 }
 
+/*
+ * polkit knows no one from elsewhere.  SASL by TCP would need a protected layer
+ * of its own: by TLS it has one.
+ */
+static int read_remote_auth(const struct options *opt, struct access_config *c,
+			    struct error *err)
+{
+	enum auth_method tls;
+	int r = auth_method_parse(opt->auth_tls, &tls, err);
+
+	if (r < 0)
+		return r;
+	if (tls == AUTH_POLKIT)
+		return error_set(err, -EINVAL,
+				 "--auth-tls=polkit: polkit knows local processes only");
+	if (opt->listen_tcp && !str_eq(opt->auth_tcp, "none"))
+		return error_set(err, -EINVAL,
+				 "--listen-tcp needs --auth-tcp=none: nothing protects what goes by TCP; --listen-tls has passwords, too");
+	c->server.auth[SERVER_TLS] = tls;
+	c->server.tls_names = opt->tls_names;
+	c->server.sasl_users = opt->sasl_users;
+	return 0;
+}
+
 static int read_auth(const struct options *opt, struct access_config *c,
 		     struct error *err)
 {
@@ -48,8 +72,13 @@ static int read_auth(const struct options *opt, struct access_config *c,
 		r = auth_method_parse(opt->auth_unix_ro, &ro, err);
 	if (r < 0)
 		return r;
+	r = read_remote_auth(opt, c, err);
+	if (r < 0)
+		return r;
 	c->server.auth[SERVER_RW] = rw;
 	c->server.auth[SERVER_RO] = ro;
+	c->sasl = rw == AUTH_SASL || ro == AUTH_SASL ||
+		  c->server.auth[SERVER_TLS] == AUTH_SASL;
 	c->polkit = c->server.driver == &access_polkit || rw == AUTH_POLKIT ||
 		    ro == AUTH_POLKIT;
 	if (c->polkit && opt->session)

@@ -16,7 +16,7 @@ struct access_config {
 	struct server_access server;
 	mode_t modes[SERVER_SOCKETS]; /* of the Unix sockets */
 	gid_t group; /* may use the read-write one; 0: root only */
-	bool polkit; /* somebody has to be asked */
+	bool polkit, sasl; /* somebody has to be asked */
 };
 
 int access_config_read(const struct options *opt, struct access_config *ret,

@@ -1,10 +1,11 @@
 /*
- * daemon/carrier_tls.c -- a machine's stream over TLS (daemon/carrier_tls.h).
+ * daemon/carrier_tls.c -- a stream over TLS (daemon/carrier_tls.h).
  */
 #include "daemon/carrier_tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <libvirt/virterror.h>
@@ -41,10 +42,9 @@ static void datum_free(gnutls_datum_t *d)
 	free(d->data);
 }
 
-static int read_pem(const char *dir, const char *name, tls_open_fn *open,
-		    gnutls_datum_t *ret, struct error *err)
+static int read_pem(const char *path, tls_open_fn *open, gnutls_datum_t *ret,
+		    struct error *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
 	_cleanup_close_ int fd = -1;
 	ssize_t n;
 	int r = open(path, err, &fd);
@@ -59,11 +59,11 @@ static int read_pem(const char *dir, const char *name, tls_open_fn *open,
 	return 0;
 }
 
-static int trust(struct tls_keys *k, const char *dir, tls_open_fn *open,
+static int trust(struct tls_keys *k, const char *path, tls_open_fn *open,
 		 struct error *err)
 {
 	gnutls_datum_t ca = { 0 };
-	int r = read_pem(dir, "ca-cert.pem", open, &ca, err), n;
+	int r = read_pem(path, open, &ca, err), n;
 
 	if (r == 0) {
 		n = gnutls_certificate_set_x509_trust_mem(k->cred, &ca,
@@ -75,19 +75,15 @@ static int trust(struct tls_keys *k, const char *dir, tls_open_fn *open,
 	return r;
 }
 
-static int own(struct tls_keys *k, const char *dir, tls_open_fn *open,
-	       struct error *err)
+static int own(struct tls_keys *k, const struct tls_files *files,
+	       tls_open_fn *open, struct error *err)
 {
 	gnutls_datum_t cert = { 0 }, key = { 0 };
-	int r = read_pem(dir, k->server ? "server-cert.pem" :
-					  "client-cert.pem",
-			 open, &cert, err);
+	int r = read_pem(files->cert, open, &cert, err);
 	int n;
 
 	if (r == 0)
-		r = read_pem(dir, k->server ? "server-key.pem" :
-					      "client-key.pem",
-			     open, &key, err);
+		r = read_pem(files->key, open, &key, err);
 	if (r == 0) {
 		n = gnutls_certificate_set_x509_key_mem(
 			k->cred, &cert, &key, GNUTLS_X509_FMT_PEM);
@@ -102,6 +98,22 @@ static int own(struct tls_keys *k, const char *dir, tls_open_fn *open,
 int tls_keys_load(const char *dir, bool server, tls_open_fn *open,
 		  struct tls_keys **ret_keys, struct error *err)
 {
+	const char *who = server ? "server" : "client";
+	_cleanup_free_ char *ca = xasprintf("%s/ca-cert.pem", dir);
+	_cleanup_free_ char *cert = xasprintf("%s/%s-cert.pem", dir, who);
+	_cleanup_free_ char *key = xasprintf("%s/%s-key.pem", dir, who);
+	const struct tls_files files = { ca, cert, key };
+	int r = tls_keys_load_files(&files, server, open, ret_keys, err);
+
+	if (r < 0)
+		error_prefix(err, "migration over TLS");
+	return r;
+}
+
+int tls_keys_load_files(const struct tls_files *files, bool server,
+			tls_open_fn *open, struct tls_keys **ret_keys,
+			struct error *err)
+{
 	struct tls_keys *k = xcalloc(1, sizeof(*k));
 	int r;
 
@@ -113,12 +125,11 @@ int tls_keys_load(const char *dir, bool server, tls_open_fn *open,
 					 "SECURE128:-VERS-ALL:+VERS-TLS1.3",
 					 NULL);
 	r = r < 0 ? failed(err, "cannot set up TLS", r) :
-		    trust(k, dir, open, err);
+		    trust(k, files->ca, open, err);
 	if (r == 0)
-		r = own(k, dir, open, err);
+		r = own(k, files, open, err);
 	if (r < 0) {
 		tls_keys_unref(k);
-		error_prefix(err, "migration over TLS");
 		return r;
 	}
 	*ret_keys = k;
@@ -272,8 +283,8 @@ static int begin(struct far *f, struct tls_keys *k, const char *host)
 	return r;
 }
 
-int carrier_tls(struct tls_keys *k, const char *host, int stop_fd, int *fd,
-		struct error *err)
+static int far_create(struct tls_keys *k, const char *host, int stop_fd,
+		      int *fd, struct far **ret, struct error *err)
 {
 	struct far *f = xcalloc(1, sizeof(*f));
 	int r;
@@ -284,6 +295,84 @@ int carrier_tls(struct tls_keys *k, const char *host, int stop_fd, int *fd,
 	r = begin(f, k, host);
 	r = r < 0 ? failed(err, "cannot set up TLS", r) :
 		    shake_hands(f, stop_fd, err);
+	if (r < 0)
+		far_free(f);
+	else
+		*ret = f;
+	return r;
+}
+
+int carrier_tls(struct tls_keys *k, const char *host, int stop_fd, int *fd,
+		struct error *err)
+{
+	struct far *f;
+	int r = far_create(k, host, stop_fd, fd, &f, err);
+
+	return r < 0 ? r : carrier_start(&tls_ops, f, f->fd, fd, err);
+}
+
+/* ---- RPC's clients ---- */
+
+/* The name in the other's certificate, as RFC 4514 writes it. */
+static int peer_name(struct far *f, char *ret, size_t size, struct error *err)
+{
+	unsigned int n;
+	const gnutls_datum_t *chain =
+		gnutls_certificate_get_peers(f->session, &n);
+	gnutls_x509_crt_t crt;
+	int r;
+
+	if (!chain || !n || gnutls_x509_crt_init(&crt) < 0)
+		return error_virt(err, VIR_ERR_AUTH_FAILED,
+				  "the client shows no certificate");
+	r = gnutls_x509_crt_import(crt, &chain[0], GNUTLS_X509_FMT_DER);
+	if (r == 0)
+		r = gnutls_x509_crt_get_dn(crt, ret, &size);
+	gnutls_x509_crt_deinit(crt);
+	return r < 0 ? failed(err, "a client's certificate has no name", r) : 0;
+}
+
+static bool name_fits(const char *patterns, const char *name)
+{
+	_cleanup_free_ char *copy = xstrdup(patterns);
+	char *save, *p;
+
+	for (p = strtok_r(copy, ";", &save); p; p = strtok_r(NULL, ";", &save))
+		if (fnmatch(p, name, 0) == 0)
+			return true;
+	return false;
+}
+
+static int check_name(struct far *f, const char *allowed, struct error *err)
+{
+	char name[1024];
+	int r = allowed ? peer_name(f, name, sizeof(name), err) : 0;
+
+	if (r < 0 || !allowed || name_fits(allowed, name))
+		return r;
+	return error_virt(err, VIR_ERR_AUTH_FAILED,
+			  "client '%s' is not allowed", name);
+}
+
+/* One byte in a record of its own goes at once into an empty socket. */
+static int say_welcome(struct far *f, struct error *err)
+{
+	ssize_t n = gnutls_record_send(f->session, "\1", 1);
+
+	return n == 1 ? 0 : failed(err, "a client went away", (int)n);
+}
+
+int carrier_tls_accept(struct tls_keys *k, const char *allowed, int stop_fd,
+		       int *fd, struct error *err)
+{
+	struct far *f;
+	int r = far_create(k, NULL, stop_fd, fd, &f, err);
+
+	if (r < 0)
+		return r;
+	r = check_name(f, allowed, err);
+	if (r == 0)
+		r = say_welcome(f, err);
 	if (r < 0) {
 		far_free(f);
 		return r;

@@ -1,5 +1,6 @@
 /*
- * daemon/carrier_tls.h -- a machine's stream over TLS: only migration uses it.
+ * daemon/carrier_tls.h -- a stream over TLS: a machine's that migrates, or a
+ * client's.
  *
  * Keys and certificates are those that libvirt's hosts have for this already:
  * ca-cert.pem, server-cert.pem, server-key.pem, client-cert.pem and
@@ -16,6 +17,13 @@ struct tls_keys;
 typedef int tls_open_fn(const char *path, struct error *err, int *ret_fd);
 int tls_keys_load(const char *dir, bool server, tls_open_fn *open,
 		  struct tls_keys **ret_keys, struct error *err);
+/* The same from files that are named one by one, for RPC. */
+struct tls_files {
+	const char *ca, *cert, *key;
+};
+int tls_keys_load_files(const struct tls_files *files, bool server,
+			tls_open_fn *open, struct tls_keys **ret_keys,
+			struct error *err);
 struct tls_keys *tls_keys_ref(struct tls_keys *keys);
 void tls_keys_unref(struct tls_keys *keys); /* NULL: nothing */
 
@@ -26,5 +34,13 @@ void tls_keys_unref(struct tls_keys *keys); /* NULL: nothing */
  */
 int carrier_tls(struct tls_keys *keys, const char *host, int stop_fd, int *fd,
 		struct error *err);
+
+/*
+ * The server's end of RPC over TLS: takes clients whose certificate's name fits
+ * one of the patterns (fnmatch(3), separated by ';'; NULL: all), and tells them
+ * so by the byte that libvirt's wait for.
+ */
+int carrier_tls_accept(struct tls_keys *keys, const char *allowed_names,
+		       int stop_fd, int *fd, struct error *err);
 
 #endif

@@ -36,7 +36,12 @@ enum {
 int handle_connect_supports_feature(struct call *call, const wire_int *args,
 				    wire_int *reply, struct error *err)
 {
+	enum server_socket kind = call->session->kind;
+
 	switch (*args) {
+	case FEATURE_FD_PASSING: /* Unix sockets only */
+		*reply = kind != SERVER_TCP && kind != SERVER_TLS;
+		break;
 	case FEATURE_KEEPALIVE:
 		session_start_pings(call->session);
 		*reply = 1;
@@ -47,7 +52,6 @@ int handle_connect_supports_feature(struct call *call, const wire_int *args,
 	case FEATURE_XML_MIGRATABLE:
 	case FEATURE_MIGRATION_OFFLINE:
 	case FEATURE_MIGRATION_PARAMS:
-	case FEATURE_FD_PASSING: /* every transport is a Unix socket */
 	case FEATURE_TYPED_PARAM_STRING:
 	case FEATURE_EVENT_CALLBACKS:
 	case FEATURE_CLOSE_CALLBACK:
@@ -197,7 +201,8 @@ int handle_connect_get_uri(struct call *call, wire_str *reply,
 int handle_connect_is_secure(struct call *call, wire_int *reply,
 			     struct error *err)
 {
-	*reply = 1; /* a Unix socket never leaves the host */
+	/* A Unix socket never leaves the host. */
+	*reply = call->session->kind != SERVER_TCP;
 	return 0;
 }
 

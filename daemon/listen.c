@@ -5,13 +5,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+#define LOG_MODULE "listen"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "daemon/access_config.h"
 #include "daemon/options.h"
@@ -132,6 +136,94 @@ static int make_all(struct listeners *l, const char *dir_path,
 	return 0;
 }
 
+/* ---- by the network ---- */
+
+/* "ADDRESS", "ADDRESS:PORT" or "[ADDRESS]:PORT", cut in two. */
+static void split_address(char *text, char **ret_host, const char **ret_port)
+{
+	char *end = text[0] == '[' ? strchr(text, ']') : NULL;
+	char *colon = strrchr(end ? end : text, ':');
+
+	*ret_host = end ? text + 1 : text;
+	if (colon) {
+		*colon = '\0';
+		*ret_port = colon + 1;
+	}
+	if (end)
+		*end = '\0';
+}
+
+static int listen_at(const struct addrinfo *a)
+{
+	_cleanup_close_ int fd = socket(
+		a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int on = 1;
+
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return -errno;
+	if (a->ai_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+				 sizeof(on));
+	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 128) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+static void tell_address(int fd, const char *what)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[64], port[16];
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0 &&
+	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		log_info("%s clients: %s port %s", what, host, port);
+}
+
+static int listen_remote(struct listeners *l, const char *address,
+			 const char *port, enum server_socket kind,
+			 struct error *err)
+{
+	const struct addrinfo hints = { .ai_flags = AI_PASSIVE,
+					.ai_socktype = SOCK_STREAM };
+	_cleanup_free_ char *copy = xstrdup(address);
+	struct addrinfo *list = NULL;
+	int fd = -ENOENT, r;
+	char *host;
+
+	split_address(copy, &host, &port);
+	r = getaddrinfo(host, port, &hints, &list);
+	if (r != 0)
+		return error_set(err, -EINVAL, "cannot listen at '%s': %s",
+				 address, gai_strerror(r));
+	for (struct addrinfo *a = list; a && l->n < LISTEN_MAX;
+	     a = a->ai_next) {
+		fd = listen_at(a);
+		if (fd < 0)
+			break;
+		tell_address(fd, kind == SERVER_TLS ? "TLS" : "TCP");
+		add(l, fd, kind, NULL);
+	}
+	freeaddrinfo(list);
+	return fd < 0 ? error_set(err, fd, "cannot listen at '%s': %m",
+				  address) :
+			0;
+}
+
+static int make_remote(struct listeners *l, const struct options *opt,
+		       struct error *err)
+{
+	int r = 0;
+
+	if (opt->listen_tls)
+		r = listen_remote(l, opt->listen_tls, "16514", SERVER_TLS, err);
+	if (r >= 0 && opt->listen_tcp)
+		r = listen_remote(l, opt->listen_tcp, "16509", SERVER_TCP, err);
+	return r;
+}
+
 int listeners_open(const struct options *opt,
 		   const struct access_config *access,
 		   struct listeners *ret_l, struct error *err)
@@ -139,7 +231,9 @@ int listeners_open(const struct options *opt,
 	int r;
 
 	*ret_l = (struct listeners){ 0 };
-	r = take_activated(ret_l, err);
+	r = make_remote(ret_l, opt, err);
+	if (r >= 0)
+		r = take_activated(ret_l, err);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = make_all(ret_l, opt->socket_dir, "virtvireod", access, err);

@@ -13,7 +13,7 @@ struct access_config;
 struct error;
 struct options;
 
-enum { LISTEN_MAX = 8 };
+enum { LISTEN_MAX = 16 };
 
 struct listeners {
 	unsigned int n;

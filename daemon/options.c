@@ -50,6 +50,19 @@ static const struct {
 	  "clients say who they are: none, sasl, polkit"),
 	S("auth-unix-ro", "HOW", auth_unix_ro,
 	  "the same on the read-only socket"),
+	S("listen-tls", "ADDR[:PORT]", listen_tls,
+	  "clients by TLS; port 16514"),
+	S("listen-tcp", "ADDR[:PORT]", listen_tcp,
+	  "clients by TCP, unprotected; port 16509"),
+	S("auth-tls", "HOW", auth_tls, "as auth-unix-rw: none, sasl"),
+	S("auth-tcp", "HOW", auth_tcp, "has to be given: none"),
+	S("tls-ca", "FILE", tls_ca, "whose certificates clients may show"),
+	S("tls-cert", "FILE", tls_cert, "our certificate for clients"),
+	S("tls-key", "FILE", tls_key, "its key"),
+	S("tls-allowed-names", "GLOBS", tls_names,
+	  "of certificates, separated by ';'"),
+	S("sasl-allowed-users", "GLOBS", sasl_users, "separated by ','"),
+	S("sasl-mechanisms", "NAMES", sasl_mechs, "separated by spaces"),
 	S("access", "DRIVER", access,
 	  "checks each object: none, polkit"),
 	S("unix-sock-group", "GROUP", unix_group,
@@ -243,6 +256,13 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	set_default(&ret_opt->auth_unix_rw, xstrdup("none"));
 	set_default(&ret_opt->auth_unix_ro, xstrdup("none"));
 	set_default(&ret_opt->access, xstrdup("none"));
+	set_default(&ret_opt->auth_tls, xstrdup("none"));
+	set_default(&ret_opt->tls_ca, xstrdup("/etc/pki/CA/cacert.pem"));
+	set_default(&ret_opt->tls_cert,
+		    xstrdup("/etc/pki/libvirt/servercert.pem"));
+	set_default(&ret_opt->tls_key,
+		    xstrdup("/etc/pki/libvirt/private/serverkey.pem"));
+	set_default(&ret_opt->sasl_mechs, xstrdup("SCRAM-SHA-256"));
 	set_default(&ret_opt->migrate_tls_dir, xstrdup("/etc/pki/qemu"));
 	set_default(&ret_opt->vnc_tls, xstrdup("no"));
 	set_default(&ret_opt->vnc_tls_dir, xstrdup("/etc/pki/libvirt-vnc"));
@@ -253,6 +273,9 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	make_absolute(&ret_opt->memory_dir);
 	make_absolute(&ret_opt->run_dir);
 	make_absolute(&ret_opt->migrate_tls_dir);
+	make_absolute(&ret_opt->tls_ca);
+	make_absolute(&ret_opt->tls_cert);
+	make_absolute(&ret_opt->tls_key);
 	make_absolute(&ret_opt->socket_dir);
 	make_absolute(&ret_opt->driver_dir);
 	make_absolute(&ret_opt->schema_dir);

@@ -24,6 +24,11 @@ struct options {
 	bool libvirt_names; /* also serve qemu:/// */
 	char *auth_unix_rw, *auth_unix_ro; /* "none", "sasl", "polkit" */
 	char *access;	    /* "none" or "polkit" */
+	char *listen_tls, *listen_tcp; /* ADDRESS:PORT; NULL: no */
+	char *auth_tls, *auth_tcp;
+	char *tls_ca, *tls_cert, *tls_key;
+	char *tls_names, *sasl_users; /* who may; NULL: all */
+	char *sasl_mechs;
 	char *unix_group;   /* NULL: "libvirt" or "vireo" */
 	char *unix_rw_perms, *unix_ro_perms; /* octal; NULL: as fits */
 };

@@ -19,6 +19,7 @@
 #include "base/util.h"
 #include "daemon/access_config.h"
 #include "daemon/agent.h"
+#include "daemon/carrier_tls.h"
 #include "daemon/confine.h"
 #include "daemon/domain.h"
 #include "daemon/host.h"
@@ -27,6 +28,7 @@
 #include "daemon/options.h"
 #include "daemon/pools.h"
 #include "daemon/secrets.h"
+#include "daemon/sasl.h"
 #include "daemon/server.h"
 #include "daemon/store.h"
 #include "model/capabilities.h"
@@ -43,7 +45,7 @@ struct main_half {
 	struct registry *system, *test;
 	struct save_files files;
 	struct migrate_net net;
-	char *nvram_dir;
+	char *nvram_dir, *sasl_db;
 };
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
@@ -74,6 +76,29 @@ static void load_schemas(struct main_half *m)
 		log_error("%s", err.message);
 }
 
+/* The database is looked for later, where confine() leaves it. */
+static int prepare_sasl(struct main_half *m, struct error *err)
+{
+	m->sasl_db = xasprintf("%s/sasl.db", m->opt->session ?
+						     m->opt->state_dir :
+						     CONFINED_STATE_DIR);
+	return sasl_prepare(m->sasl_db, m->opt->sasl_mechs, err);
+}
+
+static int load_tls(struct main_half *m, struct error *err)
+{
+	const struct tls_files files = { m->opt->tls_ca, m->opt->tls_cert,
+					 m->opt->tls_key };
+	struct tls_keys *keys;
+	int r = tls_keys_load_files(&files, true, host_open_file, &keys, err);
+
+	if (r < 0)
+		error_prefix(err, "clients by TLS");
+	else
+		server_set_tls(m->server, keys);
+	return r;
+}
+
 /* What must be opened while we still may; starts no thread. */
 static int open_before(struct main_half *m, const int *channels,
 		       struct error *err)
@@ -91,6 +116,8 @@ static int open_before(struct main_half *m, const int *channels,
 		r = drivers_load(m->opt->driver_dir, err);
 	if (r >= 0)
 		r = server_create(m->loop, &m->server, err);
+	if (r >= 0 && m->access->sasl)
+		r = prepare_sasl(m, err);
 	return r;
 }
 
@@ -183,6 +210,8 @@ static int listen_all(struct main_half *m, struct listeners *l,
 	int r = group ? server_allow_group(m->server, group, err) : 0;
 
 	server_set_access(m->server, &m->access->server);
+	if (r >= 0 && m->opt->listen_tls)
+		r = load_tls(m, err);
 	for (unsigned int i = 0; i < l->n && r >= 0; i++)
 		r = server_listen(m->server, steal_fd(&l->s[i].fd),
 				  l->s[i].kind, err);
@@ -249,6 +278,7 @@ static void finish(struct main_half *m)
 	if (m->store)
 		store_close(m->store);
 	free(m->nvram_dir);
+	free(m->sasl_db);
 	sd_event_unref(m->loop);
 	model_schemas_unload();
 }

@@ -10,11 +10,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #define LOG_MODULE "rpc"
 #include "base/log.h"
 #include "daemon/acl.h"
+#include "daemon/carrier_tls.h"
 #include "daemon/domain.h"
 #include "daemon/hostinfo.h"
 #include "daemon/polkit.h"
@@ -50,18 +52,34 @@ static bool user_has_too_many(const struct server *server,
 	return n >= SERVER_SESSIONS_PER_USER_MAX;
 }
 
+bool server_has_too_many_anonymous(const struct server *server)
+{
+	return server->n_anonymous >= SERVER_ANONYMOUS_MAX;
+}
+
+static bool peer_may(const struct listener *l, const struct peer *peer)
+{
+	const struct server *s = l->server;
+
+	return access_connect(peer, l->kind, s->auth[l->kind], &s->groups) &&
+	       !user_has_too_many(s, peer) &&
+	       (!peer->uid || !s->auth[l->kind] ||
+		!server_has_too_many_anonymous(s));
+}
+
 static int server_admit(struct listener *l, int fd, struct error *err)
 {
 	struct peer peer;
-	int r = peer_read(fd, &peer, err);
+	int r;
 
+	if (l->kind == SERVER_TCP || l->kind == SERVER_TLS)
+		return remote_admit(l->server, fd, l->kind, err);
+	r = peer_read(fd, &peer, err);
 	if (r < 0) {
 		fd_close(fd);
 		return r;
 	}
-	if (!access_connect(&peer, l->kind, l->server->auth[l->kind],
-			    &l->server->groups) ||
-	    user_has_too_many(l->server, &peer)) {
+	if (!peer_may(l, &peer)) {
 		error_set(err, -EACCES, "uid %u may not connect%s",
 			  (unsigned int)peer.uid,
 			  user_has_too_many(l->server, &peer) ? " so often"
@@ -147,6 +165,14 @@ void server_set_access(struct server *server,
 	memcpy(server->auth, access->auth, sizeof(server->auth));
 	server->access = access->driver;
 	server->polkit = access->polkit;
+	server->tls_names = access->tls_names;
+	server->sasl_users = access->sasl_users;
+}
+
+void server_set_tls(struct server *server, struct tls_keys *keys)
+{
+	tls_keys_unref(server->tls);
+	server->tls = keys;
 }
 
 /* ---- notices ---- */
@@ -235,6 +261,7 @@ int server_create(struct sd_event *loop, struct server **ret_server,
 	/* A stream's far side may be a socket that closes as we write. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	server->loop = sd_event_ref(loop);
+	server->tls_stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = hostinfo_gather(&server->host, err);
 	if (r < 0) {
 		server_destroy(server);
@@ -263,6 +290,7 @@ void server_destroy(struct server *server)
 		return;
 	server->stopping = true;
 	server_close_listeners(server);
+	remote_stop(server);
 	if (server->workers) {
 		workers_drain(server->workers);
 		while (server->sessions)
@@ -274,6 +302,8 @@ void server_destroy(struct server *server)
 	server_free_watched(server);
 	hostinfo_free(server->host);
 	polkit_destroy(server->polkit);
+	tls_keys_unref(server->tls);
+	fd_close(server->tls_stop);
 	sd_event_unref(server->loop);
 	free(server);
 }

@@ -10,16 +10,26 @@ struct server;
 struct sd_event;
 struct error;
 
-enum server_socket { SERVER_RW, SERVER_RO, SERVER_ADMIN, SERVER_SOCKETS };
+enum server_socket {
+	SERVER_RW,
+	SERVER_RO,
+	SERVER_ADMIN,
+	SERVER_TCP,
+	SERVER_TLS,
+	SERVER_SOCKETS,
+};
 
 struct access_driver;
 struct polkit;
+struct tls_keys;
 
 /* Who may do what; without it sockets' modes and groups say all. */
 struct server_access {
 	int auth[SERVER_SOCKETS]; /* enum auth_method */
 	const struct access_driver *driver; /* NULL: all may do all */
 	struct polkit *polkit; /* taken over; NULL: there is none */
+	const char *tls_names;  /* whose certificates are taken; NULL: all */
+	const char *sasl_users; /* who may, patterns; NULL: all */
 };
 
 /*
@@ -36,6 +46,8 @@ int server_allow_group(struct server *server, unsigned int gid,
 /* fd: listening, non-blocking; the server takes it over. */
 int server_listen(struct server *server, int fd, enum server_socket kind,
 		  struct error *err);
+/* What TLS clients are shown from now on; taken over. */
+void server_set_tls(struct server *server, struct tls_keys *keys);
 /* Stops accepting, lets running calls end, closes all sessions. */
 void server_destroy(struct server *server);
 

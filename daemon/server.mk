@@ -18,8 +18,8 @@ CLEANFILES += $(daemon_made)
 
 noinst_LTLIBRARIES += %D%/libserver.la
 %C%_libserver_la_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(TIRPC_CFLAGS) \
-	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS) $(XML_CFLAGS)
-%C%_libserver_la_LIBADD = rpc/librpc.la %D%/libtransfer.la $(SYSTEMD_LIBS) $(JSON_LIBS) \
+	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS) $(XML_CFLAGS) $(SASL_CFLAGS)
+%C%_libserver_la_LIBADD = rpc/librpc.la %D%/libtransfer.la $(SASL_LIBS) $(SYSTEMD_LIBS) $(JSON_LIBS) \
 	-lpthread
 nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers-gen.c \
@@ -71,8 +71,11 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/hostinfo.h \
 	%D%/polkit.c \
 	%D%/polkit.h \
+	%D%/remote.c \
 	%D%/reply.c \
 	%D%/reply.h \
+	%D%/sasl.c \
+	%D%/sasl.h \
 	%D%/server.c \
 	%D%/server.h \
 	%D%/server_priv.h \

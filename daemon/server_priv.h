@@ -12,6 +12,7 @@
 enum {
 	SERVER_SESSIONS_MAX = 4096,
 	SERVER_SESSIONS_PER_USER_MAX = 256, /* root apart */
+	SERVER_ANONYMOUS_MAX = 20, /* who have not said who they are */
 };
 
 struct session;
@@ -27,6 +28,11 @@ struct server {
 	int auth[SERVER_SOCKETS]; /* enum auth_method */
 	const struct access_driver *access; /* NULL: all may do all */
 	struct polkit *polkit;
+	const char *tls_names, *sasl_users;
+	struct tls_keys *tls; /* NULL: no TLS */
+	int tls_stop; /* eventfd: handshakes end */
+	unsigned int n_anonymous; /* sessions and handshakes */
+	unsigned int n_handshakes;
 	struct listener *listeners;
 	struct session *sessions;
 	unsigned int n_sessions;
@@ -34,6 +40,14 @@ struct server {
 	bool stopping;
 };
 
+/* remote.c: a client came by TCP or TLS; takes over fd. */
+int remote_admit(struct server *server, int fd, enum server_socket kind,
+		 struct error *err);
+/* Ends all handshakes. */
+void remote_stop(struct server *server);
+
+/* Those who would have to say who they are are too many. */
+bool server_has_too_many_anonymous(const struct server *server);
 /* A session has been freed: there may be room for another. */
 void server_session_gone(struct server *server);
 /* Hears from this registry from now on. */

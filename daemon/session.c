@@ -9,6 +9,7 @@
 #include "daemon/acl.h"
 #include "daemon/dispatch.h"
 #include "daemon/events.h"
+#include "daemon/sasl.h"
 #include "daemon/server_priv.h"
 #include "daemon/session.h"
 #include "daemon/stream.h"
@@ -264,7 +265,29 @@ static enum auth_method session_auth(const struct server *server,
 
 void session_authenticated(struct session *s)
 {
+	if (s->authenticated)
+		return;
 	s->authenticated = true;
+	s->in.max = 0;
+	s->server->n_anonymous--;
+	s->deadline = sd_event_source_disable_unref(s->deadline);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *arg)
+{
+	session_close(arg, "does not say who it is");
+	return 0;
+}
+
+/* Whoever does not say who he is does not stay. */
+static void session_expect_auth(struct session *s)
+{
+	s->server->n_anonymous++;
+	if (sd_event_add_time_relative(
+		    s->server->loop, &s->deadline, CLOCK_MONOTONIC,
+		    SESSION_ANONYMOUS_SECONDS * 1000000ull, 0, on_deadline,
+		    s) < 0)
+		session_close(s, "cannot have a timer");
 }
 
 int session_create(struct server *server, int fd, enum server_socket kind,
@@ -282,6 +305,9 @@ int session_create(struct server *server, int fd, enum server_socket kind,
 	s->told_tail = &s->told;
 	s->auth = session_auth(server, kind, peer);
 	s->authenticated = s->auth == AUTH_NONE;
+	if (s->auth == AUTH_SASL)
+		s->sasl = sasl_login_create();
+	s->in.max = s->authenticated ? 0 : SESSION_ANONYMOUS_FRAME_MAX;
 	s->out_tail = &s->out;
 	s->waiting_tail = &s->waiting;
 	r = sd_event_add_io(server->loop, &s->io, fd, EPOLLIN, on_io, s);
@@ -298,6 +324,8 @@ int session_create(struct server *server, int fd, enum server_socket kind,
 	server->n_sessions++;
 	log_debug("session %p: pid %d, uid %u", (void *)s, (int)peer->pid,
 		  (unsigned int)peer->uid);
+	if (!s->authenticated)
+		session_expect_auth(s);
 	return 0;
 }
 
@@ -316,6 +344,8 @@ static void session_unlink(struct session *s)
 	if (s->next)
 		s->next->prev = s->prev;
 	s->server->n_sessions--;
+	if (!s->authenticated)
+		s->server->n_anonymous--;
 }
 
 void session_unref(struct session *s)
@@ -325,6 +355,7 @@ void session_unref(struct session *s)
 	if (--s->refs)
 		return;
 	peer_finish(&s->peer);
+	sasl_login_free(s->sasl);
 	free(s->uri);
 	free(s);
 	server_session_gone(server);
@@ -364,6 +395,7 @@ void session_close(struct session *s, const char *why)
 	log_debug("session %p: %s", (void *)s, why);
 	s->io = sd_event_source_disable_unref(s->io);
 	s->timer = sd_event_source_disable_unref(s->timer);
+	s->deadline = sd_event_source_disable_unref(s->deadline);
 	s->fd = fd_close(s->fd);
 	session_unlink(s);
 	stream_close_all(s);

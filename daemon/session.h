@@ -24,6 +24,7 @@ struct error;
 struct registry;
 struct stream;
 struct subscription;
+struct sasl_login;
 struct told;
 
 enum {
@@ -34,6 +35,9 @@ enum {
 	SESSION_OUT_HIGH = 1024 * 1024, /* start no more work above this */
 	SESSION_OUT_MAX = FRAME_MAX + 8 * 1024 * 1024,
 	SESSION_STREAMS_MAX = 64,
+	/* Before it has said who it is; a SASL step is the longest. */
+	SESSION_ANONYMOUS_FRAME_MAX = 320 * 1024,
+	SESSION_ANONYMOUS_SECONDS = 240,
 	SESSION_SUBSCRIPTIONS_MAX = 1024,
 	SESSION_TOLD_MAX = 4096, /* events about which somebody is asked */
 };
@@ -46,11 +50,13 @@ struct session {
 	unsigned int refs;
 	int fd; /* -1: closed */
 	sd_event_source *io, *timer;
+	sd_event_source *deadline; /* by which it is to be authenticated */
 	enum server_socket kind;
 	struct peer peer;
 	bool closing; /* when the output is sent */
 	enum auth_method auth; /* what is asked of it ... */
 	bool authenticated;    /* ... and was answered */
+	struct sasl_login *sasl; /* AUTH_SASL */
 
 	/* From CONNECT_OPEN on. */
 	enum session_scheme scheme;

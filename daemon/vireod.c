@@ -51,6 +51,18 @@ static int make_dirs(const char *path, mode_t mode, struct error *err)
 	}
 }
 
+/* saslpasswd2 made it, as root; main has to read it. */
+static void give_users(int dir, uid_t uid)
+{
+	struct stat st;
+
+	if (fstatat(dir, "sasl.db", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    fchownat(dir, "sasl.db", uid, -1, AT_SYMLINK_NOFOLLOW) < 0)
+		log_warn("cannot give the users' passwords to main: %s",
+			 strerror(errno));
+}
+
 static int make_state_dir(const char *path, uid_t uid, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
@@ -64,6 +76,7 @@ static int make_state_dir(const char *path, uid_t uid, struct error *err)
 		return error_set(err, -errno,
 				 "cannot give folder '%s' to uid %u: %m", path,
 				 uid);
+	give_users(fd, uid);
 	/* Priv's: the variables of guests' firmware. */
 	if (mkdirat(fd, "nvram", 0700) < 0 && errno != EEXIST)
 		return error_set(err, -errno,

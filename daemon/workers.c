@@ -149,7 +149,7 @@ void workers_post(struct workers *w, struct work *work)
 	pthread_mutex_unlock(&w->lock);
 }
 
-static void workers_finish(struct workers *w)
+void workers_finish(struct workers *w)
 {
 	struct work *work, *next;
 

@@ -26,6 +26,8 @@ int workers_create(struct sd_event *loop, struct workers **ret_workers,
 		   struct error *err);
 void workers_submit(struct workers *w, struct work *work, bool urgent);
 void workers_post(struct workers *w, struct work *work);
+/* On the loop: calls done() of what has ended, as the loop does by itself. */
+void workers_finish(struct workers *w);
 /* Lets what was submitted end, and calls every done(). */
 void workers_drain(struct workers *w);
 void workers_destroy(struct workers *w);

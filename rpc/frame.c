@@ -177,7 +177,7 @@ int frame_reader_next(struct frame_reader *r, struct frame **ret_frame)
 	if (r->len < FRAME_LEN_SIZE)
 		return 0;
 	len = get_u32(r->data);
-	if (len < FRAME_MIN || len > FRAME_MAX)
+	if (len < FRAME_MIN || len > (r->max ? r->max : FRAME_MAX))
 		return -EPROTO;
 	if (r->len < len)
 		return 0;

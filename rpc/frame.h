@@ -49,6 +49,7 @@ void frame_free(struct frame *f);
 struct frame_reader {
 	uint8_t *data;
 	size_t len, size;
+	size_t max; /* of a message; 0: FRAME_MAX */
 	unsigned int n_fds;
 	int fds[FRAME_FDS_MAX];
 };

@@ -17,6 +17,8 @@ tests_unit_rpc_frame_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
 tests_unit_rpc_frame_LDADD = rpc/librpc.la base/libbase.la
 
 tests_unit_rpc_server_SOURCES = \
+	daemon/carrier.c \
+	daemon/carrier_tls.c \
 	daemon/guestcpu.c \
 	daemon/migrate_cookie.c \
 	tests/unit/rpc/client.c \
@@ -29,7 +31,7 @@ tests_unit_rpc_server_SOURCES = \
 tests_unit_rpc_server_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) \
 	$(SYSTEMD_CFLAGS) $(LIBVIRT_CFLAGS) $(JSON_CFLAGS) -UNDEBUG
 tests_unit_rpc_server_LDADD = daemon/libserver.la model/libmodel.la \
-	cpu/libcpu.la base/libbase.la $(JSON_LIBS)
+	cpu/libcpu.la base/libbase.la $(JSON_LIBS) $(GNUTLS_LIBS)
 
 tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
 tests_fuzz_rpc_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG

@@ -1,0 +1,115 @@
+/*
+ * daemon/remote.c -- clients by TCP and TLS.
+ *
+ * A TLS client gets a thread that shakes hands and then carries its bytes
+ * (daemon/carrier.h), so that neither its cryptography nor its silence is the
+ * event loop's.  Those who have not said who they are count as anonymous, of
+ * whom there are few; handshakes do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#define LOG_MODULE "rpc"
+#include "base/log.h"
+#include "daemon/carrier_tls.h"
+#include "daemon/server_priv.h"
+#include "daemon/session.h"
+
+/* Nobody of this host's. */
+static const struct peer remote_peer = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
+
+struct handshake {
+	struct work work;
+	struct server *server;
+	struct tls_keys *keys;
+	const char *names;
+	int fd, stop, result;
+	struct error err;
+};
+
+static void *handshake_main(void *arg)
+{
+	struct handshake *h = arg;
+
+	h->result = carrier_tls_accept(h->keys, h->names, h->stop, &h->fd,
+				       &h->err);
+	tls_keys_unref(h->keys);
+	workers_post(h->server->workers, &h->work);
+	return NULL;
+}
+
+static void handshake_done(struct work *work)
+{
+	struct handshake *h = container_of(work, struct handshake, work);
+	struct server *server = h->server;
+	struct peer peer = remote_peer;
+
+	server->n_handshakes--;
+	server->n_anonymous--;
+	if (h->result >= 0 && !server->stopping) {
+		fcntl(h->fd, F_SETFL, fcntl(h->fd, F_GETFL) | O_NONBLOCK);
+		h->result = session_create(server, steal_fd(&h->fd),
+					   SERVER_TLS, &peer, &h->err);
+	}
+	if (h->result < 0)
+		log_warn("a TLS client was not admitted: %s", h->err.message);
+	fd_close(h->fd);
+	free(h);
+}
+
+static int handshake_start(struct server *server, int fd, struct error *err)
+{
+	struct handshake *h = xcalloc(1, sizeof(*h));
+	pthread_t thread;
+	int r;
+
+	h->work.done = handshake_done;
+	h->server = server;
+	h->keys = tls_keys_ref(server->tls);
+	h->names = server->tls_names;
+	h->fd = fd;
+	h->stop = server->tls_stop;
+	r = -pthread_create(&thread, NULL, handshake_main, h);
+	if (r < 0) {
+		tls_keys_unref(h->keys);
+		fd_close(fd);
+		free(h);
+		return error_set(err, r, "cannot start a thread: %m");
+	}
+	pthread_detach(thread);
+	server->n_handshakes++;
+	server->n_anonymous++;
+	return 0;
+}
+
+int remote_admit(struct server *server, int fd, enum server_socket kind,
+		 struct error *err)
+{
+	struct peer peer = remote_peer;
+	const int on = 1;
+
+	if (server_has_too_many_anonymous(server)) {
+		fd_close(fd);
+		return error_set(err, -EBUSY,
+				 "too many clients have not said who they are: one more is not heard");
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (kind == SERVER_TLS)
+		return handshake_start(server, fd, err);
+	return session_create(server, fd, kind, &peer, err);
+}
+
+void remote_stop(struct server *server)
+{
+	(void)eventfd_write(server->tls_stop, 1);
+	while (server->n_handshakes) {
+		workers_finish(server->workers);
+		usleep(1000);
+	}
+}
