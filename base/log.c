@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -27,8 +29,11 @@ struct filters {
 
 static struct filters default_filters = { .deflt = LOG_LVL_INFO };
 static _Atomic(struct filters *) filters = &default_filters;
-static int log_fd = STDERR_FILENO;
-static log_sink *sink; /* NULL: lines on log_fd */
+static _Atomic int log_fd = STDERR_FILENO;
+static _Atomic int output_level = LOG_LVL_DEBUG;
+static pthread_mutex_t output_lock = PTHREAD_MUTEX_INITIALIZER;
+static char output[PATH_MAX + 16] = "stderr"; /* output_lock */
+static log_sink *_Atomic sink; /* NULL: lines on log_fd */
 
 int log_open(const char *target, struct error *err)
 {
@@ -44,12 +49,35 @@ int log_open(const char *target, struct error *err)
 		return error_set(err, -errno, "cannot open log file '%s': %m",
 				 target + 5);
 	log_to_fd(fd);
+	snprintf(output, sizeof(output), "%s", target);
 	return 0;
 }
 
 void log_to_sink(log_sink *s)
 {
 	sink = s;
+	snprintf(output, sizeof(output), "journald");
+}
+
+char *log_get_output(void)
+{
+	char *text;
+
+	pthread_mutex_lock(&output_lock);
+	text = xasprintf("%d:%s", atomic_load(&output_level), output);
+	pthread_mutex_unlock(&output_lock);
+	return text;
+}
+
+/* Another thread may be about to write to the old one: it stays open. */
+void log_set_output(int fd, enum log_level level, const char *target)
+{
+	pthread_mutex_lock(&output_lock);
+	snprintf(output, sizeof(output), "%s", target);
+	atomic_store(&output_level, (int)level);
+	atomic_store(&log_fd, fd);
+	sink = NULL;
+	pthread_mutex_unlock(&output_lock);
 }
 
 void log_to_fd(int fd)
@@ -95,10 +123,28 @@ int log_set_filters(const char *text, struct error *err)
 	return 0;
 }
 
+unsigned int log_get_filters(char **ret_text)
+{
+	const struct filters *fs = atomic_load(&filters);
+	char text[FILTERS_MAX * 32] = "";
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < fs->n; i++)
+		at += snprintf(text + at, sizeof(text) - at, "%s%d:%s",
+			       at ? " " : "", fs->f[i].level, fs->f[i].module);
+	if (fs->deflt != LOG_LVL_INFO)
+		snprintf(text + at, sizeof(text) - at, "%s%d", at ? " " : "",
+			 fs->deflt);
+	*ret_text = xstrdup(text);
+	return fs->n + (fs->deflt != LOG_LVL_INFO);
+}
+
 bool log_enabled(enum log_level level, const char *module)
 {
 	const struct filters *fs = atomic_load(&filters);
 
+	if ((int)level < atomic_load(&output_level))
+		return false;
 	for (unsigned int i = 0; i < fs->n; i++)
 		if (str_eq(fs->f[i].module, module))
 			return level >= fs->f[i].level;
@@ -131,14 +177,15 @@ static void write_line(enum log_level level, const char *module,
 void log_write(enum log_level level, const char *module, const char *fmt, ...)
 {
 	int saved = errno;
+	log_sink *to = sink;
 	char text[1200];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (sink)
-		sink(level, module, text);
+	if (to)
+		to(level, module, text);
 	else
 		write_line(level, module, text);
 	errno = saved;

@@ -28,6 +28,15 @@ typedef void log_sink(enum log_level level, const char *module,
 void log_to_sink(log_sink *sink); /* base/journal.h has one */
 int log_set_filters(const char *filters, struct error *err); /* any thread */
 
+/*
+ * For who administers: how many filters there are, and the words, which the
+ * caller frees; where messages go ("2:stderr": from info on); and another place:
+ * a descriptor that is taken over, unless it is stderr's.
+ */
+unsigned int log_get_filters(char **ret_text);
+char *log_get_output(void);
+void log_set_output(int fd, enum log_level level, const char *target);
+
 bool log_enabled(enum log_level level, const char *module);
 void log_write(enum log_level level, const char *module, const char *fmt, ...)
 	PRINTF(3, 4);

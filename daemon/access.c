@@ -54,6 +54,8 @@ void peer_finish(struct peer *peer)
 {
 	free(peer->groups);
 	peer->groups = NULL;
+	free(peer->from);
+	peer->from = NULL;
 }
 
 static bool peer_in_group(const struct peer *peer, gid_t gid)

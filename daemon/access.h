@@ -19,6 +19,7 @@ struct peer {
 	gid_t gid;
 	unsigned int n_groups;
 	gid_t *groups; /* its supplementary groups */
+	char *from;    /* of a remote one: address and port; NULL */
 };
 
 int peer_read(int fd, struct peer *ret_peer, struct error *err);

@@ -62,6 +62,20 @@ static int read_remote_auth(const struct options *opt, struct access_config *c,
 	return 0;
 }
 
+static int read_number(const char *option, const char *text,
+		       unsigned int *ret, struct error *err)
+{
+	uint64_t n;
+
+	if (!text)
+		return 0;
+	if (parse_u64(text, 10, 4096, &n) < 0 || !n)
+		return error_set(err, -EINVAL, "--%s=%s is not 1 to 4096",
+				 option, text);
+	*ret = n;
+	return 0;
+}
+
 static int read_auth(const struct options *opt, struct access_config *c,
 		     struct error *err)
 {
@@ -109,6 +123,12 @@ int access_config_read(const struct options *opt, struct access_config *ret,
 	if (r >= 0)
 		r = read_mode("unix-sock-ro-perms", opt->unix_ro_perms,
 			      &c.modes[SERVER_RO], err);
+	if (r >= 0)
+		r = read_number("max-clients", opt->max_clients,
+				&c.server.max_clients, err);
+	if (r >= 0)
+		r = read_number("max-anonymous-clients", opt->max_anonymous,
+				&c.server.max_anonymous, err);
 	*ret = c;
 	return r;
 }

@@ -9,6 +9,7 @@
 #define LOG_MODULE "rpc"
 #include "base/log.h"
 #include "daemon/acl.h"
+#include "daemon/carrier_tls.h"
 #include "daemon/dispatch.h"
 #include "daemon/server_priv.h"
 #include "daemon/stream.h"
@@ -21,6 +22,8 @@ void call_free(struct call *call)
 	frame_free(call->frame);
 	packet_free(call->reply);
 	fd_close(call->stream_fd);
+	free(call->user);
+	tls_keys_unref(call->tls);
 	session_unref(call->session);
 	free(call);
 }
@@ -45,6 +48,8 @@ int call_error_domain(const struct call *call)
 		{ "nwfilter", VIR_FROM_NWFILTER },
 	};
 
+	if (call->proc - procedures > PROC_ADMIN_BASE)
+		return VIR_FROM_ADMIN;
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		if (str_startswith(call->proc->access, classes[i].class))
 			return classes[i].domain;
@@ -75,13 +80,21 @@ static bool proc_before_open(const struct procedure *proc)
 	int n = proc - procedures;
 
 	return n == PROC_CONNECT_OPEN || n == PROC_CONNECT_SUPPORTS_FEATURE ||
-	       n == PROC_CONNECT_CLOSE || proc_before_auth(proc);
+	       n == PROC_CONNECT_CLOSE || n > PROC_ADMIN_BASE ||
+	       proc_before_auth(proc);
 }
 
-static int call_check(const struct call *call, struct error *err)
+static int call_check(struct call *call, struct error *err)
 {
 	const struct procedure *proc = call->proc;
 
+	if (call->session->refused) {
+		call->session->closing = true;
+		err->domain = VIR_FROM_RPC;
+		return error_virt(err, VIR_ERR_OPERATION_FAILED,
+				  "the daemon serves %u clients, which is all it is to serve",
+				  call->session->server->limits[0].clients);
+	}
 	if (!call->session->authenticated && !proc_before_auth(proc)) {
 		err->domain = VIR_FROM_RPC;
 		return error_virt(err, VIR_ERR_AUTH_FAILED, "%s",
@@ -182,7 +195,9 @@ static void call_finish(struct call *call)
 	int fd = steal_fd(&call->stream_fd);
 
 	if (call->authenticated)
-		session_authenticated(s);
+		session_authenticated(s, steal_ptr(&call->user));
+	if (call->tls)
+		server_set_tls(s->server, steal_ptr(&call->tls));
 	if (fd >= 0 && stream_open(s, &call->frame->header, fd,
 				   &call->stream, &err) < 0) {
 		session_send_error(s, &call->frame->header, &err,
@@ -334,8 +349,11 @@ static void dispatch_refuse(struct session *s, const struct frame *f,
 
 static bool program_served(const struct session *s, const wire_header *h)
 {
-	return s->kind != SERVER_ADMIN && h->vers == RPC_VERSION &&
-	       (h->prog == RPC_PROGRAM || h->prog == QEMU_PROGRAM);
+	if (h->vers != RPC_VERSION) /* both programs' */
+		return false;
+	if (s->kind == SERVER_ADMIN)
+		return h->prog == ADMIN_PROGRAM;
+	return h->prog == RPC_PROGRAM || h->prog == QEMU_PROGRAM;
 }
 
 void dispatch_frame(struct session *s, struct frame *f)

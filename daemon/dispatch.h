@@ -34,7 +34,9 @@ struct call {
 	int stream_fd; /* a stream procedure's; -1 */
 	int reply_fd;  /* goes with the reply; -1 */
 	struct stream_options stream; /* how */
-	bool authenticated; /* from now on the session is */
+	bool authenticated; /* from now on the session is ... */
+	char *user;	    /* ... whose, if that is known by name */
+	struct tls_keys *tls; /* what clients are shown from now on */
 };
 
 typedef int handler(struct call *call, const void *args, void *reply,

@@ -113,6 +113,7 @@ static int sasl_done(struct call *call, struct error *err)
 	if (user && user_allowed(patterns, user)) {
 		log_info("user '%s' is in", user);
 		call->authenticated = true;
+		call->user = steal_ptr(&user);
 		return 0;
 	}
 	log_warn("user '%s' is not allowed", user ? user : "");

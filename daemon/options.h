@@ -29,6 +29,7 @@ struct options {
 	char *tls_ca, *tls_cert, *tls_key;
 	char *tls_names, *sasl_users; /* who may; NULL: all */
 	char *sasl_mechs;
+	char *max_clients, *max_anonymous; /* NULL: as built */
 	char *unix_group;   /* NULL: "libvirt" or "vireo" */
 	char *unix_rw_perms, *unix_ro_perms; /* octal; NULL: as fits */
 };

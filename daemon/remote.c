@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@ struct handshake {
 	struct server *server;
 	struct tls_keys *keys;
 	const char *names;
+	struct peer peer;
 	int fd, stop, result;
 	struct error err;
 };
@@ -47,22 +49,23 @@ static void handshake_done(struct work *work)
 {
 	struct handshake *h = container_of(work, struct handshake, work);
 	struct server *server = h->server;
-	struct peer peer = remote_peer;
-
 	server->n_handshakes--;
 	server->n_anonymous--;
 	if (h->result >= 0 && !server->stopping) {
 		fcntl(h->fd, F_SETFL, fcntl(h->fd, F_GETFL) | O_NONBLOCK);
 		h->result = session_create(server, steal_fd(&h->fd),
-					   SERVER_TLS, &peer, &h->err);
+					   SERVER_TLS, &h->peer, &h->err);
+		h->peer.from = NULL; /* the session's */
 	}
 	if (h->result < 0)
 		log_warn("a TLS client was not admitted: %s", h->err.message);
+	peer_finish(&h->peer);
 	fd_close(h->fd);
 	free(h);
 }
 
-static int handshake_start(struct server *server, int fd, struct error *err)
+static int handshake_start(struct server *server, int fd, struct peer *peer,
+			   struct error *err)
 {
 	struct handshake *h = xcalloc(1, sizeof(*h));
 	pthread_t thread;
@@ -73,10 +76,12 @@ static int handshake_start(struct server *server, int fd, struct error *err)
 	h->keys = tls_keys_ref(server->tls);
 	h->names = server->tls_names;
 	h->fd = fd;
+	h->peer = *peer;
 	h->stop = server->tls_stop;
 	r = -pthread_create(&thread, NULL, handshake_main, h);
 	if (r < 0) {
 		tls_keys_unref(h->keys);
+		peer_finish(peer);
 		fd_close(fd);
 		free(h);
 		return error_set(err, r, "cannot start a thread: %m");
@@ -85,6 +90,20 @@ static int handshake_start(struct server *server, int fd, struct error *err)
 	server->n_handshakes++;
 	server->n_anonymous++;
 	return 0;
+}
+
+/* "192.0.2.1:40000", as libvirt writes it. */
+static char *address_of(int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+	char host[64], port[16];
+
+	if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0 ||
+	    getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port,
+			sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return NULL;
+	return xasprintf("%s:%s", host, port);
 }
 
 int remote_admit(struct server *server, int fd, enum server_socket kind,
@@ -100,8 +119,9 @@ int remote_admit(struct server *server, int fd, enum server_socket kind,
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	peer.from = address_of(fd);
 	if (kind == SERVER_TLS)
-		return handshake_start(server, fd, err);
+		return handshake_start(server, fd, &peer, err);
 	return session_create(server, fd, kind, &peer, err);
 }
 

@@ -85,18 +85,37 @@ static int prepare_sasl(struct main_half *m, struct error *err)
 	return sasl_prepare(m->sasl_db, m->opt->sasl_mechs, err);
 }
 
-static int load_tls(struct main_half *m, struct error *err)
+static int load_tls(void *arg, struct tls_keys **ret_keys, struct error *err)
 {
-	const struct tls_files files = { m->opt->tls_ca, m->opt->tls_cert,
-					 m->opt->tls_key };
-	struct tls_keys *keys;
-	int r = tls_keys_load_files(&files, true, host_open_file, &keys, err);
+	const struct options *opt = ((struct main_half *)arg)->opt;
+	const struct tls_files files = { opt->tls_ca, opt->tls_cert,
+					 opt->tls_key };
+	int r = tls_keys_load_files(&files, true, host_open_file, ret_keys,
+				    err);
 
 	if (r < 0)
 		error_prefix(err, "clients by TLS");
-	else
+	return r;
+}
+
+static int begin_tls(struct main_half *m, struct error *err)
+{
+	struct tls_keys *keys;
+	int r = load_tls(m, &keys, err);
+
+	if (r >= 0)
 		server_set_tls(m->server, keys);
 	return r;
+}
+
+static void set_access(struct main_half *m)
+{
+	struct server_access access = m->access->server;
+
+	access.load_tls = m->opt->listen_tls ? load_tls : NULL;
+	access.load_tls_arg = m;
+	access.open_log = host_open_log;
+	server_set_access(m->server, &access);
 }
 
 /* What must be opened while we still may; starts no thread. */
@@ -209,9 +228,9 @@ static int listen_all(struct main_half *m, struct listeners *l,
 	gid_t group = m->access->group;
 	int r = group ? server_allow_group(m->server, group, err) : 0;
 
-	server_set_access(m->server, &m->access->server);
+	set_access(m);
 	if (r >= 0 && m->opt->listen_tls)
-		r = load_tls(m, err);
+		r = begin_tls(m, err);
 	for (unsigned int i = 0; i < l->n && r >= 0; i++)
 		r = server_listen(m->server, steal_fd(&l->s[i].fd),
 				  l->s[i].kind, err);

@@ -12,6 +12,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
+
+#include <libvirt/libvirt.h>
 
 #define LOG_MODULE "rpc"
 #include "base/log.h"
@@ -54,14 +57,40 @@ static bool user_has_too_many(const struct server *server,
 
 bool server_has_too_many_anonymous(const struct server *server)
 {
-	return server->n_anonymous >= SERVER_ANONYMOUS_MAX;
+	return server->n_anonymous >= server->limits[SERVICE_MAIN].anonymous;
+}
+
+static bool of_service(const struct session *s, bool admin)
+{
+	return (s->kind == SERVER_ADMIN) == admin;
+}
+
+bool server_is_full(const struct server *server, enum server_socket kind)
+{
+	bool admin = kind == SERVER_ADMIN;
+	unsigned int n = 0;
+
+	for (struct session *s = server->sessions; s; s = s->next)
+		n += of_service(s, admin) && !s->refused;
+	return n >= server->limits[admin ? SERVICE_ADMIN : SERVICE_MAIN].clients;
+}
+
+/* They are told so by an error, unless even they are too many. */
+static bool too_many_refused(const struct server *server)
+{
+	unsigned int n = 0;
+
+	for (struct session *s = server->sessions; s; s = s->next)
+		n += s->refused;
+	return n >= SERVER_REFUSED_MAX;
 }
 
 static bool peer_may(const struct listener *l, const struct peer *peer)
 {
 	const struct server *s = l->server;
 
-	return access_connect(peer, l->kind, s->auth[l->kind], &s->groups) &&
+	return !too_many_refused(s) &&
+	       access_connect(peer, l->kind, s->auth[l->kind], &s->groups) &&
 	       !user_has_too_many(s, peer) &&
 	       (!peer->uid || !s->auth[l->kind] ||
 		!server_has_too_many_anonymous(s));
@@ -106,15 +135,16 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events,
 	}
 	if (server_admit(l, client, &err) < 0)
 		log_warn("%s", err.message);
-	if (l->server->n_sessions >= SERVER_SESSIONS_MAX)
-		server_set_accepting(l->server, false);
 	return 0;
 }
 
 void server_session_gone(struct server *server)
 {
-	if (!server->stopping)
-		server_set_accepting(server, true);
+	if (server->stopping)
+		return;
+	server_set_accepting(server, true);
+	if (!server->n_sessions)
+		server->idle_since = time(NULL);
 }
 
 int server_listen(struct server *server, int fd, enum server_socket kind,
@@ -167,6 +197,63 @@ void server_set_access(struct server *server,
 	server->polkit = access->polkit;
 	server->tls_names = access->tls_names;
 	server->sasl_users = access->sasl_users;
+	server->load_tls = access->load_tls;
+	server->load_tls_arg = access->load_tls_arg;
+	server->open_log = access->open_log;
+	if (access->max_clients)
+		server->limits[SERVICE_MAIN].clients = access->max_clients;
+	if (access->max_anonymous)
+		server->limits[SERVICE_MAIN].anonymous = access->max_anonymous;
+}
+
+/* ---- the end of an idle daemon ---- */
+
+static bool guests_run(void)
+{
+	static const char *const paths[] = { "/system", "/session" };
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct registry *reg = registry_find(paths[i]);
+		struct domain_ref *refs = NULL;
+		struct error err;
+
+		if (reg && domain_list(reg, VIR_CONNECT_LIST_DOMAINS_ACTIVE,
+				       &refs, &err) != 0)
+			any = true;
+		free(refs);
+	}
+	return any;
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct server *server = arg;
+	uint64_t wait = server->timeout_s;
+	time_t now = time(NULL);
+
+	if (!server->n_sessions && !guests_run() &&
+	    now - server->idle_since >= (time_t)wait) {
+		log_info("ending: nobody has used it for %u s",
+			 server->timeout_s);
+		return sd_event_exit(server->loop, 0);
+	}
+	(void)sd_event_source_set_time_relative(source, wait * 1000000);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int server_set_timeout(struct server *server, unsigned int seconds,
+		       struct error *err)
+{
+	int r = 0;
+
+	server->timeout = sd_event_source_disable_unref(server->timeout);
+	server->timeout_s = seconds;
+	if (seconds)
+		r = sd_event_add_time_relative(
+			server->loop, &server->timeout, CLOCK_MONOTONIC,
+			seconds * 1000000ull, 0, on_timeout, server);
+	return r < 0 ? error_set(err, r, "cannot have a timer: %m") : 0;
 }
 
 void server_set_tls(struct server *server, struct tls_keys *keys)
@@ -262,6 +349,11 @@ int server_create(struct sd_event *loop, struct server **ret_server,
 	(void)signal(SIGPIPE, SIG_IGN);
 	server->loop = sd_event_ref(loop);
 	server->tls_stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	server->idle_since = time(NULL);
+	server->limits[SERVICE_MAIN] = (struct client_limits){
+		SERVER_SESSIONS_MAX, SERVER_ANONYMOUS_MAX };
+	server->limits[SERVICE_ADMIN] = (struct client_limits){
+		SERVER_ADMINS_MAX, SERVER_ADMINS_MAX };
 	r = hostinfo_gather(&server->host, err);
 	if (r < 0) {
 		server_destroy(server);
@@ -303,6 +395,7 @@ void server_destroy(struct server *server)
 	hostinfo_free(server->host);
 	polkit_destroy(server->polkit);
 	tls_keys_unref(server->tls);
+	sd_event_source_disable_unref(server->timeout);
 	fd_close(server->tls_stop);
 	sd_event_unref(server->loop);
 	free(server);

@@ -30,6 +30,13 @@ struct server_access {
 	struct polkit *polkit; /* taken over; NULL: there is none */
 	const char *tls_names;  /* whose certificates are taken; NULL: all */
 	const char *sasl_users; /* who may, patterns; NULL: all */
+	/* Reads the TLS listener's files again; NULL: there is none. */
+	int (*load_tls)(void *arg, struct tls_keys **ret_keys,
+			struct error *err);
+	void *load_tls_arg;
+	int (*open_log)(const char *path, bool append, struct error *err,
+			int *ret_fd); /* as root */
+	unsigned int max_clients, max_anonymous; /* 0: as built */
 };
 
 /*

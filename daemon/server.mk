@@ -39,6 +39,8 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/dispatch.h \
 	%D%/events.c \
 	%D%/events.h \
+	%D%/handlers_admin.c \
+	%D%/handlers_admin_log.c \
 	%D%/handlers_agent.c \
 	%D%/handlers_auth.c \
 	%D%/handlers_block.c \

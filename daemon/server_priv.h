@@ -13,6 +13,15 @@ enum {
 	SERVER_SESSIONS_MAX = 4096,
 	SERVER_SESSIONS_PER_USER_MAX = 256, /* root apart */
 	SERVER_ANONYMOUS_MAX = 20, /* who have not said who they are */
+	SERVER_ADMINS_MAX = 20,
+	SERVER_REFUSED_MAX = 32,   /* who are told that they are too many */
+};
+
+/* As the administrator sees it, there are two servers. */
+enum { SERVICE_MAIN, SERVICE_ADMIN, SERVICES };
+
+struct client_limits {
+	unsigned int clients, anonymous;
 };
 
 struct session;
@@ -36,6 +45,16 @@ struct server {
 	struct listener *listeners;
 	struct session *sessions;
 	unsigned int n_sessions;
+	uint64_t last_id;
+	struct client_limits limits[SERVICES];
+	int (*load_tls)(void *arg, struct tls_keys **ret_keys,
+			struct error *err); /* NULL: no TLS */
+	void *load_tls_arg;
+	int (*open_log)(const char *path, bool append, struct error *err,
+			int *ret_fd);
+	sd_event_source *timeout; /* NULL: it stays */
+	unsigned int timeout_s;
+	time_t idle_since;
 	struct watched *watched; /* registries whose notices we get */
 	bool stopping;
 };
@@ -46,6 +65,11 @@ int remote_admit(struct server *server, int fd, enum server_socket kind,
 /* Ends all handshakes. */
 void remote_stop(struct server *server);
 
+/* Another client of this kind would be one too many. */
+bool server_is_full(const struct server *server, enum server_socket kind);
+/* Idle for so many seconds, with no guest running, the daemon ends; 0: never. */
+int server_set_timeout(struct server *server, unsigned int seconds,
+		       struct error *err);
 /* Those who would have to say who they are are too many. */
 bool server_has_too_many_anonymous(const struct server *server);
 /* A session has been freed: there may be room for another. */

@@ -263,10 +263,13 @@ static enum auth_method session_auth(const struct server *server,
 	return auth == AUTH_POLKIT && peer->uid == 0 ? AUTH_NONE : auth;
 }
 
-void session_authenticated(struct session *s)
+void session_authenticated(struct session *s, char *user)
 {
-	if (s->authenticated)
+	if (s->authenticated) {
+		free(user);
 		return;
+	}
+	s->user = user;
 	s->authenticated = true;
 	s->in.max = 0;
 	s->server->n_anonymous--;
@@ -302,6 +305,8 @@ int session_create(struct server *server, int fd, enum server_socket kind,
 	s->kind = kind;
 	s->peer = *peer;
 	s->readonly = kind == SERVER_RO;
+	s->id = ++server->last_id;
+	s->since = time(NULL);
 	s->told_tail = &s->told;
 	s->auth = session_auth(server, kind, peer);
 	s->authenticated = s->auth == AUTH_NONE;
@@ -317,6 +322,7 @@ int session_create(struct server *server, int fd, enum server_socket kind,
 		free(s);
 		return error_set(err, r, "cannot watch a client: %m");
 	}
+	s->refused = server_is_full(server, kind);
 	s->next = server->sessions;
 	if (s->next)
 		s->next->prev = s;
@@ -356,6 +362,7 @@ void session_unref(struct session *s)
 		return;
 	peer_finish(&s->peer);
 	sasl_login_free(s->sasl);
+	free(s->user);
 	free(s->uri);
 	free(s);
 	server_session_gone(server);

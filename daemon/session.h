@@ -13,6 +13,7 @@
 #define DAEMON_SESSION_H
 
 #include <systemd/sd-event.h>
+#include <time.h>
 
 #include "daemon/access.h"
 #include "daemon/workers.h"
@@ -54,6 +55,10 @@ struct session {
 	enum server_socket kind;
 	struct peer peer;
 	bool closing; /* when the output is sent */
+	uint64_t id;  /* no two are alike */
+	time_t since;
+	char *user;   /* SASL's name; NULL */
+	bool refused; /* one too many: it gets an error and no more */
 	enum auth_method auth; /* what is asked of it ... */
 	bool authenticated;    /* ... and was answered */
 	struct sasl_login *sasl; /* AUTH_SASL */
@@ -95,8 +100,8 @@ void session_unref(struct session *s);
 /* Ends the connection; calls in progress end by themselves. */
 void session_close(struct session *s, const char *why);
 
-/* It has said who it is. */
-void session_authenticated(struct session *s);
+/* It has said who it is; user: taken over, may be NULL. */
+void session_authenticated(struct session *s, char *user);
 
 /* Queues a packet, sends what the socket takes; NULL closes the session. */
 void session_send(struct session *s, struct packet *p);

@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <libvirt/virterror.h>
 #include <systemd/sd-event.h>
 
 #include "base/error.h"
@@ -19,7 +20,7 @@
 
 enum {
 	WORKERS_MIN = 4,
-	WORKERS_MAX = 64,
+	WORKERS_MAX = 64, /* and never more */
 	WORKERS_RESERVED = 8, /* of those, kept for what is urgent */
 };
 
@@ -34,6 +35,7 @@ struct workers {
 	pthread_cond_t waiting_cond, idle_cond;
 	struct work_queue urgent, waiting, finished;
 	unsigned int n_threads, n_idle, n_waiting, n_ordinary;
+	unsigned int min, max, reserved;
 	bool stop;
 	pthread_t threads[WORKERS_MAX];
 };
@@ -79,7 +81,7 @@ static struct work *next_locked(struct workers *w, bool *ret_ordinary)
 	struct work *work = queue_take(&w->urgent);
 
 	*ret_ordinary = false;
-	if (!work && w->n_ordinary < WORKERS_MAX - WORKERS_RESERVED) {
+	if (!work && w->n_ordinary < w->max - w->reserved) {
 		work = queue_take(&w->waiting);
 		*ret_ordinary = work != NULL;
 	}
@@ -136,10 +138,46 @@ void workers_submit(struct workers *w, struct work *work, bool urgent)
 	pthread_mutex_lock(&w->lock);
 	queue_add(urgent ? &w->urgent : &w->waiting, work);
 	w->n_waiting++;
-	if (w->n_waiting > w->n_idle && w->n_threads < WORKERS_MAX)
+	if (w->n_waiting > w->n_idle && w->n_threads < w->max)
 		(void)worker_start(w); /* else one of the others takes it */
 	pthread_cond_signal(&w->waiting_cond);
 	pthread_mutex_unlock(&w->lock);
+}
+
+void workers_get_info(struct workers *w, struct workers_info *ret)
+{
+	pthread_mutex_lock(&w->lock);
+	*ret = (struct workers_info){
+		.min = w->min,
+		.max = w->max,
+		.reserved = w->reserved,
+		.n = w->n_threads,
+		.idle = w->n_idle,
+		.waiting = w->n_waiting,
+	};
+	pthread_mutex_unlock(&w->lock);
+}
+
+int workers_set_limits(struct workers *w, const struct workers_info *info,
+		       struct error *err)
+{
+	int r = 0;
+
+	if (info->max > WORKERS_MAX || info->min > info->max ||
+	    info->reserved >= info->max)
+		return error_virt(err, VIR_ERR_INVALID_ARG,
+				  "of at most %d threads %u to %u with %u for urgent calls make no pool",
+				  WORKERS_MAX, info->min, info->max,
+				  info->reserved);
+	pthread_mutex_lock(&w->lock);
+	w->min = info->min;
+	w->max = info->max;
+	w->reserved = info->reserved;
+	while (!r && w->n_threads < w->min)
+		r = worker_start(w);
+	pthread_cond_broadcast(&w->waiting_cond);
+	pthread_mutex_unlock(&w->lock);
+	return r < 0 ? error_set(err, r, "cannot start a thread: %m") : 0;
 }
 
 void workers_post(struct workers *w, struct work *work)
@@ -178,6 +216,9 @@ int workers_create(struct sd_event *loop, struct workers **ret_workers,
 	struct workers *w = xcalloc(1, sizeof(*w));
 	int r;
 
+	w->min = WORKERS_MIN;
+	w->max = WORKERS_MAX;
+	w->reserved = WORKERS_RESERVED;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->waiting_cond, NULL);
 	pthread_cond_init(&w->idle_cond, NULL);

@@ -22,6 +22,15 @@ struct work {
 	void (*done)(struct work *work); /* may free it */
 };
 
+struct workers_info {
+	unsigned int min, max, reserved; /* reserved: for what is urgent */
+	unsigned int n, idle, waiting;	 /* threads; items */
+};
+void workers_get_info(struct workers *w, struct workers_info *ret);
+/* min, max and reserved; threads that there are stay. */
+int workers_set_limits(struct workers *w, const struct workers_info *info,
+		       struct error *err);
+
 int workers_create(struct sd_event *loop, struct workers **ret_workers,
 		   struct error *err);
 void workers_submit(struct workers *w, struct work *work, bool urgent);

@@ -5,8 +5,15 @@
 
 const struct procedure *procedure_find(unsigned int program, int number)
 {
-	int base = program == QEMU_PROGRAM ? PROC_QEMU_BASE : 0;
-	int end = program == QEMU_PROGRAM ? PROC_COUNT : PROC_QEMU_BASE + 1;
+	int base = 0, end = PROC_QEMU_BASE + 1;
+
+	if (program == QEMU_PROGRAM) {
+		base = PROC_QEMU_BASE;
+		end = PROC_ADMIN_BASE + 1;
+	} else if (program == ADMIN_PROGRAM) {
+		base = PROC_ADMIN_BASE;
+		end = PROC_COUNT;
+	}
 
 	if (number <= 0 || number >= end - base ||
 	    !procedures[base + number].name)
