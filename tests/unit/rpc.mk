@@ -2,15 +2,17 @@
 check_PROGRAMS += \
 	tests/unit/rpc/frame \
 	tests/unit/rpc/server \
+	tests/fuzz/auth \
 	tests/fuzz/rpc \
 	$(NULL)
 TESTS += \
 	tests/unit/rpc/frame \
 	tests/unit/rpc/server \
+	tests/fuzz/auth.sh \
 	tests/fuzz/rpc.sh \
 	$(NULL)
-dist_check_SCRIPTS += tests/fuzz/rpc.sh
-EXTRA_DIST += tests/fuzz/rpc.corpus
+dist_check_SCRIPTS += tests/fuzz/auth.sh tests/fuzz/rpc.sh
+EXTRA_DIST += tests/fuzz/auth.corpus tests/fuzz/rpc.corpus
 
 tests_unit_rpc_frame_SOURCES = tests/unit/rpc/frame.c
 tests_unit_rpc_frame_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
@@ -36,3 +38,8 @@ tests_unit_rpc_server_LDADD = daemon/libserver.la model/libmodel.la \
 tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
 tests_fuzz_rpc_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
 tests_fuzz_rpc_LDADD = rpc/librpc.la base/libbase.la
+
+tests_fuzz_auth_SOURCES = daemon/sasl.c tests/fuzz/auth.c
+tests_fuzz_auth_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) $(SASL_CFLAGS) \
+	$(LIBVIRT_CFLAGS) -UNDEBUG
+tests_fuzz_auth_LDADD = rpc/librpc.la base/libbase.la $(SASL_LIBS)
