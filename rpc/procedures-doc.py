@@ -15,7 +15,8 @@ import re
 
 HEAD = """# Procedures
 
-Every procedure of libvirt's remote program, and then of its QEMU program. Made by
+Every procedure of libvirt's remote program, then of its QEMU program and of its
+administration program (which `tests/api/admin.sh` has virt-admin call). Made by
 `rpc/procedures-doc.py` from `rpc/procedures`, `rpc/refused` and the tests; a test
 checks that nothing is said to be implemented that is not. What a procedure means
 is libvirt's documentation; what ours leave out is in [CAVEATS.md](CAVEATS.md).
