@@ -15,6 +15,7 @@
 #include "daemon/nvram.h"
 #include "daemon/tpm.h"
 #include "daemon/registry.h"
+#include "daemon/snapshot.h"
 #include "model/firmware.h"
 #include "model/names.h"
 
@@ -196,7 +197,9 @@ static int undefine(struct dom_obj *obj, unsigned int flags,
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "Refusing to undefine while domain managed "
 				  "save image exists");
-	r = nvram_forget(obj, flags, err);
+	r = snapshots_undefine(obj, flags, err);
+	if (r >= 0)
+		r = nvram_forget(obj, flags, err);
 	if (r >= 0)
 		r = tpm_forget(obj, flags, err);
 	if (r >= 0)
@@ -358,6 +361,8 @@ static int rename_to(struct dom_obj *obj, const char *name, struct error *err)
 	struct dom_obj *place = NULL;
 	int r = rename_check(obj, name, err);
 
+	if (r == 0)
+		r = snapshots_refuse(obj, "rename", err);
 	if (r == 0)
 		r = reserve_name(reg, name, &place, err);
 	if (r < 0)

@@ -129,6 +129,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/registry.h \
 	%D%/jobinfo.c \
 	%D%/run.c \
+	%D%/overlay.c \
+	%D%/overlay.h \
 	%D%/save.c \
 	%D%/savefile.c \
 	%D%/savefile.h \
@@ -140,6 +142,15 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/secret_key.h \
 	%D%/secrets.c \
 	%D%/secrets.h \
+	%D%/snapshot.c \
+	%D%/snapshot.h \
+	%D%/snapshot_create.c \
+	%D%/snapshot_delete.c \
+	%D%/snapshot_images.c \
+	%D%/snapshot_query.c \
+	%D%/snapshot_revert.c \
+	%D%/snapshot_take.c \
+	%D%/snapshot_take.h \
 	%D%/store.c \
 	%D%/store.h \
 	%D%/store_priv.h \
@@ -158,7 +169,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	model/libmodel.la \
 	cpu/libcpu.la \
 	rpc/librpc.la \
-	storage/libheader.la \
+	storage/libformat.la \
 	base/libbase.la \
 	$(SQLITE_LIBS) \
 	$(GNUTLS_LIBS) \

@@ -15,6 +15,7 @@
 
 #include "daemon/definition.h"
 #include "daemon/hostdev.h"
+#include "daemon/snapshot.h"
 
 #define LOG_MODULE "migrate"
 #include "base/log.h"
@@ -85,6 +86,8 @@ static int check_can_go(const struct dom_obj *obj, struct error *err)
 		r = hostdev_check_movable(obj, err);
 	if (r == 0)
 		r = check_folders(obj, err);
+	if (r == 0)
+		r = snapshots_refuse(obj, "migrate", err);
 	if (r < 0)
 		return r;
 	if (obj->state != VIR_DOMAIN_RUNNING && obj->state != VIR_DOMAIN_PAUSED)

@@ -106,8 +106,9 @@ static void reconnect(struct dom_obj *obj, bool was_starting)
 		end_saved(obj, r);
 	else if (r == 0 && migrate_recover(obj))
 		return;
-	else if (r == 0 && obj->reason == VIR_DOMAIN_PAUSED_SAVE &&
-		 obj->state == VIR_DOMAIN_PAUSED)
+	else if (r == 0 && obj->state == VIR_DOMAIN_PAUSED &&
+		 (obj->reason == VIR_DOMAIN_PAUSED_SAVE ||
+		  obj->reason == VIR_DOMAIN_PAUSED_SNAPSHOT))
 		save_recover(obj);
 	else if (r == 0)
 		found_running(obj, paused);

@@ -2,6 +2,7 @@
  * daemon/registry.c -- the set of domains: opening it, finding objects in it.
  */
 #include "daemon/registry.h"
+#include "daemon/snapshot.h"
 
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
@@ -52,6 +53,7 @@ static void obj_free(struct dom_obj *obj)
 		obj->events = ev->next;
 		free(ev);
 	}
+	snapshots_free(obj->snapshots);
 	domain_def_free(obj->config);
 	domain_def_free(obj->boot);
 	domain_def_free(obj->d.live);
@@ -465,9 +467,10 @@ static bool listed_by(const struct dom_obj *obj, unsigned int f)
 		      obj->autostart) &&
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE,
 		      VIR_CONNECT_LIST_DOMAINS_NO_MANAGEDSAVE, obj->saved) &&
-	       /* What no domain has yet. */
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
-		      VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT, false) &&
+		      VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT,
+		      obj->snapshots && obj->snapshots->n) &&
+	       /* What no domain has yet. */
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
 		      VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
 }
@@ -605,6 +608,8 @@ int registry_open(const char *path, struct store *store,
 	}
 	if (r == 0)
 		r = store_domain_each(reg->store, load_row, reg, err);
+	for (struct dom_obj *obj = reg->first; r == 0 && obj; obj = obj->next)
+		snapshots_load(obj);
 	if (r == 0)
 		r = job_worker_start(reg, err);
 	if (r < 0) {

@@ -66,6 +66,7 @@ struct migration {
 };
 
 struct incoming;
+struct snapshots;
 
 struct dom_obj {
 	struct domain d; /* what drivers see */
@@ -87,6 +88,7 @@ struct dom_obj {
 	uint64_t cpu_ns;   /* as last heard */
 	void *owner;	   /* the run ends with this connection */
 
+	struct snapshots *snapshots; /* daemon/snapshot.h; NULL: none */
 	struct migration migration;
 	/* MiB/s, ms; 0: not set */
 	uint64_t max_speed, max_speed_postcopy, max_downtime;
@@ -219,6 +221,9 @@ int save_start(struct dom_obj *obj, unsigned int flags, void *owner,
 	       struct error *err);
 /* Forgets the managed save; nothing happens when there is none. */
 int save_forget(struct dom_obj *obj, struct error *err);
+/* A paused guest into an empty file; operation: virDomainJobOperation. */
+int save_write(struct dom_obj *obj, int fd, const char *xml, bool running,
+	       int operation, struct error *err);
 /* At the daemon's start: a save that an earlier one did not finish. */
 void save_recover(struct dom_obj *obj);
 

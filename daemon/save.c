@@ -264,15 +264,15 @@ static int pause_for_save(struct dom_obj *obj, struct error *err)
 	return 0;
 }
 
-static int write_guest(struct dom_obj *obj, int fd, const char *xml,
-		       bool running, struct error *err)
+int save_write(struct dom_obj *obj, int fd, const char *xml, bool running,
+	       int operation, struct error *err)
 {
 	struct domain_saved to = { .fd = fd, .zstd = obj->reg->files->zstd };
 	int r = savefile_write(fd, xml, running, &to.offset, err);
 
 	if (r < 0)
 		return r;
-	async_begin(obj, VIR_DOMAIN_JOB_OPERATION_SAVE);
+	async_begin(obj, operation);
 	r = driver_call(obj, err, save, &to);
 	async_end(obj, r == 0);
 	if (r == -ECANCELED)
@@ -313,7 +313,8 @@ static int save_to(struct dom_obj *obj, struct target *t, const char *xml,
 
 	if (r < 0)
 		return r;
-	r = write_guest(obj, fd, xml, running, err);
+	r = save_write(obj, fd, xml, running, VIR_DOMAIN_JOB_OPERATION_SAVE,
+		       err);
 	if (r == 0)
 		r = commit(obj, t, err);
 	if (r < 0)

@@ -6,7 +6,7 @@
  * statement that writes, hence one transaction, durable when it returns: in
  * WAL mode with synchronous=FULL each commit syncs the log.  Where a function
  * has two statements their WHERE clauses exclude each other, so that only one
- * of them writes.
+ * of them writes, or it says BEGIN and COMMIT.
  *
  * The schema is the sum of the migrations below; PRAGMA user_version says how
  * many of them a database has seen.  A migration, once released, is never
@@ -66,6 +66,16 @@ static const char *const migrations[] = {
 	"	xml TEXT NOT NULL,"
 	"	value BLOB" /* encrypted; NULL: not set */
 	") WITHOUT ROWID;",
+	/* 4: snapshots, in the order of their rows. */
+	"CREATE TABLE snapshot ("
+	"	place INTEGER PRIMARY KEY,"
+	"	domain BLOB NOT NULL REFERENCES domain (uuid)"
+	"		ON DELETE CASCADE,"
+	"	name TEXT NOT NULL,"
+	"	xml TEXT NOT NULL,"
+	"	current INTEGER NOT NULL,"
+	"	UNIQUE (domain, name)"
+	");",
 };
 
 enum stmt {
@@ -78,6 +88,9 @@ enum stmt {
 	STMT_SAVED,
 	STMT_AUTOSTART,
 	STMT_EACH,
+	STMT_SNAPSHOTS_DROP,
+	STMT_SNAPSHOT_ADD,
+	STMT_SNAPSHOTS_EACH,
 	STMT_FACT_GET,
 	STMT_FACT_SET,
 	STMTS
@@ -109,6 +122,12 @@ static const char *const stmt_sql[] = {
 	[STMT_EACH] = "SELECT uuid, name, xml, autostart, live_xml, id,"
 		      " driver, state, reason, starting, saved"
 		      " FROM domain ORDER BY name",
+	[STMT_SNAPSHOTS_DROP] = "DELETE FROM snapshot WHERE domain = ?1",
+	[STMT_SNAPSHOT_ADD] = "INSERT INTO snapshot"
+			      " (domain, name, xml, current)"
+			      " VALUES (?1, ?2, ?3, ?4)",
+	[STMT_SNAPSHOTS_EACH] = "SELECT name, xml, current FROM snapshot"
+				" WHERE domain = ?1 ORDER BY place",
 	[STMT_FACT_GET] = "SELECT value FROM fact WHERE key = ?1",
 	[STMT_FACT_SET] = "INSERT INTO fact (key, value) VALUES (?1, ?2)"
 			  " ON CONFLICT (key) DO UPDATE SET value = ?2",
@@ -513,6 +532,75 @@ int store_domain_each(struct store *s,
 	if (rc != SQLITE_DONE)
 		r = db_error(s, err, "cannot read the domains");
 	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static int add_snapshot(struct store *s, const uint8_t uuid[UUID_LEN],
+			const struct store_snapshot *snap, struct error *err)
+{
+	sqlite3_stmt *q = s->stmt[STMT_SNAPSHOT_ADD];
+
+	bind_uuid(q, 1, uuid);
+	bind_text(q, 2, snap->name);
+	bind_text(q, 3, snap->xml);
+	sqlite3_bind_int(q, 4, snap->current);
+	return run(s, q, "cannot record a snapshot", err);
+}
+
+static int replace_snapshots(struct store *s, const uint8_t uuid[UUID_LEN],
+			     const struct store_snapshot *list, unsigned int n,
+			     struct error *err)
+{
+	int r;
+
+	bind_uuid(s->stmt[STMT_SNAPSHOTS_DROP], 1, uuid);
+	r = run(s, s->stmt[STMT_SNAPSHOTS_DROP], "cannot record snapshots",
+		err);
+	for (unsigned int i = 0; i < n && r == 0; i++)
+		r = add_snapshot(s, uuid, &list[i], err);
+	return r;
+}
+
+int store_snapshots_replace(struct store *s, const uint8_t uuid[UUID_LEN],
+			    const struct store_snapshot *list, unsigned int n,
+			    struct error *err)
+{
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	r = exec(s, "BEGIN IMMEDIATE", err);
+	if (r == 0)
+		r = replace_snapshots(s, uuid, list, n, err);
+	if (r == 0)
+		r = exec(s, "COMMIT", err);
+	if (!sqlite3_get_autocommit(s->db))
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int store_snapshots_each(struct store *s, const uint8_t uuid[UUID_LEN],
+			 void (*fn)(void *arg, const struct store_snapshot *s),
+			 void *arg, struct error *err)
+{
+	sqlite3_stmt *q = s->stmt[STMT_SNAPSHOTS_EACH];
+	int rc, r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	bind_uuid(q, 1, uuid);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		struct store_snapshot snap = {
+			column_text(q, 0), column_text(q, 1),
+			sqlite3_column_int(q, 2)
+		};
+
+		fn(arg, &snap);
+	}
+	if (rc != SQLITE_DONE)
+		r = db_error(s, err, "cannot read the snapshots");
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }

@@ -53,6 +53,21 @@ int store_domain_each(struct store *store,
 		      void (*fn)(void *arg, const struct store_domain *d),
 		      void *arg, struct error *err);
 
+/*
+ * A domain's snapshots, which go with its row: all of them at once, parents
+ * before children, because a change may concern several.
+ */
+struct store_snapshot {
+	const char *name, *xml;
+	bool current;
+};
+int store_snapshots_replace(struct store *store, const uint8_t uuid[UUID_LEN],
+			    const struct store_snapshot *list, unsigned int n,
+			    struct error *err);
+int store_snapshots_each(struct store *store, const uint8_t uuid[UUID_LEN],
+			 void (*fn)(void *arg, const struct store_snapshot *s),
+			 void *arg, struct error *err);
+
 /* Small facts about the daemon itself, such as the host's last boot.  The
  * value is the caller's to free; NULL, with no error, when never set. */
 int store_fact_get(struct store *store, const char *key, char **ret_value,

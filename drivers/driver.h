@@ -219,6 +219,12 @@ struct driver {
 	/* A disk (by alias) of so many bytes. */
 	int (*resize_disk)(struct domain *dom, const char *alias,
 			   uint64_t bytes, struct error *err);
+	/*
+	 * Disks whose images are others than in 'before' get those of
+	 * dom->live, all at one moment; none if it fails.
+	 */
+	int (*switch_disks)(struct domain *dom, const struct domain_def *before,
+			    struct error *err);
 	/* Guest memory to fd; linear: as the first vCPU sees it. */
 	int (*peek_memory)(struct domain *dom, uint64_t at, uint64_t len,
 			   bool linear, int fd, struct error *err);
@@ -505,6 +511,8 @@ int launch_set_link(struct domain *dom, const char *alias, bool up,
 		    struct error *err);
 int launch_resize_disk(struct domain *dom, const char *alias, uint64_t bytes,
 		       struct error *err);
+int launch_switch_disks(struct domain *dom, const struct domain_def *before,
+			struct error *err);
 int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
 		       bool linear, int fd, struct error *err);
 int launch_set_memory(struct domain *dom, const char *alias, uint64_t bytes,

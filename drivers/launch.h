@@ -242,6 +242,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.set_balloon_period = launch_set_balloon_period, \
 	.change_medium = launch_change_medium, \
 	.resize_disk = launch_resize_disk, \
+	.switch_disks = launch_switch_disks, \
 	.peek_memory = launch_peek_memory, \
 	.attach = launch_attach, .detach = launch_detach, \
 	.set_link = launch_set_link, \

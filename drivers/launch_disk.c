@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/util.h"
 #include "drivers/launch.h"
+#include "vmm/control.h"
 #include "vmm/spec.h"
 
 #define refuse(err, ...) \
@@ -381,4 +382,57 @@ int launch_resize_disk(struct domain *dom, const char *alias, uint64_t bytes,
 	json_object_object_add(args, "drive", json_object_new_string(alias));
 	json_object_object_add(args, "size", json_object_new_uint64(bytes));
 	return monitor_call(dom->priv, "resize", args, NULL, err);
+}
+
+/* ---- other images ---- */
+
+static bool same_image(const struct dom_disk *a, const struct dom_disk *b)
+{
+	return str_eq(a->source, b->source) && a->type == b->type &&
+	       str_eq(a->driver_type, b->driver_type);
+}
+
+static int build_changed(const struct domain_def *before,
+			 const struct domain_def *now, struct vmm_spec *s,
+			 struct error *err)
+{
+	int r = 0;
+
+	s->disks = xcalloc(now->n_disks, sizeof(*s->disks));
+	for (unsigned int i = 0;
+	     i < now->n_disks && i < before->n_disks && r >= 0; i++)
+		if (!same_image(&now->disks[i], &before->disks[i]))
+			r = launch_build_disk(&now->disks[i], i,
+					      &s->disks[s->n_disks++], err);
+	return r;
+}
+
+static int send_changed(struct domain *dom, const struct vmm_spec *s,
+			struct error *err)
+{
+	int fds[CONTROL_FDS_MAX];
+	unsigned int n;
+	_cleanup_free_ char *text =
+		vmm_spec_devices_to_json(s, fds, ARRAY_SIZE(fds), &n, err);
+	struct json_object *args;
+
+	if (!text)
+		return -E2BIG;
+	args = json_object_new_object();
+	json_object_object_add(args, "devices", json_tokener_parse(text));
+	return monitor_call_fds(dom->priv, "switch", args, fds, n, err);
+}
+
+int launch_switch_disks(struct domain *dom, const struct domain_def *before,
+			struct error *err)
+{
+	struct vmm_spec s;
+	int r;
+
+	vmm_spec_init(&s);
+	r = build_changed(before, dom->live, &s, err);
+	if (r >= 0 && s.n_disks)
+		r = send_changed(dom, &s, err);
+	vmm_spec_finish(&s);
+	return r;
 }

@@ -42,6 +42,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/rules.h \
 	%D%/schemas.c \
 	%D%/schemas.h \
+	%D%/snapshot.c \
+	%D%/snapshot.h \
 	%D%/tables.h \
 	%D%/tables_devices.c \
 	%D%/tables_domain.c \

@@ -21,6 +21,7 @@ static struct schema {
 	xmlRelaxNG *rng; /* process-wide, set before threads start */
 } schemas[] = {
 	{ "domain", NULL },
+	{ "domainsnapshot", NULL },
 	{ "pool", NULL },
 	{ "volume", NULL },
 	{ "secret", NULL },

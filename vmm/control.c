@@ -1377,6 +1377,39 @@ static int control_plug(struct control *c, struct json_object *req,
 	return r < 0 ? r : hotplug_plug(c->hotplug, &spec, err);
 }
 
+/* The new images are ours to write from here on. */
+static void adopt_images(struct control *c, struct vmm_spec *spec)
+{
+	for (unsigned int i = 0; i < spec->n_disks; i++) {
+		claim_disk(&spec->disks[i], NULL);
+		hotplug_take_images(c->hotplug, &spec->disks[i]);
+	}
+}
+
+static int control_switch(struct control *c, struct json_object *req,
+			  struct json_object *ok, struct error *err)
+{
+	struct json_object *devices = json_object_object_get(req, "devices");
+	bool running = c->state == STATE_RUNNING;
+	unsigned int n = c->n_fds;
+	struct vmm_spec spec;
+	int r;
+
+	c->n_fds = 0; /* the description's from here on */
+	r = vmm_spec_devices_from_json(devices, c->fds, n, &spec, err);
+	if (r < 0)
+		return r;
+	if (running)
+		machine_pause(c->m);
+	r = machine_switch_disks(c->m, &spec, err);
+	if (r == 0)
+		adopt_images(c, &spec);
+	if (running)
+		machine_run(c->m);
+	vmm_spec_finish(&spec);
+	return r;
+}
+
 /* Other limits for disks that are there. */
 static int control_limit(struct control *c, struct json_object *req,
 			 struct json_object *ok, struct error *err)
@@ -1462,6 +1495,7 @@ static const struct request {
 	{ "plug", STATES_BUILT, control_plug },
 	{ "resize", STATES_BUILT, control_resize },
 	{ "limit", STATES_BUILT, control_limit },
+	{ "switch", STATES_BUILT, control_switch },
 	{ "peek", STATES_BUILT, control_peek },
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },

@@ -57,6 +57,9 @@
  *	"limit"    {"devices": {"disks": [...]}} as the spec has them: each of
  *		   these disks, by its id, gets the limits that are there, and
  *		   shares them with those of the group's name
+ *	"switch"   {"devices": {"disks": [...]}}: each of these disks, by its
+ *		   id, gets the images that are there, all at one moment; the
+ *		   descriptors go with it
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.

@@ -55,6 +55,7 @@ struct drive {
 	void *answered_arg;
 	bool next_waits;
 	struct block *next; /* the medium to come, or NULL */
+	struct block *other; /* the images to turn to, or those before */
 	struct throttle_member *throttle; /* NULL: no limits */
 	struct loop_timer *timer;
 	struct held held[2]; /* reads, writes */
@@ -304,6 +305,51 @@ static int open_image(struct drive *d, const char *format, int fd,
 	return r;
 }
 
+static void close_layers(struct block_layer *layers, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		fd_close(layers[i].fd);
+}
+
+/* The image and what it is based on; the descriptors stay the spec's too. */
+static int copy_layers(const struct spec_disk *spec,
+		       struct block_layer *layers, struct error *err)
+{
+	for (unsigned int i = 0; i <= spec->n_layers; i++) {
+		const struct spec_layer *l = i ? &spec->layers[i - 1] : NULL;
+
+		layers[i].format = l ? l->format : spec->format;
+		layers[i].fd = fcntl(l ? l->fd : spec->fd, F_DUPFD_CLOEXEC, 0);
+		if (layers[i].fd >= 0)
+			continue;
+		error_set(err, -errno, "no descriptor for disk '%s': %m",
+			  spec->id);
+		close_layers(layers, i);
+		return err->errnum;
+	}
+	return 0;
+}
+
+/* The descriptors stay the description's. */
+static int open_spec(struct drive *d, const struct spec_disk *spec,
+		     const struct block_options *options,
+		     struct block **ret_block, struct error *err)
+{
+	_cleanup_free_ struct block_layer *layers =
+		xcalloc(spec->n_layers + 1, sizeof(*layers));
+	int r = copy_layers(spec, layers, err);
+
+	if (r < 0)
+		return r;
+	r = block_open_chain(layers, spec->n_layers + 1, options, ret_block,
+			     err);
+	if (r < 0) {
+		close_layers(layers, spec->n_layers + 1);
+		return error_prefix(err, "disk '%s'", d->id), r;
+	}
+	return 0;
+}
+
 int drive_insert(struct drive *d, const char *format, int fd,
 		 struct error *err)
 {
@@ -368,6 +414,54 @@ int drive_activate(struct drive *d, struct error *err)
 	d->options.inactive = r < 0;
 	pthread_mutex_unlock(d->lock);
 	return r < 0 ? (error_prefix(err, "disk '%s'", d->id), r) : 0;
+}
+
+/* What is opened is not locked: the old images may be the same ones. */
+int drive_open_other(struct drive *d, const struct spec_disk *spec,
+		     struct error *err)
+{
+	struct block_options options = d->options;
+	struct block *other;
+	int r;
+
+	options.unlocked = true;
+	options.inactive = false;
+	r = open_spec(d, spec, &options, &other, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(d->lock);
+	if (!d->queue || d->in_flight)
+		r = error_set(err, -EBUSY, "disk '%s' is not at rest", d->id);
+	else if (block_size(other) != block_size(d->block))
+		r = error_set(err, -EINVAL,
+			      "disk '%s': the images are not of one size",
+			      d->id);
+	else
+		d->other = steal_ptr(&other);
+	pthread_mutex_unlock(d->lock);
+	block_close(other);
+	return r;
+}
+
+void drive_drop_other(struct drive *d)
+{
+	block_close(steal_ptr(&d->other));
+}
+
+int drive_turn(struct drive *d)
+{
+	struct block *old = NULL;
+	int r;
+
+	pthread_mutex_lock(d->lock);
+	r = block_queue_turn(d->queue, d->other);
+	if (r == 0) {
+		old = d->block;
+		d->block = d->other;
+		d->other = old;
+	}
+	pthread_mutex_unlock(d->lock);
+	return r;
 }
 
 void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg)
@@ -561,48 +655,15 @@ static struct block_options options_of(const struct spec_disk *spec)
 	};
 }
 
-static void close_layers(struct block_layer *layers, unsigned int n)
-{
-	for (unsigned int i = 0; i < n; i++)
-		fd_close(layers[i].fd);
-}
-
-/* The image and what it is based on; the descriptors stay the spec's too. */
-static int copy_layers(const struct spec_disk *spec,
-		       struct block_layer *layers, struct error *err)
-{
-	for (unsigned int i = 0; i <= spec->n_layers; i++) {
-		const struct spec_layer *l = i ? &spec->layers[i - 1] : NULL;
-
-		layers[i].format = l ? l->format : spec->format;
-		layers[i].fd = fcntl(l ? l->fd : spec->fd, F_DUPFD_CLOEXEC, 0);
-		if (layers[i].fd >= 0)
-			continue;
-		error_set(err, -errno, "no descriptor for disk '%s': %m",
-			  spec->id);
-		close_layers(layers, i);
-		return err->errnum;
-	}
-	return 0;
-}
-
 static int load_first(struct drive *d, const struct spec_disk *spec,
 		      struct error *err)
 {
-	_cleanup_free_ struct block_layer *layers =
-		xcalloc(spec->n_layers + 1, sizeof(*layers));
 	struct block *block;
-	int r = spec->fd < 0 ? 0 : copy_layers(spec, layers, err);
+	int r = spec->fd < 0 ?
+			0 :
+			open_spec(d, spec, &d->options, &block, err);
 
-	if (r < 0 || spec->fd < 0)
-		return r;
-	r = block_open_chain(layers, spec->n_layers + 1, &d->options, &block,
-			     err);
-	if (r < 0) {
-		close_layers(layers, spec->n_layers + 1);
-		return error_prefix(err, "disk '%s'", d->id), r;
-	}
-	return load(d, block, err);
+	return r < 0 || spec->fd < 0 ? r : load(d, block, err);
 }
 
 int drive_create(const struct spec_disk *spec, struct loop *loop,
@@ -639,6 +700,7 @@ void drive_destroy(struct drive *d)
 	throttle_leave(d->throttle);
 	timer_destroy(d->timer);
 	block_close(d->next);
+	block_close(d->other);
 	free(d->id);
 	free(d->serial);
 	free(d->wwn);

@@ -92,6 +92,16 @@ int drive_settle(struct drive *d, struct error *err);
 int drive_activate(struct drive *d, struct error *err);
 
 /* Main thread. */
+/*
+ * Main thread, nothing is out and the drive settled: other images of the same
+ * size, unlocked, are opened; all of a machine's, then turned to, all of them
+ * (and back, by turning again); what is not the drive's then is dropped.
+ */
+int drive_open_other(struct drive *d, const struct spec_disk *spec,
+		     struct error *err);
+int drive_turn(struct drive *d);
+void drive_drop_other(struct drive *d);
+
 void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg);
 
 #endif

@@ -348,3 +348,31 @@ char *hotplug_on_bus(struct hotplug *hp, unsigned int bus, bool gone)
 	}
 	return id;
 }
+
+static bool take_images(struct vmm_spec *spec, struct spec_disk *disk)
+{
+	for (unsigned int i = 0; i < spec->n_disks; i++) {
+		struct spec_disk *own = &spec->disks[i], old = *own;
+
+		if (!str_eq(own->id, disk->id))
+			continue;
+		own->fd = disk->fd;
+		own->format = disk->format;
+		own->layers = disk->layers;
+		own->n_layers = disk->n_layers;
+		disk->fd = old.fd;
+		disk->format = old.format;
+		disk->layers = old.layers;
+		disk->n_layers = old.n_layers;
+		return true;
+	}
+	return false;
+}
+
+void hotplug_take_images(struct hotplug *hp, struct spec_disk *disk)
+{
+	bool taken = take_images(hp->first, disk);
+
+	for (struct plugged *p = hp->plugged; p && !taken; p = p->next)
+		taken = take_images(&p->spec, disk);
+}

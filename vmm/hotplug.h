@@ -10,6 +10,7 @@ struct json_object;
 struct hotplug;
 struct machine;
 struct vmm_spec;
+struct spec_disk;
 struct error;
 
 /* first: what the machine was built from; stays the caller's. */
@@ -42,6 +43,10 @@ char *hotplug_on_bus(struct hotplug *hp, unsigned int bus, bool gone);
  * in. */
 const struct vmm_spec *hotplug_next_spec(const struct hotplug *hp,
 					 const struct vmm_spec *spec);
+
+/* A disk's images: those of the description of it that is kept, which gives
+ * its own in exchange. */
+void hotplug_take_images(struct hotplug *hp, struct spec_disk *disk);
 
 /* Ids of all that is there. */
 struct json_object *hotplug_present(const struct hotplug *hp);

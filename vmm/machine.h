@@ -302,6 +302,10 @@ int machine_limit_disks(struct machine *m, const struct vmm_spec *spec,
 /* Of a machine that is paused: images have all that the guest wrote. */
 int machine_settle_disks(struct machine *m, struct error *err);
 /* Images that another process wrote until now are this one's. */
+/* The machine at rest: each of these disks, by its id, gets the images that
+ * are there; all of them or none. */
+int machine_switch_disks(struct machine *m, const struct vmm_spec *spec,
+			 struct error *err);
 int machine_activate_disks(struct machine *m, struct error *err);
 /* To and from a controller that stays; -ENOENT: there is none for it. */
 int machine_plug(struct machine *m, const struct vmm_spec *one,

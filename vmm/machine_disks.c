@@ -3,6 +3,7 @@
  * are on; the main thread.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "vmm/drive.h"
@@ -117,4 +118,65 @@ int machine_activate_disks(struct machine *m, struct error *err)
 
 	each_drive(m, run_errand, &e);
 	return e.result;
+}
+
+/* ---- other images ---- */
+
+static int open_other(struct machine *m, const struct spec_disk *disk,
+		      struct error *err)
+{
+	struct drive *d;
+	int r = find_drive(m, disk->id, &d, err);
+
+	if (r == 0)
+		r = drive_settle(d, err);
+	return r < 0 ? r : drive_open_other(d, disk, err);
+}
+
+static void drop_other(struct machine *m, const struct spec_disk *disk)
+{
+	struct drive *d;
+
+	if (find_drive(m, disk->id, &d, NULL) == 0)
+		drive_drop_other(d);
+}
+
+static int turn(struct machine *m, const struct spec_disk *disk,
+		struct error *err)
+{
+	struct drive *d;
+	int r = find_drive(m, disk->id, &d, err);
+
+	if (r == 0)
+		r = drive_turn(d);
+	return r < 0 ? error_set(err, r, "disk '%s': cannot turn to it: %s",
+				 disk->id, strerror(-r)) :
+		       0;
+}
+
+static int turn_all(struct machine *m, const struct vmm_spec *spec,
+		    struct error *err)
+{
+	unsigned int i = 0;
+	int r = 0;
+
+	for (; i < spec->n_disks && r == 0; i++)
+		r = turn(m, &spec->disks[i], err);
+	for (i = r < 0 ? i - 1 : 0; i > 0; i--)
+		turn(m, &spec->disks[i - 1], NULL);
+	return r;
+}
+
+int machine_switch_disks(struct machine *m, const struct vmm_spec *spec,
+			 struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < spec->n_disks && r == 0; i++)
+		r = open_other(m, &spec->disks[i], err);
+	if (r == 0)
+		r = turn_all(m, spec, err);
+	for (unsigned int i = 0; i < spec->n_disks; i++)
+		drop_other(m, &spec->disks[i]);
+	return r;
 }

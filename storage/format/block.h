@@ -159,6 +159,18 @@ struct block_extent {
 int block_extent(struct block *blk, uint64_t offset, uint64_t length,
 		 struct block_extent *ret);
 
+/*
+ * What the first layer of top has itself goes into base, which is what top is
+ * based on, opened anew for writing.
+ */
+int block_merge(struct block *top, struct block *base, struct error *err);
+/* A piece of one into the other; zero: of zeroes; buffer: as long as it. */
+int block_copy(struct block *from, struct block *to, uint64_t offset,
+	       uint64_t length, bool zero, void *buffer);
+/* A closed image's header names another one, or none (NULL). */
+int block_set_backing(int fd, const char *name, const char *format,
+		      struct error *err);
+
 /* Runs one request on the calling thread: 0 or -errno; done is not called. */
 int block_run(struct block *blk, const struct block_req *req);
 
@@ -174,6 +186,8 @@ struct block_queue;
 int block_queue_create(struct block *blk, unsigned int depth,
 		       struct block_queue **ret_q, struct error *err);
 void block_queue_destroy(struct block_queue *q); /* waits for completions */
+/* Nothing is out: what is submitted from now on goes to another block. */
+int block_queue_turn(struct block_queue *q, struct block *blk);
 int block_submit(struct block_queue *q, struct block_req *req);
 int block_kick(struct block_queue *q);
 int block_queue_fd(const struct block_queue *q);

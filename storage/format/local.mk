@@ -14,6 +14,7 @@ storage_libformat_la_SOURCES = \
 	%D%/block.h \
 	%D%/format.h \
 	%D%/image.c \
+	%D%/merge.c \
 	%D%/qcow2.c \
 	%D%/qcow2.h \
 	%D%/qcow2_cache.c \

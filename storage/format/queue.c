@@ -66,6 +66,19 @@ int block_queue_create(struct block *blk, unsigned int depth,
 	return 0;
 }
 
+int block_queue_turn(struct block_queue *q, struct block *blk)
+{
+	int r = 0;
+
+	if (q->has_ring)
+		r = io_uring_register_files_update(&q->ring, 0, &blk->fd, 1);
+	if (r < 0)
+		return r;
+	q->blk = blk;
+	workers_turn(q->workers, blk);
+	return 0;
+}
+
 static void wait_all(struct block_queue *q)
 {
 	struct pollfd pfd[2] = {

@@ -151,6 +151,13 @@ struct workers *workers_create(struct block *blk, int eventfd)
 	return w;
 }
 
+void workers_turn(struct workers *w, struct block *blk)
+{
+	pthread_mutex_lock(&w->lock);
+	w->blk = blk;
+	pthread_mutex_unlock(&w->lock);
+}
+
 void workers_destroy(struct workers *w)
 {
 	if (!w)

@@ -11,6 +11,8 @@ struct workers;
 
 /* eventfd: signalled when workers_take() has something. */
 struct workers *workers_create(struct block *blk, int eventfd);
+/* Nothing is under way. */
+void workers_turn(struct workers *w, struct block *blk);
 void workers_destroy(struct workers *w); /* none may be running */
 void workers_submit(struct workers *w, struct block_req *req);
 

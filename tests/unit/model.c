@@ -13,6 +13,7 @@
 #include "model/domcaps.h"
 #include "model/domain.h"
 #include "model/names.h"
+#include "model/snapshot.h"
 #include "model/units.h"
 
 #define DOC(rest) \
@@ -239,8 +240,100 @@ static void test_domcaps(void)
 	expect_xpath(xml, "count(//blockers[@model='bad']/feature)", "2");
 }
 
+#define SNAPSHOT(rest) \
+	"<domainsnapshot><name>s</name>" rest "</domainsnapshot>"
+
+static int snapshot_error(const char *xml)
+{
+	struct snapshot_def *def = NULL;
+	struct error err = { 0 };
+
+	assert(snapshot_def_parse(xml, 0, &def, &err) < 0 && !def);
+	return err.code;
+}
+
+static void test_snapshot_names(void)
+{
+	_cleanup_free_ char *a = snapshot_image_name("/d.d/x.qcow2", "s");
+	_cleanup_free_ char *b = snapshot_image_name("/d.d/x", "s");
+
+	assert(!strcmp(a, "/d.d/x.s") && !strcmp(b, "/d.d/x.s"));
+}
+
+/* Written, read and copied, it says the same. */
+static void test_snapshot_document(void)
+{
+	static const char xml[] = SNAPSHOT(
+		"<description>d</description><state>running</state>"
+		"<parent><name>p</name></parent>"
+		"<creationTime>7</creationTime><memory file='/m'/>"
+		"<disks><disk name='vda' type='block'>"
+		"<source dev='/dev/x'/></disk></disks>");
+	struct snapshot_def *def = NULL, *again = NULL, *copy;
+	_cleanup_free_ char *first = NULL, *second = NULL;
+	struct error err = { 0 };
+
+	assert(snapshot_def_parse(xml, 0, &def, &err) == 0);
+	first = snapshot_def_format(def, NULL, 0);
+	assert(snapshot_def_parse(first, 0, &again, &err) == 0);
+	copy = snapshot_def_copy(again);
+	second = snapshot_def_format(copy, NULL, 0);
+	assert(!strcmp(first, second));
+	expect_xpath(first, "string(//memory/@snapshot)", "external");
+	expect_xpath(first, "string(//disk/@snapshot)", "external");
+	expect_xpath(first, "string(//disk/source/@dev)", "/dev/x");
+	expect_xpath(first, "string(//parent/name)", "p");
+	snapshot_def_free(def);
+	snapshot_def_free(again);
+	snapshot_def_free(copy);
+}
+
+static void test_snapshot_disks(void)
+{
+	struct domain_def *domain = parse(DOC(
+		"<devices><disk type='file'><source file='/a.raw'/>"
+		"<target dev='vda' bus='virtio'/></disk>"
+		"<disk type='file' snapshot='no'><source file='/b.raw'/>"
+		"<target dev='vdb' bus='virtio'/></disk></devices>"));
+	struct snapshot_def *def = NULL;
+	struct error err = { 0 };
+
+	assert(snapshot_def_parse(SNAPSHOT(""), 0, &def, &err) == 0);
+	assert(snapshot_align_disks(def, domain, SNAP_EXTERNAL, &err) == 0);
+	assert(def->n_disks == 2 && def->disks[1].where == SNAP_NO);
+	assert(!strcmp(def->disks[0].file, "/a.s"));
+	snapshot_def_free(def);
+	assert(snapshot_def_parse(SNAPSHOT("<disks><disk name='vdz'/></disks>"),
+				  0, &def, &err) == 0);
+	assert(snapshot_align_disks(def, domain, SNAP_EXTERNAL, &err) < 0);
+	assert(err.code == VIR_ERR_CONFIG_UNSUPPORTED);
+	snapshot_def_free(def);
+	domain_def_free(domain);
+}
+
+static void test_snapshot_errors(void)
+{
+	assert(snapshot_error("<domainsnapshot><name>a/b</name>"
+			      "</domainsnapshot>") == VIR_ERR_XML_DETAIL);
+	assert(snapshot_error(SNAPSHOT("<state>odd</state>")) ==
+	       VIR_ERR_XML_ERROR);
+	assert(snapshot_error(SNAPSHOT("<memory file='m'/>")) ==
+	       VIR_ERR_XML_ERROR);
+	assert(snapshot_error(SNAPSHOT("<memory snapshot='external'/>")) ==
+	       VIR_ERR_XML_ERROR);
+	assert(snapshot_error(SNAPSHOT("<disks><disk name='a' snapshot="
+				       "'internal'><source file='/x'/></disk>"
+				       "</disks>")) == VIR_ERR_XML_ERROR);
+	assert(snapshot_error(SNAPSHOT("<creationTime>x</creationTime>")) ==
+	       VIR_ERR_XML_ERROR);
+}
+
 int main(void)
 {
+	test_snapshot_names();
+	test_snapshot_document();
+	test_snapshot_disks();
+	test_snapshot_errors();
 	test_uuid();
 	test_units();
 	test_generated();

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "daemon/agent.h"
 #include "daemon/migrate.h"
+#include "daemon/snapshot.h"
 #include "daemon/tune.h"
 #include "tests/unit/rpc/registry.h"
 
@@ -222,6 +223,26 @@ NOT_HERE_INT(domain_open_graphics_fd, UUID, unsigned int index,
 NOT_HERE_INT(domain_update_graphics, UUID, const struct dom_graphics *want,
 	     unsigned int flags)
 NOT_HERE_INT(domain_update_memory, UUID, const char *xml, unsigned int flags)
+NOT_HERE_INT(snapshot_names, UUID, const char *of, unsigned int flags,
+	     char ***ret_names, unsigned int *ret_n)
+NOT_HERE_INT(snapshot_is_current, UUID, const char *name, unsigned int flags)
+NOT_HERE_INT(snapshot_check, UUID, const char *name, unsigned int flags)
+NOT_HERE_INT(snapshot_create, UUID, const char *xml, unsigned int flags,
+	     char **ret_name)
+NOT_HERE_INT(snapshot_revert, UUID, const char *name, unsigned int flags)
+NOT_HERE_INT(snapshot_delete, UUID, const char *name, unsigned int flags)
+NOT_HERE(char *, snapshot_xml,
+	 (struct registry * reg, UUID, const char *name, unsigned int flags,
+	  struct error *err), NULL)
+NOT_HERE(char *, snapshot_parent,
+	 (struct registry * reg, UUID, const char *name, unsigned int flags,
+	  struct error *err), NULL)
+NOT_HERE(char *, snapshot_current,
+	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
+	 NULL)
+void snapshot_names_free(char **names, unsigned int n)
+{
+}
 NOT_HERE_INT(domain_block_info, UUID, const char *path, unsigned int flags,
 	     struct domain_block_info *ret)
 NOT_HERE_INT(domain_block_resize, UUID, const char *path, uint64_t size,
