@@ -158,6 +158,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/store_storage.h \
 	%D%/vol_data.c \
 	%D%/vol_disks.c \
+	%D%/vol_image.c \
 	%D%/vol_transfer.c \
 	%D%/volumes.c \
 	$(NULL)

@@ -659,6 +659,7 @@ int pools_open(struct registry *reg, const struct pool_host *host,
 	struct load load = { pools, host_booted(reg) };
 	int r;
 
+	vol_image_register();
 	pools->reg = reg;
 	pools->host = host;
 	pthread_mutex_init(&pools->lock, NULL);

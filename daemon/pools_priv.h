@@ -93,6 +93,12 @@ void vol_unuse(struct vol_open *open);
 /* Its sizes, after something was done to it. */
 void vol_look_again(struct registry *reg, const struct vol_name *name);
 
+/* What a client has written into it says of which format it is now. */
+void vol_uploaded(struct registry *reg, const struct vol_name *name, int fd);
+
+/* ---- vol_image.c ---- */
+void vol_image_register(void);
+
 /* ---- vol_data.c ---- */
 /* All of one to the beginning of the other; shares what can be shared. */
 int data_copy(int from, int to, uint64_t len, bool reflink_only,

@@ -67,11 +67,19 @@ int priv_list_dir(struct priv *priv, const void *arg,
 static int give(int fd, const struct priv_volume *a, bool new,
 		struct error *err)
 {
+	mode_t keep = 0;
+	struct stat st;
+
+	/* A folder for everyone's files stays one: a pool's mode has no such
+	 * bits. */
+	if (!new && fstat(fd, &st) == 0)
+		keep = st.st_mode & 07000;
 	if ((a->uid >= 0 || a->gid >= 0) && fchown(fd, a->uid, a->gid) < 0)
 		return error_set(err, -errno,
 				 "cannot change the owner of '%s': %m",
 				 a->path);
-	if ((new || a->mode_given) && fchmod(fd, a->mode & 07777) < 0)
+	if ((new || a->mode_given) &&
+	    fchmod(fd, keep | (a->mode & 07777)) < 0)
 		return error_set(err, -errno,
 				 "cannot change the mode of '%s': %m", a->path);
 	return 0;

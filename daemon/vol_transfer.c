@@ -195,8 +195,10 @@ static void transfer_end(struct transfer *t, int r, bool upload,
 	_cleanup_free_ char *pool = xstrdup(t->open.pool->def->name);
 	struct vol_name vol = { pool, t->open.vol->name };
 
-	if (upload)
+	if (upload) {
+		vol_uploaded(t->reg, &vol, t->open.fd);
 		vol_look_again(t->reg, &vol);
+	}
 	vol_unuse(&t->open);
 	if (r == 0)
 		send_end(t);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "daemon/pools_priv.h"
 #include "daemon/store_storage.h"
+#include "storage/pool/image.h"
 
 /* ---- finding ---- */
 
@@ -354,6 +355,10 @@ static int check_new(const struct pool_obj *pool, const struct vol_def *vol,
 
 	if (r == 0 && !pool_kind(pool)->vol_create)
 		r = pool_lacks(pool, "volume creation", err);
+	if (r == 0 && vol->target.extra &&
+	    strstr(vol->target.extra, "<encryption"))
+		r = error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+			       "encrypted volumes are not made yet");
 	if (r == 0 && vol_list_find(&pool->vols, vol->name))
 		r = error_virt(err, VIR_ERR_STORAGE_VOL_EXIST,
 			       "volume '%s' exists already", vol->name);
@@ -378,6 +383,34 @@ static void remember_format(struct pool_obj *pool, const char *name,
 	if (store_volume_put(pool->pools->reg->store, pool->def->uuid, name,
 			     format, &err) < 0)
 		log_warn("%s", err.message);
+}
+
+/* Only files have a format of their own that may change. */
+static void set_format(struct pool_obj *pool, struct vol_def *vol,
+		       const char *format)
+{
+	if (vol->type != VOL_FILE || str_eq(vol->target.format, format))
+		return;
+	remember_format(pool, vol->name, format);
+	pthread_mutex_lock(&pool->pools->lock);
+	free(vol->target.format);
+	vol->target.format = xstrdup(format);
+	vol->has_backing = false;
+	pthread_mutex_unlock(&pool->pools->lock);
+}
+
+void vol_uploaded(struct registry *reg, const struct vol_name *name, int fd)
+{
+	struct pool_obj *pool;
+	struct vol_def *vol;
+	uint8_t head[8];
+	ssize_t n = pread(fd, head, sizeof(head), 0);
+
+	if (n < 0 || pool_begin_name(reg, name->pool, &pool, NULL) < 0)
+		return;
+	if (find(pool, name->name, &vol, NULL) == 0)
+		set_format(pool, vol, image_format(head, n));
+	pool_end(pool);
 }
 
 /* Made and listed; marked as in use where data is to follow. */
@@ -448,29 +481,69 @@ static void fit_to(struct vol_def *vol, const struct vol_def *from)
 		vol->allocation = 0;
 }
 
+static bool same_format(const struct vol_def *vol, const struct vol_def *from)
+{
+	if (vol->type == VOL_BLOCK && from->type == VOL_BLOCK)
+		return true;
+	return str_eq(vol->target.format, from->target.format) ||
+	       (from->type == VOL_FILE && str_eq(from->target.format, "raw") &&
+		str_eq(vol->target.format, "none")) ||
+	       (from->type == VOL_BLOCK && str_eq(vol->target.format, "raw"));
+}
+
+/* What a volume that is a device holds is its content. */
+static const char *format_of(const struct vol_def *vol)
+{
+	return vol->type == VOL_BLOCK ? "raw" : vol->target.format;
+}
+
 static int check_formats(const struct vol_def *vol,
 			 const struct vol_def *from, struct error *err)
 {
-	if (str_eq(vol->target.format, from->target.format) ||
-	    (vol->type == VOL_BLOCK && from->type == VOL_BLOCK))
+	const struct image_writer *writer;
+	int r;
+
+	if (same_format(vol, from))
 		return 0;
-	if (str_eq(vol->target.format, "raw") && from->type == VOL_BLOCK)
-		return 0;
-	if (from->type == VOL_FILE && str_eq(from->target.format, "raw") &&
-	    str_eq(vol->target.format, "none"))
-		return 0;
-	return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-			  "volumes of format '%s' cannot be made from '%s' "
-			  "yet", vol->target.format, from->target.format);
+	r = image_writer(vol->target.format, &writer, err);
+	if (r == 0)
+		r = image_writer(format_of(from), &writer, err);
+	if (r == 0 && vol->has_backing)
+		r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+			       "a copy to another format has no backing "
+			       "store");
+	return r;
 }
 
 static int copy_into(struct vol_open *to, const struct vol_open *from,
-		     unsigned int flags, struct error *err)
+		     const char *format, unsigned int flags,
+		     struct error *err)
 {
-	uint64_t len = from->vol->physical;
+	const struct image_writer *writer;
+	int r;
 
-	return data_copy(from->fd, to->fd, len,
-			 flags & VIR_STORAGE_VOL_CREATE_REFLINK, err);
+	if (!format)
+		return data_copy(from->fd, to->fd, from->vol->physical,
+				 flags & VIR_STORAGE_VOL_CREATE_REFLINK, err);
+	r = image_writer(format, &writer, err);
+	return r < 0 ? r : writer->copy(from->fd, format_of(from->vol),
+					to->fd, err);
+}
+
+/* It was made as a plain file. */
+static void copied_format(struct registry *reg, const struct vol_name *name,
+			  const char *format)
+{
+	struct pool_obj *pool;
+	struct vol_def *vol;
+
+	if (pool_begin_name(reg, name->pool, &pool, NULL) < 0)
+		return;
+	if (find(pool, name->name, &vol, NULL) == 0) {
+		set_format(pool, vol, format);
+		look_again(pool, vol);
+	}
+	pool_end(pool);
 }
 
 static void discard(struct registry *reg, const struct vol_name *name)
@@ -481,16 +554,17 @@ static void discard(struct registry *reg, const struct vol_name *name)
 		log_warn("%s", err.message);
 }
 
-/* The new one is there, of the right size; now what is in it. */
+/* The new one is there, of the right size; now what is in it.  format: NULL
+ * where it is the same as the original's. */
 static int fill_copy(struct registry *reg, const struct vol_name *name,
-		     const struct vol_open *from, unsigned int flags,
-		     struct error *err)
+		     const struct vol_open *from, const char *format,
+		     unsigned int flags, struct error *err)
 {
 	struct vol_open to;
 	int r = vol_use(reg, name, false, &to, err);
 
 	if (r == 0) {
-		r = copy_into(&to, from, flags, err);
+		r = copy_into(&to, from, format, flags, err);
 		vol_unuse(&to);
 	}
 	if (r < 0)
@@ -500,13 +574,23 @@ static int fill_copy(struct registry *reg, const struct vol_name *name,
 	return r;
 }
 
-/* An image of its own format is copied as a file: an empty raw one first. */
+/* An image is copied to one of its format as a file: an empty one first. */
+static void become_file(struct vol_def *vol, const struct vol_def *from)
+{
+	free(vol->target.format);
+	vol->target.format = xstrdup("raw");
+	vol->capacity = from->physical;
+	vol->allocation = 0;
+	vol->has_backing = false;
+}
+
 static int create_copy(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		       struct vol_def *vol, const struct vol_open *from,
 		       unsigned int flags, struct vol_ref *ret_ref,
 		       struct error *err)
 {
 	_cleanup_free_ char *format = xstrdup(vol->target.format);
+	bool same = same_format(vol, from->vol);
 	struct vol_name name;
 	int r = check_formats(vol, from->vol, err);
 
@@ -515,17 +599,15 @@ static int create_copy(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		return r;
 	}
 	fit_to(vol, from->vol);
-	if (from->vol->type == VOL_FILE && !str_eq(format, "raw")) {
-		free(vol->target.format);
-		vol->target.format = xstrdup("raw");
-		vol->capacity = from->vol->physical;
-		vol->has_backing = false;
-	}
+	if (same && from->vol->type == VOL_FILE && !str_eq(format, "raw"))
+		become_file(vol, from->vol);
 	r = create_empty(reg, uuid, vol, ret_ref, err);
 	if (r < 0)
 		return r;
 	name = (struct vol_name){ ret_ref->pool, ret_ref->name };
-	r = fill_copy(reg, &name, from, flags, err);
+	r = fill_copy(reg, &name, from, same ? NULL : format, flags, err);
+	if (r == 0 && same)
+		copied_format(reg, &name, format);
 	if (r < 0)
 		vol_ref_finish(ret_ref);
 	return r;
@@ -549,6 +631,8 @@ int vol_create(struct registry *reg, const uint8_t uuid[UUID_LEN],
 				  "metadata preallocation is not supported "
 				  "for raw volumes");
 	}
+	vol->prealloc_metadata =
+		flags & VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA;
 	if (!from_name)
 		return create_empty(reg, uuid, vol, ret_ref, err);
 	r = vol_use(reg, from_name, true, &from, err);

@@ -88,7 +88,7 @@ static void set(char **text, const char *fmt, unsigned int value)
 void perms_set(struct storage_perms *p, unsigned int mode, unsigned int uid,
 	       unsigned int gid)
 {
-	set(&p->mode, "%o", mode & 07777);
+	set(&p->mode, "%o", mode & 0777);
 	set(&p->owner, "%u", uid);
 	set(&p->group, "%u", gid);
 }

@@ -94,6 +94,7 @@ struct vol_def {
 	char *name, *key;
 	uint64_t capacity, allocation, physical;
 	bool capacity_given, allocation_given;
+	bool prealloc_metadata; /* of an image; asked for beside the XML */
 	unsigned int n_extents;
 	struct vol_extent *extents;
 	struct vol_target target;

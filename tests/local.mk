@@ -32,6 +32,8 @@ EXTRA_DIST += \
 	tests/lab/lun.init \
 	tests/lab/lun.inside \
 	tests/lab/lun.sh \
+	tests/lab/pools \
+	tests/lab/pools.inside \
 	tests/lab/save.sh \
 	tests/lab/unpack-kernel \
 	tests/lab/vfio.init \

@@ -189,7 +189,28 @@ static int fill_raw(int fd, const struct vol_def *vol, struct error *err)
 	return allocate_range(fd, 0, MIN(vol->allocation, vol->capacity), err);
 }
 
-static int fill(int fd, const struct vol_def *vol, struct error *err)
+/* What it stands on has to be there, and says how large it is. */
+static int look_at_backing(const struct pool_host *host,
+			   const struct image_writer *writer,
+			   struct vol_def *vol, struct error *err)
+{
+	_cleanup_free_ char *path =
+		image_beside(vol->target.path, vol->backing.path);
+	const char *format = vol->backing.format ? vol->backing.format : "raw";
+	_cleanup_close_ int fd = -1;
+	uint64_t size = 0;
+	int r = host->open(path, true, str_startswith(path, "/dev/"), err,
+			   &fd);
+
+	if (r == 0)
+		r = writer->capacity(fd, format, &size, err);
+	if (r == 0 && !vol->capacity_given)
+		vol->capacity = vol->allocation = size;
+	return r;
+}
+
+static int fill(const struct pool_host *host, int fd, struct vol_def *vol,
+		struct error *err)
 {
 	const struct image_writer *writer;
 	int r;
@@ -202,6 +223,8 @@ static int fill(int fd, const struct vol_def *vol, struct error *err)
 		return fill_raw(fd, vol, err);
 	}
 	r = image_writer(vol->target.format, &writer, err);
+	if (r == 0 && vol->has_backing)
+		r = look_at_backing(host, writer, vol, err);
 	return r < 0 ? r : writer->create(fd, vol, err);
 }
 
@@ -214,7 +237,7 @@ static int create_file(const struct pool_host *host, struct vol_def *vol,
 
 	if (r < 0)
 		return r;
-	r = fill(fd, vol, err);
+	r = fill(host, fd, vol, err);
 	if (r < 0)
 		host->remove(vol->target.path, NULL);
 	return r;

@@ -81,8 +81,7 @@ static void read_backing_format(int fd, uint64_t at, uint64_t end, char *to,
 	}
 }
 
-/* A relative name is relative to the volume's folder. */
-static char *resolve(const char *volume, const char *name)
+char *image_beside(const char *volume, const char *name)
 {
 	const char *slash = volume ? strrchr(volume, '/') : NULL;
 
@@ -112,7 +111,7 @@ static void describe_backing(int fd, const struct qcow2_head *h,
 		return;
 	read_backing_format(fd, start, at, format, sizeof(format));
 	vol->has_backing = true;
-	vol->backing.path = resolve(vol->target.path, name);
+	vol->backing.path = image_beside(vol->target.path, name);
 	if (words_value(pool_volume_formats(POOL_DIR), format) >= 0)
 		vol->backing.format = xstrdup(format);
 }
@@ -165,7 +164,7 @@ void image_add_writer(const struct image_writer *writer)
 {
 	unsigned int i = 0;
 
-	while (i < WRITERS_MAX && writers[i])
+	while (i < WRITERS_MAX && writers[i] && writers[i] != writer)
 		i++;
 	if (i < WRITERS_MAX)
 		writers[i] = writer;

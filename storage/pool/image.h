@@ -22,6 +22,9 @@ const char *image_format(const uint8_t *head, size_t len);
  */
 void image_describe(int fd, struct vol_def *vol);
 
+/* A relative name is relative to the volume's folder; the caller frees. */
+char *image_beside(const char *volume, const char *name);
+
 /*
  * Formats that can be made.  The block layer adds those it writes; raw needs
  * none.  fd: an empty file; the volume says the rest.
@@ -34,7 +37,11 @@ struct image_writer {
 	 * NULL: a copy has to be of the same format. */
 	int (*copy)(int from, const char *from_format, int to,
 		    struct error *err);
+	/* How large a disk an image of any written format is. */
+	int (*capacity)(int fd, const char *format, uint64_t *ret,
+			struct error *err);
 };
+/* Once more is as well as once. */
 void image_add_writer(const struct image_writer *writer);
 /* VIR_ERR_OPERATION_UNSUPPORTED, naming the format. */
 int image_writer(const char *format, const struct image_writer **ret_writer,

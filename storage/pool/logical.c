@@ -253,20 +253,23 @@ static int create_from(const struct pool_host *host,
 			group(pool), origin, NULL);
 }
 
+/* As a refresh would find it. */
 static int describe_new(const struct pool_host *host,
 			const struct pool_def *pool, struct vol_def *vol,
 			struct error *err)
 {
 	_cleanup_free_ char *text = NULL;
+	struct vol_def *found, old;
 	struct lv lv;
 	int r = find_lv(host, pool, vol->name, &text, &lv, err);
 
 	if (r < 0)
 		return r;
-	vol->type = VOL_BLOCK;
-	vol->target.path = xasprintf("%s/%s", pool->path, vol->name);
-	vol->key = xstrdup(lv.uuid);
-	vol->capacity = vol->allocation = vol->physical = lv.size;
+	found = vol_from(pool, &lv);
+	old = *vol;
+	*vol = *found;
+	*found = old;
+	vol_def_free(found);
 	return 0;
 }
 

@@ -39,14 +39,15 @@ folders() {
 	v vol-clone v w --pool p
 	cmp "$dir/a/b/pool/v" "$dir/a/b/pool/w"
 
-	mkdir -m 0700 "$dir/mine"
+	mkdir -m 1700 "$dir/mine"
 	cat >"$dir/q.xml" <<-XML
 	<pool type='dir'><name>q</name><target><path>$dir/mine</path></target>
 	</pool>
 	XML
 	v pool-define "$dir/q.xml"
 	v pool-build q
-	[ "$(stat -c %a "$dir/mine")" = 700 ] || fail "its mode was changed"
+	[ "$(stat -c %a "$dir/mine")" = 1700 ] || fail "its mode was changed"
+	v pool-start q
 	# A link of somebody else's leads nowhere.
 	ln -s /etc "$dir/link"
 	chown -h 1 "$dir/link"
@@ -58,6 +59,10 @@ restart() {
 	up
 	v pool-info p | grep -q running || fail "the pool was forgotten"
 	v vol-list p | grep -q " w " || fail "the volume was forgotten"
+	v pool-info q | grep -q running || fail "the second was forgotten"
+	v pool-destroy q
+	v pool-build q
+	[ "$(stat -c %a "$dir/mine")" = 1700 ] || fail "a bit got lost"
 }
 
 make_loop() {

@@ -218,6 +218,73 @@ def test_refresh(pool, path):
     pool.storageVolLookupByName("folder").delete()
 
 
+def qemu_img(*args):
+    """What QEMU thinks of it; nothing where it is not installed."""
+    if shutil.which("qemu-img"):
+        subprocess.run(["qemu-img", *args], check=True,
+                       stdout=subprocess.DEVNULL)
+
+
+def test_qcow2(d, c, pool, path, vol):
+    """Images: made, on top of others, resized, copied, converted."""
+    base = pool.createXML(vol_xml("base", 8 * MIB, 0, "qcow2",
+                                  "<clusterSize>4096</clusterSize>"))
+    assert base.info()[1] == 8 * MIB and base.info()[2] < MIB
+    assert "<clusterSize unit='bytes'>4096</clusterSize>" in base.XMLDesc()
+    status, _, err = d.virsh(
+        "vol-create-as", "one", "top", "8M", "--format", "qcow2",
+        "--backing-vol", "base", "--backing-vol-format", "qcow2")
+    assert status == 0, err
+    top = pool.storageVolLookupByName("top")
+    shown = ET.fromstring(top.XMLDesc())
+    assert shown.find("backingStore/path").text == path + "/base"
+    assert shown.find("backingStore/format").get("type") == "qcow2"
+    qemu_img("check", path + "/top")
+    base.resize(16 * MIB)
+    assert base.info()[1] == 16 * MIB
+    # A capacity that is not given is that of what it stands on.
+    small = pool.createXML(
+        f"<volume><name>small</name><target><format type='qcow2'/></target>"
+        f"<backingStore><path>{path}/base</path><format type='qcow2'/>"
+        f"</backingStore></volume>")
+    assert small.info()[1] == 16 * MIB
+    full = pool.createXML(vol_xml("full", MIB, 0, "qcow2"),
+                          libvirt.VIR_STORAGE_VOL_CREATE_PREALLOC_METADATA)
+    qemu_img("check", path + "/full")
+    fails(libvirt.VIR_ERR_SYSTEM_ERROR, pool.createXML,
+          "<volume><name>no</name><capacity>1</capacity><target>"
+          "<format type='qcow2'/></target><backingStore>"
+          "<path>/nonexistent</path></backingStore></volume>")
+    fails(libvirt.VIR_ERR_CONFIG_UNSUPPORTED, pool.createXML,
+          vol_xml("no", MIB, 0, "qcow2", "<encryption format='luks'/>"))
+
+    # There and back again.
+    with open(path + "/v", "r+b") as f:
+        f.seek(MIB)
+        f.write(os.urandom(MIB))
+    image = pool.createXMLFrom(vol_xml("image", 0, 0, "qcow2"), vol)
+    assert image.info()[1] == vol.info()[1] and image.info()[2] < 2 * MIB
+    qemu_img("check", path + "/image")
+    qemu_img("compare", "-f", "qcow2", "-F", "raw", path + "/image",
+             path + "/v")
+    back = pool.createXMLFrom(vol_xml("back", 0), image)
+    assert read(path + "/back") == read(path + "/v")
+    twin = pool.createXMLFrom(vol_xml("twin", 0, 0, "qcow2"), image)
+    assert read(path + "/twin") == read(path + "/image")
+    assert twin.info()[1] == image.info()[1]
+    fails(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, pool.createXMLFrom,
+          vol_xml("no", 0), top)
+
+    # What is uploaded says what it is, now and after a refresh.
+    assert d.virsh("vol-upload", "back", path + "/image", "one")[0] == 0
+    for _ in range(2):
+        assert "<format type='qcow2'/>" in \
+            pool.storageVolLookupByName("back").XMLDesc()
+        pool.refresh()
+    for name in "base", "top", "small", "full", "image", "back", "twin":
+        pool.storageVolLookupByName(name).delete()
+
+
 def test_disk(c, vol):
     """A domain's disk finds its volume when the domain starts."""
     disk = ("<devices><disk type='volume'><source pool='one' "
@@ -263,6 +330,7 @@ with Daemon() as d:
     vol = test_volumes(d, c, pool, path)
     test_streams(d, c, pool, path, vol)
     test_copies(d, c, pool, path, vol)
+    test_qcow2(d, c, pool, path, vol)
     test_refresh(pool, path)
     test_many(pool, path)
     test_disk(c, vol)
