@@ -1,11 +1,8 @@
 /*
  * cli/cmd-event.c -- print events as they happen.
  */
-#include <pthread.h>
-#include <time.h>
-
-#include "cli/args.h"
 #include "cli/output.h"
+#include "cli/watch.h"
 
 static const char *const names[] = {
 	"Defined", "Undefined", "Started",     "Suspended", "Resumed",
@@ -34,13 +31,6 @@ static const char *const details[][12] = {
 	[VIR_DOMAIN_EVENT_CRASHED] = { "Panicked", "Crashloaded" },
 };
 
-struct watch {
-	pthread_mutex_t lock;
-	pthread_cond_t seen;
-	unsigned int n;
-	bool timestamp;
-};
-
 static const char *detail_name(int event, int detail)
 {
 	const char *text = NULL;
@@ -51,66 +41,28 @@ static const char *detail_name(int event, int detail)
 	return text ? text : "unknown";
 }
 
-static void print_time(void)
-{
-	char text[64];
-	struct timespec ts;
-	struct tm tm;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("%s.%03ld+0000: ", text, ts.tv_nsec / 1000000);
-}
-
 static void on_event(virConnectPtr conn, virDomainPtr dom, int event,
 		     int detail, void *arg)
 {
-	struct watch *w = arg;
-
 	(void)conn;
-	if (w->timestamp)
-		print_time();
-	printf("event 'lifecycle' for domain '%s': %s %s\n",
-	       virDomainGetName(dom),
-	       event >= 0 && (size_t)event < ARRAY_SIZE(names) ? names[event]
-							       : "unknown",
-	       detail_name(event, detail));
-	fflush(stdout);
-	pthread_mutex_lock(&w->lock);
-	w->n++;
-	pthread_cond_signal(&w->seen);
-	pthread_mutex_unlock(&w->lock);
-}
-
-/* Until one came (or for ever, with loop), or the time is over. */
-static void wait_events(struct watch *w, bool loop, unsigned long timeout)
-{
-	struct timespec until;
-	int r = 0;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout;
-	pthread_mutex_lock(&w->lock);
-	while (r == 0 && (loop || !w->n))
-		r = timeout ? pthread_cond_timedwait(&w->seen, &w->lock, &until)
-			    : pthread_cond_wait(&w->seen, &w->lock);
-	pthread_mutex_unlock(&w->lock);
+	watch_print(arg, "event 'lifecycle' for domain '%s': %s %s\n",
+		    virDomainGetName(dom),
+		    event >= 0 && (size_t)event < ARRAY_SIZE(names) ?
+			    names[event] : "unknown",
+		    detail_name(event, detail));
 }
 
 static int watch_domain(struct ctl *ctl, const struct args *args,
 			virDomainPtr dom, unsigned long timeout)
 {
-	struct watch w = { .lock = PTHREAD_MUTEX_INITIALIZER,
-			   .seen = PTHREAD_COND_INITIALIZER,
-			   .timestamp = args_has(args, "timestamp") };
+	struct watch w = WATCH(args);
 	int id = virConnectDomainEventRegisterAny(
 		ctl->conn, dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 		VIR_DOMAIN_EVENT_CALLBACK(on_event), &w, NULL);
 
 	if (id < 0)
 		return say_failed(ctl, "cannot watch for events");
-	wait_events(&w, args_has(args, "loop"), timeout);
+	watch_wait(&w, args_has(args, "loop"), timeout);
 	virConnectDomainEventDeregisterAny(ctl->conn, id);
 	say(ctl, "events received: %u\n", w.n);
 	return w.n ? EXIT_OK : EXIT_FAILED;

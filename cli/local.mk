@@ -26,6 +26,7 @@ vireo_SOURCES = \
 	%D%/cmd-secret.c \
 	%D%/cmd-shell.c \
 	%D%/cmd-stats.c \
+	%D%/cmd-storage-event.c \
 	%D%/cmd-vol-create.c \
 	%D%/cmd-vol-data.c \
 	%D%/cmd-vol-info.c \
@@ -56,6 +57,8 @@ vireo_SOURCES = \
 	%D%/storage.h \
 	%D%/tree.c \
 	%D%/tree.h \
+	%D%/watch.c \
+	%D%/watch.h \
 	%D%/words.c \
 	%D%/xml.c \
 	%D%/xml.h \

@@ -19,6 +19,12 @@ static int check_host(const struct pool_obj *pool, struct error *err)
 	if (!host)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "this connection has no storage");
+	if (!pool_kind(pool))
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "storage pools of type '%s' are not there "
+				  "yet: this one is kept, but not started",
+				  words_name(&words_pool_type,
+					     pool->def->type));
 	if (!pool_backend_usable(pool->def->type, host))
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "storage pools of type '%s' need a program "

@@ -450,7 +450,7 @@ static int check_source_locked(struct pools *pools, const struct pool_def *def,
 {
 	const struct pool_backend *kind = pool_backend(def->type);
 
-	for (struct pool_obj *p = pools->first; p; p = p->next)
+	for (struct pool_obj *p = pools->first; p && kind; p = p->next)
 		if (p->def->type == def->type &&
 		    memcmp(p->def->uuid, def->uuid, UUID_LEN) &&
 		    kind->same_source(p->def, def))
@@ -496,20 +496,6 @@ static void replace(struct pool_obj *pool, struct pool_def *def)
 	pthread_mutex_unlock(&pool->pools->lock);
 }
 
-static int parse(struct registry *reg, const char *xml, bool validate,
-		 struct pool_def **ret_def, struct error *err)
-{
-	int r = pool_def_parse(xml, validate, ret_def, err);
-
-	if (r < 0 || pool_backend((*ret_def)->type))
-		return r;
-	r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-		       "storage pools of type '%s' are not there yet",
-		       words_name(&words_pool_type, (*ret_def)->type));
-	pool_def_free(*ret_def);
-	return r;
-}
-
 /* Undoes claim() of what was not there before. */
 static void unclaim(struct pool_obj *pool, bool new)
 {
@@ -536,7 +522,7 @@ int pool_define(struct registry *reg, const char *xml, bool transient,
 	struct pool_def *def;
 	struct pool_obj *pool;
 	bool new;
-	int r = parse(reg, xml, validate, &def, err);
+	int r = pool_def_parse(xml, validate, &def, err);
 
 	if (r < 0)
 		return r;

@@ -219,6 +219,8 @@ int vol_get_info(struct registry *reg, const struct vol_name *name,
 		[VOL_BLOCK] = VIR_STORAGE_VOL_BLOCK,
 		[VOL_DIR] = VIR_STORAGE_VOL_DIR,
 		[VOL_NETWORK] = VIR_STORAGE_VOL_NETWORK,
+		[VOL_NETDIR] = VIR_STORAGE_VOL_NETDIR,
+		[VOL_PLOOP] = VIR_STORAGE_VOL_PLOOP,
 	};
 	struct vol_def *vol;
 	int r = get(reg, name, &vol, err);

@@ -60,8 +60,16 @@ static void put_scalar(const struct ctx *ctx, const struct field *f)
 
 static void put_flag(const struct ctx *ctx, const struct field *f)
 {
-	if (*(const bool *)bind_at(ctx->obj, f->off))
-		child_or_new(ctx->node, f->path);
+	xmlNode *node = ctx->node;
+
+	if (!*(const bool *)bind_at(ctx->obj, f->off))
+		return;
+	for (const char *path = f->path; *path;) {
+		struct bind_step step = bind_step(path);
+
+		node = child_or_new(node, step.name);
+		path = step.rest;
+	}
 }
 
 static void put_size(const struct ctx *ctx, const struct field *f)

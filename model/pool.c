@@ -219,16 +219,27 @@ static int check_source(const struct pool_def *def, struct error *err)
 		needs[def->type].dir && !s->dir ? "dir path" :
 		needs[def->type].name && !s->name ? "name" :
 		needs[def->type].adapter && !s->adapter.name &&
-				!s->adapter.wwnn ? "adapter" : NULL;
+				!s->adapter.wwnn && !s->adapter.extra ?
+			"adapter" : NULL;
 
 	return lacks ? error_virt(err, VIR_ERR_XML_ERROR,
 				  "missing storage pool source %s", lacks) :
 		       0;
 }
 
+static void complete_source(struct pool_source *s)
+{
+	if (s->dir)
+		clean_path(s->dir);
+	if (s->adapter.name && !s->adapter.type)
+		s->adapter.type = xstrdup("scsi_host");
+}
+
 static int complete(struct pool_def *def, struct error *err)
 {
 	int r = complete_name(def, err);
+
+	complete_source(&def->source);
 
 	if (r == 0 && !def->source.name &&
 	    (def->type == POOL_LOGICAL || def->type == POOL_ZFS))

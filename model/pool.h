@@ -35,6 +35,7 @@ struct pool_adapter {
 	char *type; /* "scsi_host", "fc_host" */
 	char *name; /* "host1", "scsi_host1" */
 	char *parent, *wwnn, *wwpn;
+	char *extra; /* <parentaddr>, ... */
 };
 
 struct pool_auth {
@@ -90,7 +91,8 @@ struct vol_extent { /* of a volume of several pieces, or a partition */
 };
 
 struct vol_def {
-	enum { VOL_FILE, VOL_BLOCK, VOL_DIR, VOL_NETWORK } type;
+	enum { VOL_FILE, VOL_BLOCK, VOL_DIR, VOL_NETWORK, VOL_NETDIR,
+	       VOL_PLOOP } type;
 	char *name, *key;
 	uint64_t capacity, allocation, physical;
 	bool capacity_given, allocation_given;

@@ -20,7 +20,8 @@ WORDS(pool_type, [POOL_DIR] = "dir", [POOL_FS] = "fs",
 	static const struct words words_##name = { name##_list, \
 						   ARRAY_SIZE(name##_list) }
 WORDS(vol_type, [VOL_FILE] = "file", [VOL_BLOCK] = "block",
-      [VOL_DIR] = "dir", [VOL_NETWORK] = "network");
+      [VOL_DIR] = "dir", [VOL_NETWORK] = "network",
+      [VOL_NETDIR] = "netdir", [VOL_PLOOP] = "ploop");
 
 /* ---- what both have ---- */
 
@@ -61,6 +62,21 @@ static const struct xml_type type_device = {
 	.fields = device_fields,
 };
 
+#define A(m) offsetof(struct pool_adapter, m)
+static const struct field adapter_fields[] = {
+	{ "@type", FIELD_STR, A(type) },
+	{ "@name", FIELD_STR, A(name) },
+	{ "@parent", FIELD_STR, A(parent) },
+	{ "@wwnn", FIELD_STR, A(wwnn) },
+	{ "@wwpn", FIELD_STR, A(wwpn) },
+	{ 0 },
+};
+#undef A
+static const struct xml_type type_adapter = {
+	XML_TYPE_EXTRA(struct pool_adapter, extra),
+	.fields = adapter_fields,
+};
+
 #define S(m) offsetof(struct pool_source, m)
 static const struct field source_fields[] = {
 	{ "host", FIELD_LIST, S(hosts), .type = &type_host,
@@ -68,11 +84,7 @@ static const struct field source_fields[] = {
 	{ "device", FIELD_LIST, S(devices), .type = &type_device,
 	  .n_off = S(n_devices) },
 	{ "dir@path", FIELD_STR, S(dir) },
-	{ "adapter@type", FIELD_STR, S(adapter.type) },
-	{ "adapter@name", FIELD_STR, S(adapter.name) },
-	{ "adapter@parent", FIELD_STR, S(adapter.parent) },
-	{ "adapter@wwnn", FIELD_STR, S(adapter.wwnn) },
-	{ "adapter@wwpn", FIELD_STR, S(adapter.wwpn) },
+	{ "adapter", FIELD_STRUCT, S(adapter), .type = &type_adapter },
 	{ "name", FIELD_STR, S(name) },
 	{ "initiator/iqn@name", FIELD_STR, S(initiator) },
 	{ "auth@type", FIELD_STR, S(auth.type) },

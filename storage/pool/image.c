@@ -111,6 +111,8 @@ static void describe_backing(int fd, const struct qcow2_head *h,
 		return;
 	read_backing_format(fd, start, at, format, sizeof(format));
 	vol->has_backing = true;
+	free(vol->backing.path);
+	free(steal_ptr(&vol->backing.format));
 	vol->backing.path = image_beside(vol->target.path, name);
 	if (words_value(pool_volume_formats(POOL_DIR), format) >= 0)
 		vol->backing.format = xstrdup(format);

@@ -74,8 +74,8 @@ static int host_number(const struct pool_def *def, unsigned int *ret_number,
 
 	if (!name)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "pools of an adapter of type 'fc_host' are "
-				  "not there yet");
+				  "pools of an adapter that has no name, as "
+				  "those of type 'fc_host', are not there yet");
 	if (str_startswith(name, "scsi_"))
 		name += strlen("scsi_");
 	if (str_startswith(name, "host"))

@@ -228,7 +228,10 @@ def qemu_img(*args):
 def test_qcow2(d, c, pool, path, vol):
     """Images: made, on top of others, resized, copied, converted."""
     base = pool.createXML(vol_xml("base", 8 * MIB, 0, "qcow2",
-                                  "<clusterSize>4096</clusterSize>"))
+                                  "<clusterSize>4096</clusterSize><features>"
+                                  "<lazy_refcounts/></features>"))
+    assert ET.fromstring(base.XMLDesc()).find(
+        "target/features/lazy_refcounts") is not None
     assert base.info()[1] == 8 * MIB and base.info()[2] < MIB
     assert "<clusterSize unit='bytes'>4096</clusterSize>" in base.XMLDesc()
     status, _, err = d.virsh(
@@ -285,6 +288,26 @@ def test_qcow2(d, c, pool, path, vol):
         pool.storageVolLookupByName(name).delete()
 
 
+def test_kept(c):
+    """Kinds that there are not yet are kept, and refused at the start."""
+    kept = c.storagePoolDefineXML("""
+    <pool type='gluster'><name>kept</name><source><host name='h'/>
+    <dir path='/a//'/><name>v</name></source></pool>""")
+    assert "<dir path='/a'/>" in kept.XMLDesc()
+    for call in kept.create, kept.build, kept.delete:
+        fails(libvirt.VIR_ERR_OPERATION_UNSUPPORTED, call)
+    kept.setAutostart(1)
+    kept.undefine()
+    kept = c.storagePoolDefineXML("""
+    <pool type='scsi'><name>kept</name><source><adapter type='scsi_host'>
+    <parentaddr unique_id='5'><address slot='0x1f'/></parentaddr></adapter>
+    </source><target><path>/dev/disk/by-path</path></target></pool>""")
+    address = ET.fromstring(kept.XMLDesc()).find(
+        "source/adapter/parentaddr/address")
+    assert address.get("slot") == "0x1f"
+    kept.undefine()
+
+
 def test_disk(c, vol):
     """A domain's disk finds its volume when the domain starts."""
     disk = ("<devices><disk type='volume'><source pool='one' "
@@ -334,6 +357,7 @@ with Daemon() as d:
     test_refresh(pool, path)
     test_many(pool, path)
     test_disk(c, vol)
+    test_kept(c)
     assert "supported='yes'" in c.getStoragePoolCapabilities()
 
     # A reader changes nothing.

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Vireo beside libvirtd and QEMU in one run: daemon start, domain start and
-destroy, memory, time to the guest's first instruction.
+destroy, memory, a thousand volumes, time to the guest's first instruction.
 
     tests/bench/daemon.py [--build DIR] [--runs N] [--json FILE]
                           [--bzimage FILE] [--alone]
@@ -126,9 +126,26 @@ def bench_daemon(kind, a, dir, out):
                 out.setdefault('destroy of a domain, ms', []).append(v)
         finally:
             dom.undefine()
+        bench_volumes(conn, dir, a.inner, out)
         if a.bzimage:
             bench_bzimage(conn, xml.replace(kernel, a.bzimage), a.inner, out)
         conn.close()
+
+
+def bench_volumes(conn, dir, inner, out):
+    path = dir + '/pool'
+    os.makedirs(path)
+    for i in range(1000):
+        open('%s/volume-%d' % (path, i), 'wb').close()
+    pool = conn.storagePoolCreateXML("<pool type='dir'><name>vireo-bench</name><target><path>%s</path></target></pool>" % path)
+    try:
+        for _ in range(inner):
+            out.setdefault('refresh of a pool of 1000 volumes, ms', []).append(ms(pool.refresh)[0])
+            v, vols = ms(pool.listAllVolumes)
+            assert len(vols) == 1000
+            out.setdefault('list of 1000 volumes, ms', []).append(v)
+    finally:
+        pool.destroy()
 
 
 def bench_bzimage(conn, xml, inner, out):
