@@ -327,7 +327,8 @@ static void add_balloon(struct params *p, const struct subject *s)
 	params_ullong(p, s->info.max_mem / KIB, "balloon.maximum");
 	for (unsigned int i = 0; i < ARRAY_SIZE(names) && s->def; i++)
 		if (names[i] && s->stats.memory_has & BIT(i))
-			params_ullong(p, s->stats.memory[i], names[i]);
+			params_ullong(p, s->stats.memory[i], "%s",
+				      names[i]);
 }
 
 static void add_vcpus(struct params *p, const struct subject *s)

@@ -2,7 +2,6 @@
 man_MANS = docs/man/vireo.1
 EXTRA_DIST += docs/man/vireo.1.in
 CLEANFILES += docs/man/vireo.1
-dist_man_MANS += docs/man/vireo.1
 dist_man_MANS += docs/man/vireo-img.1
 dist_man_MANS += docs/man/vireo-dbus.8
 dist_man_MANS += docs/man/vireo-vmm.8
