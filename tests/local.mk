@@ -44,6 +44,8 @@ EXTRA_DIST += \
 	tests/api/pools.sh \
 	tests/api/sandbox.sh \
 	tests/api/tiny.S \
+	tests/api/virtinst.sh \
+	tests/api/virtmanager.py \
 	$(NULL)
 include tests/guest/guest.mk
 
