@@ -98,7 +98,21 @@ static void complete_driver(struct dom_disk *disk)
 	default_str(&disk->driver_type, "raw");
 }
 
-static int complete_disk(struct dom_disk *disk, struct error *err)
+/* What is named as on IDE is on what our machines have in its place, unless
+ * the definition is for one that has IDE, or says so. */
+static const char *default_bus(const struct domain_def *def,
+			       const struct dom_disk *disk)
+{
+	const char *bus = bus_of_target(disk->target_dev);
+
+	return str_eq(bus, "ide") && !disk->info.address.type &&
+			       !os_is_i440fx(&def->os) ?
+		       "sata" :
+		       bus;
+}
+
+static int complete_disk(const struct domain_def *def, struct dom_disk *disk,
+			 struct error *err)
 {
 	int r = check_target(disk, err);
 
@@ -108,7 +122,7 @@ static int complete_disk(struct dom_disk *disk, struct error *err)
 		return r;
 	if (disk->device == DISK_DEV_FLOPPY)
 		default_str(&disk->target_bus, "fdc");
-	default_str(&disk->target_bus, bus_of_target(disk->target_dev));
+	default_str(&disk->target_bus, default_bus(def, disk));
 	if (disk->device == DISK_DEV_CDROM)
 		disk->readonly = true;
 	else if (disk->device == DISK_DEV_DISK && !disk->source &&
@@ -124,7 +138,7 @@ static int complete_disk(struct dom_disk *disk, struct error *err)
 int domain_complete_disks(struct domain_def *def, struct error *err)
 {
 	for (unsigned int i = 0; i < def->n_disks; i++) {
-		int r = complete_disk(&def->disks[i], err);
+		int r = complete_disk(def, &def->disks[i], err);
 
 		if (r < 0)
 			return r;
