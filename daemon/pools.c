@@ -555,7 +555,7 @@ int pool_set_autostart(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	if (r < 0)
 		return r;
 	if (!pool->persistent) {
-		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
+		r = error_virt(err, VIR_ERR_INTERNAL_ERROR,
 			       "pool has no config file");
 	} else {
 		bool old = pool->autostart;

@@ -249,6 +249,7 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 	launch_set_id(&s->id, &d->info, "virtio-disk", i);
 	s->format = xstrdup(d->driver_type ? d->driver_type : "raw");
 	s->readonly = d->readonly || s->kind == SPEC_CDROM;
+	s->shareable = d->shareable;
 	s->discard = str_eq(d->discard, "unmap");
 	s->detect_zeroes = detect_mode(d->detect_zeroes);
 	s->serial = xstrdup(d->serial);

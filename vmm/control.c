@@ -463,7 +463,8 @@ static void let_go_disks(struct control *c)
 
 static int claim_disk(const struct spec_disk *d, struct error *err)
 {
-	int r = d->fd < 0 ? 0 : block_lock(d->fd, d->readonly, err);
+	int r = d->fd < 0 ? 0 : block_lock(d->fd, d->readonly || d->shareable,
+					    err);
 
 	for (unsigned int i = 0; i < d->n_layers && r == 0; i++)
 		r = block_lock(d->layers[i].fd, true, err);

@@ -645,6 +645,7 @@ static struct block_options options_of(const struct spec_disk *spec)
 {
 	return (struct block_options){
 		.readonly = spec->readonly || spec->kind == SPEC_CDROM,
+		.shared = spec->shareable,
 		.direct = spec->cache == CACHE_NONE ||
 			  spec->cache == CACHE_DIRECTSYNC,
 		.no_flush = spec->cache == CACHE_UNSAFE,

@@ -140,6 +140,7 @@ static const struct field disk[] = {
 	ARRAY(spec_disk, layers, layer_shape, LAYERS),
 	BOOL(spec_disk, vhost_user),
 	BOOL(spec_disk, readonly),
+	BOOL(spec_disk, shareable),
 	BOOL(spec_disk, discard),
 	STR(spec_disk, serial, false, NAME_LEN),
 	STR(spec_disk, wwn, false, 16),

@@ -76,6 +76,7 @@ struct spec_disk {
 	struct spec_layer *layers;
 	bool vhost_user; /* fd is the socket of a program that serves it */
 	bool readonly;
+	bool shareable; /* other guests may write it, too */
 	bool unlocked; /* not in JSON: its guest is elsewhere still */
 	bool discard; /* unmap reaches the image */
 	char *serial; /* may be NULL */

@@ -27,7 +27,7 @@ const struct block_format *block_find_format(const char *name)
 }
 
 /*
- * One writer or many readers.  The lock belongs to the open file description
+ * One writer or many readers; writers that share count as readers.  The lock belongs to the open file description
  * (fcntl(2), F_OFD_SETLK), so it is the same for everyone who was handed this
  * descriptor and ends with the last copy.  Where a file system has no locks
  * there is nothing to ask.
@@ -94,7 +94,7 @@ static int open_over(const char *format, int fd,
 
 	r = options->unlocked || options->inactive ?
 		    0 :
-		    block_lock(fd, options->readonly, err);
+		    block_lock(fd, options->readonly || options->shared, err);
 	if (r < 0)
 		goto fail;
 	r = options->direct ? set_direct(fd, err) : 0;

@@ -42,6 +42,7 @@ struct block_req {
 
 struct block_options {
 	bool readonly, direct, no_flush, discard, sync_writes;
+	bool shared; /* others who say so may write it as well */
 	bool unlocked; /* block_lock() is the caller's matter */
 	bool inactive; /* another process writes it yet: block_activate() */
 	bool repair; /* for block_verify(): whatever state it is in */

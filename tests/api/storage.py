@@ -370,7 +370,7 @@ with Daemon() as d:
     os.mkdir(path + "-transient")
     gone = c.storagePoolCreateXML(pool_xml("gone", path + "-transient"))
     assert gone.isActive() and not gone.isPersistent()
-    fails(libvirt.VIR_ERR_OPERATION_INVALID, gone.setAutostart, 1)
+    fails(libvirt.VIR_ERR_INTERNAL_ERROR, gone.setAutostart, 1)
     gone.destroy()
     fails(libvirt.VIR_ERR_NO_STORAGE_POOL, c.storagePoolLookupByName, "gone")
 

@@ -263,6 +263,7 @@ static void discards(void)
 static void locks(void)
 {
 	struct block_options rw = { 0 }, ro = { .readonly = true };
+	struct block_options shared = { .shared = true };
 	struct block *a, *b;
 	struct error err = { 0 };
 	int fd = reopen(O_RDWR), fd2 = reopen(O_RDONLY);
@@ -274,6 +275,12 @@ static void locks(void)
 	block_close(a);
 	a = open_raw(ro);
 	assert(!block_open("raw", fd2, &ro, &b, &err));
+	assert(block_open("raw", fd, &rw, &b, &err) == -EBUSY);
+	block_close(a);
+	block_close(b);
+	a = open_raw(shared);
+	fd2 = reopen(O_RDWR);
+	assert(!block_open("raw", fd2, &shared, &b, &err));
 	assert(block_open("raw", fd, &rw, &b, &err) == -EBUSY);
 	block_close(a);
 	block_close(b);
