@@ -135,7 +135,8 @@ static uint8_t *map(size_t size)
 /* Memory that a stub can map. */
 static void share_ram(struct fuzz *f)
 {
-	const struct ram_options o = { .low_max = RAM_LOW_MAX, .shared = true };
+	const struct ram_options o = { .low_max = RAM_LOW_MAX,
+				       .fd = -1, .shared = true };
 	const struct ram_region *region;
 	struct error err = { 0 };
 

@@ -115,7 +115,7 @@ unsigned int rig_msis(uint32_t data)
 
 void rig_init(struct rig *rig)
 {
-	const struct ram_options options = { .low_max = RIG_RAM,
+	const struct ram_options options = { .fd = -1, .low_max = RIG_RAM,
 					     .shared = true };
 
 	*rig = (struct rig){ 0 };

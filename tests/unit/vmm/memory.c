@@ -44,7 +44,7 @@ static const struct ram_listener listener = { on_added, on_removed };
 static struct ram *make(bool shared)
 {
 	const struct ram_options options = { .low_max = RAM_LOW_MAX,
-					     .shared = shared };
+					     .fd = -1, .shared = shared };
 	struct ram *ram;
 
 	assert(ram_create_with(16 * MIB, &options, &ram, NULL) == 0);
