@@ -36,6 +36,11 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/connector.h \
 	%D%/control.c \
 	%D%/control.h \
+	%D%/control_devices.c \
+	%D%/control_events.c \
+	%D%/control_jobs.c \
+	%D%/control_migrate.c \
+	%D%/control_priv.h \
 	%D%/controllers.c \
 	%D%/coredump.c \
 	%D%/coredump.h \
