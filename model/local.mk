@@ -24,6 +24,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/complete_memory.c \
 	%D%/complete_os.c \
 	%D%/complete_tune.c \
+	%D%/complete_network.c \
 	%D%/cpu.c \
 	%D%/domain.c \
 	%D%/domain.h \
@@ -40,6 +41,10 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/pool.h \
 	%D%/rules.c \
 	%D%/rules.h \
+	%D%/net_addr.c \
+	%D%/network.c \
+	%D%/network.h \
+	%D%/network_update.c \
 	%D%/schemas.c \
 	%D%/schemas.h \
 	%D%/snapshot.c \
@@ -50,6 +55,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/tables_graphics.c \
 	%D%/tables_pool.c \
 	%D%/tables_pool.h \
+	%D%/tables_network.c \
+	%D%/tables_network.h \
 	%D%/tables_tune.c \
 	%D%/tune.c \
 	%D%/tune.h \

@@ -25,6 +25,7 @@ static struct schema {
 	{ "pool", NULL },
 	{ "volume", NULL },
 	{ "secret", NULL },
+	{ "network", NULL },
 };
 
 /* Keeps the first complaint; libxml2 2.12 made its argument const. */

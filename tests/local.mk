@@ -8,6 +8,7 @@ include tests/unit/dbus.mk
 include tests/unit/emu.mk
 include tests/cli/cli.mk
 include tests/unit/model.mk
+include tests/unit/network.mk
 include tests/unit/registry.mk
 include tests/unit/virtio.mk
 include tests/unit/vmm.mk

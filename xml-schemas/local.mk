@@ -8,4 +8,5 @@ dist_schemas_DATA += \
 	%D%/secret.rng \
 	%D%/storage.rng \
 	%D%/volume.rng \
+	%D%/network.rng \
 	$(NULL)
