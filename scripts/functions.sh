@@ -8,7 +8,8 @@ build_packages="
 	rpcsvc-proto libtirpc-dev libxml2-dev libxml2-utils libvirt-dev
 	libsqlite3-dev libsystemd-dev libjson-c-dev liburing-dev
 	libseccomp-dev libcap-ng-dev zlib1g-dev liblzma-dev libzstd-dev
-	liblz4-dev libdbus-1-dev libsasl2-dev libmnl-dev libedit-dev libzydis-dev libgnutls28-dev
+	liblz4-dev libdbus-1-dev libsasl2-dev libmnl-dev libnftables-dev
+	libedit-dev libzydis-dev libgnutls28-dev
 	nettle-dev libffi-dev"
 
 # Installs what is missing of the packages named; asks nothing.

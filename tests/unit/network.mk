@@ -4,3 +4,10 @@ TESTS += tests/unit/network
 tests_unit_network_SOURCES = tests/unit/network.c
 tests_unit_network_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS) -UNDEBUG
 tests_unit_network_LDADD = model/libmodel.la base/libbase.la
+
+check_PROGRAMS += tests/unit/net
+TESTS += tests/unit/net
+tests_unit_net_SOURCES = tests/unit/net.c
+tests_unit_net_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS) $(NFTABLES_CFLAGS) \
+	-UNDEBUG
+tests_unit_net_LDADD = network/libnet.la $(NFTABLES_LIBS)

@@ -1,0 +1,22 @@
+# network/net/local.mk -- virtual networks on the host: libnet.
+noinst_LTLIBRARIES += network/libnet.la
+network_libnet_la_SOURCES = \
+	%D%/bridge.c \
+	%D%/bridge.h \
+	%D%/dnsmasq.c \
+	%D%/dnsmasq.h \
+	%D%/leases.c \
+	%D%/netlink.c \
+	%D%/netlink.h \
+	%D%/plan.c \
+	%D%/plan.h \
+	%D%/rules.c \
+	%D%/rules.h \
+	%D%/view.c \
+	%D%/view.h \
+	%D%/view_write.c \
+	$(NULL)
+network_libnet_la_CFLAGS = $(AM_CFLAGS) $(MNL_CFLAGS) $(NFTABLES_CFLAGS) \
+	$(LIBVIRT_CFLAGS)
+network_libnet_la_LIBADD = model/libmodel.la base/libbase.la $(MNL_LIBS) \
+	$(NFTABLES_LIBS)
