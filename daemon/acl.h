@@ -56,6 +56,8 @@ void acl_name_connection(const struct call *call, struct access_details *d);
 
 /* acl_events.c: tells the session, once it is known that it may be told. */
 void acl_tell(struct session *s, const struct domain_notice *n);
+struct network_notice;
+void acl_tell_network(struct session *s, const struct network_notice *n);
 /* The session has ended: what waits is not told. */
 void acl_forget(struct session *s);
 

@@ -326,6 +326,14 @@ struct domain_notice {
 	const char *uri;   /* tray, device: the alias; secret: its usage */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */
 };
+/* The networks that this registry's domains can be in; NULL: none. */
+struct networks;
+void registry_set_networks(struct registry *reg, struct networks *nets);
+struct networks *registry_networks(struct registry *reg);
+/* Whether this is the first start since the host booted; before the domains
+ * are reconnected. */
+bool registry_booted(struct registry *reg);
+
 void registry_subscribe(struct registry *reg,
 			void (*fn)(void *arg, const struct domain_notice *n),
 			void *arg);

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "daemon/domain.h"
 #include "daemon/events.h"
+#include "daemon/networks.h"
 #include "daemon/reply.h"
 #include "daemon/session.h"
 #include "rpc/procs.h"
@@ -451,6 +452,30 @@ void events_tell(struct session *s, const struct domain_notice *n)
 		next = sub->next;
 		if (wanted(sub, n))
 			notices[n->kind].tell(s, sub, &dom, n);
+		if (s->fd < 0)
+			break; /* closed, and its subscriptions freed */
+	}
+	session_unref(s);
+}
+
+void events_tell_network(struct session *s, const struct network_notice *n)
+{
+	wire_cb_network m = { .event = n->event, .detail = n->detail };
+	struct subscription *sub, *next;
+
+	m.network.name = (char *)n->network.name;
+	memcpy(m.network.uuid, n->network.uuid, UUID_LEN);
+	session_ref(s);
+	for (sub = s->subscriptions; sub; sub = next) {
+		next = sub->next;
+		if (sub->class != EVENT_NETWORK ||
+		    sub->event != VIR_NETWORK_EVENT_ID_LIFECYCLE ||
+		    (sub->filter &&
+		     memcmp(sub->uuid, n->network.uuid, UUID_LEN)))
+			continue;
+		m.callback = sub->id;
+		tell(s, PROC_NETWORK_EVENT_LIFECYCLE,
+		     (xdrproc_t)xdr_wire_cb_network, &m);
 		if (s->fd < 0)
 			break; /* closed, and its subscriptions freed */
 	}

@@ -40,6 +40,8 @@ int events_unsubscribe_old(struct session *s, int event, struct error *err);
 void events_forget(struct session *s);
 
 /* On the loop: tells this session, if it asked. */
+struct network_notice;
+void events_tell_network(struct session *s, const struct network_notice *n);
 void events_tell(struct session *s, const struct domain_notice *n);
 
 #endif

@@ -8,6 +8,8 @@ vireod_SOURCES = \
 	%D%/domain.h \
 	%D%/host.c \
 	%D%/host.h \
+	%D%/host_network.c \
+	%D%/host_network.h \
 	%D%/host_pci.c \
 	%D%/host_pool.c \
 	%D%/host_pool.h \
@@ -19,9 +21,11 @@ vireod_SOURCES = \
 	%D%/priv.c \
 	%D%/priv.h \
 	%D%/priv_chr.c \
+	%D%/priv_dnsmasq.c \
 	%D%/priv_file.c \
 	%D%/priv_fs.c \
 	%D%/priv_net.c \
+	%D%/priv_network.c \
 	%D%/priv_open.c \
 	%D%/priv_path.c \
 	%D%/priv_pci.c \
@@ -53,6 +57,7 @@ vireod_LDFLAGS = $(AM_LDFLAGS) -export-dynamic -Wl,-u,disk_layers
 vireod_LDADD = \
 	%D%/libserver.la \
 	%D%/libdaemon-core.la \
+	network/libnet.la \
 	model/libmodel.la \
 	base/libjournal.la \
 	base/libbase.la \

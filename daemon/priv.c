@@ -99,6 +99,16 @@ static const struct {
 	[PRIV_REMOVE_DIR] = OP_STR(priv_remove_dir, priv_path, path),
 	[PRIV_CREATE_VOLUME] = OP_STR(priv_create_volume, priv_volume, path),
 	[PRIV_RUN_TOOL] = OP_STR(priv_run_tool, priv_tool, args),
+	[PRIV_NET_UP] = OP(priv_net_up, net_plan),
+	[PRIV_NET_DOWN] = OP(priv_net_down, net_plan),
+	[PRIV_NET_VIEW] = OP(priv_net_view, priv_none),
+	[PRIV_NET_PORT] = OP(priv_net_port, bridge_port),
+	[PRIV_NET_FILE] = OP_STR(priv_net_file, priv_net_file, text),
+	[PRIV_NET_LEASES] = OP_STR(priv_net_leases, priv_net, bridge),
+	[PRIV_NET_FORGET] = OP_STR(priv_net_forget, priv_net, bridge),
+	[PRIV_START_DNSMASQ] = OP_STR(priv_start_dnsmasq, priv_net, bridge),
+	[PRIV_STOP_DNSMASQ] = OP_STR(priv_stop_dnsmasq, priv_net, bridge),
+	[PRIV_RELOAD_DNSMASQ] = OP_STR(priv_reload_dnsmasq, priv_net, bridge),
 	[PRIV_READY] = OP(priv_ready, priv_none),
 };
 static_assert(ARRAY_SIZE(priv_ops) == PRIV_OPS, "priv_ops is short");

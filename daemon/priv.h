@@ -18,6 +18,9 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "network/net/bridge.h"
+#include "network/net/plan.h"
+
 struct error;
 
 enum { PRIV_CHANNELS = 8, PRIV_FDS_MAX = 2, PRIV_UUID_LEN = 16 };
@@ -68,6 +71,16 @@ enum priv_op {
 	PRIV_REMOVE_DIR,
 	PRIV_CREATE_VOLUME,
 	PRIV_RUN_TOOL,
+	PRIV_NET_UP,
+	PRIV_NET_DOWN,
+	PRIV_NET_VIEW,
+	PRIV_NET_PORT,
+	PRIV_NET_FILE,
+	PRIV_NET_LEASES,
+	PRIV_NET_FORGET,
+	PRIV_START_DNSMASQ,
+	PRIV_STOP_DNSMASQ,
+	PRIV_RELOAD_DNSMASQ,
 	PRIV_READY,
 	PRIV_OPS,
 };
@@ -172,6 +185,20 @@ struct priv_tool {
 	char args[4096];
 };
 
+/* Whole lines for one of the files that a network's dnsmasq reads. */
+enum { PRIV_NET_CONF, PRIV_NET_HOSTS, PRIV_NET_NAMES, PRIV_NET_FILES };
+struct priv_net_file {
+	uint8_t uuid[PRIV_UUID_LEN];
+	uint32_t what;
+	uint32_t first; /* the file begins with them */
+	char text[4096];
+};
+
+struct priv_net {
+	uint8_t uuid[PRIV_UUID_LEN];
+	char bridge[16];
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -192,6 +219,10 @@ struct priv_request {
 		struct priv_vf vf;
 		struct priv_volume volume;
 		struct priv_tool tool;
+		struct net_plan plan;
+		struct bridge_port port;
+		struct priv_net net;
+		struct priv_net_file net_file;
 		struct priv_none none;
 	};
 };
@@ -219,6 +250,7 @@ struct priv {
 	const char *memory_dir;
 	int tpm_dir;	  /* STATE/tpm */
 	int tpm_exe;	  /* O_PATH; -1: there is no swtpm */
+	int net_dir;	  /* STATE/net */
 	int lock_fd;	  /* gets our pid when main is ready */
 	pthread_mutex_t spawn_lock; /* one uid, one machine */
 };
@@ -268,6 +300,10 @@ priv_fn priv_pci_list, priv_pci_info, priv_pci_detach, priv_pci_reattach,
 /* priv_pool.c, priv_tool.c: storage pools */
 priv_fn priv_list_dir, priv_make_dir, priv_remove_dir, priv_create_volume,
 	priv_run_tool;
+/* priv_network.c: networks; priv_dnsmasq.c: who gives their addresses */
+priv_fn priv_net_up, priv_net_down, priv_net_view, priv_net_port;
+priv_fn priv_net_file, priv_net_leases, priv_net_forget, priv_start_dnsmasq,
+	priv_stop_dnsmasq, priv_reload_dnsmasq;
 /* priv_probe.c */
 priv_fn priv_probe_kvm;
 
@@ -276,6 +312,9 @@ priv_fn priv_probe_kvm;
 /* priv_vmm.c: a pidfd of a machine's process, or -ESRCH. */
 int priv_find_vmm(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN],
 		  pid_t *ret_pid);
+/* The same for a process whose pid is recorded in a folder; recording it. */
+int priv_process_find(int dir, pid_t *ret_pid);
+int priv_process_record(int dir, pid_t pid);
 /* priv_cgroup.c: the machine is gone. */
 void priv_forget_limits(const uint8_t uuid[PRIV_UUID_LEN]);
 
@@ -323,6 +362,11 @@ struct spawn {
 	const int *keep;
 	unsigned int n_keep;
 	int output;
+	bool host_net; /* it has the host's network */
+	uint32_t caps; /* capabilities that it keeps, of the first 32 */
+	const char *mount_at; /* where it finds the folder mount_path */
+	const char *mount_path; /* which is the one of state; no state_path */
+	int record_in; /* > 0: a folder that gets its pid before it runs */
 	const char *state_path; /* its root has only this and /usr; NULL: no */
 	struct stat state;
 	bool namespaces; /* out: it has its own */

@@ -131,18 +131,46 @@ static int drop_privileges(const struct spawn *s)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3,
 						 0 };
-	struct __user_cap_data_struct none[2] = { 0 };
+	struct __user_cap_data_struct caps[2] = {
+		{ s->caps, s->caps, s->caps },
+	};
 
 	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
-		prctl(PR_CAPBSET_DROP, cap);
+		if (cap >= 32 || !(s->caps & BIT(cap)))
+			prctl(PR_CAPBSET_DROP, cap);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	prctl(PR_SET_KEEPCAPS, s->caps != 0, 0, 0, 0);
 	if (!s->session && (syscall(SYS_setgroups, 0, NULL) < 0 ||
 			    syscall(SYS_setresgid, s->uid, s->uid, s->uid) < 0 ||
 			    syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0))
 		return -1;
-	if (syscall(SYS_capset, &head, none) < 0)
+	if (syscall(SYS_capset, &head, caps) < 0)
 		return -1;
+	for (int cap = 0; cap < 32; cap++)
+		if (s->caps & BIT(cap) &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+			return -1;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+/*
+ * By its name, as descriptors of the parent's are of another namespace; and
+ * then the one that was meant: others may rename.
+ */
+static int mount_folder(const struct spawn *s)
+{
+	struct stat st;
+
+	if (chdir(s->mount_path) || stat(".", &st))
+		return -1;
+	if (st.st_dev != s->state.st_dev || st.st_ino != s->state.st_ino) {
+		errno = ESTALE;
+		return -1;
+	}
+	return mount(".", s->mount_at, NULL, MS_BIND, NULL) ||
+	       mount(NULL, s->mount_at, NULL,
+		     MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		     NULL);
 }
 
 static void __attribute__((noreturn))
@@ -166,6 +194,8 @@ child(const struct spawn *s, int go, int report)
 	if (s->namespaces && (sethostname("vireo-vmm", 9) < 0 ||
 			   mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)))
 		give_up(report, "set up namespaces");
+	if (s->mount_at && mount_folder(s))
+		give_up(report, "mount its folder");
 	if (chdir("/") < 0)
 		give_up(report, "go to /");
 	exe = arrange_fds(s, &report);
@@ -251,7 +281,9 @@ int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,
 	s->namespaces = true;
 	if (pipe2(p.go, O_CLOEXEC) < 0 || pipe2(p.report, O_CLOEXEC) < 0)
 		return error_set(err, -errno, "cannot create a pipe: %m");
-	pid = clone_process(SANDBOX_FLAGS | (s->session ? CLONE_NEWUSER : 0),
+	pid = clone_process((s->host_net ? SANDBOX_FLAGS & ~CLONE_NEWNET :
+					   SANDBOX_FLAGS) |
+				    (s->session ? CLONE_NEWUSER : 0),
 			    &pidfd);
 	if (pid < 0 && s->session && no_namespaces(errno) && !s->state_path) {
 		s->namespaces = false;
@@ -267,6 +299,11 @@ int priv_spawn(struct spawn *s, int *ret_pidfd, pid_t *ret_pid,
 	r = s->session && s->namespaces ? map_ids(pid) : 0;
 	if (r < 0)
 		return error_set(err, r, "cannot map user ids: %m");
+	if (s->record_in > 0) {
+		r = priv_process_record(s->record_in, pid);
+		if (r < 0)
+			return error_set(err, r, "cannot record a process: %m");
+	}
 	if (write(p.go[1], "", 1) < 0)
 		return error_set(err, -errno, "cannot start vireo-vmm: %m");
 	r = read_failure(s, p.report[0], err);

@@ -65,7 +65,7 @@ static unsigned long long start_time(pid_t pid)
 	return start;
 }
 
-static int write_pid(int dir, pid_t pid)
+int priv_process_record(int dir, pid_t pid)
 {
 	_cleanup_close_ int fd = openat(
 		dir, "pid", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -89,7 +89,7 @@ static int read_text(int dir, const char *name, char *text, size_t size)
 }
 
 /* A pidfd of the machine's process; -ESRCH when it has ended. */
-static int find_process(int dir, pid_t *ret_pid)
+int priv_process_find(int dir, pid_t *ret_pid)
 {
 	_cleanup_close_ int pidfd = -1;
 	unsigned long long start;
@@ -114,7 +114,7 @@ int priv_find_vmm(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN],
 {
 	_cleanup_close_ int dir = open_dir(priv, uuid);
 
-	return dir < 0 ? -ESRCH : find_process(dir, ret_pid);
+	return dir < 0 ? -ESRCH : priv_process_find(dir, ret_pid);
 }
 
 static int connect_control(int dir)
@@ -246,7 +246,7 @@ static int make_dir(struct priv *priv, const struct priv_vmm *a,
 	if (dir < 0)
 		return error_set(err, dir, "cannot open '%s/vmm/%s': %m",
 				 priv->run_dir, text);
-	pidfd = find_process(dir, &pid);
+	pidfd = priv_process_find(dir, &pid);
 	if (pidfd >= 0)
 		return error_set(err, -EBUSY,
 				 "the machine of domain '%s' is still running as process %d",
@@ -352,7 +352,7 @@ static int run(struct priv *priv, const struct priv_vmm *a,
 	r = priv_spawn(&s, ret_pidfd, ret_pid, err);
 	if (r < 0)
 		return r;
-	r = write_pid(f->dir, *ret_pid);
+	r = priv_process_record(f->dir, *ret_pid);
 	if (r < 0)
 		error_set(err, r, "cannot write '%s/pid': %m", point);
 	if (r >= 0)
@@ -414,7 +414,7 @@ int priv_connect_vmm(struct priv *priv, const void *arg,
 	_cleanup_close_ int control = -1, pidfd = -1;
 	pid_t pid;
 
-	pidfd = dir < 0 ? -ESRCH : find_process(dir, &pid);
+	pidfd = dir < 0 ? -ESRCH : priv_process_find(dir, &pid);
 	control = pidfd < 0 ? -ESRCH : connect_control(dir);
 	if (control < 0)
 		return error_set(err, control, "its machine is gone");
@@ -447,7 +447,7 @@ int priv_kill_vmm(struct priv *priv, const void *arg,
 	_cleanup_close_ int pidfd = -1;
 	pid_t pid;
 
-	pidfd = dir < 0 ? -ESRCH : find_process(dir, &pid);
+	pidfd = dir < 0 ? -ESRCH : priv_process_find(dir, &pid);
 	if (pidfd < 0)
 		return 0; /* what was asked for is so */
 	kill_process(pidfd);
@@ -469,7 +469,7 @@ int priv_forget_vmm(struct priv *priv, const void *arg,
 
 	if (dir < 0)
 		return 0;
-	pidfd = find_process(dir, &pid);
+	pidfd = priv_process_find(dir, &pid);
 	if (pidfd >= 0)
 		return error_set(err, -EBUSY, "process %d is still running",
 				 pid);

@@ -161,18 +161,23 @@ const char *registry_boot_id(const struct registry *reg)
 }
 
 /* As libvirt: once after the host booted, not at each start of the daemon. */
-static bool first_since_boot(struct registry *reg)
+static bool first_since_boot(struct registry *reg, const char *key)
 {
 	const char *now = registry_boot_id(reg);
 	_cleanup_free_ char *then = NULL;
 	struct error err = { 0 };
 
-	if (store_fact_get(reg->store, "autostarted-boot", &then, &err) == 0 &&
+	if (store_fact_get(reg->store, key, &then, &err) == 0 &&
 	    now[0] && str_eq(now, then))
 		return false;
-	if (now[0] && store_fact_set(reg->store, "autostarted-boot", now, &err))
+	if (now[0] && store_fact_set(reg->store, key, now, &err))
 		log_warn("%s", err.message);
 	return true;
+}
+
+bool registry_booted(struct registry *reg)
+{
+	return first_since_boot(reg, "networks-boot");
 }
 
 static struct dom_obj *next_autostart(struct registry *reg)
@@ -211,7 +216,7 @@ static void autostart(struct registry *reg)
 {
 	struct dom_obj *obj;
 
-	if (!first_since_boot(reg))
+	if (!first_since_boot(reg, "autostarted-boot"))
 		return;
 	while ((obj = next_autostart(reg))) {
 		autostart_one(obj);

@@ -633,6 +633,16 @@ void registry_set_host_pci(struct registry *reg,
 	reg->host_pci = ops;
 }
 
+void registry_set_networks(struct registry *reg, struct networks *nets)
+{
+	reg->networks = nets;
+}
+
+struct networks *registry_networks(struct registry *reg)
+{
+	return reg->networks;
+}
+
 void registry_set_net(struct registry *reg, const struct migrate_net *net)
 {
 	reg->net = net;

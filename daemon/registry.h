@@ -115,6 +115,7 @@ struct registry {
 	const struct migrate_net *net; /* NULL: nothing can migrate */
 	struct pools *pools; /* pools.c */
 	struct secrets *secrets; /* secrets.c */
+	struct networks *networks; /* NULL: none */
 	unsigned int job_timeout_ms, destroy_grace_ms;
 	struct registry *next_registry;
 

@@ -23,6 +23,7 @@
 #include "daemon/confine.h"
 #include "daemon/domain.h"
 #include "daemon/host.h"
+#include "daemon/host_network.h"
 #include "daemon/host_pool.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
@@ -46,6 +47,8 @@ struct main_half {
 	struct save_files files;
 	struct migrate_net net;
 	char *nvram_dir, *sasl_db;
+	struct network_store network_store;
+	struct networks *networks;
 };
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
@@ -222,6 +225,25 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 	return r;
 }
 
+/* Before the domains: those that run may be plugged in. */
+static void recover_networks(struct main_half *m)
+{
+	struct error err = { 0 };
+
+	m->network_store = (struct network_store){
+		.arg = m->store,
+		.put = store_network_put,
+		.each = store_network_each,
+		.put_port = store_network_put_port,
+		.each_port = store_network_each_port,
+	};
+	m->networks = networks_create(&m->network_store, &host_network);
+	registry_set_networks(m->system, m->networks);
+	if (networks_recover(m->networks, registry_booted(m->system), &err) <
+	    0)
+		log_error("%s", err.message);
+}
+
 static int listen_all(struct main_half *m, struct listeners *l,
 		      struct error *err)
 {
@@ -257,6 +279,7 @@ static int begin(struct main_half *m, const int *channels,
 		return r;
 	if (!confined)
 		log_warn("this host allows no user namespaces: the daemon keeps its view of the file system");
+	recover_networks(m);
 	registry_reconnect(m->system);
 	registry_reconnect(m->test);
 	r = listen_all(m, listeners, err);
@@ -292,6 +315,7 @@ static void finish(struct main_half *m)
 		server_destroy(m->server);
 	close_storage(m->test);
 	close_storage(m->system);
+	networks_destroy(m->networks);
 	registry_close(m->test);
 	registry_close(m->system);
 	if (m->store)

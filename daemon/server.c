@@ -21,6 +21,7 @@
 #include "daemon/acl.h"
 #include "daemon/carrier_tls.h"
 #include "daemon/domain.h"
+#include "daemon/networks.h"
 #include "daemon/hostinfo.h"
 #include "daemon/polkit.h"
 #include "daemon/server_priv.h"
@@ -306,6 +307,37 @@ static void on_notice(void *arg, const struct domain_notice *n)
 	workers_post(from->server->workers, &w->work);
 }
 
+struct network_work {
+	struct work work;
+	const struct watched *from;
+	struct network_notice notice;
+};
+
+static void network_notice_done(struct work *work)
+{
+	struct network_work *w = container_of(work, struct network_work, work);
+	struct session *s, *next;
+
+	for (s = w->from->server->sessions; s; s = next) {
+		next = s->next;
+		if (s->reg == w->from->reg)
+			acl_tell_network(s, &w->notice);
+	}
+	free(w);
+}
+
+/* On any thread. */
+static void on_network(void *arg, const struct network_notice *n)
+{
+	const struct watched *from = arg;
+	struct network_work *w = xcalloc(1, sizeof(*w));
+
+	w->work.done = network_notice_done;
+	w->from = from;
+	w->notice = *n;
+	workers_post(from->server->workers, &w->work);
+}
+
 void server_watch_registry(struct server *server, struct registry *reg)
 {
 	struct watched *w;
@@ -319,12 +351,18 @@ void server_watch_registry(struct server *server, struct registry *reg)
 	w->next = server->watched;
 	server->watched = w;
 	registry_subscribe(reg, on_notice, w);
+	if (registry_networks(reg))
+		networks_subscribe(registry_networks(reg), on_network, w);
 }
 
 static void server_unwatch_all(struct server *server)
 {
-	for (struct watched *w = server->watched; w; w = w->next)
+	for (struct watched *w = server->watched; w; w = w->next) {
 		registry_subscribe(w->reg, NULL, NULL);
+		if (registry_networks(w->reg))
+			networks_subscribe(registry_networks(w->reg), NULL,
+					   NULL);
+	}
 }
 
 static void server_free_watched(struct server *server)

@@ -16,6 +16,18 @@ CLEANFILES += $(daemon_made)
 		$(AWK) -v out=prototypes -f $(RPC_AWK) $(RPC_PROCS) > \
 			$@.tmp && mv $@.tmp $@
 
+# Networks: without what they need of host and store, which main gives.
+noinst_LTLIBRARIES += %D%/libnetworks.la
+%C%_libnetworks_la_SOURCES = \
+	%D%/networks.c \
+	%D%/networks.h \
+	%D%/networks_ports.c \
+	%D%/networks_priv.h \
+	%D%/networks_run.c \
+	$(NULL)
+%C%_libnetworks_la_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS)
+%C%_libnetworks_la_LIBADD = network/libnet.la
+
 noinst_LTLIBRARIES += %D%/libserver.la
 %C%_libserver_la_CFLAGS = $(AM_CFLAGS) $(SYSTEMD_CFLAGS) $(TIRPC_CFLAGS) \
 	$(LIBVIRT_CFLAGS) $(JSON_CFLAGS) $(XML_CFLAGS) $(SASL_CFLAGS)
@@ -60,6 +72,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_interface.c \
 	%D%/handlers_migrate.c \
 	%D%/handlers_network.c \
+	%D%/handlers_network_port.c \
 	%D%/handlers_node.c \
 	%D%/handlers_nodedev.c \
 	%D%/handlers_nwfilter.c \
@@ -89,3 +102,4 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/workers.c \
 	%D%/workers.h \
 	$(NULL)
+%C%_libserver_la_LIBADD += %D%/libnetworks.la

@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "daemon/networks.h"
 
 static const char *const migrations[] = {
 	/* 1: domains, and facts about the daemon. */
@@ -76,6 +77,28 @@ static const char *const migrations[] = {
 	"	current INTEGER NOT NULL,"
 	"	UNIQUE (domain, name)"
 	");",
+	/* 5: virtual networks, and who is plugged in. */
+	"CREATE TABLE network ("
+	"	uuid BLOB NOT NULL PRIMARY KEY CHECK (length(uuid) = 16),"
+	"	name TEXT NOT NULL UNIQUE,"
+	"	xml TEXT,"
+	"	live_xml TEXT,"
+	"	autostart INTEGER NOT NULL DEFAULT 0,"
+	"	changing INTEGER NOT NULL DEFAULT 0,"
+	"	CHECK (xml IS NOT NULL OR live_xml IS NOT NULL),"
+	"	CHECK (xml IS NOT NULL OR autostart = 0)"
+	") WITHOUT ROWID;"
+	"CREATE TABLE network_port ("
+	"	uuid BLOB NOT NULL PRIMARY KEY CHECK (length(uuid) = 16),"
+	"	network BLOB NOT NULL"
+	"		REFERENCES network (uuid) ON DELETE CASCADE,"
+	"	xml TEXT NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE INDEX network_port_network ON network_port (network);"
+	/* Who was plugged into what stops is not any more. */
+	"CREATE TRIGGER network_stopped AFTER UPDATE ON network"
+	"	WHEN NEW.live_xml IS NULL AND OLD.live_xml IS NOT NULL BEGIN"
+	"	DELETE FROM network_port WHERE network = NEW.uuid; END;",
 };
 
 enum stmt {
@@ -91,6 +114,12 @@ enum stmt {
 	STMT_SNAPSHOTS_DROP,
 	STMT_SNAPSHOT_ADD,
 	STMT_SNAPSHOTS_EACH,
+	STMT_NET_PUT,
+	STMT_NET_DELETE,
+	STMT_NET_EACH,
+	STMT_NET_PUT_PORT,
+	STMT_NET_DELETE_PORT,
+	STMT_NET_EACH_PORT,
 	STMT_FACT_GET,
 	STMT_FACT_SET,
 	STMTS
@@ -128,6 +157,20 @@ static const char *const stmt_sql[] = {
 			      " VALUES (?1, ?2, ?3, ?4)",
 	[STMT_SNAPSHOTS_EACH] = "SELECT name, xml, current FROM snapshot"
 				" WHERE domain = ?1 ORDER BY place",
+	[STMT_NET_PUT] = "INSERT INTO network (uuid, name, xml, live_xml,"
+			 " autostart, changing)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+			 " ON CONFLICT (uuid) DO UPDATE SET name = ?2,"
+			 " xml = ?3, live_xml = ?4, autostart = ?5,"
+			 " changing = ?6",
+	[STMT_NET_DELETE] = "DELETE FROM network WHERE uuid = ?1",
+	[STMT_NET_EACH] = "SELECT uuid, name, xml, live_xml, autostart,"
+			  " changing FROM network ORDER BY name",
+	[STMT_NET_PUT_PORT] = "INSERT INTO network_port (uuid, network, xml)"
+			      " VALUES (?1, ?2, ?3)"
+			      " ON CONFLICT (uuid) DO UPDATE SET xml = ?3",
+	[STMT_NET_DELETE_PORT] = "DELETE FROM network_port WHERE uuid = ?1",
+	[STMT_NET_EACH_PORT] = "SELECT uuid, network, xml FROM network_port",
 	[STMT_FACT_GET] = "SELECT value FROM fact WHERE key = ?1",
 	[STMT_FACT_SET] = "INSERT INTO fact (key, value) VALUES (?1, ?2)"
 			  " ON CONFLICT (key) DO UPDATE SET value = ?2",
@@ -601,6 +644,101 @@ int store_snapshots_each(struct store *s, const uint8_t uuid[UUID_LEN],
 		r = db_error(s, err, "cannot read the snapshots");
 	sqlite3_reset(q);
 	sqlite3_clear_bindings(q);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* ---- networks ---- */
+
+int store_network_put(void *arg, const struct network_row *row,
+		      struct error *err)
+{
+	struct store *s = arg;
+	bool gone = !row->xml && !row->live_xml;
+	sqlite3_stmt *q = s->stmt[gone ? STMT_NET_DELETE : STMT_NET_PUT];
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	bind_uuid(q, 1, row->uuid);
+	if (!gone) {
+		bind_text(q, 2, row->name);
+		bind_text(q, 3, row->xml);
+		bind_text(q, 4, row->live_xml);
+		sqlite3_bind_int(q, 5, row->autostart);
+		sqlite3_bind_int(q, 6, row->changing);
+	}
+	r = run(s, q, "cannot record the network", err);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int store_network_each(void *arg,
+		       void (*fn)(void *to, const struct network_row *row),
+		       void *to, struct error *err)
+{
+	struct store *s = arg;
+	sqlite3_stmt *q = s->stmt[STMT_NET_EACH];
+	int rc, r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		struct network_row row = {
+			.name = column_text(q, 1),
+			.xml = column_text(q, 2),
+			.live_xml = column_text(q, 3),
+			.autostart = sqlite3_column_int(q, 4),
+			.changing = sqlite3_column_int(q, 5),
+		};
+
+		memcpy(row.uuid, sqlite3_column_blob(q, 0), UUID_LEN);
+		fn(to, &row);
+	}
+	if (rc != SQLITE_DONE)
+		r = db_error(s, err, "cannot read the networks");
+	sqlite3_reset(q);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int store_network_put_port(void *arg, const struct network_port_row *row,
+			   struct error *err)
+{
+	struct store *s = arg;
+	sqlite3_stmt *q = s->stmt[row->xml ? STMT_NET_PUT_PORT :
+					     STMT_NET_DELETE_PORT];
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	bind_uuid(q, 1, row->uuid);
+	if (row->xml) {
+		bind_uuid(q, 2, row->network);
+		bind_text(q, 3, row->xml);
+	}
+	r = run(s, q, "cannot record the port of a network", err);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int store_network_each_port(void *arg,
+			    void (*fn)(void *to,
+				       const struct network_port_row *row),
+			    void *to, struct error *err)
+{
+	struct store *s = arg;
+	sqlite3_stmt *q = s->stmt[STMT_NET_EACH_PORT];
+	int rc, r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		struct network_port_row row = { .xml = column_text(q, 2) };
+
+		memcpy(row.uuid, sqlite3_column_blob(q, 0), UUID_LEN);
+		memcpy(row.network, sqlite3_column_blob(q, 1), UUID_LEN);
+		fn(to, &row);
+	}
+	if (rc != SQLITE_DONE)
+		r = db_error(s, err, "cannot read the networks' ports");
+	sqlite3_reset(q);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }

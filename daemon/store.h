@@ -68,6 +68,22 @@ int store_snapshots_each(struct store *store, const uint8_t uuid[UUID_LEN],
 			 void (*fn)(void *arg, const struct store_snapshot *s),
 			 void *arg, struct error *err);
 
+/* Virtual networks and their ports, as daemon/networks.h has them: the
+ * functions take the store as their arg. */
+struct network_row;
+struct network_port_row;
+int store_network_put(void *store, const struct network_row *row,
+		      struct error *err);
+int store_network_each(void *store,
+		       void (*fn)(void *to, const struct network_row *row),
+		       void *to, struct error *err);
+int store_network_put_port(void *store, const struct network_port_row *row,
+			   struct error *err);
+int store_network_each_port(void *store,
+			    void (*fn)(void *to,
+				       const struct network_port_row *row),
+			    void *to, struct error *err);
+
 /* Small facts about the daemon itself, such as the host's last boot.  The
  * value is the caller's to free; NULL, with no error, when never set. */
 int store_fact_get(struct store *store, const char *key, char **ret_value,

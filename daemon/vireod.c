@@ -112,6 +112,26 @@ static int open_tpms(const struct options *opt, struct priv *priv,
 	return 0;
 }
 
+/* What dnsmasq of each network reads and remembers: priv's. */
+static int open_nets(const struct options *opt, struct priv *priv,
+		     struct error *err)
+{
+	_cleanup_free_ char *path = xasprintf("%s/net", opt->state_dir);
+	struct stat st;
+
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return error_set(err, -errno, "cannot create folder '%s': %m",
+				 path);
+	priv->net_dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+			     O_CLOEXEC);
+	if (priv->net_dir < 0 || fstat(priv->net_dir, &st) < 0)
+		return error_set(err, -errno, "cannot open '%s': %m", path);
+	return st.st_uid == geteuid() ?
+		       0 :
+		       error_set(err, -EPERM, "'%s' belongs to uid %u", path,
+				 st.st_uid);
+}
+
 static uid_t main_uid(const struct options *opt)
 {
 	struct passwd *pw = opt->session ? NULL : getpwnam("vireo");
@@ -210,6 +230,8 @@ static int prepare(const struct options *opt, struct priv *priv,
 	if (r >= 0)
 		r = open_tpms(opt, priv, err);
 	if (r >= 0)
+		r = open_nets(opt, priv, err);
+	if (r >= 0)
 		r = make_dirs(opt->socket_dir, 0755, err);
 	if (r >= 0)
 		r = listeners_open(opt, access, listeners, err);
@@ -259,6 +281,7 @@ static void close_privs(const struct priv *priv)
 	fd_close(priv->vnc_module);
 	fd_close(priv->tpm_dir);
 	fd_close(priv->tpm_exe);
+	fd_close(priv->net_dir);
 }
 
 /* Main: priv's things are closed; if priv dies, so do we. */
@@ -304,7 +327,7 @@ static int start(const struct options *opt, struct error *err)
 {
 	struct priv priv = { .lock_fd = -1, .vmm_dir = -1, .vmm_exe = -1,
 			     .vnc_module = -1,
-			     .tpm_dir = -1, .tpm_exe = -1 };
+			     .tpm_dir = -1, .tpm_exe = -1, .net_dir = -1 };
 	int channels[PRIV_CHANNELS], status;
 	struct access_config access;
 	struct listeners listeners;

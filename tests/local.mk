@@ -43,6 +43,7 @@ EXTRA_DIST += \
 	tests/api/functions.sh \
 	tests/api/kill9.sh \
 	tests/api/pools.sh \
+	tests/api/network.sh \
 	tests/api/sandbox.sh \
 	tests/api/tiny.S \
 	tests/api/virtinst.sh \

@@ -32,6 +32,7 @@ struct net_lease_entry {
 	bool v6;
 	char *mac; /* NULL: not known */
 	char *iaid, *ip, *hostname, *client_id;
+	unsigned int prefix; /* network_leases(): its subnet's */
 };
 /* Reads what it wrote; lines that are none are passed over. */
 unsigned int leases_parse(const char *text,

@@ -1,0 +1,77 @@
+/*
+ * daemon/priv_network.c -- virtual networks: their bridges and rules, and what
+ * else is on the host's network.
+ *
+ * A plan was made by main; nothing of it is believed before net_plan_check().
+ */
+#include "daemon/priv.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "network/net/rules.h"
+#include "network/net/view.h"
+
+static int check(const struct priv *priv, const struct net_plan *plan,
+		 struct error *err)
+{
+	if (priv->session)
+		return error_set(err, -EPERM,
+				 "a network needs a daemon that runs as root");
+	return net_plan_check(plan, err);
+}
+
+/* The rules first: no guest is ever on a bridge without them. */
+int priv_net_up(struct priv *priv, const void *arg, struct priv_reply *reply,
+		int fds[PRIV_FDS_MAX], struct error *err)
+{
+	const struct net_plan *plan = arg;
+	int r = check(priv, plan, err);
+
+	if (r == 0)
+		r = rules_set(plan, err);
+	if (r < 0)
+		return r;
+	r = bridge_up(plan, err);
+	if (r < 0)
+		rules_remove(plan, NULL);
+	return r;
+}
+
+int priv_net_down(struct priv *priv, const void *arg,
+		  struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		  struct error *err)
+{
+	const struct net_plan *plan = arg;
+	int r = check(priv, plan, err);
+
+	if (r == 0)
+		r = bridge_down(plan, err);
+	return r < 0 ? r : rules_remove(plan, err);
+}
+
+int priv_net_view(struct priv *priv, const void *arg,
+		  struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		  struct error *err)
+{
+	_cleanup_close_ int fd = memfd_create("network", MFD_CLOEXEC);
+	struct buf text = { 0 };
+	int r = fd < 0 ? error_set(err, -errno, "cannot create a file: %m") :
+			 view_write(&text, err);
+
+	if (r == 0)
+		r = write_full(fd, text.data ? text.data : "", text.len);
+	buf_free(&text);
+	if (r == 0)
+		fds[0] = steal_fd(&fd);
+	return r;
+}
+
+int priv_net_port(struct priv *priv, const void *arg,
+		  struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		  struct error *err)
+{
+	return bridge_set_port(arg, err);
+}

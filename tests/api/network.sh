@@ -1,0 +1,174 @@
+#!/bin/bash
+# tests/api/network.sh -- virtual networks by stock virsh: in a network
+# namespace of the test's own, with a stock DHCP client in another.
+set -eu
+if [ -z "${NETWORK_TEST_INSIDE-}" ]; then
+	unshare -n true 2>/dev/null || { echo "skipped: no namespaces" >&2; exit 77; }
+	NETWORK_TEST_INSIDE=1 exec unshare -n "$0" "$@"
+fi
+. "$(dirname "$0")/functions.sh"
+requires virsh busybox ip dnsmasq nsenter
+ip link set lo up
+
+ns_pid=
+end_ns() { [ -z "$ns_pid" ] || kill "$ns_pid" 2>/dev/null; }
+cleanup_fn end_ns
+end_nets() {
+	for n in $(v net-list --name 2>/dev/null); do
+		v net-destroy "$n" >/dev/null 2>&1
+	done
+}
+cleanup_fn end_nets
+
+wait_for() { # SECONDS COMMAND...
+	local n=$(($1 * 10))
+	shift
+	until "$@"; do
+		n=$((n - 1))
+		[ $n -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+has() { # TEXT PART
+	case $1 in *"$2"*) ;; *) fail "no '$2' in: $1" ;; esac
+}
+refused() { # PART COMMAND...
+	local part=$1 out
+	shift
+	out=$("$@" 2>&1) && fail "not refused: $*"
+	has "$out" "$part"
+}
+dnsmasqs() {
+	local pid n=0
+	for pid in $(cat "$dir"/state/net/*/pid 2>/dev/null | cut -d' ' -f1); do
+		grep -qx dnsmasq "/proc/$pid/comm" 2>/dev/null && n=$((n + 1))
+	done
+	echo $n
+}
+dnsmasq_pid() { cut -d' ' -f1 "$dir/state/net/$(v net-uuid "$1")/pid"; }
+
+up
+
+# ---- definitions ----
+cat >"$dir/lab.xml" <<'XML'
+<network>
+  <name>lab</name>
+  <forward mode='nat'/>
+  <bridge name='vlab0' stp='off'/>
+  <domain name='lab.example' localOnly='yes'/>
+  <dns><host ip='10.77.0.9'><hostname>nine</hostname></host></dns>
+  <ip address='10.77.0.1' prefix='24'>
+    <dhcp>
+      <range start='10.77.0.100' end='10.77.0.110'/>
+      <host mac='52:54:00:00:00:01' name='one' ip='10.77.0.5'/>
+    </dhcp>
+  </ip>
+</network>
+XML
+v net-define --validate "$dir/lab.xml" >/dev/null
+has "$(v net-dumpxml lab)" "<bridge name='vlab0' stp='off' delay='0'/>"
+has "$(v net-list --all)" "lab "
+refused "no network with matching name" v net-dumpxml other
+refused "already exists with uuid" v net-create <(sed 's/<name>/<uuid>11111111-1111-4111-8111-111111111111<\/uuid>&/' "$dir/lab.xml")
+v net-autostart lab >/dev/null
+has "$(v net-info lab)" "Autostart:      yes"
+
+# ---- running ----
+v net-event --all --loop --timestamp >"$dir/events" 2>&1 &
+events=$!
+end_events() { kill $events 2>/dev/null; }
+cleanup_fn end_events
+sleep 1 # only so that the events below are seen, which nothing relies on
+v net-start lab >/dev/null
+refused "already active" v net-start lab
+ip -4 addr show vlab0 | grep -q "10.77.0.1/24"
+[ "$(dnsmasqs)" = 1 ] || fail "no dnsmasq"
+has "$(v net-info lab)" "Bridge:         vlab0"
+
+# A client on the bridge, in a namespace of its own.
+unshare -n sleep 100000 &
+ns_pid=$!
+wait_for 30 test "$(readlink /proc/$ns_pid/ns/net)" != "$(readlink /proc/self/ns/net)"
+ip link add va type veth peer name vb address 52:54:00:00:00:01
+ip link set va master vlab0 up
+ip link set vb netns $ns_pid
+inside() { nsenter -t "$ns_pid" -n "$@"; }
+inside ip link set vb up
+cat >"$dir/udhcpc" <<'SH'
+#!/bin/sh
+[ "$1" = bound ] && echo "$ip $domain" >"$OUT" && ip addr add "$ip/24" dev "$interface"
+exit 0
+SH
+chmod 755 "$dir/udhcpc"
+lease() { OUT="$dir/lease" inside busybox udhcpc -i vb -n -q -t 20 -T 3 -s "$dir/udhcpc" >"$dir/udhcpc.log" 2>&1; }
+wait_for 60 lease || fail "no lease: $(cat "$dir/udhcpc.log")"
+has "$(cat "$dir/lease")" "10.77.0.5 lab.example"
+has "$(v net-dhcp-leases lab)" "10.77.0.5/24"
+has "$(v net-dhcp-leases lab)" "one"
+[ -z "$(v net-dhcp-leases lab 52:54:00:00:00:99)" ] || fail "another's lease"
+inside ping -c1 -W10 10.77.0.1 >/dev/null || fail "no ping to the host"
+has "$(inside busybox nslookup nine.lab.example 10.77.0.1)" "10.77.0.9"
+
+# ---- changes in place: the same process goes on ----
+before=$(dnsmasq_pid lab)
+v net-update lab add ip-dhcp-host --live --config \
+	"<host mac='52:54:00:00:00:01' name='uno' ip='10.77.0.6'/>" 2>/dev/null &&
+	fail "a host twice"
+v net-update lab modify ip-dhcp-host --live --config \
+	"<host mac='52:54:00:00:00:01' name='one' ip='10.77.0.7'/>" >/dev/null
+v net-update lab add dns-host --live \
+	"<host ip='10.77.0.10'><hostname>ten</hostname></host>" >/dev/null
+[ "$(dnsmasq_pid lab)" = "$before" ] || fail "dnsmasq was started again"
+has "$(v net-dumpxml lab --inactive)" "10.77.0.7"
+knows_ten() { inside busybox nslookup ten.lab.example 10.77.0.1 2>/dev/null | grep -q 10.77.0.10; }
+wait_for 30 knows_ten || fail "dnsmasq does not know the new name"
+
+# ---- ports ----
+cat >"$dir/port.xml" <<'XML'
+<networkport>
+  <uuid>7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2</uuid>
+  <owner><name>guest</name><uuid>06578fc1-c686-46fa-bc2c-83893b466a6c</uuid></owner>
+  <mac address='52:54:00:7b:35:93'/>
+</networkport>
+XML
+v net-port-create lab "$dir/port.xml" >/dev/null
+has "$(v net-port-list lab)" 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
+has "$(v net-port-dumpxml lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2)" "bridge='vlab0'"
+has "$(v net-dumpxml lab)" "<network connections='1'>"
+
+# ---- clashes ----
+cat >"$dir/clash.xml" <<'XML'
+<network><name>clash</name><ip address='10.77.0.129' prefix='25'/></network>
+XML
+refused "already in use by interface vlab0; 192.168.122.0/24 would be free" \
+	v net-create "$dir/clash.xml"
+refused "no network with matching name" v net-info clash
+
+# ---- the daemon dies: nothing of the network does ----
+before=$(dnsmasq_pid lab)
+kill -9 "$(priv_pid)"
+wait_for 60 test -z "$(main_pid)"
+up
+has "$(v net-info lab)" "Active:         yes"
+[ "$(dnsmasq_pid lab)" = "$before" ] || fail "another dnsmasq after the restart"
+has "$(v net-port-list lab)" 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
+inside ping -c1 -W10 10.77.0.1 >/dev/null || fail "no ping after the restart"
+
+# ---- dnsmasq dies: it comes again ----
+kill -9 "$before"
+again() { [ "$(dnsmasq_pid lab)" != "$before" ] && [ "$(dnsmasqs)" = 1 ]; }
+wait_for 60 again || fail "dnsmasq was not started again"
+has "$(v net-dhcp-leases lab)" "10.77.0.5/24"
+
+# ---- gone without a trace ----
+v net-port-delete lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2 >/dev/null
+v net-destroy lab >/dev/null
+! ip link show vlab0 >/dev/null 2>&1 || fail "the bridge stayed"
+[ "$(dnsmasqs)" = 0 ] || fail "dnsmasq stayed"
+if command -v nft >/dev/null; then
+	! nft list ruleset | grep -q vlab0 || fail "rules stayed"
+fi
+v net-undefine lab >/dev/null
+[ -z "$(ls "$dir/state/net")" ] || fail "files stayed"
+[ -z "$(v net-list --all --name)" ] || fail "a network stayed"
+echo "networks: all as they should be"
