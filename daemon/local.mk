@@ -125,6 +125,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/migrate_priv.h \
 	%D%/migrate_uri.c \
 	%D%/peer.c \
+	%D%/plugged.c \
+	%D%/plugged.h \
 	%D%/peer.h \
 	%D%/tune.c \
 	%D%/tune.h \
@@ -172,6 +174,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 %C%_libdaemon_core_la_LIBADD = \
 	storage/pool/libpool.la \
 	%D%/libtransfer.la \
+	%D%/libnetworks.la \
 	model/libmodel.la \
 	cpu/libcpu.la \
 	rpc/librpc.la \

@@ -9,6 +9,7 @@
 #include "daemon/guestcpu.h"
 #include "daemon/hostdev.h"
 #include "daemon/pools.h"
+#include "daemon/plugged.h"
 #include "daemon/registry.h"
 #include "daemon/tpm.h"
 
@@ -128,6 +129,7 @@ static void run_ended(struct dom_obj *obj, int reason)
 		log_warn("domain '%s': %s", obj->d.name, err.message);
 	tpm_run_ended(obj);
 	hostdev_give_back(obj, obj->d.live, NULL);
+	plugged_out(obj, obj->d.live, NULL);
 	forget_run(obj, reason);
 }
 
@@ -245,9 +247,13 @@ static int start_recorded(struct dom_obj *obj, const struct beginning *b,
 	int r = hostdev_check_free(obj, obj->d.live, err);
 
 	if (r == 0)
+		r = plugged_in(obj, obj->d.live, NULL, err);
+	if (r == 0)
 		r = driver_call(obj, err, start, b->from, b->paused);
-	if (r < 0)
+	if (r < 0) {
+		plugged_out(obj, obj->d.live, NULL);
 		return r;
+	}
 	set_saved(obj, saved && !b->managed);
 	r = record(obj, state, reason, b->incoming, err);
 	if (r < 0) {

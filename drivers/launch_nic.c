@@ -20,7 +20,9 @@ static int open_queue(struct dom_iface *d, bool first, int *ret_fd,
 		      struct error *err)
 {
 	struct host_tap tap = {
-		.bridge = d->type == IFACE_BRIDGE ? d->source : NULL,
+		.bridge = d->type == IFACE_BRIDGE  ? d->source :
+			  d->type == IFACE_NETWORK ? d->net_bridge :
+						     NULL,
 		.mtu = d->mtu,
 		.existing = !first || d->target_managed == TRI_OFF,
 		.multi = queues(d) > 1,
@@ -86,7 +88,8 @@ int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 	s->link_down = str_eq(d->link_state, "down");
 	s->mtu = d->mtu;
 	launch_set_place(&s->pci, &d->info);
-	if (d->type == IFACE_NETWORK)
+	/* Plugged in before we are asked, if there is such a network. */
+	if (d->type == IFACE_NETWORK && !d->net_bridge)
 		return error_virt(err, VIR_ERR_NO_NETWORK,
 				  "no network with matching name '%s'",
 				  d->source ? d->source : "default");

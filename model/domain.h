@@ -180,6 +180,7 @@ struct dom_iface {
 	uint8_t mac[6];
 	bool mac_given;	 /* false: generated when defined */
 	char *source;	 /* bridge, network or device name; vhostuser: path */
+	char *portgroup, *portid, *net_bridge; /* network; live but the first */
 	char *source_type, *source_mode; /* vhostuser: "unix", "client" */
 	struct dom_address source_pci;	 /* hostdev */
 	char *managed;			 /* hostdev: "yes" */

@@ -1,0 +1,114 @@
+/*
+ * daemon/plugged.c -- domains' network cards in virtual networks: their ports.
+ *
+ * A port is in the networks' store before the card is made, and its uuid in the
+ * domain's live definition: whichever of the two a killed daemon leaves behind,
+ * the next finds the other's.
+ */
+#include "daemon/plugged.h"
+
+#include <libvirt/virterror.h>
+#include <string.h>
+
+#define LOG_MODULE "domain"
+#include "base/log.h"
+#include "daemon/networks.h"
+
+static char *port_xml(const struct dom_obj *obj, const struct dom_iface *i)
+{
+	struct net_port port = {
+		.owner_name = (char *)obj->d.name,
+		.has_owner = true,
+		.group = i->portgroup,
+		.has_mac = true,
+	};
+
+	uuid_generate_v4(port.uuid);
+	port.uuid_given = true;
+	memcpy(port.owner_uuid, obj->d.uuid, UUID_LEN);
+	memcpy(port.mac, i->mac, sizeof(port.mac));
+	return net_port_format(&port);
+}
+
+/* What cannot be given to a tap yet is refused, not left out. */
+static int check_port(const struct net_port *port, const char *network,
+		      struct error *err)
+{
+	const char *lacks =
+		!port->bridge	? "a forward mode without a bridge" :
+		port->vlan.n_tags ? "VLANs" :
+		port->bandwidth.in.present || port->bandwidth.out.present ?
+				  "a bandwidth" :
+		str_eq(port->isolated, "yes") ? "isolated ports" : NULL;
+
+	return !lacks ? 0 : error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				       "network '%s' has %s, which domains cannot use yet",
+				       network, lacks);
+}
+
+static int plug(struct dom_obj *obj, struct dom_iface *i, struct error *err)
+{
+	struct networks *nets = registry_networks(obj->reg);
+	_cleanup_free_ char *xml = port_xml(obj, i);
+	struct net_port *port = NULL;
+	struct network_ref ref;
+	char uuid[UUID_STR_LEN];
+	int r = network_by_name(nets, i->source, &ref, err);
+
+	if (r >= 0)
+		r = network_port_create(nets, ref.uuid, xml, &port, err);
+	if (r < 0)
+		return r;
+	r = check_port(port, i->source, err);
+	if (r < 0) {
+		network_port_delete(nets, ref.uuid, port->uuid, NULL);
+	} else {
+		uuid_format(port->uuid, uuid);
+		free(i->portid);
+		free(i->net_bridge);
+		i->portid = xstrdup(uuid);
+		i->net_bridge = xstrdup(port->bridge);
+	}
+	net_port_free(port);
+	return r;
+}
+
+static bool meant(const struct dom_iface *i, const char *alias)
+{
+	return i->type == IFACE_NETWORK &&
+	       (!alias || str_eq(alias, i->info.alias));
+}
+
+int plugged_in(struct dom_obj *obj, struct domain_def *def, const char *alias,
+	       struct error *err)
+{
+	int r = 0;
+
+	/* Where there are no networks at all, the driver says what it can. */
+	if (!registry_networks(obj->reg))
+		return 0;
+	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
+		if (meant(&def->ifaces[i], alias) && !def->ifaces[i].portid)
+			r = plug(obj, &def->ifaces[i], err);
+	return r;
+}
+
+/* The network may have been stopped, or be another one of that name. */
+static void unplug(struct dom_obj *obj, const struct dom_iface *i)
+{
+	struct networks *nets = registry_networks(obj->reg);
+	struct network_ref ref;
+	uint8_t port[UUID_LEN];
+
+	if (network_by_name(nets, i->source, &ref, NULL) == 0 &&
+	    uuid_parse(i->portid, port) == 0)
+		network_port_delete(nets, ref.uuid, port, NULL);
+}
+
+void plugged_out(struct dom_obj *obj, const struct domain_def *def,
+		 const char *alias)
+{
+	for (unsigned int i = 0; def && i < def->n_ifaces; i++)
+		if (meant(&def->ifaces[i], alias) && def->ifaces[i].portid)
+			unplug(obj, &def->ifaces[i]);
+}
