@@ -7,7 +7,7 @@ if [ -z "${NETWORK_TEST_INSIDE-}" ]; then
 	NETWORK_TEST_INSIDE=1 exec unshare -n "$0" "$@"
 fi
 . "$(dirname "$0")/functions.sh"
-requires virsh busybox ip dnsmasq nsenter
+requires virsh busybox ip dnsmasq nsenter ping
 ip link set lo up
 
 ns_pid=
