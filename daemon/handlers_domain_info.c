@@ -343,27 +343,3 @@ int handle_domain_get_messages(struct call *call, const wire_dom_flags *args,
 
 	return r < 0 ? r : get_info(call, &args->dom, &info, err);
 }
-
-int handle_domain_interface_addresses(struct call *call,
-				      const wire_iface_addrs_args *args,
-				      wire_iface_addrs *reply,
-				      struct error *err)
-{
-	struct domain_info info;
-	int r = call_flags(call, args->flags, 0, err);
-
-	if (r >= 0)
-		r = get_info(call, &args->dom, &info, err);
-	if (r < 0)
-		return r;
-	if (!info.active)
-		return error_inactive(err);
-	if (args->source == VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT)
-		return guestinfo_interfaces(call, &args->dom, reply, err);
-	/* No managed network gives leases yet, so there are none. */
-	if (args->source == VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE)
-		return 0;
-	return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
-			  "unsupported IP address data source %u",
-			  args->source);
-}

@@ -108,9 +108,7 @@ static void net_insert(struct network *n)
 
 static void net_free(struct network *n)
 {
-	if (n->watch)
-		n->nets->host->unwatch(n->watch);
-	fd_close(n->pidfd);
+	net_unwatch(n);
 	net_ports_free(n);
 	network_def_free(n->config);
 	network_def_free(n->live);

@@ -151,5 +151,8 @@ int network_port_get(struct networks *nets, const uint8_t uuid[UUID_LEN],
 		     struct error *err);
 int network_port_delete(struct networks *nets, const uint8_t uuid[UUID_LEN],
 			const uint8_t port[UUID_LEN], struct error *err);
+/* All that this domain owns, in whatever network. */
+void network_ports_forget(struct networks *nets,
+			  const uint8_t owner[UUID_LEN]);
 
 #endif

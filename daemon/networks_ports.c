@@ -219,6 +219,17 @@ int network_port_get(struct networks *nets, const uint8_t uuid[UUID_LEN],
 	return r;
 }
 
+static int drop(struct network *n, unsigned int at, struct error *err)
+{
+	int r = record(n, n->ports[at], false, err);
+
+	if (r < 0)
+		return r;
+	net_port_free(n->ports[at]);
+	n->ports[at] = n->ports[--n->n_ports];
+	return 0;
+}
+
 int network_port_delete(struct networks *nets, const uint8_t uuid[UUID_LEN],
 			const uint8_t port[UUID_LEN], struct error *err)
 {
@@ -233,11 +244,20 @@ int network_port_delete(struct networks *nets, const uint8_t uuid[UUID_LEN],
 	if (r == 0)
 		r = find(n, port, &at, err);
 	if (r == 0)
-		r = record(n, n->ports[at], false, err);
-	if (r == 0) {
-		net_port_free(n->ports[at]);
-		n->ports[at] = n->ports[--n->n_ports];
-	}
+		r = drop(n, at, err);
 	pthread_mutex_unlock(&nets->lock);
 	return r;
+}
+
+void network_ports_forget(struct networks *nets, const uint8_t owner[UUID_LEN])
+{
+	if (!nets)
+		return;
+	pthread_mutex_lock(&nets->lock);
+	for (struct network *n = nets->first; n; n = n->next)
+		for (unsigned int i = n->n_ports; i-- > 0;)
+			if (n->ports[i]->has_owner &&
+			    !memcmp(n->ports[i]->owner_uuid, owner, UUID_LEN))
+				drop(n, i, NULL);
+	pthread_mutex_unlock(&nets->lock);
 }

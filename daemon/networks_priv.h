@@ -5,6 +5,7 @@
 #define DAEMON_NETWORKS_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "daemon/networks.h"
 
@@ -17,6 +18,7 @@ struct network {
 	unsigned int n_ports;
 	struct net_port **ports;
 	void *watch; /* of its dnsmasq */
+	atomic_bool unwatching; /* whoever has the lock stops it */
 	int pidfd;
 	unsigned int failures; /* of dnsmasq, in a row */
 	uint64_t started_ns;
@@ -51,6 +53,8 @@ int net_start(struct network *n, const struct network_def *def,
 	      struct error *err);
 int net_stop(struct network *n, struct error *err);
 int net_recover(struct network *n, bool booted, struct error *err);
+/* Its dnsmasq is nobody's to start again. */
+void net_unwatch(struct network *n);
 /* Definitions of the live network that dnsmasq is to follow. */
 int net_refresh(struct network *n, bool restart, struct error *err);
 

@@ -4,7 +4,9 @@
  */
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #define LOG_MODULE "network"
 #include "base/error.h"
@@ -19,6 +21,31 @@ enum { FAILURES_MAX = 5 };
 
 static int run_dnsmasq(struct network *n, struct error *err);
 
+/*
+ * Takes the lock, unless somebody stops it: who does has the lock, and waits
+ * for this call to end.  The news comes but once.
+ */
+static bool lock_unless_stopped(struct network *n)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	while (pthread_mutex_trylock(&n->nets->lock)) {
+		if (atomic_load(&n->unwatching))
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+void net_unwatch(struct network *n)
+{
+	atomic_store(&n->unwatching, true);
+	if (n->watch)
+		n->nets->host->unwatch(steal_ptr(&n->watch));
+	n->pidfd = fd_close(n->pidfd);
+	atomic_store(&n->unwatching, false);
+}
+
 /* On the watches' thread. */
 static void on_end(void *arg, uint32_t events)
 {
@@ -26,12 +53,10 @@ static void on_end(void *arg, uint32_t events)
 	struct networks *nets = n->nets;
 	struct error err = { 0 };
 
-	/* Whoever stops it has the lock, and waits for this call to end. */
-	if (pthread_mutex_trylock(&nets->lock))
+	if (!lock_unless_stopped(n))
 		return;
 	if (!nets->closing && n->live && n->watch) {
-		nets->host->unwatch(steal_ptr(&n->watch));
-		n->pidfd = fd_close(n->pidfd);
+		net_unwatch(n);
 		if (now_ns() - n->started_ns > LONG_NS)
 			n->failures = 0;
 		if (++n->failures > FAILURES_MAX)
@@ -83,9 +108,7 @@ static int start_dnsmasq(struct network *n, struct error *err)
 
 static int stop_dnsmasq(struct network *n, struct error *err)
 {
-	if (n->watch)
-		n->nets->host->unwatch(steal_ptr(&n->watch));
-	n->pidfd = fd_close(n->pidfd);
+	net_unwatch(n);
 	return n->nets->host->stop(net_def(n)->uuid, err);
 }
 

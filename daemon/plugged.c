@@ -1,9 +1,10 @@
 /*
  * daemon/plugged.c -- domains' network cards in virtual networks: their ports.
  *
- * A port is in the networks' store before the card is made, and its uuid in the
- * domain's live definition: whichever of the two a killed daemon leaves behind,
- * the next finds the other's.
+ * A port is in the networks' store before the card is made, with the domain as
+ * its owner, and then its uuid is in the domain's live definition.  When the
+ * domain ends all that it owns goes: also a port that a killed daemon had made
+ * and not noted with the domain.
  */
 #include "daemon/plugged.h"
 
@@ -111,4 +112,6 @@ void plugged_out(struct dom_obj *obj, const struct domain_def *def,
 	for (unsigned int i = 0; def && i < def->n_ifaces; i++)
 		if (meant(&def->ifaces[i], alias) && def->ifaces[i].portid)
 			unplug(obj, &def->ifaces[i]);
+	if (!alias)
+		network_ports_forget(registry_networks(obj->reg), obj->d.uuid);
 }

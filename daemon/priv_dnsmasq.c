@@ -217,8 +217,8 @@ int priv_start_dnsmasq(struct priv *priv, const void *arg,
 	const struct priv_net *a = arg;
 	_cleanup_close_ int dir = -1, pidfd = -1;
 	pid_t pid;
-	int r = net_ifname_ok(a->bridge) ?
-			0 : error_set(err, -EINVAL, "not a bridge's name");
+	int r = priv->session || !net_ifname_ok(a->bridge) ?
+			error_set(err, -EINVAL, "not a bridge's name") : 0;
 
 	if (r == 0)
 		r = dir = open_folder(priv, a->uuid, true, err);

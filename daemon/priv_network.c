@@ -73,5 +73,8 @@ int priv_net_port(struct priv *priv, const void *arg,
 		  struct priv_reply *reply, int fds[PRIV_FDS_MAX],
 		  struct error *err)
 {
+	if (priv->session)
+		return error_set(err, -EPERM,
+				 "a network needs a daemon that runs as root");
 	return bridge_set_port(arg, err);
 }

@@ -60,6 +60,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_cpu.c \
 	%D%/handlers_device.c \
 	%D%/handlers_domain.c \
+	%D%/handlers_addresses.c \
 	%D%/handlers_domain_info.c \
 	%D%/handlers_event.c \
 	%D%/handlers_graphics.c \

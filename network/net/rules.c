@@ -6,8 +6,11 @@
  * what a packet costs does not depend on how many networks there are, nor does
  * changing one.
  *
- *	forward		oifname -> to_UUID, iifname -> from_UUID
+ *	forward		iifname -> from_UUID, oifname -> to_UUID
  *	postrouting	iifname -> nat_UUID
+ *
+ * Between two networks both have their say: what "from" lets out returns, and
+ * "to" of the other may still refuse it.
  *
  * A network's rules are replaced in one transaction: its chains are made if
  * they are missing, emptied and filled, and nothing of the table outside them
@@ -70,8 +73,8 @@ static void put_base(struct buf *b)
 		"add chain " T "postrouting { type nat hook postrouting priority srcnat - 5; policy accept; }",
 		"flush chain " T "forward",
 		"flush chain " T "postrouting",
-		"add rule " T "forward oifname vmap @to",
 		"add rule " T "forward iifname vmap @from",
+		"add rule " T "forward oifname vmap @to",
 		"add rule " T "postrouting iifname vmap @nat",
 	};
 
@@ -120,13 +123,15 @@ static void put_passing(struct buf *b, const struct net_plan *p,
 		   is_natted(p, ip) ? "ct state established,related " : "");
 	buf_printf(b, "add rule " T "from_%s ", id);
 	put_devs(b, p, "oifname");
-	buf_printf(b, "%s saddr %s accept\n", family(ip), net);
+	buf_printf(b, "%s saddr %s return\n", family(ip), net);
 }
 
 /* Between guests (where bridges call netfilter) all passes; the rest not. */
 static void put_forward(struct buf *b, const struct net_plan *p,
 			const char *id)
 {
+	buf_printf(b, "add rule " T "from_%s oifname \"%s\" return\n", id,
+		   p->bridge);
 	buf_printf(b, "add rule " T "to_%s iifname \"%s\" accept\n", id,
 		   p->bridge);
 	for (unsigned int i = 0; i < p->n_ips; i++)
