@@ -88,7 +88,8 @@ has "$(v net-info lab)" "Bridge:         vlab0"
 # A client on the bridge, in a namespace of its own.
 unshare -n sleep 100000 &
 ns_pid=$!
-wait_for 30 test "$(readlink /proc/$ns_pid/ns/net)" != "$(readlink /proc/self/ns/net)"
+has_own_ns() { [ "$(readlink /proc/$ns_pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
+wait_for 120 has_own_ns || fail "no namespace"
 ip link add va type veth peer name vb address 52:54:00:00:00:01
 ip link set va master vlab0 up
 ip link set vb netns $ns_pid
@@ -101,7 +102,7 @@ exit 0
 SH
 chmod 755 "$dir/udhcpc"
 lease() { OUT="$dir/lease" inside busybox udhcpc -i vb -n -q -t 20 -T 3 -s "$dir/udhcpc" >"$dir/udhcpc.log" 2>&1; }
-wait_for 60 lease || fail "no lease: $(cat "$dir/udhcpc.log")"
+wait_for 240 lease || fail "no lease: $(cat "$dir/udhcpc.log")"
 has "$(cat "$dir/lease")" "10.77.0.5 lab.example"
 has "$(v net-dhcp-leases lab)" "10.77.0.5/24"
 has "$(v net-dhcp-leases lab)" "one"
@@ -121,7 +122,7 @@ v net-update lab add dns-host --live \
 [ "$(dnsmasq_pid lab)" = "$before" ] || fail "dnsmasq was started again"
 has "$(v net-dumpxml lab --inactive)" "10.77.0.7"
 knows_ten() { inside busybox nslookup ten.lab.example 10.77.0.1 2>/dev/null | grep -q 10.77.0.10; }
-wait_for 30 knows_ten || fail "dnsmasq does not know the new name"
+wait_for 120 knows_ten || fail "dnsmasq does not know the new name"
 
 # ---- ports ----
 cat >"$dir/port.xml" <<'XML'
@@ -147,7 +148,8 @@ refused "no network with matching name" v net-info clash
 # ---- the daemon dies: nothing of the network does ----
 before=$(dnsmasq_pid lab)
 kill -9 "$(priv_pid)"
-wait_for 60 test -z "$(main_pid)"
+main_ended() { [ -z "$(main_pid)" ]; }
+wait_for 120 main_ended || fail "the daemon's main half stayed"
 up
 has "$(v net-info lab)" "Active:         yes"
 [ "$(dnsmasq_pid lab)" = "$before" ] || fail "another dnsmasq after the restart"
@@ -157,7 +159,7 @@ inside ping -c1 -W10 10.77.0.1 >/dev/null || fail "no ping after the restart"
 # ---- dnsmasq dies: it comes again ----
 kill -9 "$before"
 again() { [ "$(dnsmasq_pid lab)" != "$before" ] && [ "$(dnsmasqs)" = 1 ]; }
-wait_for 60 again || fail "dnsmasq was not started again"
+wait_for 120 again || fail "dnsmasq was not started again"
 has "$(v net-dhcp-leases lab)" "10.77.0.5/24"
 
 # ---- gone without a trace ----
