@@ -16,6 +16,10 @@ vireo_SOURCES = \
 	%D%/cmd-life.c \
 	%D%/cmd-list.c \
 	%D%/cmd-memory.c \
+	%D%/cmd-net-define.c \
+	%D%/cmd-net-info.c \
+	%D%/cmd-net-list.c \
+	%D%/cmd-net.c \
 	%D%/cmd-node.c \
 	%D%/cmd-nodedev.c \
 	%D%/cmd-nwfilter.c \
@@ -47,6 +51,8 @@ vireo_SOURCES = \
 	%D%/interactive.c \
 	%D%/interactive.h \
 	%D%/main.c \
+	%D%/network.c \
+	%D%/network.h \
 	%D%/output.c \
 	%D%/output.h \
 	%D%/params.c \

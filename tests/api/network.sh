@@ -73,13 +73,42 @@ refused "already exists with uuid" v net-create <(sed 's/<name>/<uuid>11111111-1
 v net-autostart lab >/dev/null
 has "$(v net-info lab)" "Autostart:      yes"
 
+# Our own command line, whose words and output are virsh's.
+our() { "$BUILD/vireo" -q -c "$uri" "$@"; }
+same() { # COMMAND...
+	"$BUILD/vireo" -c "$uri" "$@" >"$dir/ours" 2>&1 || true
+	virsh -c "$uri" "$@" >"$dir/virshs" 2>&1 || true
+	diff "$dir/virshs" "$dir/ours" >&2 || fail "vireo prints otherwise: $*"
+}
+same net-list --all
+same net-list --inactive --name
+same net-list --all --uuid
+same net-list --name --uuid
+same net-info lab
+same net-dumpxml lab
+same net-dumpxml lab --xpath //ip
+same net-uuid lab
+same net-name "$(v net-uuid lab)"
+same net-start other
+same net-autostart lab --disable
+same net-define "$dir/lab.xml"
+same net-update lab frob dns-host "<host/>"
+same net-update lab add frob "<host/>"
+our net-autostart lab
+has "$(v net-info lab)" "Autostart:      yes"
+
 # ---- running ----
 v net-event --all --loop --timestamp >"$dir/events" 2>&1 &
 events=$!
 end_events() { kill $events 2>/dev/null; }
 cleanup_fn end_events
 sleep 1 # only so that the events below are seen, which nothing relies on
-v net-start lab >/dev/null
+our net-start lab
+same net-list
+same net-list --all
+same net-start lab
+same net-dhcp-leases lab
+same net-port-list lab
 refused "already active" v net-start lab
 ip -4 addr show vlab0 | grep -q "10.77.0.1/24"
 [ "$(dnsmasqs)" = 1 ] || fail "no dnsmasq"
@@ -106,6 +135,8 @@ wait_for 240 lease || fail "no lease: $(cat "$dir/udhcpc.log")"
 has "$(cat "$dir/lease")" "10.77.0.5 lab.example"
 has "$(v net-dhcp-leases lab)" "10.77.0.5/24"
 has "$(v net-dhcp-leases lab)" "one"
+same net-dhcp-leases lab
+same net-dhcp-leases lab --mac 52:54:00:00:00:01
 [ -z "$(v net-dhcp-leases lab 52:54:00:00:00:99)" ] || fail "another's lease"
 inside ping -c1 -W10 10.77.0.1 >/dev/null || fail "no ping to the host"
 has "$(inside busybox nslookup nine.lab.example 10.77.0.1)" "10.77.0.9"
@@ -117,7 +148,7 @@ v net-update lab add ip-dhcp-host --live --config \
 	fail "a host twice"
 v net-update lab modify ip-dhcp-host --live --config \
 	"<host mac='52:54:00:00:00:01' name='one' ip='10.77.0.7'/>" >/dev/null
-v net-update lab add dns-host --live \
+our net-update lab add dns-host --live \
 	"<host ip='10.77.0.10'><hostname>ten</hostname></host>" >/dev/null
 [ "$(dnsmasq_pid lab)" = "$before" ] || fail "dnsmasq was started again"
 has "$(v net-dumpxml lab --inactive)" "10.77.0.7"
@@ -133,6 +164,9 @@ cat >"$dir/port.xml" <<'XML'
 </networkport>
 XML
 v net-port-create lab "$dir/port.xml" >/dev/null
+same net-port-list lab
+same net-port-list lab --uuid
+same net-port-dumpxml lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
 has "$(v net-port-list lab)" 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
 has "$(v net-port-dumpxml lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2)" "bridge='vlab0'"
 has "$(v net-dumpxml lab)" "<network connections='1'>"
@@ -163,14 +197,14 @@ wait_for 120 again || fail "dnsmasq was not started again"
 has "$(v net-dhcp-leases lab)" "10.77.0.5/24"
 
 # ---- gone without a trace ----
-v net-port-delete lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2 >/dev/null
-v net-destroy lab >/dev/null
+our net-port-delete lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
+our net-destroy lab
 ! ip link show vlab0 >/dev/null 2>&1 || fail "the bridge stayed"
 [ "$(dnsmasqs)" = 0 ] || fail "dnsmasq stayed"
 if command -v nft >/dev/null; then
 	! nft list ruleset | grep -q vlab0 || fail "rules stayed"
 fi
-v net-undefine lab >/dev/null
+our net-undefine lab
 [ -z "$(ls "$dir/state/net")" ] || fail "files stayed"
 [ -z "$(v net-list --all --name)" ] || fail "a network stayed"
 echo "networks: all as they should be"
