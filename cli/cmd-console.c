@@ -35,7 +35,7 @@ static int run_console(struct ctl *ctl, const struct args *args)
 		return EXIT_FAILED;
 	if (args_has(args, "resume") && virDomainResume(dom) < 0)
 		status = say_failed(ctl, "Failed to resume domain '%s'",
-				    virDomainGetName(dom));
+				    args_get(args, "domain"));
 	else
 		status = attach(ctl, args, dom);
 	virDomainFree(dom);

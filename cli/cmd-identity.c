@@ -6,6 +6,7 @@
 #include "cli/args.h"
 #include "cli/domain-action.h"
 #include "cli/output.h"
+#include "cli/xml.h"
 
 /* ---- desc ---- */
 
@@ -28,8 +29,7 @@ static int show_text(struct ctl *ctl, virDomainPtr dom, int type,
 		    type == VIR_DOMAIN_METADATA_TITLE ? "title" : "description",
 		    virDomainGetName(dom));
 	else
-		return say_failed(ctl, "cannot read the text of domain '%s'",
-				  virDomainGetName(dom));
+		return say_failed(ctl, NULL);
 	return EXIT_OK;
 }
 
@@ -111,30 +111,12 @@ static const struct flag_option dumpxml_flags[] = {
 	{ NULL },
 };
 
-/* The text ends its last line itself; say_value() does too. */
-static void strip_newline(char *text)
+static int run_dumpxml(struct ctl *ctl, const struct args *args,
+		       virDomainPtr dom)
 {
-	size_t n = strlen(text);
-
-	if (n && text[n - 1] == '\n')
-		text[n - 1] = '\0';
-}
-
-static int run_dumpxml(struct ctl *ctl, const struct args *args)
-{
-	virDomainPtr dom = ctl_domain(ctl, args);
-	_cleanup_free_ char *xml = NULL;
-
-	if (!dom)
-		return EXIT_FAILED;
-	xml = virDomainGetXMLDesc(dom, args_flags(args, dumpxml_flags));
-	virDomainFree(dom);
-	if (!xml)
-		return say_failed(ctl, "cannot get the XML of domain '%s'",
-				  args_get(args, "domain"));
-	strip_newline(xml);
-	say_value(ctl, "xml", xml);
-	return EXIT_OK;
+	return xml_show(
+		ctl, args,
+		virDomainGetXMLDesc(dom, args_flags(args, dumpxml_flags)));
 }
 
 const struct command family_identity[] = {
@@ -147,7 +129,7 @@ const struct command family_identity[] = {
 			MAYBE("new-desc", "the new text; empty removes it"),
 			FLAG("title", "the title instead of the description"),
 			FLAG("live", "affect running domain"),
-			FLAG("config", "affect next boot")),
+			FLAG("config", "affect next boot"), FLAG("current")),
 		.run = run_desc,
 	},
 	{
@@ -181,8 +163,9 @@ const struct command family_identity[] = {
 			FLAG("security-info",
 			     "include security sensitive information"),
 			FLAG("update-cpu", "update guest CPU to the host's"),
-			FLAG("migratable", "provide XML for migrations")),
-		.run = run_dumpxml,
+			FLAG("migratable", "provide XML for migrations"),
+			NAMED("xpath"), FLAG("wrap")),
+		.on_domain = run_dumpxml,
 	},
 	{ NULL },
 };

@@ -112,7 +112,7 @@ static int run_domrename(struct ctl *ctl, const struct args *args)
 		return EXIT_FAILED;
 	if (virDomainRename(dom, args_get(args, "new-name"), 0) < 0)
 		status = say_failed(ctl, "Failed to rename domain '%s'",
-				    virDomainGetName(dom));
+				    args_get(args, "domain"));
 	else
 		say(ctl, "Domain successfully renamed\n");
 	virDomainFree(dom);

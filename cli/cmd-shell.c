@@ -1,6 +1,7 @@
 /*
  * cli/cmd-shell.c -- commands of the shell itself: connect, help, quit, exit.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/args.h"
@@ -27,6 +28,36 @@ static int run_quit(struct ctl *ctl, const struct args *args)
 {
 	(void)args;
 	ctl->quit = true;
+	return EXIT_OK;
+}
+
+static int run_cd(struct ctl *ctl, const struct args *args)
+{
+	const char *dir = args_get(args, "dir");
+
+	if (!ctl->interactive) {
+		say_error("cd: command valid only in interactive mode");
+		return EXIT_FAILED;
+	}
+	if (!dir)
+		dir = getenv("HOME");
+	if (chdir(dir ? dir : "/") == 0)
+		return EXIT_OK;
+	say_error("cd: %s: %s", strerror(errno), dir ? dir : "/");
+	return EXIT_FAILED;
+}
+
+static int run_pwd(struct ctl *ctl, const struct args *args)
+{
+	_cleanup_free_ char *dir = getcwd(NULL, 0);
+
+	(void)args;
+	if (!dir) {
+		say_error("pwd: cannot get current directory: %s",
+			  strerror(errno));
+		return EXIT_FAILED;
+	}
+	say_value(ctl, "directory", dir);
 	return EXIT_OK;
 }
 
@@ -65,5 +96,16 @@ const struct command family_shell[] = {
 		.local = true,
 		.run = run_quit,
 	},
+	{ .name = "cd",
+	  .group = "vireo",
+	  .summary = "change the current directory",
+	  .local = true,
+	  .opts = OPTS(MAYBE("dir")),
+	  .run = run_cd },
+	{ .name = "pwd",
+	  .group = "vireo",
+	  .summary = "print the current directory",
+	  .local = true,
+	  .run = run_pwd },
 	{ NULL },
 };

@@ -15,13 +15,15 @@ int domain_action(struct ctl *ctl, const struct args *args,
 {
 	virDomainPtr dom = ctl_domain(ctl, args);
 	int status = EXIT_OK;
+	const char *name;
 
 	if (!dom)
 		return EXIT_FAILED;
+	name = virDomainGetName(dom); /* before an error: it forgets it */
 	if (action->act(dom, flags) < 0)
-		status = say_failed(ctl, action->failed, virDomainGetName(dom));
+		status = say_failed(ctl, action->failed, name);
 	else
-		say(ctl, action->done, virDomainGetName(dom));
+		say(ctl, action->done, name);
 	virDomainFree(dom);
 	return status;
 }

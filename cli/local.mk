@@ -3,19 +3,26 @@ bin_PROGRAMS += vireo
 vireo_SOURCES = \
 	%D%/args.c \
 	%D%/args.h \
+	%D%/cmd-agent.c \
 	%D%/cmd-checkpoint.c \
 	%D%/cmd-console.c \
 	%D%/cmd-cpu.c \
+	%D%/cmd-device.c \
+	%D%/cmd-disk.c \
 	%D%/cmd-doctor.c \
 	%D%/cmd-dominfo.c \
 	%D%/cmd-domstate.c \
 	%D%/cmd-event.c \
+	%D%/cmd-explain.c \
+	%D%/cmd-guest.c \
 	%D%/cmd-host.c \
 	%D%/cmd-identity.c \
 	%D%/cmd-iface.c \
+	%D%/cmd-interface.c \
 	%D%/cmd-life.c \
 	%D%/cmd-list.c \
 	%D%/cmd-memory.c \
+	%D%/cmd-migrate.c \
 	%D%/cmd-net-define.c \
 	%D%/cmd-net-info.c \
 	%D%/cmd-net-list.c \
@@ -27,29 +34,39 @@ vireo_SOURCES = \
 	%D%/cmd-pool-info.c \
 	%D%/cmd-pool-list.c \
 	%D%/cmd-pool.c \
+	%D%/cmd-save.c \
 	%D%/cmd-secret.c \
 	%D%/cmd-shell.c \
 	%D%/cmd-stats.c \
 	%D%/cmd-storage-event.c \
+	%D%/cmd-tune.c \
+	%D%/cmd-vcpu.c \
 	%D%/cmd-vol-create.c \
 	%D%/cmd-vol-data.c \
 	%D%/cmd-vol-info.c \
 	%D%/cmd-vol.c \
+	%D%/cmd-xml.c \
 	%D%/command.c \
 	%D%/command.h \
 	%D%/complete.c \
 	%D%/connect.c \
 	%D%/console.c \
 	%D%/console.h \
+	%D%/device.c \
+	%D%/device.h \
 	%D%/domain-action.c \
 	%D%/domain-action.h \
 	%D%/edit.c \
 	%D%/edit.h \
+	%D%/errors.c \
+	%D%/errors.h \
 	%D%/families.h \
 	%D%/groups.h \
 	%D%/help.c \
 	%D%/interactive.c \
 	%D%/interactive.h \
+	%D%/job.c \
+	%D%/job.h \
 	%D%/main.c \
 	%D%/network.c \
 	%D%/network.h \

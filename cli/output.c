@@ -5,6 +5,7 @@
  * Every table and record is JSON or YAML as well.
  */
 #include "cli/output.h"
+#include "cli/errors.h"
 #include "cli/yaml.h"
 
 #include <ctype.h>
@@ -34,24 +35,10 @@ void say_error(const char *fmt, ...)
 	va_end(ap);
 }
 
-/* What to do about the errors people meet first. */
-static const char *hint(int code)
-{
-	switch (code) {
-	case VIR_ERR_NO_DOMAIN:
-		return "'vireo list --all' shows the domains";
-	case VIR_ERR_NO_CONNECT:
-	case VIR_ERR_SYSTEM_ERROR:
-		return "'vireo doctor' checks this host";
-	default:
-		return NULL;
-	}
-}
-
 int say_failed(struct ctl *ctl, const char *fmt, ...)
 {
 	virErrorPtr e = virGetLastError();
-	const char *remedy = e ? hint(e->code) : NULL;
+	const struct error_help *help = e ? error_help_of(e->code) : NULL;
 	va_list ap;
 
 	if (ctl->muted)
@@ -62,8 +49,8 @@ int say_failed(struct ctl *ctl, const char *fmt, ...)
 	va_end(ap);
 	if (e && e->message)
 		say_error("%s", e->message);
-	if (remedy && !ctl->quiet && isatty(STDERR_FILENO))
-		fprintf(stderr, "hint: %s\n", remedy);
+	if (help && !ctl->quiet && isatty(STDERR_FILENO))
+		fprintf(stderr, "hint: %s\n", help->remedy);
 	return EXIT_FAILED;
 }
 

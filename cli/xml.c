@@ -82,15 +82,22 @@ static bool is_mac(const char *s)
 	return strlen(s) == 17 && strspn(s, "0123456789abcdefABCDEF:") == 17;
 }
 
+static const char nic_expr[] =
+	"./devices/interface[target/@dev = $name or "
+	"translate(mac/@address, 'ABCDEF', 'abcdef') = "
+	"translate($name, 'ABCDEF', 'abcdef')]";
+
+xmlNodePtr xml_find_nic_quietly(struct xml *x, const char *name)
+{
+	xmlNodePtr nic;
+
+	return find_named(x, nic_expr, name, &nic) == 1 ? nic : NULL;
+}
+
 xmlNodePtr xml_find_nic(struct xml *x, const char *name)
 {
 	xmlNodePtr nic;
-	int n = find_named(
-		x,
-		"./devices/interface[target/@dev = $name or "
-		"translate(mac/@address, 'ABCDEF', 'abcdef') = "
-		"translate($name, 'ABCDEF', 'abcdef')]",
-		name, &nic);
+	int n = find_named(x, nic_expr, name, &nic);
 
 	if (n > 1)
 		say_error("multiple matching interfaces found");

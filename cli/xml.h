@@ -36,6 +36,7 @@ char *xml_string(struct xml *x, xmlNodePtr node, const char *expr);
 
 /* A domain's interface by target or MAC address; NULL: said why. */
 xmlNodePtr xml_find_nic(struct xml *x, const char *name);
+xmlNodePtr xml_find_nic_quietly(struct xml *x, const char *name);
 /* A domain's disk by target or source; NULL: none, said nothing. */
 xmlNodePtr xml_find_disk(struct xml *x, const char *name);
 

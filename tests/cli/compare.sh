@@ -4,6 +4,7 @@
 set -u
 vireo=${VIREO:-./vireo}
 command -v virsh > /dev/null || { echo "virsh is not installed"; exit 77; }
+[ -s "${srcdir:-.}"/tests/cli/lines ] || { echo "tests/cli/lines is empty"; exit 1; }
 t=$(mktemp -d)
 trap 'rm -rf "$t"' EXIT
 failed=0
@@ -64,6 +65,8 @@ END
 	jq -e '.[0].name == "default-pool" and .[0].available == 107374182400' > /dev/null || failed=1
 [ "$("$vireo" -c test:///default __complete dominfo te)" = test ] || { echo "completion"; failed=1; }
 [ "$(printf 'domid test\nquit\n' | "$vireo" -c test:///default | grep -cx 1)" = 1 ] || { echo "prompt"; failed=1; }
+[ "$("$vireo" explain no_domain --output json | jq -r .error)" = "NO_DOMAIN (42)" ] || { echo "explain"; failed=1; }
+[ "$("$vireo" -o yaml -c test:///default domstate test | head -1)" = "state: running" ] || { echo "yaml"; failed=1; }
 "$vireo" -c test:///nonexistent list 2> /dev/null; [ $? = 3 ] || { echo "connection status"; failed=1; }
 "$vireo" list --bogus 2> /dev/null; [ $? = 2 ] || { echo "usage status"; failed=1; }
 exit $failed
