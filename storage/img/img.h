@@ -17,7 +17,7 @@ struct json_object;
 
 /* Each parses its own options and returns the exit code. */
 typedef int img_command(int argc, char **argv);
-img_command img_check, img_compare, img_convert, img_create, img_info,
+img_command img_bench, img_check, img_compare, img_convert, img_create, img_info,
 	img_map, img_resize;
 
 /* ---- open.c ---- */
@@ -26,6 +26,7 @@ struct img_open {
 	const char *format; /* NULL: guess that of the first */
 	bool writable, share; /* share: whoever else writes it */
 	bool alone, repair;
+	bool direct, sync_writes, no_flush;
 };
 
 /* An image with all that it is based on; complains and returns NULL. */

@@ -1,6 +1,7 @@
 # storage/img/local.mk -- vireo-img, images by hand; one file per command.
 bin_PROGRAMS += vireo-img
 vireo_img_SOURCES = \
+	%D%/bench.c \
 	%D%/check.c \
 	%D%/compare.c \
 	%D%/convert.c \

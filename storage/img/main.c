@@ -11,12 +11,14 @@ static const struct {
 	img_command *run;
 	const char *usage;
 } commands[] = {
+	{ "bench", img_bench,
+	  "[-c COUNT] [-d DEPTH] [-f FORMAT] [--flush-interval N] [-o OFFSET] [--pattern N] [-q] [-s SIZE] [-S STEP] [-t CACHE] [-w] [-U] IMAGE" },
 	{ "check", img_check,
 	  "[-q] [-f FORMAT] [--output human|json] [-r leaks|all] [-U] IMAGE" },
 	{ "compare", img_compare,
 	  "[-f FORMAT] [-F FORMAT] [-p] [-q] [-s] [-U] IMAGE IMAGE" },
 	{ "convert", img_convert,
-	  "[-c] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-o OPTIONS] [-S SIZE] [-U] IMAGE IMAGE" },
+	  "[-c] [-m THREADS] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-o OPTIONS] [-S SIZE] [-U] IMAGE IMAGE" },
 	{ "create", img_create,
 	  "[-q] [-f FORMAT] [-b IMAGE -F FORMAT] [-u] [-o OPTIONS] IMAGE [SIZE]" },
 	{ "info", img_info,

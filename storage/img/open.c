@@ -146,6 +146,9 @@ struct block *img_open(const char *path, const struct img_open *how)
 		.alone = how->alone,
 		.repair = how->repair,
 		.discard = true,
+		.direct = how->direct,
+		.sync_writes = how->sync_writes,
+		.no_flush = how->no_flush,
 	};
 	struct error err = { 0 };
 	struct block *blk = NULL;

@@ -1,5 +1,5 @@
 # tests/bench/bench.mk -- run by hand: figures beside a peer, nothing asserted.
-dist_noinst_SCRIPTS += tests/bench/daemon.py tests/bench/migrate.py
+dist_noinst_SCRIPTS += tests/bench/daemon.py tests/bench/migrate.py tests/bench/storage
 dist_noinst_SCRIPTS += tests/bench/emu tests/bench/mkkit
 dist_noinst_SCRIPTS += tests/bench/daemon.py
 dist_noinst_SCRIPTS += tests/bench/emu tests/bench/io tests/bench/lab tests/bench/mkkit

@@ -65,6 +65,17 @@ for size in +3M 1T 15M 2M 30M; do
 	"$img" compare -q -f raw raw ours || fail "resize $size: differs"
 done
 
+for format in raw qcow2; do
+	file=raw
+	[ $format = raw ] || file=ours
+	"$img" bench -f $format -c 500 -d 32 -S 69632 --flush-interval 100 \
+		--pattern 7 -w $file >bench || fail "bench, $format"
+	grep -qx 'Run completed in [0-9.]* seconds\.' bench || fail "bench: $(cat bench)"
+	"$img" bench -q -f $format -c 500 $file >/dev/null || fail "bench, $format"
+done
+qemu-img check -q ours || fail "bench: damaged"
+"$img" compare -q -f raw raw ours || fail "bench: differs"
+
 mkdir sub
 "$img" create -q -f qcow2 -b ../theirs -F qcow2 sub/top
 same "$img" info --output json sub/top
