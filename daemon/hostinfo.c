@@ -152,6 +152,7 @@ int hostinfo_gather(struct hostinfo **ret_host, struct error *err)
 	gather_mhz(host);
 	if (!sysinfo(&si))
 		host->memory = (uint64_t)si.totalram * si.mem_unit;
+	hostmm_open(&host->mm);
 	host->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
 	host->meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	if (host->stat_fd < 0 || host->meminfo_fd < 0) {
@@ -171,6 +172,7 @@ void hostinfo_free(struct hostinfo *host)
 		return;
 	fd_close(host->stat_fd);
 	fd_close(host->meminfo_fd);
+	hostmm_close(&host->mm);
 	free(host);
 }
 

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "daemon/hostmm.h"
+
 struct error;
 
 enum { HOST_CPUS_MAX = 16384 }; /* 2048 bytes of map: the protocol's limit */
@@ -21,6 +23,7 @@ struct hostinfo {
 	unsigned int n_online;
 	uint8_t online[HOST_CPUS_MAX / 8]; /* little-endian bits */
 	int stat_fd, meminfo_fd;
+	struct hostmm mm;
 };
 
 int hostinfo_gather(struct hostinfo **ret_host, struct error *err);

@@ -75,6 +75,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_network.c \
 	%D%/handlers_network_port.c \
 	%D%/handlers_node.c \
+	%D%/handlers_node_memory.c \
 	%D%/handlers_nodedev.c \
 	%D%/handlers_nwfilter.c \
 	%D%/handlers_save.c \
@@ -85,6 +86,8 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_volume.c \
 	%D%/hostinfo.c \
 	%D%/hostinfo.h \
+	%D%/hostmm.c \
+	%D%/hostmm.h \
 	%D%/polkit.c \
 	%D%/polkit.h \
 	%D%/remote.c \

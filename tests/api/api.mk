@@ -19,6 +19,7 @@ api_tests = \
 	tests/api/cpu.py \
 	tests/api/dbus-service.py \
 	tests/api/events.py \
+	tests/api/host.py \
 	tests/api/lifecycle.py \
 	tests/api/secrets.py \
 	tests/api/showtell.py \
