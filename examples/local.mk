@@ -8,6 +8,9 @@ EXTRA_DIST += \
 	%D%/hostdev.xml \
 	%D%/kvm.xml \
 	%D%/memory.xml \
+	%D%/network.xml \
+	%D%/network/isolated.xml \
+	%D%/network/nat.xml \
 	%D%/qcow2.xml \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \

@@ -50,6 +50,11 @@ dnsmasq_pid() { cut -d' ' -f1 "$dir/state/net/$(v net-uuid "$1")/pid"; }
 up
 
 # ---- definitions ----
+for f in "$top"/examples/network/*.xml; do
+	v net-define --validate "$f" >/dev/null
+	has "$(v net-dumpxml "$(basename "$f" .xml)-example")" "<dhcp>"
+	v net-undefine "$(basename "$f" .xml)-example" >/dev/null
+done
 cat >"$dir/lab.xml" <<'XML'
 <network>
   <name>lab</name>

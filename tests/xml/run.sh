@@ -7,3 +7,4 @@ schemas=$srcdir/xml-schemas
 tests/xml/run "$schemas" "$srcdir/tests/xml" "$srcdir/examples"
 command -v xmllint >/dev/null || exit 0
 xmllint --noout --relaxng "$schemas/domain.rng" "$srcdir"/examples/*.xml
+xmllint --noout --relaxng "$schemas/network.rng" "$srcdir"/examples/network/*.xml
