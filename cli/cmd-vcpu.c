@@ -616,8 +616,10 @@ static int run_iothreadpin(struct ctl *ctl, const struct args *args,
 		       : EXIT_OK;
 }
 
-static int run_iothreadadd(struct ctl *ctl, const struct args *args,
-			   virDomainPtr dom)
+static int change_iothreads(struct ctl *ctl, const struct args *args,
+			    virDomainPtr dom,
+			    int (*change)(virDomainPtr dom, unsigned int id,
+					  unsigned int flags))
 {
 	unsigned int flags;
 	int id;
@@ -627,25 +629,21 @@ static int run_iothreadadd(struct ctl *ctl, const struct args *args,
 	id = thread_id(args, "id", 1);
 	if (id < 0)
 		return EXIT_FAILED;
-	return virDomainAddIOThread(dom, (unsigned int)id, flags) < 0
+	return change(dom, (unsigned int)id, flags) < 0
 		       ? say_failed(ctl, NULL)
 		       : EXIT_OK;
+}
+
+static int run_iothreadadd(struct ctl *ctl, const struct args *args,
+			   virDomainPtr dom)
+{
+	return change_iothreads(ctl, args, dom, virDomainAddIOThread);
 }
 
 static int run_iothreaddel(struct ctl *ctl, const struct args *args,
 			   virDomainPtr dom)
 {
-	unsigned int flags;
-	int id;
-
-	if (args_affect(args, &flags) < 0)
-		return EXIT_FAILED;
-	id = thread_id(args, "id", 1);
-	if (id < 0)
-		return EXIT_FAILED;
-	return virDomainDelIOThread(dom, (unsigned int)id, flags) < 0
-		       ? say_failed(ctl, NULL)
-		       : EXIT_OK;
+	return change_iothreads(ctl, args, dom, virDomainDelIOThread);
 }
 
 static int run_iothreadset(struct ctl *ctl, const struct args *args,
