@@ -23,6 +23,7 @@ CLEANFILES += $(nodist_polkit_DATA)
 		-f $(RPC_PERMISSIONS_AWK) $(RPC_PERMISSIONS) > $@.tmp && \
 		mv $@.tmp $@
 
+EXTRA_DIST += $(wildcard $(top_srcdir)/packaging/debian/*)
 EXTRA_DIST += $(packaging_units:=.in) %D%/vireo.sysusers.conf
 
 # Who may use the system bus for it, and how the bus starts it.

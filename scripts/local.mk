@@ -1,6 +1,7 @@
 # scripts/local.mk -- what the README, the tests and CI call.
 dist_noinst_SCRIPTS += \
 	%D%/check \
+	%D%/deb \
 	%D%/demo \
 	%D%/down \
 	%D%/lint \
