@@ -185,6 +185,21 @@ int args_affect(const struct args *args, unsigned int *ret_flags)
 	return 0;
 }
 
+char *comma_next(char **rest)
+{
+	char *word = *rest, *to = word, *from = word;
+
+	if (!word)
+		return NULL;
+	for (; *from && (*from != ',' || from[1] == ','); from++) {
+		from += *from == ',';
+		*to++ = *from;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return word;
+}
+
 char *args_file(const struct args *args, const char *name)
 {
 	return read_xml_file(args_get(args, name));

@@ -41,6 +41,10 @@ int args_affect(const struct args *args, unsigned int *ret_flags);
 /* Two options that exclude each other: -1 if both are given, said so. */
 int args_exclusive(const struct args *args, const char *a, const char *b);
 
+/* The next of words that commas part, ",," being a comma in one; *rest moves on
+ * and is changed, NULL at the end. */
+char *comma_next(char **rest);
+
 /* The whole file that the option names ("-": standard input); NULL: said why.
  */
 char *args_file(const struct args *args, const char *name);

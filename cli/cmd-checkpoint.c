@@ -67,11 +67,11 @@ static int run_checkpoint_create(struct ctl *ctl, const struct args *args,
 static int add_disk(struct buf *b, const char *spec)
 {
 	_cleanup_free_ char *copy = xstrdup(spec);
-	char *save, *word = strtok_r(copy, ",", &save);
+	char *rest = copy, *word = comma_next(&rest);
 
 	buf_puts(b, "    <disk");
 	xml_attr(b, "name", word);
-	while ((word = strtok_r(NULL, ",", &save))) {
+	while ((word = comma_next(&rest))) {
 		if (str_startswith(word, "checkpoint=")) {
 			xml_attr(b, "checkpoint", word + 11);
 		} else if (str_startswith(word, "bitmap=")) {
@@ -85,23 +85,14 @@ static int add_disk(struct buf *b, const char *spec)
 	return 0;
 }
 
-static void add_text(struct buf *b, const char *element, const char *text)
-{
-	if (!text)
-		return;
-	buf_printf(b, "  <%s>", element);
-	xml_add(b, text);
-	buf_printf(b, "</%s>\n", element);
-}
-
 static int run_checkpoint_create_as(struct ctl *ctl, const struct args *args,
 				    virDomainPtr dom)
 {
 	_cleanup_buf_ struct buf b = { 0 };
 
 	buf_puts(&b, "<domaincheckpoint>\n");
-	add_text(&b, "name", args_get(args, "name"));
-	add_text(&b, "description", args_get(args, "description"));
+	xml_line(&b, 2, "name", args_get(args, "name"));
+	xml_line(&b, 2, "description", args_get(args, "description"));
 	if (args->n_rest)
 		buf_puts(&b, "  <disks>\n");
 	for (int i = 0; i < args->n_rest; i++)

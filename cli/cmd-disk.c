@@ -208,15 +208,6 @@ static void add_driver(struct buf *b, const struct args *args)
 		buf_printf(b, "  <driver%s/>\n", d.data);
 }
 
-static void add_text(struct buf *b, const char *element, const char *text)
-{
-	if (!text)
-		return;
-	buf_printf(b, "  <%s>", element);
-	xml_add(b, text);
-	buf_printf(b, "</%s>\n", element);
-}
-
 static int disk_xml(struct buf *b, const struct args *args)
 {
 	const char *type = source_type(args);
@@ -236,13 +227,13 @@ static int disk_xml(struct buf *b, const struct args *args)
 	buf_puts(b, "/>\n");
 	if (args_has(args, "mode"))
 		buf_printf(b, "  <%s/>\n", args_get(args, "mode"));
-	add_text(b, "serial", args_get(args, "serial"));
+	xml_line(b, 2, "serial", args_get(args, "serial"));
 	if (args_has(args, "alias")) {
 		buf_puts(b, "  <alias");
 		xml_attr(b, "name", args_get(args, "alias"));
 		buf_puts(b, "/>\n");
 	}
-	add_text(b, "wwn", args_get(args, "wwn"));
+	xml_line(b, 2, "wwn", args_get(args, "wwn"));
 	if (add_address(b, args, args_get(args, "target")) < 0)
 		return -1;
 	buf_puts(b, "</disk>\n");

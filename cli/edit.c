@@ -64,15 +64,16 @@ static int define(struct ctl *ctl, const struct edit *edit, void *object,
 		  const char *old, const char *xml)
 {
 	_cleanup_free_ char *now = edit->get(object);
+	int r;
 
 	if (now && !str_eq(now, old)) {
 		say_error("The XML configuration was changed by another user.");
 		return -1;
 	}
-	if (edit->define(ctl, object, xml) == 0)
-		return 0;
-	say_failed(ctl, NULL);
-	return -1;
+	r = edit->define(ctl, object, xml);
+	if (r < 0 && r != -ECANCELED)
+		say_failed(ctl, NULL);
+	return r;
 }
 
 int edit_object(struct ctl *ctl, const struct edit *edit, void *object,
@@ -94,7 +95,8 @@ int edit_object(struct ctl *ctl, const struct edit *edit, void *object,
 			return EXIT_OK;
 		}
 		if (define(ctl, edit, object, old, xml) == 0) {
-			say(ctl, edit->done, name);
+			if (edit->done)
+				say(ctl, edit->done, name);
 			return EXIT_OK;
 		}
 		if (!ask_again())

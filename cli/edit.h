@@ -8,9 +8,10 @@
 
 struct edit {
 	char *(*get)(void *object);
-	/* 0, or -1: libvirt has the error. */
+	/* 0, or -1: libvirt has the error, -ECANCELED: said why. */
 	int (*define)(struct ctl *ctl, void *object, const char *xml);
-	const char *same, *done; /* remarks with one %s, the name */
+	/* Remarks with one %s, the name; done NULL: define says it. */
+	const char *same, *done;
 };
 
 int edit_object(struct ctl *ctl, const struct edit *edit, void *object,

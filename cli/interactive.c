@@ -74,7 +74,7 @@ int run_line(struct ctl *ctl, const char *line)
 	int status = EXIT_OK;
 	struct words w;
 
-	while (*line && status == EXIT_OK && !ctl->quit) {
+	while (*line && status <= EXIT_FAILED && !ctl->quit) {
 		if (split(&line, &w) < 0) {
 			say_error("missing closing quote");
 			status = EXIT_USAGE;

@@ -8,8 +8,9 @@
 
 int interactive(struct ctl *ctl); /* until quit or end of file */
 
-/* Splits at blanks and ';' with shell quoting, and runs each command; stops
- * at the first that fails.  Returns its exit status. */
+/* Splits at blanks and ';' with shell quoting, and runs each command, whether
+ * the one before failed or not; only one that is not understood, and having no
+ * connection, end it.  Returns the last one's exit status. */
 int run_line(struct ctl *ctl, const char *line);
 
 #endif

@@ -37,6 +37,8 @@ vireo_SOURCES = \
 	%D%/cmd-save.c \
 	%D%/cmd-secret.c \
 	%D%/cmd-shell.c \
+	%D%/cmd-snapshot-list.c \
+	%D%/cmd-snapshot.c \
 	%D%/cmd-stats.c \
 	%D%/cmd-storage-event.c \
 	%D%/cmd-tune.c \
@@ -74,6 +76,8 @@ vireo_SOURCES = \
 	%D%/output.h \
 	%D%/params.c \
 	%D%/params.h \
+	%D%/snapshot.c \
+	%D%/snapshot.h \
 	%D%/states.c \
 	%D%/states.h \
 	%D%/storage.c \

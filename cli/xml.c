@@ -215,3 +215,13 @@ void xml_attr(struct buf *b, const char *name, const char *value)
 	}
 	buf_puts(b, "'");
 }
+
+void xml_line(struct buf *b, int indent, const char *element,
+	      const char *text)
+{
+	if (!text)
+		return;
+	buf_printf(b, "%*s<%s>", indent, "", element);
+	xml_add(b, text);
+	buf_printf(b, "</%s>\n", element);
+}

@@ -50,5 +50,8 @@ int xml_show(struct ctl *ctl, const struct args *args, char *text);
 void xml_add(struct buf *b, const char *text);
 /* " name='value'", nothing when value is NULL. */
 void xml_attr(struct buf *b, const char *name, const char *value);
+/* "<element>text</element>" on a line of its own, nothing when text is NULL. */
+void xml_line(struct buf *b, int indent, const char *element,
+	      const char *text);
 
 #endif

@@ -8,6 +8,9 @@ command -v virsh > /dev/null || { echo "virsh is not installed"; exit 77; }
 t=$(mktemp -d)
 trap 'rm -rf "$t"' EXIT
 failed=0
+# What every editor does with what it is given.
+export EDITOR='sed -i s/qq/ww/'
+unset VISUAL
 
 while read -r line; do
 	virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err" < /dev/null &
