@@ -16,8 +16,7 @@ static void on_pool_life(virConnectPtr conn, virStoragePoolPtr pool, int event,
 
 	watch_print(arg, "event 'lifecycle' for storage pool %s: %s\n",
 		    virStoragePoolGetName(pool),
-		    event >= 0 && (size_t)event < ARRAY_SIZE(names) ?
-			    names[event] : "unknown");
+		    WATCH_NAME(names, event));
 }
 
 static void on_pool_refresh(virConnectPtr conn, virStoragePoolPtr pool,
@@ -37,8 +36,7 @@ static void on_secret_life(virConnectPtr conn, virSecretPtr secret, int event,
 
 	virSecretGetUUIDString(secret, uuid);
 	watch_print(arg, "event 'lifecycle' for secret %s: %s\n", uuid,
-		    event >= 0 && (size_t)event < ARRAY_SIZE(names) ?
-			    names[event] : "unknown");
+		    WATCH_NAME(names, event));
 }
 
 static void on_secret_value(virConnectPtr conn, virSecretPtr secret, void *arg)
@@ -51,61 +49,21 @@ static void on_secret_value(virConnectPtr conn, virSecretPtr secret, void *arg)
 
 /* ---- both ---- */
 
-struct kind {
-	const char *name;
-	int id;
-	void *callback;
-};
-
-static const struct kind pool_kinds[] = {
+static const struct watch_kind pool_kinds[] = {
 	{ "lifecycle", VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, on_pool_life },
 	{ "refresh", VIR_STORAGE_POOL_EVENT_ID_REFRESH, on_pool_refresh },
 	{ NULL },
 };
 
-static const struct kind secret_kinds[] = {
+static const struct watch_kind secret_kinds[] = {
 	{ "lifecycle", VIR_SECRET_EVENT_ID_LIFECYCLE, on_secret_life },
 	{ "value-changed", VIR_SECRET_EVENT_ID_VALUE_CHANGED,
 	  on_secret_value },
 	{ NULL },
 };
 
-static int list_kinds(const struct kind *kinds)
-{
-	for (; kinds->name; kinds++)
-		puts(kinds->name);
-	return EXIT_OK;
-}
-
-/* NULL: said why. */
-static const struct kind *find_kind(const struct args *args,
-				    const struct kind *kinds)
-{
-	const char *name = args_get(args, "event");
-
-	if (!name) {
-		say_error("either --list or --event <type> is required");
-		return NULL;
-	}
-	while (kinds->name && !str_eq(kinds->name, name))
-		kinds++;
-	if (kinds->name)
-		return kinds;
-	say_error("unknown event type %s", name);
-	return NULL;
-}
-
-static int finish(struct ctl *ctl, const struct args *args, struct watch *w,
-		  unsigned long timeout)
-{
-	if (watch_wait(w, args_has(args, "loop"), timeout))
-		say(ctl, "event loop timed out\n");
-	say(ctl, "events received: %u\n", w->n);
-	return w->n ? EXIT_OK : EXIT_FAILED;
-}
-
 static int watch_pools(struct ctl *ctl, const struct args *args,
-		       const struct kind *kind, unsigned long timeout)
+		       const struct watch_kind *kind, unsigned long timeout)
 {
 	const char *name = args_get(args, "pool");
 	virStoragePoolPtr pool = name ? ctl_pool(ctl, name) : NULL;
@@ -120,7 +78,7 @@ static int watch_pools(struct ctl *ctl, const struct args *args,
 	if (id < 0) {
 		say_failed(ctl, NULL);
 	} else {
-		status = finish(ctl, args, &w, timeout);
+		status = watch_finish(ctl, args, &w, timeout);
 		virConnectStoragePoolEventDeregisterAny(ctl->conn, id);
 	}
 	if (pool)
@@ -129,7 +87,7 @@ static int watch_pools(struct ctl *ctl, const struct args *args,
 }
 
 static int watch_secrets(struct ctl *ctl, const struct args *args,
-			 const struct kind *kind, unsigned long timeout)
+			 const struct watch_kind *kind, unsigned long timeout)
 {
 	const char *uuid = args_get(args, "secret");
 	virSecretPtr secret = uuid ? ctl_secret(ctl, uuid) : NULL;
@@ -144,7 +102,7 @@ static int watch_secrets(struct ctl *ctl, const struct args *args,
 	if (id < 0) {
 		say_failed(ctl, NULL);
 	} else {
-		status = finish(ctl, args, &w, timeout);
+		status = watch_finish(ctl, args, &w, timeout);
 		virConnectSecretEventDeregisterAny(ctl->conn, id);
 	}
 	if (secret)
@@ -152,36 +110,15 @@ static int watch_secrets(struct ctl *ctl, const struct args *args,
 	return status;
 }
 
-static int run(struct ctl *ctl, const struct args *args,
-	       const struct kind *kinds,
-	       int (*watch)(struct ctl *ctl, const struct args *args,
-			    const struct kind *kind, unsigned long timeout))
-{
-	const struct kind *kind;
-	unsigned long timeout = 0;
-
-	if (args_has(args, "list"))
-		return list_kinds(kinds);
-	kind = find_kind(args, kinds);
-	if (!kind || args_number(args, "timeout", 1000000, &timeout) < 0)
-		return EXIT_FAILED;
-	return watch(ctl, args, kind, timeout);
-}
-
 static int run_pool_event(struct ctl *ctl, const struct args *args)
 {
-	return run(ctl, args, pool_kinds, watch_pools);
+	return watch_run(ctl, args, pool_kinds, watch_pools);
 }
 
 static int run_secret_event(struct ctl *ctl, const struct args *args)
 {
-	return run(ctl, args, secret_kinds, watch_secrets);
+	return watch_run(ctl, args, secret_kinds, watch_secrets);
 }
-
-#define OPTS_EVENT                                                       \
-	STRING("event", "which event type"), FLAG("loop"),               \
-		NUMBER("timeout"), FLAG("list", "list the event types"), \
-		FLAG("timestamp")
 
 const struct command family_storage_event[] = {
 	{

@@ -175,6 +175,7 @@ complete_fn complete_domains, complete_active, complete_inactive;
 complete_fn complete_commands, complete_pools, complete_networks;
 complete_fn complete_secrets, complete_interfaces, complete_nodedevs;
 complete_fn complete_nwfilters;
+void complete_offer(const char *word, const char *prefix); /* if it fits */
 /* Prints candidates for the last of words, a line each. */
 void complete_words(struct ctl *ctl, int argc, char **argv);
 void complete_to(void (*emit)(const char *word)); /* instead of printing */

@@ -20,7 +20,7 @@ void complete_to(void (*emit)(const char *word))
 	sink = emit ? emit : print_word;
 }
 
-static void offer(const char *word, const char *prefix)
+void complete_offer(const char *word, const char *prefix)
 {
 	if (word && str_startswith(word, prefix))
 		sink(word);
@@ -33,7 +33,7 @@ static void offer_described(struct ctl *ctl, const char *word,
 	_cleanup_free_ char *both = NULL;
 
 	if (!ctl->describe) {
-		offer(word, prefix);
+		complete_offer(word, prefix);
 		return;
 	}
 	both = xasprintf("%s\t%s", word, help);
@@ -51,7 +51,7 @@ static void offer_domains(struct ctl *ctl, const char *prefix,
 		return;
 	n = virConnectListAllDomains(ctl->conn, &doms, flags);
 	for (int i = 0; i < n; i++) {
-		offer(virDomainGetName(doms[i]), prefix);
+		complete_offer(virDomainGetName(doms[i]), prefix);
 		virDomainFree(doms[i]);
 	}
 	free(doms);
@@ -83,7 +83,7 @@ void complete_inactive(struct ctl *ctl, const char *prefix)
 			return;                                   \
 		n = list(ctl->conn, &all, 0);                     \
 		for (int i = 0; i < n; i++) {                     \
-			offer(name(all[i]), prefix);              \
+			complete_offer(name(all[i]), prefix);              \
 			freer(all[i]);                            \
 		}                                                 \
 		free(all);                                        \

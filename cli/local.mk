@@ -28,6 +28,7 @@ vireo_SOURCES = \
 	%D%/cmd-net-list.c \
 	%D%/cmd-net.c \
 	%D%/cmd-node.c \
+	%D%/cmd-nodedev-event.c \
 	%D%/cmd-nodedev.c \
 	%D%/cmd-nwfilter.c \
 	%D%/cmd-pool-define.c \
