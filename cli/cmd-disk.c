@@ -395,6 +395,27 @@ static int run_change_media(struct ctl *ctl, const struct args *args,
 	return EXIT_OK;
 }
 
+/* In KiB, the older call, unless that cannot say it. */
+static int run_blockresize(struct ctl *ctl, const struct args *args,
+			   virDomainPtr dom)
+{
+	const char *path = args_get(args, "path");
+	unsigned int flags = VIR_DOMAIN_BLOCK_RESIZE_BYTES;
+	unsigned long long size;
+
+	if (args_size(args, "size", KIB, &size) < 0)
+		return EXIT_FAILED;
+	if (size % KIB == 0) {
+		size /= KIB;
+		flags = 0;
+	}
+	if (virDomainBlockResize(dom, path, size, flags) < 0)
+		return say_failed(ctl, "Failed to resize block device '%s'",
+				  path);
+	say(ctl, "Block device '%s' is resized", path);
+	return EXIT_OK;
+}
+
 const struct command family_disk[] = {
 	{ .name = "attach-disk",
 	  .group = "domain",
@@ -433,5 +454,15 @@ const struct command family_disk[] = {
 		       FLAG("print-xml"),
 		       FLAG("block", "the source is a block device")),
 	  .on_domain = run_change_media },
+	{ .name = "blockresize",
+	  .group = "domain",
+	  .summary = "change the size of a disk",
+	  .details = "A running guest is told. Of volumes that no guest uses: "
+		     "see vol-resize.",
+	  .opts = OPTS(OPT_DOMAIN(complete_domains),
+		       DATA("path", "the disk, by target or source"),
+		       DATA_NUMBER("size",
+				   "new size, KiB unless it has a unit")),
+	  .on_domain = run_blockresize },
 	{ NULL },
 };

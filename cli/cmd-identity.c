@@ -1,58 +1,116 @@
 /*
  * cli/cmd-identity.c -- what a domain is called and is: names, texts, XML.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "cli/args.h"
 #include "cli/domain-action.h"
+#include "cli/edit.h"
 #include "cli/output.h"
 #include "cli/xml.h"
 
 /* ---- desc ---- */
 
-static const struct flag_option desc_flags[] = {
-	{ "live", VIR_DOMAIN_AFFECT_LIVE },
-	{ "config", VIR_DOMAIN_AFFECT_CONFIG },
-	{ NULL },
+struct text {
+	virDomainPtr dom;
+	int type; /* VIR_DOMAIN_METADATA_ */
+	unsigned int flags;
 };
 
-static int show_text(struct ctl *ctl, virDomainPtr dom, int type,
-		     unsigned int bits)
+static const char *text_name(const struct text *t)
 {
-	_cleanup_free_ char *text = virDomainGetMetadata(dom, type, NULL, bits);
+	return t->type == VIR_DOMAIN_METADATA_TITLE ? "title" : "description";
+}
+
+/* "" where there is none; NULL: libvirt has the error. */
+static char *get_text(void *object)
+{
+	struct text *t = object;
+	char *text = virDomainGetMetadata(t->dom, t->type, NULL, t->flags);
 	virErrorPtr e = text ? NULL : virGetLastError();
 
-	if (text)
-		say_value(ctl, "text", text);
-	else if (e && e->code == VIR_ERR_NO_DOMAIN_METADATA)
-		say(ctl, "No %s for domain: %s",
-		    type == VIR_DOMAIN_METADATA_TITLE ? "title" : "description",
-		    virDomainGetName(dom));
-	else
+	return e && e->code == VIR_ERR_NO_DOMAIN_METADATA ? xstrdup("") : text;
+}
+
+static int set_text(struct ctl *ctl, void *object, const char *text)
+{
+	struct text *t = object;
+
+	if (virDomainSetMetadata(t->dom, t->type, text, NULL, NULL, t->flags) <
+	    0) {
+		say_failed(ctl, "Failed to set new domain %s", text_name(t));
+		return -ECANCELED;
+	}
+	say(ctl, "Domain %s updated successfully", text_name(t));
+	return 0;
+}
+
+static int show_text(struct ctl *ctl, struct text *t)
+{
+	_cleanup_free_ char *text = get_text(t);
+
+	if (!text)
 		return say_failed(ctl, NULL);
+	if (*text && ctl->output == OUTPUT_TABLE)
+		printf("%s", text);
+	else if (*text)
+		say_value(ctl, "text", text);
+	else
+		say(ctl, "No %s for domain: %s", text_name(t),
+		    virDomainGetName(t->dom));
 	return EXIT_OK;
 }
 
-static int run_desc(struct ctl *ctl, const struct args *args)
+/* Lines end in the editor; the text does not. */
+static int set_edited(struct ctl *ctl, void *object, const char *text)
 {
-	int type = args_has(args, "title") ? VIR_DOMAIN_METADATA_TITLE
-					   : VIR_DOMAIN_METADATA_DESCRIPTION;
-	const char *text = args_get(args, "new-desc");
-	unsigned int bits = args_flags(args, desc_flags);
-	virDomainPtr dom = ctl_domain(ctl, args);
-	int status = EXIT_OK;
+	_cleanup_free_ char *copy = xstrdup(text);
 
-	if (!dom)
+	copy[strcspn(copy, "\n")] = '\0';
+	return set_text(ctl, object, copy);
+}
+
+static char *join(const struct args *args)
+{
+	_cleanup_buf_ struct buf b = { 0 };
+
+	for (int i = 0; i < args->n_rest; i++)
+		buf_printf(&b, "%s%s", i ? " " : "", args->rest[i]);
+	return args->n_rest ? buf_steal(&b) : NULL;
+}
+
+static int edit(struct ctl *ctl, struct text *t, const char *new)
+{
+	static const struct edit title = { get_text, set_edited,
+					   "Domain title not changed\n%.0s",
+					   NULL };
+	static const struct edit description = {
+		get_text, set_edited, "Domain description not changed\n%.0s",
+		NULL
+	};
+
+	return edit_object_from(
+		ctl,
+		t->type == VIR_DOMAIN_METADATA_TITLE ? &title : &description, t,
+		"", new);
+}
+
+static int run_desc(struct ctl *ctl, const struct args *args, virDomainPtr dom)
+{
+	_cleanup_free_ char *new = join(args);
+	struct text t = { .dom = dom,
+			  .type = args_has(args, "title") ?
+					  VIR_DOMAIN_METADATA_TITLE :
+					  VIR_DOMAIN_METADATA_DESCRIPTION };
+
+	if (args_affect(args, &t.flags) < 0)
 		return EXIT_FAILED;
-	if (!text)
-		status = show_text(ctl, dom, type, bits);
-	else if (virDomainSetMetadata(dom, type, text, NULL, NULL, bits) < 0)
-		status = say_failed(ctl, "Failed to set new domain text");
-	else
-		say(ctl, "Domain %s updated successfully\n",
-		    args_has(args, "title") ? "title" : "description");
-	virDomainFree(dom);
-	return status;
+	if (args_has(args, "edit"))
+		return edit(ctl, &t, new);
+	if (!new)
+		return show_text(ctl, &t);
+	return set_text(ctl, &t, new) < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---- domid ---- */
@@ -125,12 +183,11 @@ const struct command family_identity[] = {
 		.group = "domain",
 		.summary = "show or set domain's description or title",
 		.opts = OPTS(
-			OPT_DOMAIN(complete_domains),
-			MAYBE("new-desc", "the new text; empty removes it"),
+			OPT_DOMAIN(complete_domains), FLAG("live"),
+			FLAG("config"), FLAG("current"),
 			FLAG("title", "the title instead of the description"),
-			FLAG("live", "affect running domain"),
-			FLAG("config", "affect next boot"), FLAG("current")),
-		.run = run_desc,
+			FLAG("edit", "in an editor"), REST("new-desc")),
+		.on_domain = run_desc,
 	},
 	{
 		.name = "domid",

@@ -33,6 +33,7 @@ static const struct flag_option create_flags[] = {
 	{ "paused", VIR_DOMAIN_START_PAUSED },
 	{ "autodestroy", VIR_DOMAIN_START_AUTODESTROY },
 	{ "validate", VIR_DOMAIN_START_VALIDATE },
+	{ "reset-nvram", VIR_DOMAIN_START_RESET_NVRAM },
 	{ NULL },
 };
 
@@ -40,6 +41,7 @@ static int run_create(struct ctl *ctl, const struct args *args)
 {
 	const char *file = args_get(args, "file");
 	_cleanup_free_ char *xml = read_xml_file(file);
+	int status = EXIT_OK;
 	virDomainPtr dom;
 
 	if (!xml)
@@ -49,8 +51,10 @@ static int run_create(struct ctl *ctl, const struct args *args)
 	if (!dom)
 		return say_failed(ctl, "Failed to create domain from %s", file);
 	say(ctl, "Domain '%s' created from %s\n", virDomainGetName(dom), file);
+	if (args_has(args, "console"))
+		status = console_attach(ctl, dom, NULL, 0);
 	virDomainFree(dom);
-	return EXIT_OK;
+	return status;
 }
 
 /* ---- define ---- */
@@ -92,6 +96,7 @@ static const struct domain_action destroy_action = {
 
 static const struct flag_option destroy_flags[] = {
 	{ "graceful", VIR_DOMAIN_DESTROY_GRACEFUL },
+	{ "remove-logs", VIR_DOMAIN_DESTROY_REMOVE_LOGS },
 	{ NULL },
 };
 
@@ -219,6 +224,7 @@ static const struct flag_option start_flags[] = {
 	{ "autodestroy", VIR_DOMAIN_START_AUTODESTROY },
 	{ "bypass-cache", VIR_DOMAIN_START_BYPASS_CACHE },
 	{ "force-boot", VIR_DOMAIN_START_FORCE_BOOT },
+	{ "reset-nvram", VIR_DOMAIN_START_RESET_NVRAM },
 	{ NULL },
 };
 
@@ -286,35 +292,6 @@ static int run_suspend(struct ctl *ctl, const struct args *args)
 	return domain_action(ctl, args, &suspend_action, 0);
 }
 
-/* ---- undefine ---- */
-
-static int undefine_domain(virDomainPtr dom, unsigned int flags)
-{
-	return flags ? virDomainUndefineFlags(dom, flags)
-		     : virDomainUndefine(dom);
-}
-
-static const struct domain_action undefine_action = {
-	.act = undefine_domain,
-	.done = "Domain '%s' has been undefined\n",
-	.failed = "Failed to undefine domain '%s'",
-};
-
-static const struct flag_option undefine_flags[] = {
-	{ "managed-save", VIR_DOMAIN_UNDEFINE_MANAGED_SAVE },
-	{ "snapshots-metadata", VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA },
-	{ "checkpoints-metadata", VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA },
-	{ "nvram", VIR_DOMAIN_UNDEFINE_NVRAM },
-	{ "keep-nvram", VIR_DOMAIN_UNDEFINE_KEEP_NVRAM },
-	{ NULL },
-};
-
-static int run_undefine(struct ctl *ctl, const struct args *args)
-{
-	return domain_action(ctl, args, &undefine_action,
-			     args_flags(args, undefine_flags));
-}
-
 const struct command family_life[] = {
 	{
 		.name = "autostart",
@@ -334,10 +311,12 @@ const struct command family_life[] = {
 			"The domain is transient: it vanishes when it stops.",
 		.opts = OPTS(
 			DATA("file", "domain XML; '-' reads standard input"),
+			FLAG("console"),
 			FLAG("paused", "leave the guest paused"),
 			FLAG("autodestroy",
 			     "destroy the guest when vireo disconnects"),
-			FLAG("validate", "check the XML against the schema")),
+			FLAG("validate", "check the XML against the schema"),
+			FLAG("reset-nvram")),
 		.run = run_create,
 	},
 	{
@@ -362,7 +341,8 @@ const struct command family_life[] = {
 		.opts = OPTS(
 			OPT_DOMAIN(complete_active),
 			FLAG("graceful",
-			     "fail rather than kill an unresponsive guest")),
+			     "fail rather than kill an unresponsive guest"),
+			FLAG("remove-logs")),
 		.run = run_destroy,
 	},
 	{
@@ -424,7 +404,8 @@ const struct command family_life[] = {
 			FLAG("bypass-cache",
 			     "avoid file system cache when loading"),
 			FLAG("force-boot",
-			     "boot fresh by discarding any managed save")),
+			     "boot fresh by discarding any managed save"),
+			FLAG("reset-nvram")),
 		.run = run_start,
 	},
 	{
@@ -436,23 +417,6 @@ const struct command family_life[] = {
 			   "'resume'.",
 		.opts = OPTS(OPT_DOMAIN(complete_active)),
 		.run = run_suspend,
-	},
-	{
-		.name = "undefine",
-		.group = "domain",
-		.summary = "undefine a domain",
-		.details = "Removes the definition of an inactive domain; a "
-			   "running "
-			   "one becomes transient.",
-		.opts = OPTS(OPT_DOMAIN(complete_domains),
-			     FLAG("managed-save", "remove managed state file"),
-			     FLAG("snapshots-metadata",
-				  "remove all snapshot metadata"),
-			     FLAG("checkpoints-metadata",
-				  "remove all checkpoint metadata"),
-			     FLAG("nvram", "remove the variable store"),
-			     FLAG("keep-nvram", "keep the variable store")),
-		.run = run_undefine,
 	},
 	{ NULL },
 };

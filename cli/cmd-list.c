@@ -48,15 +48,19 @@ static int by_id_and_name(const void *pa, const void *pb)
 }
 
 /* A domain may vanish between the list and this: NULL then. */
-static const char *state_of(virDomainPtr dom)
+static const char *state_of(virDomainPtr dom, bool saved)
 {
 	int state;
 
-	return virDomainGetState(dom, &state, NULL, 0) < 0 ? NULL
-							   : state_name(state);
+	if (virDomainGetState(dom, &state, NULL, 0) < 0)
+		return NULL;
+	if (saved && state == VIR_DOMAIN_SHUTOFF &&
+	    virDomainHasManagedSaveImage(dom, 0) == 1)
+		return "saved";
+	return state_name(state);
 }
 
-static void add_row(struct table *t, virDomainPtr dom, bool title)
+static void add_row(struct table *t, virDomainPtr dom, bool title, bool saved)
 {
 	char id[16], uuid[VIR_UUID_STRING_BUFLEN] = "";
 	_cleanup_free_ char *text = NULL;
@@ -69,7 +73,7 @@ static void add_row(struct table *t, virDomainPtr dom, bool title)
 					    NULL, 0);
 	cells[0] = (int)virDomainGetID(dom) < 0 ? NULL : id;
 	cells[1] = virDomainGetName(dom);
-	cells[2] = state_of(dom);
+	cells[2] = state_of(dom, saved);
 	cells[COL_TITLE] = text ? text : "";
 	cells[COL_TITLE + 1] = uuid;
 	if (cells[2])
@@ -109,7 +113,8 @@ static void print_table(struct ctl *ctl, const struct args *args,
 		cols = ARRAY_SIZE(columns);
 	t = table_new(columns, cols);
 	for (int i = 0; i < n; i++)
-		add_row(t, doms[i], cols > COL_TITLE);
+		add_row(t, doms[i], cols > COL_TITLE,
+			args_has(args, "managed-save"));
 	table_print(t, ctl);
 }
 
@@ -185,6 +190,9 @@ const struct command family_list[] = {
 			FLAG("name", "list domain names only"),
 			FLAG("id", "list domain IDs only"),
 			FLAG("table", "list table (default)"),
+			FLAG("managed-save",
+			     "inactive domains with a managed save image are "
+			     "'saved'"),
 			FLAG("title", "show domain title")),
 		.run = run_list,
 	},

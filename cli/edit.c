@@ -79,12 +79,20 @@ static int define(struct ctl *ctl, const struct edit *edit, void *object,
 int edit_object(struct ctl *ctl, const struct edit *edit, void *object,
 		const char *name)
 {
+	return edit_object_from(ctl, edit, object, name, NULL);
+}
+
+int edit_object_from(struct ctl *ctl, const struct edit *edit, void *object,
+		     const char *name, const char *begin)
+{
 	_cleanup_free_ char *old = edit->get(object), *xml = NULL;
 
 	if (!old)
 		return say_failed(ctl, NULL);
 	for (;;) {
-		char *next = edit_text(xml ? xml : old);
+		char *next = edit_text(xml	? xml :
+				       begin	? begin :
+						  old);
 
 		free(xml);
 		xml = next;

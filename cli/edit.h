@@ -16,6 +16,9 @@ struct edit {
 
 int edit_object(struct ctl *ctl, const struct edit *edit, void *object,
 		const char *name);
+/* The editor begins with another text than the object's; NULL: with that. */
+int edit_object_from(struct ctl *ctl, const struct edit *edit, void *object,
+		     const char *name, const char *begin);
 /* Only the editor: the new text, NULL if that failed, said why. */
 char *edit_text(const char *text);
 

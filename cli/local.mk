@@ -43,6 +43,7 @@ vireo_SOURCES = \
 	%D%/cmd-stats.c \
 	%D%/cmd-storage-event.c \
 	%D%/cmd-tune.c \
+	%D%/cmd-undefine.c \
 	%D%/cmd-vcpu.c \
 	%D%/cmd-vol-create.c \
 	%D%/cmd-vol-data.c \

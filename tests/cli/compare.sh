@@ -13,6 +13,7 @@ export EDITOR='sed -i s/qq/ww/'
 unset VISUAL
 
 while read -r line; do
+	line=${line//@srcdir@/${srcdir:-.}}
 	virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err" < /dev/null &
 	"$vireo" -c test:///default "$line" > "$t/vireo" 2> "$t/vireo.err" < /dev/null; b=$?
 	wait $!; a=$?
