@@ -35,6 +35,7 @@ vireo_SOURCES = \
 	%D%/cmd-pool-info.c \
 	%D%/cmd-pool-list.c \
 	%D%/cmd-pool.c \
+	%D%/cmd-run.c \
 	%D%/cmd-save.c \
 	%D%/cmd-secret.c \
 	%D%/cmd-shell.c \
@@ -78,6 +79,8 @@ vireo_SOURCES = \
 	%D%/output.h \
 	%D%/params.c \
 	%D%/params.h \
+	%D%/run.c \
+	%D%/run.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/states.c \

@@ -1,8 +1,8 @@
 # tests/cli/cli.mk -- the command line beside virsh.
 dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/man.sh
 TESTS += tests/cli/compare.sh tests/cli/man.sh
-dist_check_SCRIPTS += tests/cli/options.py
-TESTS += tests/cli/options.py
+dist_check_SCRIPTS += tests/cli/options.py tests/cli/extras.sh
+TESTS += tests/cli/options.py tests/cli/extras.sh
 EXTRA_DIST += tests/cli/missing tests/cli/lines tests/cli/volumes.xml
 EXTRA_DIST += tests/cli/missing
 dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/img.sh tests/cli/man.sh

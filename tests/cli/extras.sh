@@ -1,0 +1,55 @@
+#!/bin/bash
+# tests/cli/extras.sh -- what virsh lacks: run, against libvirt's test driver.
+set -eu
+vireo=${VIREO:-./vireo}
+command -v virsh > /dev/null || { echo "virsh is not installed"; exit 77; }
+vireo=$(realpath "$vireo")
+t=$(mktemp -d)
+trap 'rm -rf "$t"' EXIT
+trap 'echo "failed at line $LINENO"' ERR
+# Runs the words on the test driver.
+v() { "$vireo" -c test:///default "$@"; }
+xpath() { xmllint --xpath "string($2)" "$1"; }
+schema=/usr/share/libvirt/schemas/domain.rng
+fails() { if "$@" > "$t/out" 2> "$t/err"; then echo "did not fail: $*"; exit 1; fi; }
+
+# ---- run: what a file is ----
+truncate -s 64K "$t/raw.img" "$t/kernel" "$t/cd.iso"
+printf HdrS | dd of="$t/kernel" bs=1 seek=514 conv=notrunc status=none
+printf CD001 | dd of="$t/cd.iso" bs=1 seek=32769 conv=notrunc status=none
+printf 'QFI\373' > "$t/debian-12.qcow2"
+
+v run "$t/debian-12.qcow2" --dry-run > "$t/disk.xml"
+[ "$(xpath "$t/disk.xml" //name)" = debian-12 ]
+[ "$(xpath "$t/disk.xml" //disk/driver/@type)" = qcow2 ]
+[ "$(xpath "$t/disk.xml" //boot/@dev)" = hd ]
+[ "$(xpath "$t/disk.xml" //interface/source/@network)" = default ]
+
+v run "$t/kernel" --dry-run --cmdline "quiet <'" --initrd "$t/raw.img" --memory 64 --cpus 3 \
+	--network bridge=br7 --name k --disk "$t/raw.img" --disk "$t/cd.iso" > "$t/kernel.xml"
+[ "$(xpath "$t/kernel.xml" //os/kernel)" = "$t/kernel" ]
+[ "$(xpath "$t/kernel.xml" //os/initrd)" = "$t/raw.img" ]
+[ "$(xpath "$t/kernel.xml" //os/cmdline)" = "console=ttyS0 quiet <'" ]
+[ "$(xpath "$t/kernel.xml" //memory)" = 65536 ]
+[ "$(xpath "$t/kernel.xml" //vcpu)" = 3 ]
+[ "$(xpath "$t/kernel.xml" //interface/source/@bridge)" = br7 ]
+[ "$(xpath "$t/kernel.xml" 'count(//disk)')" = 2 ]
+
+v run "$t/cd.iso" --dry-run --network none --uefi --vnc > "$t/cd.xml"
+[ "$(xpath "$t/cd.xml" //boot/@dev)" = cdrom ]
+[ "$(xpath "$t/cd.xml" //os/@firmware)" = efi ]
+[ "$(xpath "$t/cd.xml" 'count(//interface)')" = 0 ]
+[ "$(xpath "$t/cd.xml" //graphics/@type)" = vnc ]
+[ ! -e $schema ] || xmllint --noout --relaxng $schema "$t"/*.xml 2> "$t/schema" || { cat "$t/schema"; exit 1; }
+
+# ... and guests that run: a name of their own, transient with --rm.
+v "run $t/raw.img; run $t/raw.img --rm; list --persistent; list --transient" > "$t/list"
+grep -q "Domain 'raw-2' started" "$t/list"
+awk '/raw/ && $3 == "running" { print $2 }' "$t/list" > "$t/names"
+printf 'raw\nraw-2\n' | diff - "$t/names"
+[ "$(v --output json run "$t/raw.img" | jq -r .name)" = raw ]
+fails v run "$t/nosuch"
+fails v run "$t/raw.img" --cmdline x
+fails v run "$t/raw.img" --name test
+grep -q "Failed to run domain 'test'" "$t/err"
+[ "$(wc -l < "$t/err")" = 2 ]
