@@ -41,8 +41,10 @@ vireo_SOURCES = \
 	%D%/cmd-shell.c \
 	%D%/cmd-snapshot-list.c \
 	%D%/cmd-snapshot.c \
+	%D%/cmd-ssh.c \
 	%D%/cmd-stats.c \
 	%D%/cmd-storage-event.c \
+	%D%/cmd-top.c \
 	%D%/cmd-tune.c \
 	%D%/cmd-undefine.c \
 	%D%/cmd-vcpu.c \

@@ -53,3 +53,21 @@ fails v run "$t/raw.img" --cmdline x
 fails v run "$t/raw.img" --name test
 grep -q "Failed to run domain 'test'" "$t/err"
 [ "$(wc -l < "$t/err")" = 2 ]
+
+# ---- top: as often as was asked ----
+v top --batch --count 2 --delay 1 > "$t/top"
+[ "$(grep -c ' test .* running' "$t/top")" = 2 ]
+v --output json top --count 1 | jq -e '.[0].name == "test" and .[0].id == 1 and .[0].read_per_second == null' > /dev/null
+fails v top --delay 0
+
+# ---- ssh: the lease's address, the words of the command as they are ----
+v ssh test --print-command > "$t/ssh"
+grep -qx 'ssh -- 192.168.122.3' "$t/ssh"
+v ssh test --user root --port 2222 --print-command -- ls -l --color "it's" > "$t/ssh"
+grep -qxF "ssh -p 2222 -- root@192.168.122.3 ls -l --color 'it'\\''s'" "$t/ssh"
+printf '#!/bin/sh\necho ran "$@"\n' > "$t/ssh-stub"
+mkdir "$t/bin"
+mv "$t/ssh-stub" "$t/bin/ssh"
+chmod +x "$t/bin/ssh"
+[ "$(PATH=$t/bin:$PATH v ssh test uptime)" = "ran -- 192.168.122.3 uptime" ]
+fails v ssh nosuch
