@@ -5,15 +5,26 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/job.h"
 #include "cli/output.h"
 #include "cli/storage.h"
 
 struct data {
 	int fd;
-	off_t length; /* holes count */
+	bool tty; /* somebody watches */
+	unsigned long long done, total; /* bytes, holes count */
+	struct bar bar;
 };
+
+static void progress(struct data *d, unsigned long long n)
+{
+	d->done += n;
+	if (d->tty)
+		bar_update(&d->bar, d->done, d->total);
+}
 
 /* ---- from a file to the stream ---- */
 
@@ -25,6 +36,8 @@ static int from_file(virStreamPtr stream, char *to, size_t len, void *arg)
 	do {
 		n = read(d->fd, to, len);
 	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		progress(d, (unsigned long long)n);
 	return (int)n;
 }
 
@@ -50,6 +63,7 @@ static int skip_hole(virStreamPtr stream, long long len, void *arg)
 {
 	struct data *d = arg;
 
+	progress(d, (unsigned long long)len);
 	return lseek(d->fd, len, SEEK_CUR) < 0 ? -1 : 0;
 }
 
@@ -60,6 +74,7 @@ static int to_file(virStreamPtr stream, const char *from, size_t len,
 {
 	struct data *d = arg;
 
+	progress(d, len);
 	return write_full(d->fd, from, len) < 0 ? -1 : (int)len;
 }
 
@@ -68,6 +83,7 @@ static int make_hole(virStreamPtr stream, long long len, void *arg)
 	struct data *d = arg;
 	off_t end = lseek(d->fd, len, SEEK_CUR);
 
+	progress(d, (unsigned long long)len);
 	return end < 0 || ftruncate(d->fd, end) < 0 ? -1 : 0;
 }
 
@@ -130,11 +146,30 @@ static int open_file(const char *path, bool writing)
 	return fd;
 }
 
+/* What there is to do: the file, or the volume, or as much as was asked for. */
+static unsigned long long total(const struct job *j, bool down)
+{
+	virStorageVolInfo info = { 0 };
+	struct stat st = { 0 };
+	unsigned long long have;
+
+	if (down)
+		virStorageVolGetInfo(j->vol, &info);
+	else
+		fstat(j->data.fd, &st);
+	have = down ? info.capacity : (unsigned long long)st.st_size;
+	if (down)
+		have -= MIN(have, j->offset);
+	return j->length ? MIN(j->length, have) : have;
+}
+
 static int transfer(struct ctl *ctl, const struct args *args, bool down)
 {
 	const char *path = args_get(args, "file");
 	struct job j = { .sparse = args_has(args, "sparse"),
-			 .data.fd = -1 };
+			 .data = { .fd = -1,
+				   .tty = !ctl->quiet && isatty(STDERR_FILENO),
+				   .bar.what = down ? "Download" : "Upload" } };
 	int status = EXIT_FAILED;
 
 	if (args_ull(args, "offset", &j.offset) < 0 ||
@@ -145,10 +180,13 @@ static int transfer(struct ctl *ctl, const struct args *args, bool down)
 		j.data.fd = open_file(path, down);
 	if (j.data.fd >= 0)
 		j.stream = virStreamNew(ctl->conn, 0);
-	if (j.stream)
+	if (j.stream) {
+		j.data.total = j.data.tty ? total(&j, down) : 0;
 		status = down ? download(ctl, &j) : upload(ctl, &j);
-	else if (j.data.fd >= 0)
+		bar_finish(&j.data.bar);
+	} else if (j.data.fd >= 0) {
 		say_failed(ctl, "cannot create a stream");
+	}
 	if (j.stream && status != EXIT_OK)
 		virStreamAbort(j.stream);
 	if (j.stream)

@@ -21,6 +21,7 @@ vireo_SOURCES = \
 	%D%/cmd-interface.c \
 	%D%/cmd-life.c \
 	%D%/cmd-list.c \
+	%D%/cmd-logs.c \
 	%D%/cmd-memory.c \
 	%D%/cmd-migrate.c \
 	%D%/cmd-net-define.c \

@@ -71,3 +71,9 @@ mv "$t/ssh-stub" "$t/bin/ssh"
 chmod +x "$t/bin/ssh"
 [ "$(PATH=$t/bin:$PATH v ssh test uptime)" = "ran -- 192.168.122.3 uptime" ]
 fails v ssh nosuch
+
+# ---- logs: the file beside the daemon's socket, or a sentence ----
+uuid=$(v domuuid test | head -1)
+[ "$(v logs test --path | head -1)" = "/run/vireo/vmm/$uuid/log" ]
+fails v logs test --console
+grep -q 'is not logged' "$t/err"
