@@ -18,6 +18,7 @@ vireo_SOURCES = \
 	%D%/cmd-host.c \
 	%D%/cmd-identity.c \
 	%D%/cmd-iface.c \
+	%D%/cmd-import.c \
 	%D%/cmd-interface.c \
 	%D%/cmd-life.c \
 	%D%/cmd-list.c \
@@ -71,6 +72,8 @@ vireo_SOURCES = \
 	%D%/families.h \
 	%D%/groups.h \
 	%D%/help.c \
+	%D%/import.c \
+	%D%/import.h \
 	%D%/interactive.c \
 	%D%/interactive.h \
 	%D%/job.c \

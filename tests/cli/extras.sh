@@ -77,3 +77,31 @@ uuid=$(v domuuid test | head -1)
 [ "$(v logs test --path | head -1)" = "/run/vireo/vmm/$uuid/log" ]
 fails v logs test --console
 grep -q 'is not logged' "$t/err"
+
+# ---- import: from files and from a connection; nothing is overwritten ----
+mkdir -p "$t/etc/qemu/autostart" "$t/etc/qemu/networks" "$t/etc/storage" "$t/etc/other"
+sed -e "s/type='test'/type='test'/; s,<devices>,<devices><emulator>/usr/bin/true</emulator>," \
+	"${srcdir:-.}/tests/cli/volumes.xml" > "$t/etc/qemu/d.xml"
+ln -s ../d.xml "$t/etc/qemu/autostart/d.xml"
+v net-dumpxml default > "$t/etc/qemu/networks/default.xml"
+echo '<pool type="dir"><name>p</name><target><path>/tmp/p</path></target></pool>' > "$t/etc/storage/p.xml"
+echo '<something/>' > "$t/etc/other/x.xml"
+echo 'no XML' > "$t/etc/other/README"
+v import "$t/etc" --dry-run > "$t/dry"
+awk '$1 ~ /network|pool|domain/' "$t/dry" | tr -s ' ' > "$t/rows"
+diff - "$t/rows" <<'END'
+ network default no is here already
+ pool p no would be defined
+ domain d yes would be defined
+END
+v "import $t/etc; list --all --name --autostart; pool-list --all --name; import $t/etc" > "$t/done"
+[ "$(grep -c 'defined' "$t/done")" = 2 ]
+[ "$(grep -c 'is here already' "$t/done")" = 4 ]
+grep -qx d "$t/done"
+v "import $t/etc --domains; dumpxml d" > "$t/done"
+[ "$(grep -c -e ' pool ' -e emulator "$t/done" || true)" = 0 ]
+v --output json import test:///default --dry-run |
+	jq -e 'map(.result) == ["is here already", "is here already", "is here already"]' > /dev/null
+v --output json import test:///default --domains --dry-run --replace |
+	jq -e '.[0].kind == "domain" and .[0].result == "would be replaced"' > /dev/null
+fails v import "$t/nosuch"
