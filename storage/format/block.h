@@ -134,6 +134,18 @@ enum { BLOCK_FIX_LEAKS = 1, BLOCK_FIX_ALL = 3 };
 int block_verify(struct block *blk, unsigned int fix,
 		 struct block_verdict *ret, struct error *err);
 
+/* Forgets all that is in the first layer: what is behind it shows. */
+int block_empty(struct block *blk);
+
+/* How much of the host's space a new image would take, in bytes. */
+struct block_measure {
+	uint64_t required, full; /* as it is copied; if all were data */
+	bool bitmaps; /* it could have such, and would get none */
+};
+/* from: what would go into it, or NULL. */
+int block_measure(const struct block_create *c, struct block *from,
+		  struct block_measure *ret, struct error *err);
+
 /* A whole cluster at its place, the disk's last one filled up. */
 int block_write_compressed(struct block *blk, const void *cluster,
 			   uint64_t offset);

@@ -43,6 +43,10 @@ struct block_format {
 	int (*write_compressed)(struct block *blk, const void *cluster,
 				uint64_t offset);
 	void (*info)(const struct block *blk, struct block_info *ret);
+	int (*empty)(struct block *blk); /* what is behind it shows */
+	/* What an image takes with all its data. */
+	int (*measure)(const struct block_create *c, uint64_t *ret,
+		       struct error *err);
 
 	/* What is at an offset, of this layer: no more than length. */
 	int (*extent)(struct block *blk, uint64_t offset, uint64_t length,

@@ -145,6 +145,13 @@ int block_verify(struct block *blk, unsigned int fix,
 	return blk->format->verify(blk, fix, ret, err);
 }
 
+int block_empty(struct block *blk)
+{
+	if (blk->options.readonly)
+		return -EROFS;
+	return blk->format->empty ? blk->format->empty(blk) : -ENOTSUP;
+}
+
 int block_write_compressed(struct block *blk, const void *cluster,
 			   uint64_t offset)
 {

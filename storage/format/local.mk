@@ -14,6 +14,7 @@ storage_libformat_la_SOURCES = \
 	%D%/block.h \
 	%D%/format.h \
 	%D%/image.c \
+	%D%/measure.c \
 	%D%/merge.c \
 	%D%/qcow2.c \
 	%D%/qcow2.h \
@@ -24,6 +25,7 @@ storage_libformat_la_SOURCES = \
 	%D%/qcow2_free.c \
 	%D%/qcow2_map.c \
 	%D%/qcow2_pack.c \
+	%D%/qcow2_measure.c \
 	%D%/qcow2_packed.c \
 	%D%/qcow2_read.c \
 	%D%/qcow2_refcount.c \

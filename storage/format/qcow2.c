@@ -411,6 +411,14 @@ static int qcow2_extent(struct block *blk, uint64_t offset, uint64_t length,
 	return 0;
 }
 
+static int qcow2_empty(struct block *blk)
+{
+	struct qcow2 *q = blk->priv;
+	int r = qcow2_forget(q, 0, ALIGN_UP(blk->size, q->cluster_size));
+
+	return r < 0 ? r : flush(q);
+}
+
 static int qcow2_write_compressed(struct block *blk, const void *cluster,
 				  uint64_t offset)
 {
@@ -441,6 +449,8 @@ const struct block_format block_qcow2 = {
 	.verify = qcow2_verify,
 	.write_compressed = qcow2_write_compressed,
 	.info = qcow2_info,
+	.empty = qcow2_empty,
+	.measure = qcow2_measure,
 	.resize = qcow2_resize,
 	.settle = qcow2_settle,
 	.open = qcow2_open,

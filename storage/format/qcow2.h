@@ -202,6 +202,9 @@ int qcow2_pack(const struct qcow2 *q, const void *from, void *to,
 
 int qcow2_create(struct block *file, const struct block_create *c,
 		 struct error *err);
+/* All clusters of such an image in bytes, its data among them. */
+int qcow2_measure(const struct block_create *c, uint64_t *ret,
+		  struct error *err);
 int qcow2_preallocate(struct block *blk, uint64_t offset, uint64_t *ret_end);
 int qcow2_verify(struct block *blk, unsigned int fix,
 		 struct block_verdict *ret, struct error *err);

@@ -278,18 +278,10 @@ static int copy_all(struct copy *c)
 
 static int make_target(struct args *a, uint64_t size)
 {
-	_cleanup_close_ int fd = -1;
-	struct error err = { 0 };
-
 	if (a->exists)
 		return 0;
 	a->c.size = size;
-	fd = open(a->to, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return img_fail("%s: cannot create it: %m", a->to);
-	if (block_create(fd, &a->c, &err) < 0)
-		return img_fail("%s: %s", a->to, err.message);
-	return 0;
+	return img_make(a->to, &a->c);
 }
 
 static bool is_blank(const struct args *a)

@@ -71,22 +71,30 @@ static int look_at_backing(struct args *a)
 	return 0;
 }
 
+int img_make(const char *path, const struct block_create *c)
+{
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC,
+				      0644);
+	struct error err = { 0 };
+
+	if (fd < 0)
+		return img_fail("%s: cannot create it: %m", path);
+	if (block_create(fd, c, &err) < 0)
+		return img_fail("%s: %s", path, err.message);
+	return 0;
+}
+
 int img_create(int argc, char **argv)
 {
 	struct args a = { .c.format = "raw" };
-	_cleanup_close_ int fd = -1;
-	struct error err = { 0 };
 
 	img_defaults(&a.c);
 	if (parse(argc, argv, &a) || (a.c.backing && look_at_backing(&a)))
 		return 1;
 	if (!a.c.size)
 		return img_fail("Image creation needs a size parameter");
-	fd = open(a.path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return img_fail("%s: cannot create it: %m", a.path);
-	if (block_create(fd, &a.c, &err) < 0)
-		return img_fail("%s: %s", a.path, err.message);
+	if (img_make(a.path, &a.c))
+		return 1;
 	if (!a.quiet)
 		printf("Formatting '%s', fmt=%s size=%llu\n", a.path,
 		       a.c.format, (unsigned long long)a.c.size);

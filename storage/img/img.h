@@ -17,8 +17,9 @@ struct json_object;
 
 /* Each parses its own options and returns the exit code. */
 typedef int img_command(int argc, char **argv);
-img_command img_bench, img_check, img_compare, img_convert, img_create, img_info,
-	img_map, img_resize;
+img_command img_bench, img_check, img_commit, img_compare, img_convert,
+	img_create, img_dd, img_info, img_map, img_measure, img_rebase,
+	img_resize;
 
 /* ---- open.c ---- */
 
@@ -36,6 +37,11 @@ char *img_backing(const char *path, const char *format, char **ret_format,
 		  struct error *err);
 const char *img_format(const char *path, const char *format);
 char *img_layer(const char *path, const char *format, unsigned int depth);
+
+/* ---- create.c ---- */
+
+/* A new image in place of whatever is there; 1: it complained. */
+int img_make(const char *path, const struct block_create *c);
 
 /* ---- options.c ---- */
 

@@ -3,15 +3,19 @@ bin_PROGRAMS += vireo-img
 vireo_img_SOURCES = \
 	%D%/bench.c \
 	%D%/check.c \
+	%D%/commit.c \
 	%D%/compare.c \
 	%D%/convert.c \
 	%D%/create.c \
+	%D%/dd.c \
 	%D%/img.h \
 	%D%/info.c \
 	%D%/main.c \
 	%D%/map.c \
+	%D%/measure.c \
 	%D%/open.c \
 	%D%/options.c \
+	%D%/rebase.c \
 	%D%/resize.c \
 	$(NULL)
 vireo_img_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)

@@ -9,4 +9,6 @@ EXTRA_DIST += tests/cli/completion.exp
 EXTRA_DIST += tests/cli/missing tests/cli/lines tests/cli/volumes.xml
 EXTRA_DIST += tests/cli/missing
 dist_check_SCRIPTS += tests/cli/compare.sh tests/cli/img.sh tests/cli/man.sh
+dist_check_SCRIPTS += tests/cli/img-chain.sh
 TESTS += tests/cli/compare.sh tests/cli/img.sh tests/cli/man.sh
+TESTS += tests/cli/img-chain.sh
