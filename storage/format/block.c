@@ -139,6 +139,7 @@ int block_open_chain(const struct block_layer *layers, unsigned int n,
 				 n);
 	lower.readonly = true;
 	lower.discard = false;
+	lower.snapshot = NULL;
 	while (n-- && r >= 0)
 		r = open_over(layers[n].format, layers[n].fd,
 			      n ? &lower : options, blk, &blk, err);

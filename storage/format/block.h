@@ -47,6 +47,7 @@ struct block_options {
 	bool inactive; /* another process writes it yet: block_activate() */
 	bool repair; /* for block_verify(): whatever state it is in */
 	bool alone; /* without what is behind it, which then reads as zeroes */
+	const char *snapshot; /* as it was then, read-only; NULL: as it is */
 };
 
 /* An image and what it is read with; the next shows where it has nothing. */
@@ -136,6 +137,25 @@ int block_verify(struct block *blk, unsigned int fix,
 
 /* Forgets all that is in the first layer: what is behind it shows. */
 int block_empty(struct block *blk);
+
+/* What an image keeps of itself, inside. */
+struct block_snapshot {
+	const char *id, *name;
+	uint32_t date_sec, date_nsec;
+	uint64_t clock_nsec, state_size;
+	uint64_t icount; /* UINT64_MAX: not known */
+	uint64_t size; /* the disk's */
+};
+/* The list is the caller's; a format without any has none. */
+int block_snapshots(struct block *blk, struct block_snapshot **ret,
+		    unsigned int *ret_n, struct error *err);
+void block_snapshots_free(struct block_snapshot *list, unsigned int n);
+
+enum block_snapshot_op { BLOCK_SNAPSHOT_CREATE, BLOCK_SNAPSHOT_DELETE,
+			 BLOCK_SNAPSHOT_APPLY };
+/* what: its name; an ID too for one that exists.  No request may be out. */
+int block_snapshot(struct block *blk, enum block_snapshot_op op,
+		   const char *what, struct error *err);
 
 /* How much of the host's space a new image would take, in bytes. */
 struct block_measure {

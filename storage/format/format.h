@@ -44,6 +44,10 @@ struct block_format {
 				uint64_t offset);
 	void (*info)(const struct block *blk, struct block_info *ret);
 	int (*empty)(struct block *blk); /* what is behind it shows */
+	int (*snapshot_list)(struct block *blk, struct block_snapshot **ret,
+			     unsigned int *ret_n);
+	int (*snapshot)(struct block *blk, enum block_snapshot_op op,
+			const char *what, struct error *err);
 	/* What an image takes with all its data. */
 	int (*measure)(const struct block_create *c, uint64_t *ret,
 		       struct error *err);

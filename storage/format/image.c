@@ -152,6 +152,39 @@ int block_empty(struct block *blk)
 	return blk->format->empty ? blk->format->empty(blk) : -ENOTSUP;
 }
 
+int block_snapshots(struct block *blk, struct block_snapshot **ret,
+		    unsigned int *ret_n, struct error *err)
+{
+	int r = 0;
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (blk->format->snapshot_list)
+		r = blk->format->snapshot_list(blk, ret, ret_n);
+	return r < 0 ? error_set(err, r, "its snapshot table is invalid") : 0;
+}
+
+void block_snapshots_free(struct block_snapshot *list, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		free((char *)list[i].id);
+		free((char *)list[i].name);
+	}
+	free(list);
+}
+
+int block_snapshot(struct block *blk, enum block_snapshot_op op,
+		   const char *what, struct error *err)
+{
+	if (!blk->format->snapshot)
+		return error_set(err, -ENOTSUP,
+				 "format '%s' has no internal snapshots",
+				 blk->format->name);
+	if (blk->options.readonly)
+		return error_set(err, -EROFS, "it is read-only");
+	return blk->format->snapshot(blk, op, what, err);
+}
+
 int block_write_compressed(struct block *blk, const void *cluster,
 			   uint64_t offset)
 {

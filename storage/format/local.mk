@@ -31,8 +31,13 @@ storage_libformat_la_SOURCES = \
 	%D%/qcow2_refcount.c \
 	%D%/qcow2_repair.c \
 	%D%/qcow2_resize.c \
+	%D%/qcow2_snapshot.c \
+	%D%/qcow2_snaptable.c \
+	%D%/qcow2_snaptable.h \
 	%D%/qcow2_tables.c \
 	%D%/qcow2_tables.h \
+	%D%/qcow2_tree.c \
+	%D%/qcow2_tree.h \
 	%D%/qcow2_write.c \
 	%D%/qcow2_zero.c \
 	%D%/queue.c \

@@ -225,6 +225,15 @@ static int make_counts_right(struct block *blk, struct error *err)
 	return r;
 }
 
+static int open_snapshot(struct qcow2 *q, struct error *err)
+{
+	const struct block_options *o = &q->blk->options;
+
+	if (!o->readonly)
+		return error_set(err, -EROFS, "a snapshot is read-only");
+	return qcow2_snapshot_open(q, o->snapshot, err);
+}
+
 static int qcow2_open(struct block *blk, struct error *err)
 {
 	struct qcow2 *q = xcalloc(1, sizeof(*q));
@@ -245,6 +254,8 @@ static int qcow2_open(struct block *blk, struct error *err)
 		qcow2_cache_init(q);
 		r = load_tables(q, err);
 	}
+	if (r >= 0 && blk->options.snapshot)
+		r = open_snapshot(q, err);
 	if (r < 0) {
 		qcow2_destroy(q);
 		return r;
@@ -450,6 +461,8 @@ const struct block_format block_qcow2 = {
 	.write_compressed = qcow2_write_compressed,
 	.info = qcow2_info,
 	.empty = qcow2_empty,
+	.snapshot = qcow2_snapshot,
+	.snapshot_list = qcow2_snapshot_list,
 	.measure = qcow2_measure,
 	.resize = qcow2_resize,
 	.settle = qcow2_settle,

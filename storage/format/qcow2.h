@@ -202,6 +202,12 @@ int qcow2_pack(const struct qcow2 *q, const void *from, void *to,
 
 int qcow2_create(struct block *file, const struct block_create *c,
 		 struct error *err);
+int qcow2_snapshot(struct block *blk, enum block_snapshot_op op,
+		   const char *what, struct error *err);
+int qcow2_snapshot_list(struct block *blk, struct block_snapshot **ret,
+			unsigned int *ret_n);
+/* The disk as it was then. */
+int qcow2_snapshot_open(struct qcow2 *q, const char *what, struct error *err);
 /* All clusters of such an image in bytes, its data among them. */
 int qcow2_measure(const struct block_create *c, uint64_t *ret,
 		  struct error *err);
@@ -211,5 +217,8 @@ int qcow2_verify(struct block *blk, unsigned int fix,
 /* New reference counts for what is used: counts[cluster]. */
 int qcow2_rebuild(struct qcow2 *q, const uint32_t *counts, uint64_t n);
 int qcow2_resize(struct block *blk, uint64_t size, struct error *err);
+/* The disk's size and its L1 table's change together. */
+int qcow2_write_size(struct qcow2 *q, uint64_t size, uint32_t l1_size,
+		     uint64_t l1_offset);
 
 #endif

@@ -10,8 +10,8 @@
 #include "storage/format/qcow2.h"
 
 /* Bytes 24 to 47 of the header: size, encryption, L1 table. */
-static int write_header(struct qcow2 *q, uint64_t size, uint32_t l1_size,
-			uint64_t l1_offset)
+int qcow2_write_size(struct qcow2 *q, uint64_t size, uint32_t l1_size,
+		     uint64_t l1_offset)
 {
 	uint8_t data[24];
 	int r;
@@ -59,7 +59,7 @@ static int move_l1(struct qcow2 *q, uint64_t size, uint32_t n,
 	pthread_mutex_unlock(&q->lock);
 	r = write_l1(q, l1, n, offset);
 	if (r >= 0)
-		r = write_header(q, size, n, offset);
+		r = qcow2_write_size(q, size, n, offset);
 	pthread_mutex_lock(&q->lock);
 	if (r < 0) {
 		free(l1);
@@ -114,7 +114,7 @@ static int set_size(struct qcow2 *q, uint64_t size)
 		r = grow_l1(q, size, n);
 	} else {
 		pthread_mutex_unlock(&q->lock);
-		r = write_header(q, size, q->h.l1_size, q->h.l1_offset);
+		r = qcow2_write_size(q, size, q->h.l1_size, q->h.l1_offset);
 		pthread_mutex_lock(&q->lock);
 	}
 	if (r >= 0)

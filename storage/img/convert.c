@@ -18,7 +18,7 @@
 enum { PART = 2 * 1024 * 1024, THREADS_MAX = 16, THREADS = 8 };
 
 struct args {
-	const char *format, *from, *to;
+	const char *format, *from, *to, *snapshot;
 	struct block_create c;
 	uint64_t sparse; /* zeroes of this length are left out */
 	unsigned int threads; /* 0: as many as there are processors */
@@ -39,6 +39,14 @@ static int threads(const char *text, struct args *a)
 				THREADS_MAX);
 	a->threads = n;
 	return 0;
+}
+
+/* "snapshot.name=X" and "snapshot.id=X", or either of them. */
+static const char *snapshot(const char *text)
+{
+	if (str_startswith(text, "snapshot."))
+		return strchr(text, '=') ? strchr(text, '=') + 1 : text;
+	return text;
 }
 
 static int parse(int argc, char **argv, struct args *a)
@@ -75,6 +83,9 @@ static int parse(int argc, char **argv, struct args *a)
 		case 'S':
 			if (img_size(optarg, &a->sparse) < 0)
 				return img_fail("Invalid buffer size for sparse output specified");
+			break;
+		case 'l':
+			a->snapshot = snapshot(optarg);
 			break;
 		case 'm':
 			if (threads(optarg, a))
@@ -332,6 +343,7 @@ int img_convert(int argc, char **argv)
 		return img_fail("convert: backing_file is not supported");
 	how.format = a.format;
 	how.share = a.share;
+	how.snapshot = a.snapshot;
 	from = img_open(a.from, &how);
 	if (!from)
 		return 1;

@@ -19,7 +19,7 @@ struct json_object;
 typedef int img_command(int argc, char **argv);
 img_command img_bench, img_check, img_commit, img_compare, img_convert,
 	img_create, img_dd, img_info, img_map, img_measure, img_rebase,
-	img_resize;
+	img_resize, img_snapshot;
 
 /* ---- open.c ---- */
 
@@ -28,6 +28,7 @@ struct img_open {
 	bool writable, share; /* share: whoever else writes it */
 	bool alone, repair;
 	bool direct, sync_writes, no_flush;
+	const char *snapshot; /* as it was then */
 };
 
 /* An image with all that it is based on; complains and returns NULL. */
@@ -42,6 +43,11 @@ char *img_layer(const char *path, const char *format, unsigned int depth);
 
 /* A new image in place of whatever is there; 1: it complained. */
 int img_make(const char *path, const struct block_create *c);
+
+/* ---- snapshot.c ---- */
+
+/* The table that info and snapshot -l print. */
+void img_print_snapshots(const struct block_snapshot *list, unsigned int n);
 
 /* ---- options.c ---- */
 

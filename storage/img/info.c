@@ -52,6 +52,8 @@ struct image {
 	char *backing; /* where that is */
 	uint64_t size, actual;
 	struct block_info info;
+	struct block_snapshot *snapshots;
+	unsigned int n_snapshots;
 };
 
 static void text(struct json_object *o, const char *name, const char *s)
@@ -89,10 +91,39 @@ static struct json_object *specific(const struct block_info *i)
 	return o;
 }
 
+static struct json_object *snapshot(const struct block_snapshot *s)
+{
+	struct json_object *o = json_object_new_object();
+
+	text(o, "id", s->id);
+	text(o, "name", s->name);
+	number(o, "vm-state-size", s->state_size);
+	number(o, "date-sec", s->date_sec);
+	number(o, "date-nsec", s->date_nsec);
+	number(o, "vm-clock-sec", s->clock_nsec / 1000000000);
+	number(o, "vm-clock-nsec", s->clock_nsec % 1000000000);
+	if (s->icount != UINT64_MAX)
+		number(o, "icount", s->icount);
+	return o;
+}
+
+static void add_snapshots(struct json_object *o, const struct image *m)
+{
+	struct json_object *list;
+
+	if (!m->n_snapshots)
+		return;
+	list = json_object_new_array();
+	for (unsigned int i = 0; i < m->n_snapshots; i++)
+		json_object_array_add(list, snapshot(&m->snapshots[i]));
+	json_object_object_add(o, "snapshots", list);
+}
+
 static struct json_object *to_json(const struct image *m)
 {
 	struct json_object *o = json_object_new_object();
 
+	add_snapshots(o, m);
 	number(o, "virtual-size", m->size);
 	text(o, "filename", m->path);
 	if (m->info.cluster_size)
@@ -146,6 +177,8 @@ static void print_human(const struct image *m)
 		       m->backing);
 	if (m->info.backing_format)
 		printf("backing file format: %s\n", m->info.backing_format);
+	if (m->n_snapshots)
+		img_print_snapshots(m->snapshots, m->n_snapshots);
 	if (m->info.version)
 		print_specific(&m->info);
 }
@@ -171,10 +204,15 @@ static int look(const struct args *a, const char *path, const char *format,
 				.share = a->share };
 	struct image m = { .path = path };
 	struct block *blk = img_open(path, &how);
+	struct error err = { 0 };
 	struct stat st;
 
 	if (!blk)
 		return 1;
+	if (block_snapshots(blk, &m.snapshots, &m.n_snapshots, &err) < 0) {
+		block_close(blk);
+		return img_fail("Could not open '%s': %s", path, err.message);
+	}
 	block_info(blk, &m.info);
 	m.size = block_size(blk);
 	m.actual = stat(path, &st) == 0 ? st.st_blocks * 512ull : 0;
@@ -183,6 +221,7 @@ static int look(const struct args *a, const char *path, const char *format,
 	show(a, &m, list);
 	*ret = m.backing;
 	*ret_format = xstrdup(m.info.backing_format);
+	block_snapshots_free(m.snapshots, m.n_snapshots);
 	block_close(blk);
 	return 0;
 }

@@ -17,6 +17,7 @@ vireo_img_SOURCES = \
 	%D%/options.c \
 	%D%/rebase.c \
 	%D%/resize.c \
+	%D%/snapshot.c \
 	$(NULL)
 vireo_img_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)
 vireo_img_LDADD = storage/libformat.la base/libbase.la $(JSON_LIBS)

@@ -20,7 +20,7 @@ static const struct {
 	{ "compare", img_compare,
 	  "[-f FORMAT] [-F FORMAT] [-p] [-q] [-s] [-U] IMAGE IMAGE" },
 	{ "convert", img_convert,
-	  "[-c] [-m THREADS] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-o OPTIONS] [-S SIZE] [-U] IMAGE IMAGE" },
+	  "[-c] [-m THREADS] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [-U] IMAGE IMAGE" },
 	{ "create", img_create,
 	  "[-q] [-f FORMAT] [-b IMAGE -F FORMAT] [-u] [-o OPTIONS] IMAGE [SIZE]" },
 	{ "dd", img_dd,
@@ -35,6 +35,8 @@ static const struct {
 	  "[-f FORMAT] [-p] [-q] [-u] [-U] -b IMAGE [-F FORMAT] IMAGE" },
 	{ "resize", img_resize,
 	  "[-f FORMAT] [--preallocation MODE] [-q] [--shrink] IMAGE [+|-]SIZE" },
+	{ "snapshot", img_snapshot,
+	  "[-f FORMAT] [-q] [-U] [-l | -a SNAPSHOT | -c SNAPSHOT | -d SNAPSHOT] IMAGE" },
 };
 
 static int usage(FILE *to)

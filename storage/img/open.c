@@ -149,6 +149,7 @@ struct block *img_open(const char *path, const struct img_open *how)
 		.direct = how->direct,
 		.sync_writes = how->sync_writes,
 		.no_flush = how->no_flush,
+		.snapshot = how->snapshot,
 	};
 	struct error err = { 0 };
 	struct block *blk = NULL;

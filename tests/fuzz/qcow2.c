@@ -50,6 +50,8 @@ static uint8_t *make(unsigned int round, size_t *ret_len)
 		assert(!io(blk, i % 5 ? BLOCK_WRITE : BLOCK_WRITE_ZEROES,
 			   below(DISK - PART) & -512ull,
 			   (1 + below(PART / 512)) * 512));
+	if (chance(50))
+		assert(!block_snapshot(blk, BLOCK_SNAPSHOT_CREATE, "s", NULL));
 	memset(buf, 'c', BIT64(c.cluster_bits > 16 ? 16 : c.cluster_bits));
 	assert(!block_write_compressed(blk, buf, 0));
 	block_close(blk);
@@ -102,6 +104,19 @@ static void use(struct block *blk, bool writes)
 		   (size - PART) & -512ull, 512);
 }
 
+static void use_snapshots(struct block *blk, bool writes)
+{
+	struct block_snapshot *list;
+	struct error err = { 0 };
+	unsigned int n;
+
+	if (!block_snapshots(blk, &list, &n, &err))
+		block_snapshots_free(list, n);
+	if (writes && chance(50))
+		block_snapshot(blk, (enum block_snapshot_op)below(3), "s",
+			       &err);
+}
+
 static void open_and_use(const uint8_t *data, size_t len, bool readonly)
 {
 	struct block_options opt = { .discard = true, .readonly = readonly,
@@ -116,6 +131,7 @@ static void open_and_use(const uint8_t *data, size_t len, bool readonly)
 		return;
 	}
 	use(blk, !readonly);
+	use_snapshots(blk, !readonly);
 	block_close(blk);
 }
 

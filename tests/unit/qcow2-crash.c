@@ -96,8 +96,23 @@ static void stamp(uint64_t len, unsigned int op)
 		memcpy(buf + i, &op, sizeof(op));
 }
 
+static bool snapshots;
+static unsigned int n_snapshots;
+
+/* The disk stays what it is. */
+static void do_snapshot(struct block *blk)
+{
+	bool drop = n_snapshots && chance(50);
+
+	n_snapshots += drop ? -1 : 1;
+	assert(!block_snapshot(blk, drop ? BLOCK_SNAPSHOT_DELETE :
+					   BLOCK_SNAPSHOT_CREATE, "s", NULL));
+}
+
 static void do_op(struct block *blk, unsigned int op)
 {
+	if (snapshots && chance(8))
+		do_snapshot(blk);
 	uint64_t at = below(SECTORS), n = 1 + below(PART / 512);
 
 	n = MIN(n, SECTORS - at);
@@ -176,13 +191,30 @@ static void judge_sector(unsigned int i, unsigned int flushed)
 	abort();
 }
 
+/*
+ * Counts and flags of a snapshot that was not there yet, or just was, are at
+ * odds; what makes them right takes nothing from the disk.
+ */
+static void repair(void)
+{
+	struct block *blk = open_image("cut", false);
+	struct block_verdict v;
+
+	assert(!block_verify(blk, BLOCK_FIX_ALL, &v, NULL));
+	assert(!v.errors && !v.corruptions);
+	block_close(blk);
+}
+
 static void judge(unsigned int cut)
 {
-	struct block *blk = open_image("cut", true);
 	struct block_verdict v;
 	unsigned int flushed = 0;
+	struct block *blk;
 	int status;
 
+	if (snapshots)
+		repair();
+	blk = open_image("cut", true);
 	assert(!block_verify(blk, 0, &v, NULL));
 	assert(!v.errors && !v.corruptions);
 	assert(!io(blk, BLOCK_READ, 0, DISK, disk));
@@ -248,6 +280,7 @@ static void try(const char *options)
 	}
 	printf("%s: %u writes and flushes\n", options, n_events);
 	forget();
+	n_snapshots = 0;
 }
 
 int main(int argc, char **argv)
@@ -262,6 +295,8 @@ int main(int argc, char **argv)
 	try("cluster_size=64k");
 	try("cluster_size=4k,refcount_bits=64");
 	try("cluster_size=512");
+	snapshots = true;
+	try("cluster_size=4k");
 	assert(!remove("top") && !remove("cut") && !remove("base"));
 	assert(!chdir("..") && !rmdir(dir));
 	return 0;
