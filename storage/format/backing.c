@@ -33,10 +33,24 @@ static ssize_t read_some(int fd, uint8_t *data, size_t len)
 
 const char *block_probe(int fd)
 {
+	static const struct {
+		const char *format;
+		unsigned int at;
+		const char *text;
+	} magics[] = {
+		{ "vdi", 64, "\x7f\x10\xda\xbe" },
+		{ "vhdx", 0, "vhdxfile" },
+		{ "vmdk", 0, "KDMV" },
+		{ "vpc", 0, "conectix" },
+	};
 	uint8_t data[QCOW2_HEADER_MIN] = { 0 };
 
 	if (read_some(fd, data, sizeof(data)) < 0)
 		return "raw";
+	for (unsigned int i = 0; i < ARRAY_SIZE(magics); i++)
+		if (!memcmp(data + magics[i].at, magics[i].text,
+			    strlen(magics[i].text)))
+			return magics[i].format;
 	return qcow2_header_cluster(data, sizeof(data)) ? "qcow2" : "raw";
 }
 

@@ -15,6 +15,10 @@
 static const struct block_format *const formats[] = {
 	&block_raw,
 	&block_qcow2,
+	&block_vdi,
+	&block_vhdx,
+	&block_vmdk,
+	&block_vpc,
 };
 
 const struct block_format *block_find_format(const char *name)

@@ -76,7 +76,7 @@ int block_capacity(int fd, const char *format, uint64_t *ret,
 		   struct error *err);
 /* A name in an image is relative to where the image is. */
 char *block_backing_path(const char *image, const char *name);
-/* For who asks to guess: "qcow2" or "raw". */
+/* For who asks to guess: "raw" is what nothing else is. */
 const char *block_probe(int fd);
 /* One layer. */
 int block_open(const char *format, int fd, const struct block_options *options,

@@ -1,5 +1,6 @@
 /*
- * storage/format/endian.h -- big-endian numbers at any address.
+ * storage/format/endian.h -- big-endian numbers, and little-endian
+ * ones, at any address.
  */
 #ifndef STORAGE_FORMAT_ENDIAN_H
 #define STORAGE_FORMAT_ENDIAN_H
@@ -48,6 +49,30 @@ static inline void put_be64(void *p, uint64_t v)
 {
 	v = htobe64(v);
 	memcpy(p, &v, sizeof(v));
+}
+
+static inline uint16_t get_le16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le16toh(v);
+}
+
+static inline uint32_t get_le32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+static inline uint64_t get_le64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
 }
 
 #endif

@@ -76,6 +76,7 @@ const struct block_format *block_find_format(const char *name);
 /* 0, -EROFS or -EINVAL. */
 int block_check(const struct block *blk, const struct block_req *req);
 
-extern const struct block_format block_raw, block_qcow2;
+extern const struct block_format block_raw, block_qcow2, block_vdi, block_vhdx,
+	block_vmdk, block_vpc;
 
 #endif

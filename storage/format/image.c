@@ -94,6 +94,10 @@ static int fill(int fd, const struct block_create *c, struct error *err)
 static int create_on(struct block *raw, const struct block_format *format,
 		     const struct block_create *c, struct error *err)
 {
+	if (!format->create && format != &block_raw)
+		return error_set(err, -ENOTSUP,
+				 "images of format '%s' are only read",
+				 format->name);
 	if (!raw->is_device && ftruncate(raw->fd, 0) < 0)
 		return error_set(err, -errno, "cannot empty it: %m");
 	if (format->create)

@@ -12,6 +12,8 @@ noinst_LTLIBRARIES += storage/libformat.la
 storage_libformat_la_SOURCES = \
 	%D%/block.c \
 	%D%/block.h \
+	%D%/foreign.c \
+	%D%/foreign.h \
 	%D%/format.h \
 	%D%/image.c \
 	%D%/measure.c \
@@ -44,6 +46,10 @@ storage_libformat_la_SOURCES = \
 	%D%/raw.c \
 	%D%/throttle.c \
 	%D%/throttle.h \
+	%D%/vdi.c \
+	%D%/vhdx.c \
+	%D%/vmdk.c \
+	%D%/vpc.c \
 	%D%/workers.c \
 	%D%/workers.h \
 	$(NULL)

@@ -56,6 +56,10 @@ int block_measure(const struct block_create *c, struct block *from,
 	if (!format)
 		return error_set(err, -EINVAL, "unknown disk format '%s'",
 				 c->format);
+	if (!format->measure && format != &block_raw)
+		return error_set(err, -ENOTSUP,
+				 "images of format '%s' are only read",
+				 format->name);
 	*ret = (struct block_measure){ .required = c->size, .full = c->size };
 	if (!format->measure)
 		return 0;

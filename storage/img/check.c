@@ -150,7 +150,7 @@ int img_check(int argc, char **argv)
 	if (parse(argc, argv, &a))
 		return UNKNOWN;
 	format = img_format(a.path, a.format);
-	if (str_eq(format, "raw")) {
+	if (!str_eq(format, "qcow2")) {
 		img_fail("This image format does not support checks");
 		return UNSUPPORTED;
 	}

@@ -36,6 +36,10 @@ tests_unit_qcow2_crash_SOURCES = tests/unit/qcow2-crash.c tests/fuzz/random.h
 tests_unit_qcow2_crash_LDFLAGS = -Wl,--wrap=pwritev2,--wrap=fdatasync
 tests_unit_qcow2_crash_LDADD = storage/libformat.la base/libbase.la
 
+check_PROGRAMS += tests/fuzz/foreign
+TESTS += tests/fuzz/foreign
+tests_fuzz_foreign_SOURCES = tests/fuzz/foreign.c tests/fuzz/random.h
+tests_fuzz_foreign_LDADD = storage/libformat.la base/libbase.la
 check_PROGRAMS += tests/fuzz/qcow2
 TESTS += tests/fuzz/qcow2
 tests_fuzz_qcow2_SOURCES = tests/fuzz/qcow2.c tests/fuzz/random.h
