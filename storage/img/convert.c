@@ -84,6 +84,12 @@ static int parse(int argc, char **argv, struct args *a)
 			if (img_size(optarg, &a->sparse) < 0)
 				return img_fail("Invalid buffer size for sparse output specified");
 			break;
+		case 'B':
+			a->c.backing = optarg;
+			break;
+		case 'F':
+			a->c.backing_format = optarg;
+			break;
 		case 'l':
 			a->snapshot = snapshot(optarg);
 			break;
@@ -117,7 +123,7 @@ struct copy {
 	pthread_mutex_t lock; /* the rest */
 	uint64_t next, done, failed_at;
 	uint64_t known; /* up to there all is of one kind */
-	bool known_zero;
+	enum { COPY, ZERO, SKIP } kind;
 	int result;
 };
 
@@ -150,9 +156,13 @@ static int write_compressed(struct copy *c, uint8_t *buf, uint64_t at,
 	int r = 0;
 
 	memset(buf + len, 0, -len & (c->cluster - 1));
-	for (uint64_t i = 0; i < len && r >= 0; i += c->cluster)
+	for (uint64_t i = 0; i < len && r >= 0; i += c->cluster) {
 		if (!img_is_zero(buf + i, c->cluster))
 			r = block_write_compressed(c->to, buf + i, at + i);
+		else if (!c->blank)
+			r = img_io(c->to, BLOCK_WRITE_ZEROES, NULL,
+				   MIN(c->cluster, len - i), at + i);
+	}
 	return r;
 }
 
@@ -178,7 +188,10 @@ static int look(struct copy *c)
 	if (r < 0)
 		return r;
 	c->known = c->next + e.length;
-	c->known_zero = e.zero;
+	c->kind = e.zero ? ZERO : COPY;
+	/* What the new image is based on has all but the first layer's. */
+	if (e.depth && c->a->c.backing)
+		c->kind = SKIP;
 	return 0;
 }
 
@@ -187,7 +200,7 @@ static int look(struct copy *c)
  * and whole clusters if they are to be compressed.
  */
 static int take_part(struct copy *c, uint64_t *ret_at, uint64_t *ret_len,
-		     bool *ret_zero)
+		     int *ret_kind)
 {
 	uint64_t size = block_size(c->from);
 	uint64_t part = MIN(size - c->next, PART - c->next % PART);
@@ -201,8 +214,8 @@ static int take_part(struct copy *c, uint64_t *ret_at, uint64_t *ret_len,
 		same = ALIGN_DOWN(c->known, (uint64_t)PART) > c->next ?
 			       ALIGN_DOWN(c->known, (uint64_t)PART) - c->next :
 			       0;
-	*ret_zero = c->known_zero && same;
-	if (*ret_zero)
+	*ret_kind = same ? (int)c->kind : COPY;
+	if (*ret_kind != COPY)
 		part = same;
 	else if (!c->a->compress)
 		part = MIN(part, same);
@@ -213,11 +226,11 @@ static int take_part(struct copy *c, uint64_t *ret_at, uint64_t *ret_len,
 }
 
 static int copy_part(struct copy *c, uint8_t *buf, uint64_t at, uint64_t len,
-		     bool zero)
+		     int kind)
 {
-	if (!zero)
+	if (kind == COPY)
 		return copy_data(c, buf, at, len);
-	return c->blank ? 0 :
+	return c->blank || kind == SKIP ? 0 :
 			  img_io(c->to, BLOCK_WRITE_ZEROES, NULL, len, at);
 }
 
@@ -242,12 +255,12 @@ static void *copy_parts(void *arg)
 	pthread_mutex_lock(&c->lock);
 	while (!c->result && c->next < block_size(c->from)) {
 		uint64_t at = c->next, len = 0;
-		bool zero = false;
-		int r = take_part(c, &at, &len, &zero);
+		int kind = COPY;
+		int r = take_part(c, &at, &len, &kind);
 
 		pthread_mutex_unlock(&c->lock);
 		if (r >= 0)
-			r = copy_part(c, buf, at, len, zero);
+			r = copy_part(c, buf, at, len, kind);
 		pthread_mutex_lock(&c->lock);
 		end_part(c, at, len, r);
 	}
@@ -299,8 +312,9 @@ static bool is_blank(const struct args *a)
 {
 	struct stat st;
 
-	return !a->exists && (!str_eq(a->c.format, "raw") ||
-			      (stat(a->to, &st) == 0 && S_ISREG(st.st_mode)));
+	return !a->exists && !a->c.backing &&
+	       (!str_eq(a->c.format, "raw") ||
+		(stat(a->to, &st) == 0 && S_ISREG(st.st_mode)));
 }
 
 static int convert(struct args *a, struct block *from)
@@ -339,8 +353,10 @@ int img_convert(int argc, char **argv)
 	img_defaults(&a.c);
 	if (parse(argc, argv, &a))
 		return 1;
-	if (a.c.backing)
-		return img_fail("convert: backing_file is not supported");
+	if (a.c.backing && !a.c.backing_format)
+		return img_fail("backing file specified without backing format");
+	if (a.c.backing && a.exists)
+		return img_fail("convert: -n and -B are not supported together");
 	how.format = a.format;
 	how.share = a.share;
 	how.snapshot = a.snapshot;

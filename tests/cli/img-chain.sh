@@ -94,6 +94,18 @@ for o in cluster_size=64k cluster_size=4k,compat=0.10; do
 	qemu-img compare -q -f raw want top || fail "$what: differs"
 done
 
+for compress in "" -c; do
+	what="convert -B $compress"
+	chain cluster_size=64k
+	"$img" convert $compress -O qcow2 -B mid -F qcow2 top ours
+	qemu-img convert $compress -O qcow2 -B mid -F qcow2 top theirs
+	sound ours
+	qemu-img compare -q -f raw want ours || fail "$what: differs"
+	[ $(stat -c %s ours) -le $(($(stat -c %s theirs) + 65536)) ] ||
+		fail "$what: copied what is below"
+done
+! "$img" convert -O qcow2 -B mid top ours 2>/dev/null || fail "$what: a format was guessed"
+
 what=dd
 for args in "bs=1M count=2 skip=1" "bs=512" "bs=100k skip=3" "bs=1M count=99"; do
 	"$img" dd -f qcow2 -O qcow2 $args if=top of=part
