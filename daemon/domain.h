@@ -140,7 +140,13 @@ int domain_get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 /* flags: VIR_DOMAIN_XML_*; NULL with err. */
 char *domain_get_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     unsigned int flags, struct error *err);
+/* The same from memory alone: processor time as last heard. */
+int domain_peek_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct domain_info *ret, struct error *err);
 int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct domain_stats *ret, struct error *err);
+/* The same, with -EBUSY for one that another call is about. */
+int domain_try_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     struct domain_stats *ret, struct error *err);
 int domain_open_console(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *alias, unsigned int flags, int *ret_fd,

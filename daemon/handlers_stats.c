@@ -10,29 +10,10 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include "daemon/domstats.h"
 #include "daemon/reply.h"
 
 /* ---- finding a device by what clients call it ---- */
-
-static const struct domain_disk_stats *
-disk_stats(const struct domain_stats *stats, const struct dom_disk *disk)
-{
-	for (unsigned int i = 0; i < stats->n_disks; i++)
-		if (str_eq(stats->disks[i].id, disk->target_dev) ||
-		    str_eq(stats->disks[i].id, disk->info.alias))
-			return &stats->disks[i];
-	return NULL;
-}
-
-static const struct domain_nic_stats *
-nic_stats(const struct domain_stats *stats, const struct dom_iface *iface)
-{
-	for (unsigned int i = 0; i < stats->n_nics; i++)
-		if (str_eq(stats->nics[i].id, iface->target_dev) ||
-		    str_eq(stats->nics[i].id, iface->info.alias))
-			return &stats->nics[i];
-	return NULL;
-}
 
 /* By target ("vda") or by source path. */
 static const struct dom_disk *find_disk(const struct domain_def *def,
@@ -118,7 +99,7 @@ static int sum_disks(const struct domain_def *def,
 		return error_virt(err, VIR_ERR_INVALID_ARG, "invalid path: %s",
 				  path);
 	if (disk) {
-		one = disk_stats(stats, disk);
+		one = domstats_disk(stats, disk);
 		if (one)
 			disk_add(ret, one);
 		return 0;
@@ -197,7 +178,7 @@ static int reply_nic(const struct domain_def *def,
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "invalid path, '%s' is not a known interface",
 				  device);
-	n = nic_stats(stats, iface);
+	n = domstats_nic(stats, iface);
 	if (!n)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
 				  "interface '%s' has no statistics", device);
@@ -288,194 +269,18 @@ int handle_domain_get_cpu_stats(struct call *call,
 
 /* ---- all at once ---- */
 
-struct subject { /* one domain; def and stats only while it runs */
-	struct domain_ref ref;
-	struct domain_info info;
-	struct domain_def *def;
-	struct domain_stats stats;
-};
-
-static void add_state(struct params *p, const struct subject *s)
-{
-	params_int(p, s->info.state, "state.state");
-	params_int(p, s->info.reason, "state.reason");
-}
-
-static void add_cpu(struct params *p, const struct subject *s)
-{
-	if (s->def)
-		params_ullong(p, s->stats.cpu_ns, "cpu.time");
-}
-
-static void add_balloon(struct params *p, const struct subject *s)
-{
-	static const char *const names[VIR_DOMAIN_MEMORY_STAT_NR] = {
-		[VIR_DOMAIN_MEMORY_STAT_SWAP_IN] = "balloon.swap_in",
-		[VIR_DOMAIN_MEMORY_STAT_SWAP_OUT] = "balloon.swap_out",
-		[VIR_DOMAIN_MEMORY_STAT_MAJOR_FAULT] = "balloon.major_fault",
-		[VIR_DOMAIN_MEMORY_STAT_MINOR_FAULT] = "balloon.minor_fault",
-		[VIR_DOMAIN_MEMORY_STAT_UNUSED] = "balloon.unused",
-		[VIR_DOMAIN_MEMORY_STAT_AVAILABLE] = "balloon.available",
-		[VIR_DOMAIN_MEMORY_STAT_USABLE] = "balloon.usable",
-		[VIR_DOMAIN_MEMORY_STAT_LAST_UPDATE] = "balloon.last-update",
-		[VIR_DOMAIN_MEMORY_STAT_DISK_CACHES] = "balloon.disk_caches",
-	};
-
-	if (s->def)
-		params_ullong(p, s->stats.balloon_bytes / KIB,
-			      "balloon.current");
-	params_ullong(p, s->info.max_mem / KIB, "balloon.maximum");
-	for (unsigned int i = 0; i < ARRAY_SIZE(names) && s->def; i++)
-		if (names[i] && s->stats.memory_has & BIT(i))
-			params_ullong(p, s->stats.memory[i], "%s",
-				      names[i]);
-}
-
-static void add_vcpus(struct params *p, const struct subject *s)
-{
-	params_uint(p, s->info.vcpus, "vcpu.current");
-	params_uint(p, s->info.max_vcpus, "vcpu.maximum");
-	if (!s->def)
-		return;
-	for (unsigned int i = 0; i < s->info.vcpus; i++) {
-		params_int(p, VIR_VCPU_RUNNING, "vcpu.%u.state", i);
-		if (i < s->stats.n_vcpus)
-			params_ullong(p, s->stats.vcpu_ns[i], "vcpu.%u.time",
-				      i);
-	}
-}
-
-static void add_ifaces(struct params *p, const struct subject *s)
-{
-	if (!s->def)
-		return;
-	params_uint(p, s->def->n_ifaces, "net.count");
-	for (unsigned int i = 0; i < s->def->n_ifaces; i++) {
-		const struct dom_iface *iface = &s->def->ifaces[i];
-		const struct domain_nic_stats *n = nic_stats(&s->stats, iface);
-
-		if (iface->target_dev)
-			params_string(p, iface->target_dev, "net.%u.name", i);
-		if (!n)
-			continue;
-		params_ullong(p, n->rx_bytes, "net.%u.rx.bytes", i);
-		params_ullong(p, n->rx_packets, "net.%u.rx.pkts", i);
-		params_ullong(p, n->rx_drop, "net.%u.rx.drop", i);
-		params_ullong(p, n->tx_bytes, "net.%u.tx.bytes", i);
-		params_ullong(p, n->tx_packets, "net.%u.tx.pkts", i);
-		params_ullong(p, n->tx_drop, "net.%u.tx.drop", i);
-	}
-}
-
-static void add_disks(struct params *p, const struct subject *s)
-{
-	if (!s->def)
-		return;
-	params_uint(p, s->def->n_disks, "block.count");
-	for (unsigned int i = 0; i < s->def->n_disks; i++) {
-		const struct dom_disk *disk = &s->def->disks[i];
-		const struct domain_disk_stats *d = disk_stats(&s->stats, disk);
-
-		params_string(p, disk->target_dev ? disk->target_dev : "",
-			      "block.%u.name", i);
-		if (disk->source)
-			params_string(p, disk->source, "block.%u.path", i);
-		if (!d)
-			continue;
-		params_ullong(p, d->rd_req, "block.%u.rd.reqs", i);
-		params_ullong(p, d->rd_bytes, "block.%u.rd.bytes", i);
-		params_ullong(p, d->rd_ns, "block.%u.rd.times", i);
-		params_ullong(p, d->wr_req, "block.%u.wr.reqs", i);
-		params_ullong(p, d->wr_bytes, "block.%u.wr.bytes", i);
-		params_ullong(p, d->wr_ns, "block.%u.wr.times", i);
-		params_ullong(p, d->flush_req, "block.%u.fl.reqs", i);
-		params_ullong(p, d->flush_ns, "block.%u.fl.times", i);
-		if (!d->capacity)
-			continue;
-		params_ullong(p, d->allocation, "block.%u.allocation", i);
-		params_ullong(p, d->capacity, "block.%u.capacity", i);
-		params_ullong(p, d->physical, "block.%u.physical", i);
-	}
-}
-
-/* As libvirt names what a hypervisor counts for itself. */
-static void add_vm(struct params *p, const struct subject *s)
-{
-	if (!s->def)
-		return;
-	for (unsigned int i = 0; i < s->stats.n_counters; i++)
-		params_ullong(p, s->stats.counters[i].value, "vm.%s.sum",
-			      s->stats.counters[i].name);
-}
-
-static const struct {
-	unsigned int group;
-	void (*add)(struct params *p, const struct subject *s);
-} groups[] = {
-	{ VIR_DOMAIN_STATS_STATE, add_state },
-	{ VIR_DOMAIN_STATS_CPU_TOTAL, add_cpu },
-	{ VIR_DOMAIN_STATS_BALLOON, add_balloon },
-	{ VIR_DOMAIN_STATS_VCPU, add_vcpus },
-	{ VIR_DOMAIN_STATS_INTERFACE, add_ifaces },
-	{ VIR_DOMAIN_STATS_BLOCK, add_disks },
-	{ VIR_DOMAIN_STATS_VM, add_vm },
-};
-
-static unsigned int groups_known(void)
-{
-	unsigned int known = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		known |= groups[i].group;
-	return known;
-}
-
-/*
- * A domain that vanished meanwhile is left out; one whose VMM does not answer
- * is listed with what is known without it.
- */
-static bool subject_read(struct call *call, struct subject *s)
-{
-	struct error ignored;
-
-	if (domain_get_info(call->reg, s->ref.uuid, &s->info, &ignored) < 0)
-		return false;
-	if (!s->info.active)
-		return true;
-	s->def = domain_get_def(call->reg, s->ref.uuid, true, &ignored);
-	if (s->def &&
-	    domain_get_stats(call->reg, s->ref.uuid, &s->stats, &ignored) < 0) {
-		domain_def_free(s->def);
-		s->def = NULL;
-	}
-	return true;
-}
-
-static void subject_finish(struct subject *s)
-{
-	if (!s->def)
-		return;
-	domain_stats_finish(&s->stats);
-	domain_def_free(s->def);
-}
-
 static void add_record(struct call *call, const struct domain_ref *ref,
-		       unsigned int wanted, wire_all_stats *reply)
+		       unsigned int wanted, bool nowait, wire_all_stats *reply)
 {
-	struct subject s = { .ref = *ref };
 	struct params p = { 0 };
 	wire_stats_record *record;
 
-	if (!subject_read(call, &s))
+	if (!domstats_add(call->reg, ref->uuid, wanted, nowait, &p))
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		if (wanted & groups[i].group)
-			groups[i].add(&p, &s);
 	record = &reply->records.records_val[reply->records.records_len++];
-	reply_dom(&record->dom, &s.ref);
+	reply_dom(&record->dom, ref);
 	record->params.params_val = p.val;
 	record->params.params_len = p.len;
-	subject_finish(&s);
 }
 
 /* The domains that were named, or those that the filter flags choose. */
@@ -509,14 +314,14 @@ int handle_connect_get_all_domain_stats(struct call *call,
 					struct error *err)
 {
 	_cleanup_free_ struct domain_ref *refs = NULL;
-	unsigned int wanted = args->stats ? args->stats : groups_known();
+	unsigned int wanted = args->stats ? args->stats : domstats_groups();
 	int n;
 
-	if ((wanted & ~groups_known()) &&
+	if ((wanted & ~domstats_groups()) &&
 	    (args->flags & VIR_CONNECT_GET_ALL_DOMAINS_STATS_ENFORCE_STATS))
 		return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED,
 				  "Stats types bits 0x%x are not supported",
-				  wanted & ~groups_known());
+				  wanted & ~domstats_groups());
 	n = choose_domains(call, args, &refs, err);
 	if (n < 0)
 		return n;
@@ -526,6 +331,9 @@ int handle_connect_get_all_domain_stats(struct call *call,
 				  WIRE_LIST_MAX);
 	reply->records.records_val = xcalloc(n + 1, sizeof(wire_stats_record));
 	for (int i = 0; i < n; i++)
-		add_record(call, &refs[i], wanted, reply);
+		add_record(call, &refs[i], wanted,
+			   args->flags &
+				   VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+			   reply);
 	return 0;
 }

@@ -30,8 +30,7 @@ static const struct {
 	{ "-admin-sock", "admin", SERVER_ADMIN },
 };
 
-static int add(struct listeners *l, int fd, enum server_socket kind,
-	       char *path)
+static int add(struct listeners *l, int fd, int kind, char *path)
 {
 	if (l->n == LISTEN_MAX)
 		return -E2BIG;
@@ -170,6 +169,24 @@ static int listen_at(const struct addrinfo *a)
 	return steal_fd(&fd);
 }
 
+static bool is_loopback(const struct sockaddr *addr)
+{
+	const struct sockaddr_in *in = (const void *)addr;
+	const struct sockaddr_in6 *in6 = (const void *)addr;
+
+	if (addr->sa_family == AF_INET)
+		return ntohl(in->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return addr->sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+}
+
+static const char *clients_by(int kind)
+{
+	if (kind == LISTEN_METRICS)
+		return "metrics";
+	return kind == SERVER_TLS ? "TLS" : "TCP";
+}
+
 static void tell_address(int fd, const char *what)
 {
 	struct sockaddr_storage addr;
@@ -183,8 +200,7 @@ static void tell_address(int fd, const char *what)
 }
 
 static int listen_remote(struct listeners *l, const char *address,
-			 const char *port, enum server_socket kind,
-			 struct error *err)
+			 const char *port, int kind, struct error *err)
 {
 	const struct addrinfo hints = { .ai_flags = AI_PASSIVE,
 					.ai_socktype = SOCK_STREAM };
@@ -200,16 +216,46 @@ static int listen_remote(struct listeners *l, const char *address,
 				 address, gai_strerror(r));
 	for (struct addrinfo *a = list; a && l->n < LISTEN_MAX;
 	     a = a->ai_next) {
-		fd = listen_at(a);
+		/* There is nobody to ask who it is. */
+		fd = kind == LISTEN_METRICS && !is_loopback(a->ai_addr) ?
+			     -EACCES :
+			     listen_at(a);
 		if (fd < 0)
 			break;
-		tell_address(fd, kind == SERVER_TLS ? "TLS" : "TCP");
+		tell_address(fd, clients_by(kind));
 		add(l, fd, kind, NULL);
 	}
 	freeaddrinfo(list);
 	return fd < 0 ? error_set(err, fd, "cannot listen at '%s': %m",
 				  address) :
 			0;
+}
+
+/* Whoever may use the read-only socket may use this one. */
+static int listen_metrics(struct listeners *l, const struct options *opt,
+			  const struct access_config *access,
+			  struct error *err)
+{
+	_cleanup_free_ char *dir_path = NULL;
+	_cleanup_close_ int dir = -1;
+	char *slash;
+	int fd;
+
+	if (opt->metrics[0] != '/')
+		return listen_remote(l, opt->metrics, "9177", LISTEN_METRICS,
+				     err);
+	dir_path = xstrdup(opt->metrics);
+	slash = strrchr(dir_path, '/');
+	*slash = '\0';
+	dir = open(*dir_path ? dir_path : "/",
+		   O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = dir < 0 ? -errno :
+		       make_socket(dir, slash + 1, access->modes[SERVER_RO],
+				   0);
+	if (fd < 0)
+		return error_set(err, fd, "cannot listen on '%s': %m",
+				 opt->metrics);
+	return add(l, fd, LISTEN_METRICS, xstrdup(opt->metrics));
 }
 
 static int make_remote(struct listeners *l, const struct options *opt,
@@ -232,6 +278,8 @@ int listeners_open(const struct options *opt,
 
 	*ret_l = (struct listeners){ 0 };
 	r = make_remote(ret_l, opt, err);
+	if (r >= 0 && opt->metrics)
+		r = listen_metrics(ret_l, opt, access, err);
 	if (r >= 0)
 		r = take_activated(ret_l, err);
 	if (r != 0)

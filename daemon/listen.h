@@ -13,13 +13,13 @@ struct access_config;
 struct error;
 struct options;
 
-enum { LISTEN_MAX = 16 };
+enum { LISTEN_MAX = 16, LISTEN_METRICS = SERVER_SOCKETS };
 
 struct listeners {
 	unsigned int n;
 	struct {
 		int fd;
-		enum server_socket kind;
+		int kind; /* enum server_socket or LISTEN_METRICS */
 		char *path; /* ours to remove; NULL: the service manager's */
 	} s[LISTEN_MAX];
 };

@@ -54,6 +54,8 @@ static const struct {
 	  "clients by TLS; port 16514"),
 	S("listen-tcp", "ADDR[:PORT]", listen_tcp,
 	  "clients by TCP, unprotected; port 16509"),
+	S("metrics", "PATH|ADDR[:PORT]", metrics,
+	  "OpenMetrics by HTTP, this host only; port 9177"),
 	S("auth-tls", "HOW", auth_tls, "as auth-unix-rw: none, sasl"),
 	S("auth-tcp", "HOW", auth_tcp, "has to be given: none"),
 	S("tls-ca", "FILE", tls_ca, "whose certificates clients may show"),

@@ -4,6 +4,7 @@
  * All but the statistics are answered from memory, also while a call about
  * the domain hangs.
  */
+#include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 #include <string.h>
@@ -54,15 +55,16 @@ static void refresh_cpu_time(struct dom_obj *obj)
 	job_end(obj);
 }
 
-int domain_get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
-		    struct domain_info *ret, struct error *err)
+static int get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    bool ask, struct domain_info *ret, struct error *err)
 {
 	struct dom_obj *obj;
 	int r = obj_get(reg, uuid, &obj, err);
 
 	if (r < 0)
 		return r;
-	refresh_cpu_time(obj);
+	if (ask)
+		refresh_cpu_time(obj);
 	pthread_mutex_lock(&reg->lock);
 	if (obj->listed)
 		info_fill_locked(obj, ret);
@@ -71,6 +73,18 @@ int domain_get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	pthread_mutex_unlock(&reg->lock);
 	obj_unref(obj);
 	return r;
+}
+
+int domain_get_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		    struct domain_info *ret, struct error *err)
+{
+	return get_info(reg, uuid, true, ret, err);
+}
+
+int domain_peek_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct domain_info *ret, struct error *err)
+{
+	return get_info(reg, uuid, false, ret, err);
 }
 
 enum {
@@ -155,6 +169,14 @@ struct domain_def *domain_get_def(struct registry *reg,
 	return def;
 }
 
+static int ask_stats(struct dom_obj *obj, struct domain_stats *ret,
+		     struct error *err)
+{
+	int r = run_check_active(obj, err);
+
+	return r < 0 ? r : driver_call(obj, err, stats, ret);
+}
+
 int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     struct domain_stats *ret, struct error *err)
 {
@@ -163,9 +185,25 @@ int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 	if (r < 0)
 		return r;
-	r = run_check_active(obj, err);
-	if (r == 0)
-		r = driver_call(obj, err, stats, ret);
+	r = ask_stats(obj, ret, err);
 	obj_end(obj);
+	return r;
+}
+
+int domain_try_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct domain_stats *ret, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = obj_get(reg, uuid, &obj, err);
+
+	if (r < 0)
+		return r;
+	if (!job_try(obj, "query")) {
+		obj_unref(obj);
+		return error_set(err, -EBUSY, "the domain is busy");
+	}
+	r = ask_stats(obj, ret, err);
+	job_end(obj);
+	obj_unref(obj);
 	return r;
 }

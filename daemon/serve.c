@@ -26,6 +26,7 @@
 #include "daemon/host_network.h"
 #include "daemon/host_pool.h"
 #include "daemon/listen.h"
+#include "daemon/metrics.h"
 #include "daemon/options.h"
 #include "daemon/pools.h"
 #include "daemon/secrets.h"
@@ -42,6 +43,7 @@ struct main_half {
 	uid_t uid;
 	sd_event *loop;
 	struct server *server;
+	struct metrics *metrics;
 	struct store *store;
 	struct registry *system, *test;
 	struct save_files files;
@@ -244,6 +246,14 @@ static void recover_networks(struct main_half *m)
 		log_error("%s", err.message);
 }
 
+static int listen_one(struct main_half *m, int fd, int kind,
+		      struct error *err)
+{
+	if (kind == LISTEN_METRICS)
+		return metrics_add(&m->metrics, m->server, m->system, fd, err);
+	return server_listen(m->server, fd, kind, err);
+}
+
 static int listen_all(struct main_half *m, struct listeners *l,
 		      struct error *err)
 {
@@ -254,8 +264,7 @@ static int listen_all(struct main_half *m, struct listeners *l,
 	if (r >= 0 && m->opt->listen_tls)
 		r = begin_tls(m, err);
 	for (unsigned int i = 0; i < l->n && r >= 0; i++)
-		r = server_listen(m->server, steal_fd(&l->s[i].fd),
-				  l->s[i].kind, err);
+		r = listen_one(m, steal_fd(&l->s[i].fd), l->s[i].kind, err);
 	return r;
 }
 
@@ -313,6 +322,7 @@ static void finish(struct main_half *m)
 		agent_close_all(m->system);
 	if (m->server)
 		server_destroy(m->server);
+	metrics_destroy(m->metrics);
 	close_storage(m->test);
 	close_storage(m->system);
 	networks_destroy(m->networks);

@@ -148,20 +148,24 @@ void server_session_gone(struct server *server)
 		server->idle_since = time(NULL);
 }
 
+/* Not earlier than somebody listens: a thread would keep the rights that the
+ * process gives up between server_create() and that. */
+int server_need_workers(struct server *server, struct error *err)
+{
+	return server->workers ? 0 :
+				 workers_create(server->loop,
+						&server->workers, err);
+}
+
 int server_listen(struct server *server, int fd, enum server_socket kind,
 		  struct error *err)
 {
 	struct listener *l;
-	int r;
+	int r = server_need_workers(server, err);
 
-	/* Not earlier: a thread would keep the rights that the process gives
-	 * up between server_create() and this. */
-	if (!server->workers) {
-		r = workers_create(server->loop, &server->workers, err);
-		if (r < 0) {
-			fd_close(fd);
-			return r;
-		}
+	if (r < 0) {
+		fd_close(fd);
+		return r;
 	}
 	l = xcalloc(1, sizeof(*l));
 	l->server = server;

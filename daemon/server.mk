@@ -49,6 +49,8 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/acl_subject.c \
 	%D%/dispatch.c \
 	%D%/dispatch.h \
+	%D%/domstats.c \
+	%D%/domstats.h \
 	%D%/events.c \
 	%D%/events.h \
 	%D%/handlers_admin.c \
@@ -88,6 +90,9 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/hostinfo.h \
 	%D%/hostmm.c \
 	%D%/hostmm.h \
+	%D%/metrics.c \
+	%D%/metrics.h \
+	%D%/metrics_text.c \
 	%D%/polkit.c \
 	%D%/polkit.h \
 	%D%/remote.c \

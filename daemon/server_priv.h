@@ -74,6 +74,8 @@ int server_set_timeout(struct server *server, unsigned int seconds,
 bool server_has_too_many_anonymous(const struct server *server);
 /* A session has been freed: there may be room for another. */
 void server_session_gone(struct server *server);
+/* The threads, for who else has use for them. */
+int server_need_workers(struct server *server, struct error *err);
 /* Hears from this registry from now on. */
 void server_watch_registry(struct server *server, struct registry *reg);
 

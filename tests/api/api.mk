@@ -21,6 +21,7 @@ api_tests = \
 	tests/api/events.py \
 	tests/api/host.py \
 	tests/api/lifecycle.py \
+	tests/api/metrics.py \
 	tests/api/secrets.py \
 	tests/api/showtell.py \
 	tests/api/storage.py \

@@ -19,7 +19,7 @@ class Daemon:
         self.sock = self.dir + "/sock"
         self.proc = subprocess.Popen(
             ["tests/api/testd", "drivers/test/.libs", self.sock,
-             self.sock + "-ro", self.path],
+             self.sock + "-ro", self.path, self.sock + "-metrics"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.proc.stdout.readline() == b"ready\n"
 

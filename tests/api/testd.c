@@ -2,7 +2,7 @@
  * tests/api/testd.c -- the server and the registry with the in-memory driver,
  * in one unprivileged process: what stock clients are run against.
  *
- *	testd DRIVERS SOCKET READONLY-SOCKET [PATH]
+ *	testd DRIVERS SOCKET READONLY-SOCKET [PATH [METRICS-SOCKET]]
  *
  * PATH is what clients' URIs name instead of /test, for clients that cannot be
  * told which.
@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "daemon/domain.h"
+#include "daemon/metrics.h"
 #include "daemon/pools.h"
 #include "daemon/registry.h"
 #include "daemon/secrets.h"
@@ -36,8 +37,13 @@ static int on_stdin(sd_event_source *source, int fd, uint32_t events, void *arg)
 	return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
-static int listen_at(struct server *server, const char *path,
-		     enum server_socket kind, struct error *err)
+static struct metrics *metrics;
+static struct registry *test_reg;
+
+enum { METRICS = SERVER_SOCKETS };
+
+static int listen_at(struct server *server, const char *path, int kind,
+		     struct error *err)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -46,6 +52,8 @@ static int listen_at(struct server *server, const char *path,
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
 	    listen(fd, 64))
 		return error_set(err, -errno, "cannot listen at %s: %m", path);
+	if (kind == METRICS)
+		return metrics_add(&metrics, server, test_reg, fd, err);
 	return server_listen(server, fd, kind, err);
 }
 
@@ -56,7 +64,8 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 	int r = drivers_load(argv[1], err);
 
 	if (r >= 0)
-		r = registry_open("/test", NULL, &reg, err);
+		r = registry_open("/test", NULL, &test_reg, err);
+	reg = test_reg;
 	if (r >= 0)
 		r = secrets_open(reg, NULL, err);
 	if (r >= 0)
@@ -73,6 +82,8 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 		r = listen_at(*ret_server, argv[2], SERVER_RW, err);
 	if (r >= 0)
 		r = listen_at(*ret_server, argv[3], SERVER_RO, err);
+	if (r >= 0 && argv[4] && argv[5])
+		r = listen_at(*ret_server, argv[5], METRICS, err);
 	if (r >= 0)
 		r = sd_event_add_io(*ret_loop, NULL, STDIN_FILENO, EPOLLIN,
 				    on_stdin, NULL);
@@ -82,11 +93,10 @@ static int setup(char **argv, sd_event **ret_loop, struct server **ret_server,
 int main(int argc, char **argv)
 {
 	struct server *server = NULL;
-	struct registry *reg;
 	struct error err = { 0 };
 	sd_event *loop = NULL;
 
-	if (argc != 4 && argc != 5)
+	if (argc < 4 || argc > 6)
 		return 2;
 	(void)log_open("stderr", &err);
 	if (setup(argv, &loop, &server, &err) < 0) {
@@ -98,10 +108,10 @@ int main(int argc, char **argv)
 	if (sd_event_loop(loop) < 0)
 		return 1;
 	server_destroy(server);
-	reg = registry_find(argc == 5 ? argv[4] : "/test");
-	pools_close(reg);
-	secrets_close(reg);
-	registry_close(reg);
+	metrics_destroy(metrics);
+	pools_close(test_reg);
+	secrets_close(test_reg);
+	registry_close(test_reg);
 	sd_event_unref(loop);
 	return 0;
 }

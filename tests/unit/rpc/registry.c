@@ -331,6 +331,8 @@ NOT_HERE_INT(domain_rename, UUID, const char *name, unsigned int flags)
 NOT_HERE_INT(domain_set_metadata, UUID, int type, const char *metadata,
 	     const char *key, const char *uri, unsigned int flags)
 NOT_HERE_INT(domain_get_info, UUID, struct domain_info *ret)
+NOT_HERE_INT(domain_peek_info, UUID, struct domain_info *ret)
+NOT_HERE_INT(domain_try_stats, UUID, struct domain_stats *ret)
 NOT_HERE_INT(domain_get_stats, UUID, struct domain_stats *ret)
 NOT_HERE(char *, domain_get_metadata,
 	 (struct registry * reg, UUID, int type, const char *uri,
