@@ -18,6 +18,7 @@ tests_api_testd_LDADD = \
 api_tests = \
 	tests/api/cpu.py \
 	tests/api/dbus-service.py \
+	tests/api/deaf.py \
 	tests/api/events.py \
 	tests/api/host.py \
 	tests/api/lifecycle.py \
