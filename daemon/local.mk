@@ -8,6 +8,7 @@ vireod_SOURCES = \
 	%D%/domain.h \
 	%D%/host.c \
 	%D%/host.h \
+	%D%/host_hook.c \
 	%D%/host_network.c \
 	%D%/host_network.h \
 	%D%/host_pci.c \
@@ -24,6 +25,7 @@ vireod_SOURCES = \
 	%D%/priv_dnsmasq.c \
 	%D%/priv_file.c \
 	%D%/priv_fs.c \
+	%D%/priv_hook.c \
 	%D%/priv_net.c \
 	%D%/priv_network.c \
 	%D%/priv_open.c \
@@ -102,6 +104,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/drivers.c \
 	%D%/guest.c \
 	%D%/guestcpu.c \
+	%D%/hooks.c \
+	%D%/hooks.h \
 	%D%/hostdev.c \
 	%D%/hostdev.h \
 	%D%/nodedev.c \

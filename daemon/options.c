@@ -54,6 +54,8 @@ static const struct {
 	  "clients by TLS; port 16514"),
 	S("listen-tcp", "ADDR[:PORT]", listen_tcp,
 	  "clients by TCP, unprotected; port 16509"),
+	S("hook-dir", "DIR", hook_dir,
+	  "scripts that are run when something becomes of domains"),
 	S("metrics", "PATH|ADDR[:PORT]", metrics,
 	  "OpenMetrics by HTTP, this host only; port 9177"),
 	S("auth-tls", "HOW", auth_tls, "as auth-unix-rw: none, sasl"),
@@ -168,6 +170,7 @@ static void default_dirs(struct options *opt)
 			    xstrdup(LOCALSTATEDIR "/lib/vireo"));
 		set_default(&opt->run_dir, xstrdup(RUNSTATEDIR "/vireo"));
 		set_default(&opt->socket_dir, xstrdup(RUNSTATEDIR "/libvirt"));
+		set_default(&opt->hook_dir, xstrdup(SYSCONFDIR "/vireo/hooks"));
 		return;
 	}
 	set_default(&opt->state_dir, home_dir("XDG_DATA_HOME", ".local/share"));
@@ -277,6 +280,8 @@ void options_parse(int argc, char **argv, struct options *ret_opt)
 	make_absolute(&ret_opt->state_dir);
 	make_absolute(&ret_opt->memory_dir);
 	make_absolute(&ret_opt->run_dir);
+	if (ret_opt->hook_dir)
+		make_absolute(&ret_opt->hook_dir);
 	make_absolute(&ret_opt->migrate_tls_dir);
 	make_absolute(&ret_opt->tls_ca);
 	make_absolute(&ret_opt->tls_cert);

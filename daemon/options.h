@@ -25,6 +25,7 @@ struct options {
 	char *auth_unix_rw, *auth_unix_ro; /* "none", "sasl", "polkit" */
 	char *access;	    /* "none" or "polkit" */
 	char *listen_tls, *listen_tcp; /* ADDRESS:PORT; NULL: no */
+	char *hook_dir;	    /* the administrator's scripts; NULL: none */
 	char *metrics;	    /* PATH or ADDRESS:PORT; NULL: no */
 	char *auth_tls, *auth_tcp;
 	char *tls_ca, *tls_cert, *tls_key;

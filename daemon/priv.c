@@ -98,6 +98,7 @@ static const struct {
 	[PRIV_MAKE_DIR] = OP_STR(priv_make_dir, priv_volume, path),
 	[PRIV_REMOVE_DIR] = OP_STR(priv_remove_dir, priv_path, path),
 	[PRIV_CREATE_VOLUME] = OP_STR(priv_create_volume, priv_volume, path),
+	[PRIV_RUN_HOOK] = OP(priv_run_hook, priv_hook),
 	[PRIV_RUN_TOOL] = OP_STR(priv_run_tool, priv_tool, args),
 	[PRIV_NET_UP] = OP(priv_net_up, net_plan),
 	[PRIV_NET_DOWN] = OP(priv_net_down, net_plan),

@@ -71,6 +71,7 @@ enum priv_op {
 	PRIV_REMOVE_DIR,
 	PRIV_CREATE_VOLUME,
 	PRIV_RUN_TOOL,
+	PRIV_RUN_HOOK,
 	PRIV_NET_UP,
 	PRIV_NET_DOWN,
 	PRIV_NET_VIEW,
@@ -185,6 +186,17 @@ struct priv_tool {
 	char args[4096];
 };
 
+/* The index-th of a kind's scripts, and its arguments; a socket comes back. */
+struct priv_hook {
+	uint32_t index;
+	char kind[16], object[256], op[32], sub_op[32], extra[256];
+};
+/* What the socket ends with, once all input has been written to it. */
+struct priv_hook_end {
+	int32_t status; /* as waitpid() has it */
+	char said[400];
+};
+
 /* Whole lines for one of the files that a network's dnsmasq reads. */
 enum { PRIV_NET_CONF, PRIV_NET_HOSTS, PRIV_NET_NAMES, PRIV_NET_FILES };
 struct priv_net_file {
@@ -219,6 +231,7 @@ struct priv_request {
 		struct priv_vf vf;
 		struct priv_volume volume;
 		struct priv_tool tool;
+		struct priv_hook hook;
 		struct net_plan plan;
 		struct bridge_port port;
 		struct priv_net net;
@@ -248,6 +261,7 @@ struct priv {
 	int vnc_module;	  /* of vireo-vmm's; -1: there is none */
 	const char *state_dir;
 	const char *memory_dir;
+	const char *hook_dir; /* NULL: there are no scripts */
 	int tpm_dir;	  /* STATE/tpm */
 	int tpm_exe;	  /* O_PATH; -1: there is no swtpm */
 	int net_dir;	  /* STATE/net */
@@ -300,6 +314,8 @@ priv_fn priv_pci_list, priv_pci_info, priv_pci_detach, priv_pci_reattach,
 /* priv_pool.c, priv_tool.c: storage pools */
 priv_fn priv_list_dir, priv_make_dir, priv_remove_dir, priv_create_volume,
 	priv_run_tool;
+/* priv_hook.c: the administrator's scripts */
+priv_fn priv_run_hook;
 /* priv_network.c: networks; priv_dnsmasq.c: who gives their addresses */
 priv_fn priv_net_up, priv_net_down, priv_net_view, priv_net_port;
 priv_fn priv_net_file, priv_net_leases, priv_net_forget, priv_start_dnsmasq,

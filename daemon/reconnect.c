@@ -34,6 +34,7 @@ static void found_gone(struct dom_obj *obj, const char *why)
 
 static void found_running(struct dom_obj *obj, bool paused)
 {
+	hook_domain_told(obj, "reconnect", "begin");
 	if (paused && obj->state == VIR_DOMAIN_RUNNING)
 		run_force_state(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN);
 	else if (!paused && obj->state != VIR_DOMAIN_RUNNING)

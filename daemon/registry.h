@@ -30,6 +30,7 @@
 #include "base/error.h"
 #include "daemon/agent.h"
 #include "daemon/domain.h"
+#include "daemon/hooks.h"
 #include "daemon/index.h"
 #include "daemon/store.h"
 
@@ -112,6 +113,7 @@ struct registry {
 	const char *boot_id; /* for tests; NULL: the host's */
 	const struct save_files *files; /* NULL: nothing can be saved */
 	const struct host_pci_ops *host_pci; /* NULL: none */
+	hook_fn *hook; /* NULL: no scripts */
 	const struct migrate_net *net; /* NULL: nothing can migrate */
 	struct pools *pools; /* pools.c */
 	struct secrets *secrets; /* secrets.c */

@@ -127,9 +127,11 @@ static void run_ended(struct dom_obj *obj, int reason)
 
 	if (store_domain_stopped(obj->reg->store, obj->d.uuid, reason, &err))
 		log_warn("domain '%s': %s", obj->d.name, err.message);
+	hook_domain_told(obj, "stopped", "end");
 	tpm_run_ended(obj);
 	hostdev_give_back(obj, obj->d.live, NULL);
 	plugged_out(obj, obj->d.live, NULL);
+	hook_domain_told(obj, "release", "end");
 	forget_run(obj, reason);
 }
 
@@ -239,15 +241,32 @@ static void set_saved(struct dom_obj *obj, bool saved)
 	pthread_mutex_unlock(&obj->reg->lock);
 }
 
+/* Before anything of the host's is taken. */
+static int ask_before(struct dom_obj *obj, const struct beginning *b,
+		      struct error *err)
+{
+	int r = 0;
+
+	if (b->incoming)
+		r = hook_domain(obj, "migrate", "begin", err);
+	else if (b->from)
+		r = hook_domain(obj, "restore", "begin", err);
+	return r < 0 ? r : hook_domain(obj, "prepare", "begin", err);
+}
+
 /* One transaction: that it runs, and that it is no longer in a file. */
 static int start_recorded(struct dom_obj *obj, const struct beginning *b,
 			  int state, int reason, struct error *err)
 {
 	bool saved = obj->saved;
-	int r = hostdev_check_free(obj, obj->d.live, err);
+	int r = ask_before(obj, b, err);
 
 	if (r == 0)
+		r = hostdev_check_free(obj, obj->d.live, err);
+	if (r == 0)
 		r = plugged_in(obj, obj->d.live, NULL, err);
+	if (r == 0)
+		r = hook_domain(obj, "start", "begin", err);
 	if (r == 0)
 		r = driver_call(obj, err, start, b->from, b->paused);
 	if (r < 0) {
@@ -255,7 +274,9 @@ static int start_recorded(struct dom_obj *obj, const struct beginning *b,
 		return r;
 	}
 	set_saved(obj, saved && !b->managed);
-	r = record(obj, state, reason, b->incoming, err);
+	r = hook_domain(obj, "started", "begin", err);
+	if (r == 0)
+		r = record(obj, state, reason, b->incoming, err);
 	if (r < 0) {
 		set_saved(obj, saved);
 		run_stop_quietly(obj);

@@ -22,6 +22,7 @@
 #include "daemon/carrier_tls.h"
 #include "daemon/confine.h"
 #include "daemon/domain.h"
+#include "daemon/hooks.h"
 #include "daemon/host.h"
 #include "daemon/host_network.h"
 #include "daemon/host_pool.h"
@@ -219,6 +220,8 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 			.run_dir = m->opt->run_dir,
 		};
 		registry_set_net(m->system, &m->net);
+		if (m->opt->hook_dir)
+			registry_set_hook(m->system, host_hook);
 		registry_set_host_pci(m->system, &host_pci_ops);
 		r = registry_open("/test", NULL, &m->test, err);
 	}
@@ -295,6 +298,16 @@ static int begin(struct main_half *m, const int *channels,
 	return r < 0 ? r : host_ready(err);
 }
 
+static void tell_daemon(struct main_half *m, const char *op,
+			const char *sub_op, const char *extra)
+{
+	struct error err = { 0 };
+
+	if (m->opt->hook_dir &&
+	    host_hook("daemon", NULL, op, sub_op, extra, NULL, &err) < 0)
+		log_warn("%s", err.message);
+}
+
 static int go(struct main_half *m, const int *channels,
 	      struct listeners *listeners, struct error *err)
 {
@@ -303,7 +316,9 @@ static int go(struct main_half *m, const int *channels,
 	if (r < 0)
 		return r;
 	log_info("ready");
+	tell_daemon(m, "start", "-", "start");
 	r = sd_event_loop(m->loop);
+	tell_daemon(m, "shutdown", "-", "shutdown");
 	return r < 0 ? error_set(err, r, "the event loop failed: %m") : 0;
 }
 

@@ -98,6 +98,7 @@ static int open_tpms(const struct options *opt, struct priv *priv,
 	struct stat st;
 
 	priv->state_dir = opt->state_dir;
+	priv->hook_dir = opt->hook_dir;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return error_set(err, -errno, "cannot create folder '%s': %m",
 				 path);

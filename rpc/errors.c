@@ -57,6 +57,7 @@ static const char *const texts[] = {
 	[VIR_ERR_INVALID_NODE_DEVICE] = "invalid node device pointer in %s",
 	[VIR_ERR_NO_NODE_DEVICE] = "Node device not found: %s",
 	[VIR_ERR_NO_SECURITY_MODEL] = "Security model not found: %s",
+	[VIR_ERR_HOOK_SCRIPT_FAILED] = "Hook script execution failed: %s",
 	[VIR_ERR_OPERATION_INVALID] = "Requested operation is not valid: %s",
 	[VIR_WAR_NO_INTERFACE] = "Failed to find the interface: %s",
 	[VIR_ERR_NO_INTERFACE] = "Interface not found: %s",

@@ -32,9 +32,10 @@ TESTS += $(api_tests)
 dist_check_SCRIPTS += $(api_tests)
 EXTRA_DIST += tests/api/functions.py tests/api/shared.py
 # Run by scripts/check: tests with a daemon of their own, as root.
-dist_check_SCRIPTS += tests/api/access.sh tests/api/admin.sh tests/api/remote.sh
+dist_check_SCRIPTS += tests/api/access.sh tests/api/admin.sh tests/api/hooks.sh \
+	tests/api/remote.sh
 EXTRA_DIST += tests/api/access.rules tests/api/access_client.py tests/api/remote_peers.py \
-	tests/api/admin_clients.py
+	tests/api/admin_clients.py tests/api/hooks_client.py
 TEST_EXTENSIONS = .test .py
 PY_LOG_COMPILER = /usr/bin/python3
 AM_PY_LOG_FLAGS = -B
