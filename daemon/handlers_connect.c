@@ -8,6 +8,7 @@
 #include <libvirt/virterror.h>
 
 #include "config.h"
+#include "daemon/hostinfo.h"
 #include "daemon/reply.h"
 #include "daemon/server_priv.h"
 
@@ -213,6 +214,20 @@ int handle_connect_get_capabilities(struct call *call, wire_str *reply,
 {
 	*reply = capabilities_xml(err);
 	return *reply ? 0 : -EINVAL;
+}
+
+int handle_connect_get_sysinfo(struct call *call, const wire_int *args,
+			       wire_str *reply, struct error *err)
+{
+	int r = call_flags(call, *args, 0, err);
+
+	if (r < 0)
+		return r;
+	if (!call->host->sysinfo)
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "Host SMBIOS information is not available");
+	*reply = xstrdup(call->host->sysinfo);
+	return 0;
 }
 
 int handle_connect_get_domain_capabilities(struct call *call,

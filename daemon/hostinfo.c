@@ -8,6 +8,7 @@
 #include <sys/sysinfo.h>
 
 #include "base/error.h"
+#include "daemon/hostdmi.h"
 #include "daemon/hostinfo.h"
 
 #define CPU_DIR "/sys/devices/system/cpu"
@@ -153,6 +154,7 @@ int hostinfo_gather(struct hostinfo **ret_host, struct error *err)
 	if (!sysinfo(&si))
 		host->memory = (uint64_t)si.totalram * si.mem_unit;
 	hostmm_open(&host->mm);
+	host->sysinfo = hostdmi_xml("/sys/class/dmi/id");
 	host->stat_fd = open("/proc/stat", O_RDONLY | O_CLOEXEC);
 	host->meminfo_fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	if (host->stat_fd < 0 || host->meminfo_fd < 0) {
@@ -170,6 +172,7 @@ void hostinfo_free(struct hostinfo *host)
 {
 	if (!host)
 		return;
+	free(host->sysinfo);
 	fd_close(host->stat_fd);
 	fd_close(host->meminfo_fd);
 	hostmm_close(&host->mm);

@@ -24,6 +24,7 @@ struct hostinfo {
 	uint8_t online[HOST_CPUS_MAX / 8]; /* little-endian bits */
 	int stat_fd, meminfo_fd;
 	struct hostmm mm;
+	char *sysinfo; /* XML; NULL: the firmware says nothing */
 };
 
 int hostinfo_gather(struct hostinfo **ret_host, struct error *err);

@@ -70,6 +70,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_guestcpus.c \
 	%D%/handlers_guestinfo.c \
 	%D%/handlers_iotune.c \
+	%D%/handlers_lifecycle.c \
 	%D%/handlers_limits.c \
 	%D%/handlers_tune.c \
 	%D%/handlers_interface.c \
@@ -88,6 +89,8 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_volume.c \
 	%D%/hostinfo.c \
 	%D%/hostinfo.h \
+	%D%/hostdmi.c \
+	%D%/hostdmi.h \
 	%D%/hostmm.c \
 	%D%/hostmm.h \
 	%D%/metrics.c \

@@ -78,7 +78,8 @@ struct domain_progress {
 
 /* Bits for tune(). */
 enum domain_tune { DOMAIN_TUNE_PINS = 1, DOMAIN_TUNE_LIMITS = 2,
-		   DOMAIN_TUNE_NUMA = 4, DOMAIN_TUNE_DISKS = 8 };
+		   DOMAIN_TUNE_NUMA = 4, DOMAIN_TUNE_DISKS = 8,
+		   DOMAIN_TUNE_ACTIONS = 16 };
 
 enum stop_how { STOP_REQUEST, STOP_FORCE };
 

@@ -204,6 +204,10 @@ int launch_tune(struct domain *dom, const struct domain_def *want,
 {
 	int r = 0;
 
+	/* The machine has been told at its start. */
+	if (what & DOMAIN_TUNE_ACTIONS)
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "on_poweroff, on_reboot and on_crash can be changed for the next start only");
 	if (what & DOMAIN_TUNE_PINS)
 		r = pin_all(dom, want, err);
 	if (r == 0 && what & DOMAIN_TUNE_LIMITS)

@@ -135,6 +135,16 @@ static int test_set_balloon(struct domain *dom, uint64_t bytes,
 	return 0;
 }
 
+static int test_tune(struct domain *dom, const struct domain_def *want,
+		     unsigned int what, struct error *err)
+{
+	if (what != DOMAIN_TUNE_ACTIONS)
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "test guests use nothing of the host");
+	guest_set_actions(dom->priv, want);
+	return 0;
+}
+
 static void set_id(char id[64], const struct dom_info *info)
 {
 	snprintf(id, 64, "%s", info->alias ? info->alias : "");
@@ -217,6 +227,7 @@ const struct driver vireo_driver = {
 	.nmi = test_nmi,
 	.interrupt = test_interrupt,
 	.set_balloon = test_set_balloon,
+	.tune = test_tune,
 	.stats = test_stats,
 	.open_console = test_open_console,
 	.reconnect = test_reconnect,

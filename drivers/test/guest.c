@@ -301,6 +301,15 @@ void guest_set_paused(struct guest *g, bool paused)
 	pthread_mutex_unlock(&g->lock);
 }
 
+void guest_set_actions(struct guest *g, const struct domain_def *def)
+{
+	pthread_mutex_lock(&g->lock);
+	g->on_poweroff = def->on_poweroff;
+	g->on_reboot = def->on_reboot;
+	g->on_crash = def->on_crash;
+	pthread_mutex_unlock(&g->lock);
+}
+
 uint64_t guest_cpu_ns(struct guest *g)
 {
 	uint64_t ns;

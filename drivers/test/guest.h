@@ -51,6 +51,8 @@ int guest_behave(struct guest *guest, enum behaviour_op op, struct error *err);
 void guest_set_paused(struct guest *guest, bool paused);
 void guest_set_balloon(struct guest *guest, uint64_t bytes);
 uint64_t guest_balloon(struct guest *guest);
+/* What it does when it ends. */
+void guest_set_actions(struct guest *guest, const struct domain_def *def);
 uint64_t guest_cpu_ns(struct guest *guest);
 int guest_open_console(struct guest *guest, unsigned int index, bool force,
 		       int *ret_fd, struct error *err);

@@ -16,6 +16,7 @@ tests_api_testd_LDADD = \
 	$(NULL)
 
 api_tests = \
+	tests/api/actions.py \
 	tests/api/cpu.py \
 	tests/api/dbus-service.py \
 	tests/api/deaf.py \

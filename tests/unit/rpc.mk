@@ -1,11 +1,13 @@
 # The wire protocol, and the server against clients of every kind.
 check_PROGRAMS += \
+	tests/unit/hostdmi \
 	tests/unit/rpc/frame \
 	tests/unit/rpc/server \
 	tests/fuzz/auth \
 	tests/fuzz/rpc \
 	$(NULL)
 TESTS += \
+	tests/unit/hostdmi \
 	tests/unit/rpc/frame \
 	tests/unit/rpc/server \
 	tests/fuzz/auth.sh \
@@ -17,6 +19,10 @@ EXTRA_DIST += tests/fuzz/auth.corpus tests/fuzz/rpc.corpus
 tests_unit_rpc_frame_SOURCES = tests/unit/rpc/frame.c
 tests_unit_rpc_frame_CFLAGS = $(AM_CFLAGS) $(TIRPC_CFLAGS) -UNDEBUG
 tests_unit_rpc_frame_LDADD = rpc/librpc.la base/libbase.la
+
+tests_unit_hostdmi_SOURCES = daemon/hostdmi.c tests/unit/hostdmi.c
+tests_unit_hostdmi_CFLAGS = $(AM_CFLAGS) -UNDEBUG
+tests_unit_hostdmi_LDADD = base/libbase.la
 
 tests_unit_rpc_server_SOURCES = \
 	daemon/carrier.c \
