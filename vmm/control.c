@@ -25,6 +25,15 @@
 
 /* #syscalls:vmm accept4 recvmsg sendto pwrite64 ftruncate close getpid */
 
+enum { JSON_DEPTH = 16 };
+
+/* Where a request makes sense: states, and these. */
+#define STATES_BUILT (STATE_PAUSED | STATE_RUNNING)
+#define STATES_ALL   (STATE_NEW | STATES_BUILT | STATE_STOPPED)
+#define WHILE_BUSY   16 /* a request that a job does not refuse */
+#define WHILE_AWAY   32 /* nor that the guest may be elsewhere */
+#define WHILE_SPLIT  64 /* nor that memory does not come that is waited for */
+
 static const char *control_state(const struct control *c)
 {
 	switch (c->state) {

@@ -12,6 +12,8 @@
 #include "vmm/outflow.h"
 #include "vmm/peek.h"
 
+enum { HOLD_MS_MAX = 60000 };
+
 static struct json_object *member_object(struct json_object *o,
 					 const char *key)
 {
@@ -221,7 +223,8 @@ int control_vsock_connected(struct control *c, struct json_object *req,
 }
 
 static int set_vnc_password(struct control *c, unsigned int index,
-			    struct json_object *req, struct json_object *password,
+			    struct json_object *req,
+			    struct json_object *password,
 			    struct error *err)
 {
 	static const char *const words[] = { "keep", "fail", "disconnect" };

@@ -9,8 +9,6 @@
 #include "vmm/loop.h"
 #include "vmm/vnc/vnc.h"
 
-/* ---- what the machine tells ---- */
-
 static void control_on_reset(void *arg)
 {
 	control_send(arg, control_event("reset"));
@@ -58,9 +56,10 @@ static struct json_object *control_address(const struct sockaddr_storage *ss)
 		getnameinfo((const struct sockaddr *)ss, sizeof(*ss), node,
 			    sizeof(node), service, sizeof(service),
 			    NI_NUMERICHOST | NI_NUMERICSERV);
-	control_add_str(o, "family", ss->ss_family == AF_INET  ? "ipv4" :
-			     ss->ss_family == AF_INET6 ? "ipv6" :
-							 "unix");
+	control_add_str(o, "family",
+			ss->ss_family == AF_INET  ? "ipv4" :
+			ss->ss_family == AF_INET6 ? "ipv6" :
+						    "unix");
 	control_add_str(o, "node", node);
 	control_add_str(o, "service", service);
 	return o;

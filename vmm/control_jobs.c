@@ -10,6 +10,8 @@
 #include "vmm/coredump.h"
 #include "vmm/ram.h"
 
+/* ---- saving ---- */
+
 static int save_work(void *arg, struct progress *p, struct error *err)
 {
 	struct control *c = arg;
@@ -92,7 +94,8 @@ int control_save(struct control *c, struct json_object *req,
 		return r;
 	}
 	c->job_fd = c->fds[--c->n_fds];
-	return control_start_job(c, req, "save", save_work, control_save_done, err);
+	return control_start_job(c, req, "save", save_work, control_save_done,
+				 err);
 }
 
 /* ---- core dumps ---- */
@@ -139,6 +142,8 @@ int control_dump(struct control *c, struct json_object *req,
 	return r;
 }
 
+/* ---- any job ---- */
+
 int control_job(struct control *c, struct json_object *req,
 		struct json_object *ok, struct error *err)
 {
@@ -159,7 +164,7 @@ int control_job(struct control *c, struct json_object *req,
 	control_add_u64(ok, "throttle", atomic_load(&p->throttle));
 	if (atomic_load(&p->started))
 		control_add_u64(ok, "elapsed_ns",
-			(end ? end : now_ns()) - atomic_load(&p->started));
+				(end ? end : now_ns()) - atomic_load(&p->started));
 	return 0;
 }
 

@@ -5,9 +5,6 @@
 
 #include <errno.h>
 
-
-/* ---- migration ---- */
-
 static int migrate_work(void *arg, struct progress *p, struct error *err)
 {
 	struct control *c = arg;

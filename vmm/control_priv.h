@@ -18,15 +18,8 @@
 #include "vmm/postcopy.h"
 #include "vmm/spec.h"
 
-enum { JSON_DEPTH = 16, HOLD_MS_MAX = 60000 };
-
 enum state { STATE_NEW = 1, STATE_PAUSED = 2, STATE_RUNNING = 4,
 	     STATE_STOPPED = 8 };
-#define STATES_BUILT (STATE_PAUSED | STATE_RUNNING)
-#define STATES_ALL   (STATE_NEW | STATES_BUILT | STATE_STOPPED)
-#define WHILE_BUSY   16 /* a request that a job does not refuse */
-#define WHILE_AWAY   32 /* nor that the guest may be elsewhere */
-#define WHILE_SPLIT  64 /* nor that memory does not come that is waited for */
 
 enum { REPLY_LATER = 1 };
 
