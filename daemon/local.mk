@@ -19,6 +19,8 @@ vireod_SOURCES = \
 	%D%/options.c \
 	%D%/options.h \
 	%D%/polkit_asker.c \
+	%D%/polkit_keeper.c \
+	%D%/polkit_keeper.h \
 	%D%/priv.c \
 	%D%/priv.h \
 	%D%/priv_chr.c \

@@ -120,6 +120,10 @@ int polkit_ask(struct polkit *polkit, const struct polkit_subject *subject,
 	struct polkit_answer answer = { 0 };
 	int r = len ? exchange(polkit, q, len, &answer) : -EMSGSIZE;
 
+	if (r == -EPIPE)
+		return error_set(err, r,
+				 "cannot ask polkit about %s: the process that asks ended",
+				 action);
 	if (r < 0)
 		return error_set(err, r, "cannot ask polkit about %s: %m",
 				 action);

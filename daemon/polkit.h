@@ -61,5 +61,11 @@ struct polkit_answer {
 
 /* polkit_asker.c: what that process does; its exit status. */
 int polkit_asker(int fd);
+/* The descriptor that came with a question, or -1. */
+struct msghdr;
+int polkit_received_fd(struct msghdr *msg);
+
+/* The program's name for that process; polkit_keeper.c starts it. */
+#define POLKIT_ASKER "vireod-polkit"
 
 #endif

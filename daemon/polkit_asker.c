@@ -315,7 +315,7 @@ static struct open_question *free_place(struct asker *a)
 	return NULL;
 }
 
-static int received_fd(struct msghdr *msg)
+int polkit_received_fd(struct msghdr *msg)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	int fd = -1;
@@ -341,7 +341,7 @@ static bool take_question(struct asker *a, struct open_question *o)
 
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
-	*o = (struct open_question){ .used = true, .fd = received_fd(&msg) };
+	*o = (struct open_question){ .used = true, .fd = polkit_received_fd(&msg) };
 	if ((size_t)n < least || end[-1] != '\0' || q.pid <= 0)
 		close_question(o);
 	else
@@ -392,6 +392,7 @@ int polkit_asker(int fd)
 {
 	static struct asker a;
 
+	prctl(PR_SET_NAME, POLKIT_ASKER);
 	a.fd = fd;
 	for (int i = 0; i < OPEN_MAX_QUESTIONS; i++)
 		a.open[i].fd = -1;

@@ -225,6 +225,8 @@ static bool reap(struct priv *priv, int *ret_status)
 		if (pid == priv->main_pid) {
 			main_ended = true;
 			*ret_status = status;
+		} else if (polkit_keeper_reaped(&priv->polkit, pid, status)) {
+			continue;
 		} else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL) {
 			log_warn("machine process %d was ended by signal %d",
 				 pid, WTERMSIG(status));
@@ -267,11 +269,17 @@ int priv_run(struct priv *priv)
 		log_error("cannot start threads: %s", strerror(-r));
 		return EXIT_FAILURE;
 	}
+	polkit_keeper_start(&priv->polkit);
 	while (!reap(priv, &status)) {
-		struct pollfd p = { signals, POLLIN, 0 };
+		struct pollfd p[] = {
+			{ signals, POLLIN, 0 },
+			{ polkit_keeper_fd(&priv->polkit), POLLIN, 0 },
+		};
 		struct signalfd_siginfo si;
 
-		poll(&p, 1, 1000);
+		poll(p, ARRAY_SIZE(p),
+		     polkit_keeper_timeout(&priv->polkit, 1000));
+		polkit_keeper_step(&priv->polkit, p[1].revents);
 		while (read(signals, &si, sizeof(si)) == sizeof(si)) {
 			if (si.ssi_signo != SIGTERM && si.ssi_signo != SIGINT)
 				continue;

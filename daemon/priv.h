@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
+#include "daemon/polkit_keeper.h"
 #include "network/net/bridge.h"
 #include "network/net/plan.h"
 
@@ -265,6 +266,7 @@ struct priv {
 	int tpm_dir;	  /* STATE/tpm */
 	int tpm_exe;	  /* O_PATH; -1: there is no swtpm */
 	int net_dir;	  /* STATE/net */
+	struct polkit_keeper polkit; /* the first thread's */
 	int lock_fd;	  /* gets our pid when main is ready */
 	pthread_mutex_t spawn_lock; /* one uid, one machine */
 };

@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -88,13 +87,12 @@ static bool too_many_refused(const struct server *server)
 
 static bool peer_may(const struct listener *l, const struct peer *peer)
 {
-	const struct server *s = l->server;
+	struct server *s = l->server;
 
 	return !too_many_refused(s) &&
 	       access_connect(peer, l->kind, s->auth[l->kind], &s->groups) &&
 	       !user_has_too_many(s, peer) &&
-	       (!peer->uid || !s->auth[l->kind] ||
-		!server_has_too_many_anonymous(s));
+	       (!peer->uid || !s->auth[l->kind] || remote_make_room(s));
 }
 
 static int server_admit(struct listener *l, int fd, struct error *err)
@@ -390,7 +388,6 @@ int server_create(struct sd_event *loop, struct server **ret_server,
 	/* A stream's far side may be a socket that closes as we write. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	server->loop = sd_event_ref(loop);
-	server->tls_stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	server->idle_since = time(NULL);
 	server->limits[SERVICE_MAIN] = (struct client_limits){
 		SERVER_SESSIONS_MAX, SERVER_ANONYMOUS_MAX };
@@ -438,7 +435,6 @@ void server_destroy(struct server *server)
 	polkit_destroy(server->polkit);
 	tls_keys_unref(server->tls);
 	sd_event_source_disable_unref(server->timeout);
-	fd_close(server->tls_stop);
 	sd_event_unref(server->loop);
 	free(server);
 }

@@ -24,6 +24,7 @@ struct client_limits {
 	unsigned int clients, anonymous;
 };
 
+struct handshake;
 struct session;
 struct listener;
 struct registry;
@@ -39,9 +40,9 @@ struct server {
 	struct polkit *polkit;
 	const char *tls_names, *sasl_users;
 	struct tls_keys *tls; /* NULL: no TLS */
-	int tls_stop; /* eventfd: handshakes end */
 	unsigned int n_anonymous; /* sessions and handshakes */
 	unsigned int n_handshakes;
+	struct handshake *handshakes; /* the oldest first */
 	struct listener *listeners;
 	struct session *sessions;
 	unsigned int n_sessions;
@@ -62,6 +63,9 @@ struct server {
 /* remote.c: a client came by TCP or TLS; takes over fd. */
 int remote_admit(struct server *server, int fd, enum server_socket kind,
 		 struct error *err);
+/* Another may come who has yet to say who it is; somebody remote who has taken
+ * long enough may have gone for it. */
+bool remote_make_room(struct server *server);
 /* Ends all handshakes. */
 void remote_stop(struct server *server);
 

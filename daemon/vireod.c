@@ -283,6 +283,7 @@ static void close_privs(const struct priv *priv)
 	fd_close(priv->tpm_dir);
 	fd_close(priv->tpm_exe);
 	fd_close(priv->net_dir);
+	fd_close(priv->polkit.fd);
 }
 
 /* Main: priv's things are closed; if priv dies, so do we. */
@@ -295,32 +296,16 @@ static int become_main(const struct options *opt, struct priv *priv,
 	return serve(opt, channels, listeners, access, priv->main_uid);
 }
 
-/* The process that asks polkit; it ends when priv or main does. */
-static int start_asker(const struct priv *priv, const int channels[],
-		       struct listeners *listeners,
-		       struct access_config *access, struct error *err)
+/* Between main and the process that asks polkit, which priv keeps. */
+static int make_polkit(struct priv *priv, struct access_config *access,
+		       struct error *err)
 {
 	int pair[2];
-	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_set(err, -errno, "cannot create a channel: %m");
-	pid = fork();
-	if (pid < 0)
-		return error_set(err, -errno, "cannot create a process: %m");
-	if (pid == 0) {
-		fd_close(pair[0]);
-		for (int i = 0; i < PRIV_CHANNELS; i++)
-			fd_close(channels[i]);
-		listeners_close(listeners);
-		close_privs(priv);
-		fd_close(priv->lock_fd);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		prctl(PR_SET_NAME, "vireod-polkit");
-		_exit(polkit_asker(pair[1]));
-	}
-	fd_close(pair[1]);
 	access->server.polkit = polkit_create(pair[0]);
+	priv->polkit.fd = pair[1];
 	return 0;
 }
 
@@ -328,7 +313,7 @@ static int start(const struct options *opt, struct error *err)
 {
 	struct priv priv = { .lock_fd = -1, .vmm_dir = -1, .vmm_exe = -1,
 			     .vnc_module = -1,
-			     .tpm_dir = -1, .tpm_exe = -1, .net_dir = -1 };
+			     .tpm_dir = -1, .tpm_exe = -1, .net_dir = -1, .polkit.fd = -1 };
 	int channels[PRIV_CHANNELS], status;
 	struct access_config access;
 	struct listeners listeners;
@@ -340,13 +325,12 @@ static int start(const struct options *opt, struct error *err)
 		r = make_channels(priv.channels, channels, err);
 	if (r < 0)
 		return r;
-	block_signals();
 	if (access.polkit) {
-		r = start_asker(&priv, channels, &listeners, &access,
-				err);
+		r = make_polkit(&priv, &access, err);
 		if (r < 0)
 			return r;
 	}
+	block_signals();
 	priv.main_pid = fork();
 	if (priv.main_pid < 0)
 		return error_set(err, -errno, "cannot create a process: %m");
@@ -370,6 +354,8 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	int r;
 
+	if (argc && str_eq(argv[0], POLKIT_ASKER))
+		return polkit_asker(STDIN_FILENO);
 	options_parse(argc, argv, &opt);
 	umask(022);
 	r = start(&opt, &err);

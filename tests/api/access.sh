@@ -105,6 +105,26 @@ as nobody /usr/bin/python3 -B "$here/access_client.py" "$uri" \
 	"$dir/sock/virtvireod-sock" "$(v domuuid hidden | tr -d -)" ||
 	fail "as nobody"
 
+# Who asks polkit may end at any time, and is started again.
+asker_pid() {
+	for child in $(cat /proc/"$(priv_pid)"/task/*/children 2>/dev/null); do
+		grep -qx vireod-polkit "/proc/$child/comm" 2>/dev/null &&
+			echo "$child"
+	done
+	return 0
+}
+other_asker() { now=$(asker_pid) && [ -n "$now" ] && [ "$now" != "$1" ]; }
+for _ in 1 2 3; do
+	wait_for "who asks polkit" other_asker none
+	old=$(asker_pid)
+	kill -KILL "$old"
+	wait_for "another to ask polkit" other_asker "$old"
+done
+as nobody virsh -q -c "$uri" list --all >"$dir/out" 2>&1 ||
+	fail "nobody was refused: $(cat "$dir/out")"
+grep -q 'asks polkit ended (signal 9); it is started again in' \
+	"$dir/vireod.log" || fail "nothing is said of it"
+
 # Without polkit nothing is permitted, and root goes on.
 kill "$polkit_pid"
 wait "$polkit_pid" 2>/dev/null || :
