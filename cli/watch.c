@@ -3,7 +3,6 @@
  */
 #include "cli/watch.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <time.h>
 
@@ -37,21 +36,36 @@ void watch_print(struct watch *w, const char *fmt, ...)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* Until one came (or for ever, with loop), or after so many seconds; 0: none
- * are set.  True: the time was over. */
-static bool wait_for(struct watch *w, bool loop, unsigned long timeout)
+enum wait_end { WAIT_SEEN, WAIT_OVER, WAIT_LOST };
+
+/* A second, or until something came. */
+static void wait_a_second(struct watch *w)
 {
 	struct timespec until;
-	int r = 0;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout;
+	until.tv_sec++;
+	pthread_cond_timedwait(&w->seen, &w->lock, &until);
+}
+
+/* Until one came (or for ever, with loop), or after so many seconds; 0: none
+ * are set.  Without its connection it would wait for nothing. */
+static enum wait_end wait_for(struct ctl *ctl, struct watch *w, bool loop,
+			      unsigned long timeout)
+{
+	uint64_t until = now_ns() + timeout * 1000000000ull;
+	enum wait_end end = WAIT_SEEN;
+
 	pthread_mutex_lock(&w->lock);
-	while (r == 0 && (loop || !w->n))
-		r = timeout ? pthread_cond_timedwait(&w->seen, &w->lock, &until)
-			    : pthread_cond_wait(&w->seen, &w->lock);
+	while (end == WAIT_SEEN && (loop || !w->n)) {
+		wait_a_second(w);
+		if (virConnectIsAlive(ctl->conn) != 1)
+			end = WAIT_LOST;
+		else if (timeout && now_ns() >= until)
+			end = WAIT_OVER;
+	}
 	pthread_mutex_unlock(&w->lock);
-	return r == ETIMEDOUT;
+	return end;
 }
 
 void watch_list(const struct watch_kind *kinds)
@@ -86,10 +100,14 @@ int watch_timeout(const struct args *args, unsigned long *ret)
 int watch_finish(struct ctl *ctl, const struct args *args, struct watch *w,
 		 unsigned long timeout)
 {
-	if (wait_for(w, args_has(args, "loop"), timeout))
+	enum wait_end end = wait_for(ctl, w, args_has(args, "loop"), timeout);
+
+	if (end == WAIT_LOST)
+		say_error("the connection to the hypervisor was lost");
+	if (end == WAIT_OVER)
 		say(ctl, "event loop timed out\n");
 	say(ctl, "events received: %u\n", w->n);
-	return w->n ? EXIT_OK : EXIT_FAILED;
+	return w->n && end != WAIT_LOST ? EXIT_OK : EXIT_FAILED;
 }
 
 int watch_run(struct ctl *ctl, const struct args *args,

@@ -51,8 +51,13 @@ static void add_state(struct params *p, const struct subject *s)
 
 static void add_cpu(struct params *p, const struct subject *s)
 {
-	if (s->def)
-		params_ullong(p, s->stats.cpu_ns, "cpu.time");
+	if (!s->def)
+		return;
+	params_ullong(p, s->stats.cpu_ns, "cpu.time");
+	if (!s->stats.user_ns && !s->stats.system_ns)
+		return;
+	params_ullong(p, s->stats.user_ns, "cpu.user");
+	params_ullong(p, s->stats.system_ns, "cpu.system");
 }
 
 static void add_balloon(struct params *p, const struct subject *s)
@@ -94,6 +99,11 @@ static void add_vcpus(struct params *p, const struct subject *s)
 		if (i < s->stats.n_vcpus)
 			params_ullong(p, s->stats.vcpu_ns[i], "vcpu.%u.time",
 				      i);
+		if (i >= s->stats.n_vcpus || !s->stats.vcpu_wait_ns)
+			continue;
+		/* libvirt has two sources of what is one here. */
+		params_ullong(p, s->stats.vcpu_wait_ns[i], "vcpu.%u.wait", i);
+		params_ullong(p, s->stats.vcpu_wait_ns[i], "vcpu.%u.delay", i);
 	}
 }
 

@@ -192,6 +192,7 @@ int driver_lacks(const struct driver *driver, const char *op,
 void domain_stats_finish(struct domain_stats *stats)
 {
 	free(stats->vcpu_ns);
+	free(stats->vcpu_wait_ns);
 	free(stats->disks);
 	free(stats->nics);
 	free(stats->counters);

@@ -259,6 +259,11 @@ int handle_domain_get_cpu_stats(struct call *call,
 	if (r < 0)
 		return r;
 	params_ullong(&p, stats.cpu_ns, VIR_DOMAIN_CPU_STATS_CPUTIME);
+	if (stats.user_ns || stats.system_ns) {
+		params_ullong(&p, stats.user_ns, VIR_DOMAIN_CPU_STATS_USERTIME);
+		params_ullong(&p, stats.system_ns,
+			      VIR_DOMAIN_CPU_STATS_SYSTEMTIME);
+	}
 	reply_params(&p, MIN(args->nparams, WIRE_CPU_STATS_MAX),
 		     &reply->params.params_len, &reply->params.params_val,
 		     &reply->nparams);

@@ -518,6 +518,25 @@ int host_pin_vmm(const uint8_t uuid[UUID_LEN], const char *thread,
 	return call(&rq, sizeof(rq.pin), &reply, NULL, err);
 }
 
+int host_vmm_waits(const uint8_t uuid[UUID_LEN], unsigned int n,
+		   uint64_t *ret_ns, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < n && r >= 0; i += PRIV_WAITS_MAX) {
+		struct priv_request rq = { .op = PRIV_VMM_WAITS,
+					   .waits_of.first = i };
+		struct priv_reply reply;
+
+		memcpy(rq.waits_of.uuid, uuid, UUID_LEN);
+		r = call(&rq, sizeof(rq.waits_of), &reply, NULL, err);
+		if (r >= 0)
+			memcpy(&ret_ns[i], reply.text,
+			       MIN(n - i, PRIV_WAITS_MAX) * sizeof(*ret_ns));
+	}
+	return r;
+}
+
 int host_memlock_vmm(const uint8_t uuid[UUID_LEN], struct error *err)
 {
 	struct priv_reply reply;

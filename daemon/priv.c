@@ -87,6 +87,7 @@ static const struct {
 	[PRIV_PIN_VMM] = OP_STR(priv_pin_vmm, priv_pin, thread),
 	[PRIV_MEMLOCK_VMM] = OP_STR(priv_memlock_vmm, priv_vmm, name),
 	[PRIV_LIMIT_VMM] = OP(priv_limit_vmm, priv_limits),
+	[PRIV_VMM_WAITS] = OP(priv_vmm_waits, priv_waits_of),
 	[PRIV_PCI_LIST] = OP(priv_pci_list, priv_pci),
 	[PRIV_PCI_INFO] = OP(priv_pci_info, priv_pci),
 	[PRIV_PCI_DETACH] = OP(priv_pci_detach, priv_pci),

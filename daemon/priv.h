@@ -60,6 +60,7 @@ enum priv_op {
 	PRIV_PIN_VMM,
 	PRIV_MEMLOCK_VMM,
 	PRIV_LIMIT_VMM,
+	PRIV_VMM_WAITS,
 	PRIV_PCI_LIST,
 	PRIV_PCI_INFO,
 	PRIV_PCI_DETACH,
@@ -127,6 +128,17 @@ struct priv_pin {
 	uint8_t unused[6];
 	uint32_t policy, priority; /* sched_setscheduler(2) */
 	uint64_t cpus[64];
+};
+
+/* How long threads of vCPUs, from the first on, waited for a CPU of the
+ * host's; the reply's text is that. */
+enum { PRIV_WAITS_MAX = 64 };
+struct priv_waits_of {
+	uint8_t uuid[PRIV_UUID_LEN];
+	uint32_t first;
+};
+struct priv_waits {
+	uint64_t ns[PRIV_WAITS_MAX];
 };
 
 /* 0: as it is.  Microseconds; bytes. */
@@ -228,6 +240,7 @@ struct priv_request {
 		struct priv_vsock vsock;
 		struct priv_pin pin;
 		struct priv_limits limits;
+		struct priv_waits_of waits_of;
 		struct priv_pci pci;
 		struct priv_vf vf;
 		struct priv_volume volume;
@@ -309,7 +322,7 @@ priv_fn priv_spawn_vmm, priv_connect_vmm, priv_vmm_status, priv_kill_vmm,
 /* priv_tpm.c: TPMs, a process each */
 priv_fn priv_spawn_tpm, priv_forget_tpm;
 /* priv_tune.c, priv_cgroup.c: what machines get of the host */
-priv_fn priv_pin_vmm, priv_memlock_vmm, priv_limit_vmm;
+priv_fn priv_pin_vmm, priv_memlock_vmm, priv_limit_vmm, priv_vmm_waits;
 /* priv_pci.c, priv_vf.c: the host's PCI functions */
 priv_fn priv_pci_list, priv_pci_info, priv_pci_detach, priv_pci_reattach,
 	priv_pci_reset, priv_open_vfio, priv_set_vf;

@@ -138,6 +138,57 @@ int priv_pin_vmm(struct priv *priv, const void *arg, struct priv_reply *reply,
 		       0;
 }
 
+/* ---- how long threads wait ---- */
+
+/* proc(5), schedstat: the second number. */
+static uint64_t waited(pid_t pid, const char *tid)
+{
+	char path[96];
+	unsigned long long ns;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid,
+		 tid);
+	f = fopen(path, "re");
+	if (!f || fscanf(f, "%*u %llu", &ns) != 1)
+		ns = 0;
+	if (f)
+		fclose(f);
+	return ns;
+}
+
+int priv_vmm_waits(struct priv *priv, const void *arg,
+		   struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		   struct error *err)
+{
+	const struct priv_waits_of *a = arg;
+	struct priv_waits waits = { 0 };
+	_cleanup_close_ int pidfd = -1;
+	char path[64], comm[32];
+	struct dirent *e;
+	uint64_t n;
+	pid_t pid;
+	DIR *d;
+
+	pidfd = priv_find_vmm(priv, a->uuid, &pid);
+	if (pidfd < 0)
+		return error_set(err, pidfd, "its machine is gone");
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	d = opendir(path);
+	while (d && (e = readdir(d))) {
+		comm_of(pid, e->d_name, comm);
+		if (is_vcpu(comm) &&
+		    parse_u64(comm + 4, 10, UINT32_MAX, &n) == 0 &&
+		    n >= a->first && n - a->first < PRIV_WAITS_MAX)
+			waits.ns[n - a->first] = waited(pid, e->d_name);
+	}
+	if (d)
+		closedir(d);
+	static_assert(sizeof(waits) < sizeof(reply->text), "it fits");
+	memcpy(reply->text, &waits, sizeof(waits));
+	return 0;
+}
+
 /* For guest memory that shall stay in RAM, or that devices reach. */
 int priv_memlock_vmm(struct priv *priv, const void *arg,
 		     struct priv_reply *reply, int fds[PRIV_FDS_MAX],

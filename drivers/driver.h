@@ -104,10 +104,12 @@ struct domain_counter {
 struct domain_stats {
 	unsigned int n_vcpus, n_disks, n_nics, n_counters;
 	uint64_t *vcpu_ns; /* freed with domain_stats_finish() */
+	uint64_t *vcpu_wait_ns; /* ... as this; NULL: it is not known */
 	struct domain_disk_stats *disks;
 	struct domain_nic_stats *nics;
 	struct domain_counter *counters;
 	uint64_t cpu_ns; /* the whole process */
+	uint64_t user_ns, system_ns; /* 0: not known */
 	uint64_t balloon_bytes;
 	/* As virDomainMemoryStatTags counts and measures; bits: which. */
 	unsigned int memory_has;
@@ -416,6 +418,9 @@ struct cpuset;
 int host_pin_vmm(const uint8_t uuid[UUID_LEN], const char *thread,
 		 const struct cpuset *cpus, int policy, unsigned int priority,
 		 struct error *err);
+/* How long the threads of its vCPUs have waited for a CPU of the host's. */
+int host_vmm_waits(const uint8_t uuid[UUID_LEN], unsigned int n,
+		   uint64_t *ret_ns, struct error *err);
 /*
  * PCI functions of the host's.  A guest can have what is bound to VFIO's
  * driver: detach does it, reattach gives it back to its own.

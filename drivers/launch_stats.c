@@ -40,6 +40,27 @@ static void take_vcpus(const struct domain_def *def, struct json_object *json,
 	}
 }
 
+/* The machine's other threads count, too. */
+static void take_process(struct json_object *json, struct domain_stats *s)
+{
+	s->user_ns = number(json, "user_ns");
+	s->system_ns = number(json, "system_ns");
+	s->cpu_ns = MAX(s->cpu_ns, s->user_ns + s->system_ns);
+}
+
+/* A machine cannot see for itself what it did not get. */
+static void take_waits(struct domain *dom, struct domain_stats *s)
+{
+	struct error ignored = { 0 };
+
+	s->vcpu_wait_ns = xcalloc(s->n_vcpus, sizeof(*s->vcpu_wait_ns));
+	if (host_vmm_waits(dom->uuid, s->n_vcpus, s->vcpu_wait_ns, &ignored) <
+	    0) {
+		free(s->vcpu_wait_ns);
+		s->vcpu_wait_ns = NULL;
+	}
+}
+
 static void take_disk(struct json_object *json, struct domain_disk_stats *d)
 {
 	d->rd_req = number(json, "rd_req");
@@ -182,6 +203,8 @@ int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 		return r;
 	*ret_stats = (struct domain_stats){ 0 };
 	take_vcpus(dom->live, json, ret_stats);
+	take_process(json, ret_stats);
+	take_waits(dom, ret_stats);
 	take_devices(dom->live, json, ret_stats);
 	take_counters(json, ret_stats);
 	if (json_object_object_get_ex(json, "balloon", &balloon)) {

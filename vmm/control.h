@@ -34,7 +34,7 @@
  *		   null, "balloon": bytes the guest keeps,
  *		   "cpu_ns": [per vCPU thread], "first_run_ns": time from exec
  *		   to the first guest instruction}
- *	"stats"    {"cpu_ns": [...], "disks": {id: {"rd_req", "rd_bytes",
+ *	"stats"    {"cpu_ns": [...], "user_ns", "system_ns", "disks": {id: {"rd_req", "rd_bytes",
  *		   "wr_req", "wr_bytes", "flush_req", "rd_ns", "wr_ns",
  *		   "flush_ns"}}, "nics": {id: {"rx_bytes", "rx_packets",
  *		   "rx_drop", "tx_bytes", "tx_packets", "tx_drop"}},

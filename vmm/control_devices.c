@@ -4,6 +4,7 @@
 #include "vmm/control_priv.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #include "vmm/display.h"
 #include "vmm/hotplug.h"
@@ -39,6 +40,24 @@ static void control_emit_engine(void *arg, const char *name, uint64_t value)
 	control_add_u64(member_object(arg, "engine"), name, value);
 }
 
+static uint64_t ns_of(const struct timeval *tv)
+{
+	return (uint64_t)tv->tv_sec * 1000000000u +
+	       (uint64_t)tv->tv_usec * 1000u;
+}
+
+/* What vCPUs did in other processes was the guest's. */
+static void add_process(struct control *c, struct json_object *ok)
+{
+	struct rusage u; /* #syscalls:vmm getrusage */
+
+	if (getrusage(RUSAGE_SELF, &u) < 0)
+		return;
+	control_add_u64(ok, "user_ns",
+			ns_of(&u.ru_utime) + machine_ns_elsewhere(c->m));
+	control_add_u64(ok, "system_ns", ns_of(&u.ru_stime));
+}
+
 int control_stats(struct control *c, struct json_object *req,
 		  struct json_object *ok, struct error *err)
 {
@@ -46,6 +65,7 @@ int control_stats(struct control *c, struct json_object *req,
 					      "memory", "engine" };
 
 	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
+	add_process(c, ok);
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		member_object(ok, groups[i]);
 	machine_stats(c->m, control_emit, ok);

@@ -571,19 +571,32 @@ const char *machine_stop_name(enum machine_stop why)
 	return name[why];
 }
 
+static uint64_t ns_elsewhere(struct machine *m, unsigned int n)
+{
+	return m->engine->time_elsewhere && m->priv->vcpu[n].started ?
+		       m->engine->time_elsewhere(m->priv->vcpu[n].cpu) :
+		       0;
+}
+
+uint64_t machine_ns_elsewhere(struct machine *m)
+{
+	uint64_t ns = 0;
+
+	for (unsigned int n = 0; n < m->priv->n_vcpus; n++)
+		ns += ns_elsewhere(m, n);
+	return ns;
+}
+
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n)
 {
 	struct timespec ts;
 	clockid_t clock;
-	uint64_t more = 0;
 
 	if (n >= m->priv->n_vcpus || !m->priv->vcpu[n].started ||
 	    pthread_getcpuclockid(m->priv->vcpu[n].thread, &clock) != 0 ||
 	    clock_gettime(clock, &ts) < 0)
 		return 0;
-	if (m->engine->time_elsewhere)
-		more = m->engine->time_elsewhere(m->priv->vcpu[n].cpu);
-	return ts.tv_sec * 1000000000ull + ts.tv_nsec + more;
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec + ns_elsewhere(m, n);
 }
 
 uint64_t machine_first_run(const struct machine *m)

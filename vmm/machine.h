@@ -329,6 +329,8 @@ int machine_vsock_connected(struct machine *m, uint32_t port, int fd);
 uint64_t machine_balloon(struct machine *m);
 /* CPU time of vCPU n's thread; of the first run: CLOCK_MONOTONIC, or 0. */
 uint64_t machine_vcpu_ns(struct machine *m, unsigned int n);
+/* What of that all vCPUs have in processes of their own. */
+uint64_t machine_ns_elsewhere(struct machine *m);
 uint64_t machine_first_run(const struct machine *m);
 
 /*

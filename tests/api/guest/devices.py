@@ -293,6 +293,8 @@ def statistics(c, g, tap):
     assert stats["block.0.wr.bytes"] > 0
     assert stats["net.count"] == 1 and stats["net.0.name"] == tap
     assert stats["cpu.time"] > 0 and stats["balloon.current"] == 128 * 1024
+    assert 0 < stats["cpu.user"] + stats["cpu.system"] <= stats["cpu.time"]
+    assert stats["vcpu.0.wait"] == stats["vcpu.0.delay"] > 0
     assert g.getCPUStats(True)[0]["cpu_time"] > 0
 
 
