@@ -10,6 +10,7 @@
 #include "daemon/host_network.h"
 #include "daemon/priv.h"
 #include "drivers/driver.h"
+#include "network/net/rules.h"
 
 static int with_plan(enum priv_op op, const struct net_plan *plan,
 		     struct error *err)
@@ -28,6 +29,27 @@ static int up(const struct net_plan *plan, struct error *err)
 static int down(const struct net_plan *plan, struct error *err)
 {
 	return with_plan(PRIV_NET_DOWN, plan, err);
+}
+
+static int restore(const struct net_plan *plan, struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_NET_RESTORE, .plan = *plan };
+	struct priv_reply reply;
+	int r = host_call(&rq, sizeof(rq.plan), &reply, NULL, err);
+
+	return r < 0 ? r : reply.pid;
+}
+
+static int watch_rules(int *ret_fd, struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_NET_WATCH };
+	struct priv_reply reply;
+	int fds[PRIV_FDS_MAX];
+	int r = host_call(&rq, sizeof(rq.none), &reply, fds, err);
+
+	if (r == 0)
+		*ret_fd = fds[0];
+	return r;
 }
 
 static int simple(enum priv_op op, const uint8_t uuid[UUID_LEN],
@@ -169,6 +191,9 @@ static void unwatch(void *w)
 const struct network_host host_network = {
 	.up = up,
 	.down = down,
+	.restore = restore,
+	.watch_rules = watch_rules,
+	.rules_changes = rules_watch_read,
 	.view = view,
 	.write = write_files,
 	.start = start,

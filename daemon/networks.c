@@ -134,6 +134,7 @@ struct networks *networks_create(const struct network_store *store,
 
 	nets->store = store;
 	nets->host = host;
+	nets->rules_fd = -1;
 	pthread_mutex_init(&nets->lock, NULL);
 	return nets;
 }
@@ -147,6 +148,7 @@ void networks_destroy(struct networks *nets)
 	pthread_mutex_lock(&nets->lock);
 	nets->closing = true; /* what ends now is not started again */
 	pthread_mutex_unlock(&nets->lock);
+	nets_unwatch_rules(nets);
 	for (n = nets->first; n; n = next) {
 		next = n->next;
 		net_free(n);
@@ -215,6 +217,7 @@ int networks_recover(struct networks *nets, bool booted, struct error *err)
 	struct network *n, *next;
 	int r;
 
+	nets_watch_rules(nets);
 	pthread_mutex_lock(&nets->lock);
 	r = nets->store->each(nets->store->arg, on_row, nets, err);
 	if (r == 0)

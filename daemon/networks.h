@@ -56,6 +56,11 @@ struct network_store {
 struct network_host {
 	int (*up)(const struct net_plan *plan, struct error *err);
 	int (*down)(const struct net_plan *plan, struct error *err);
+	/* Its rules: 1 when some were gone and are there again. */
+	int (*restore)(const struct net_plan *plan, struct error *err);
+	/* News of them: network/net/rules.h. */
+	int (*watch_rules)(int *ret_fd, struct error *err);
+	unsigned int (*rules_changes)(int fd);
 	/* network/net/view.h; the caller frees. */
 	int (*view)(char **ret_text, struct error *err);
 	int (*write)(const uint8_t uuid[UUID_LEN],

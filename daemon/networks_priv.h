@@ -32,6 +32,9 @@ struct networks {
 	void (*notify)(void *arg, const struct network_notice *n);
 	void *notify_arg;
 	bool closing;
+	int rules_fd;	   /* -1: nobody tells */
+	void *rules_watch; /* of the host's rulesets */
+	unsigned int own_rules; /* transactions of ours, not yet told */
 };
 
 static inline const struct network_def *net_def(const struct network *n)
@@ -57,6 +60,10 @@ int net_recover(struct network *n, bool booted, struct error *err);
 void net_unwatch(struct network *n);
 /* Definitions of the live network that dnsmasq is to follow. */
 int net_refresh(struct network *n, bool restart, struct error *err);
+
+/* networks_rules.c; neither with the lock held. */
+void nets_watch_rules(struct networks *nets);
+void nets_unwatch_rules(struct networks *nets);
 
 /* networks_ports.c */
 void net_ports_free(struct network *n);

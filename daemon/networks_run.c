@@ -147,7 +147,10 @@ static int up(struct network *n, struct error *err)
 	r = net_plan_of(n->live, &plan, err);
 	if (r == 0)
 		r = n->nets->host->up(&plan, err);
-	return r < 0 ? r : start_dnsmasq(n, err);
+	if (r < 0)
+		return r;
+	n->nets->own_rules += plan.mode != PLAN_OPEN;
+	return start_dnsmasq(n, err);
 }
 
 static int down(struct network *n, struct error *err)
@@ -160,7 +163,10 @@ static int down(struct network *n, struct error *err)
 	r = stop_dnsmasq(n, err);
 	if (r == 0)
 		r = net_plan_of(n->live, &plan, err);
-	return r < 0 ? r : n->nets->host->down(&plan, err);
+	if (r == 0)
+		r = n->nets->host->down(&plan, err);
+	n->nets->own_rules += r == 0 && plan.mode != PLAN_OPEN;
+	return r;
 }
 
 /* ---- from one state to the other ---- */

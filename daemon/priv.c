@@ -103,6 +103,8 @@ static const struct {
 	[PRIV_RUN_TOOL] = OP_STR(priv_run_tool, priv_tool, args),
 	[PRIV_NET_UP] = OP(priv_net_up, net_plan),
 	[PRIV_NET_DOWN] = OP(priv_net_down, net_plan),
+	[PRIV_NET_RESTORE] = OP(priv_net_restore, net_plan),
+	[PRIV_NET_WATCH] = OP(priv_net_watch, priv_none),
 	[PRIV_NET_VIEW] = OP(priv_net_view, priv_none),
 	[PRIV_NET_PORT] = OP(priv_net_port, bridge_port),
 	[PRIV_NET_FILE] = OP_STR(priv_net_file, priv_net_file, text),

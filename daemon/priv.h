@@ -76,6 +76,8 @@ enum priv_op {
 	PRIV_RUN_HOOK,
 	PRIV_NET_UP,
 	PRIV_NET_DOWN,
+	PRIV_NET_RESTORE,
+	PRIV_NET_WATCH,
 	PRIV_NET_VIEW,
 	PRIV_NET_PORT,
 	PRIV_NET_FILE,
@@ -257,7 +259,7 @@ struct priv_request {
 struct priv_reply {
 	int32_t errnum; /* 0 or -errno */
 	int32_t code;	/* virErrorNumber or 0 */
-	int32_t pid; /* or a port */
+	int32_t pid; /* or a port, or whether something was done */
 	char text[600]; /* the sentence, or what the op returns */
 };
 
@@ -333,6 +335,7 @@ priv_fn priv_list_dir, priv_make_dir, priv_remove_dir, priv_create_volume,
 priv_fn priv_run_hook;
 /* priv_network.c: networks; priv_dnsmasq.c: who gives their addresses */
 priv_fn priv_net_up, priv_net_down, priv_net_view, priv_net_port;
+priv_fn priv_net_restore, priv_net_watch;
 priv_fn priv_net_file, priv_net_leases, priv_net_forget, priv_start_dnsmasq,
 	priv_stop_dnsmasq, priv_reload_dnsmasq;
 /* priv_probe.c */

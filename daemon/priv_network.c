@@ -52,6 +52,34 @@ int priv_net_down(struct priv *priv, const void *arg,
 	return r < 0 ? r : rules_remove(plan, err);
 }
 
+/* reply->pid: whether there was something to do. */
+int priv_net_restore(struct priv *priv, const void *arg,
+		     struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		     struct error *err)
+{
+	const struct net_plan *plan = arg;
+	int r = check(priv, plan, err);
+
+	if (r < 0 || rules_intact(plan))
+		return r;
+	reply->pid = 1;
+	return rules_set(plan, err);
+}
+
+int priv_net_watch(struct priv *priv, const void *arg,
+		   struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		   struct error *err)
+{
+	int fd = priv->session ? error_set(err, -EPERM, "%s",
+					   "this needs a daemon that runs as root") :
+				 rules_watch_open(err);
+
+	if (fd < 0)
+		return fd;
+	fds[0] = fd;
+	return 0;
+}
+
 int priv_net_view(struct priv *priv, const void *arg,
 		  struct priv_reply *reply, int fds[PRIV_FDS_MAX],
 		  struct error *err)

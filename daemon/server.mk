@@ -23,6 +23,7 @@ noinst_LTLIBRARIES += %D%/libnetworks.la
 	%D%/networks.h \
 	%D%/networks_ports.c \
 	%D%/networks_priv.h \
+	%D%/networks_rules.c \
 	%D%/networks_run.c \
 	$(NULL)
 %C%_libnetworks_la_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS)

@@ -8,10 +8,13 @@ network_libnet_la_SOURCES = \
 	%D%/leases.c \
 	%D%/netlink.c \
 	%D%/netlink.h \
+	%D%/nft.c \
+	%D%/nft.h \
 	%D%/plan.c \
 	%D%/plan.h \
 	%D%/rules.c \
 	%D%/rules.h \
+	%D%/rules_watch.c \
 	%D%/view.c \
 	%D%/view.h \
 	%D%/view_write.c \

@@ -21,17 +21,18 @@
 #include "network/net/rules.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <nftables/libnftables.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "network/net/nft.h"
 
 #define T "inet " RULES_TABLE " "
 
 enum { ID_LEN = 33, NET_TEXT = INET6_ADDRSTRLEN + 8 };
+
+/* A network's chains, and the maps that lead to them. */
+static const char *const kinds[] = { "to", "from", "nat" };
 
 static void id_of(const struct net_plan *p, char id[ID_LEN])
 {
@@ -85,8 +86,6 @@ static void put_base(struct buf *b)
 /* Made if missing, and empty. */
 static void put_chains(struct buf *b, const char *id)
 {
-	static const char *const kinds[] = { "to", "from", "nat" };
-
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		buf_printf(b, "add chain " T "%s_%s\n", kinds[i], id);
 		buf_printf(b, "flush chain " T "%s_%s\n", kinds[i], id);
@@ -201,8 +200,6 @@ static void put_nat(struct buf *b, const struct net_plan *p, const char *id,
 static void put_elements(struct buf *b, const struct net_plan *p,
 			 const char *id, const char *verb)
 {
-	static const char *const kinds[] = { "to", "from", "nat" };
-
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		buf_printf(b, "%s element " T "%s { \"%s\" : jump %s_%s }\n",
 			   verb, kinds[i], p->bridge, kinds[i], id);
@@ -243,37 +240,13 @@ static char *removal_text(const struct net_plan *p)
 
 /* ---- to the kernel ---- */
 
-/* The library has state of its own beside its contexts. */
-static pthread_mutex_t nft_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int run_locked(const char *text, const char *bridge, struct error *err)
-{
-	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
-	const char *why;
-	int r = 0;
-
-	if (!ctx)
-		return error_set(err, -ENOMEM, "cannot use nftables");
-	nft_ctx_buffer_error(ctx);
-	nft_ctx_buffer_output(ctx);
-	if (nft_run_cmd_from_buffer(ctx, text)) {
-		why = nft_ctx_get_error_buffer(ctx);
-		r = error_set(err, -EIO,
-			      "nftables refuses the rules of '%s': %.*s",
-			      bridge, why ? (int)strcspn(why, "\n") : 0,
-			      why ? why : "");
-	}
-	nft_ctx_free(ctx);
-	return r;
-}
-
 static int run(char *text, const char *bridge, struct error *err)
 {
+	char whose[PLAN_NAME + 20];
 	int r;
 
-	pthread_mutex_lock(&nft_lock);
-	r = run_locked(text, bridge, err);
-	pthread_mutex_unlock(&nft_lock);
+	snprintf(whose, sizeof(whose), "the rules of '%s'", bridge);
+	r = nft_run(text, whose, NULL, err);
 	free(text);
 	return r;
 }
@@ -288,4 +261,81 @@ int rules_remove(const struct net_plan *plan, struct error *err)
 {
 	return plan->mode == PLAN_OPEN ? 0 : run(removal_text(plan),
 						 plan->bridge, err);
+}
+
+/* ---- whether they are still there ---- */
+
+static unsigned int count(const char *text, const char *part)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		n++;
+	}
+	return n;
+}
+
+/* The base chains, and those of the network. */
+static bool is_wanted(const char *name, const char *id)
+{
+	size_t len = strcspn(name, " ");
+
+	if (!strncmp(name, "forward ", 8) ||
+	    !strncmp(name, "postrouting ", 12))
+		return true;
+	return len > ID_LEN && !strncmp(name + len - ID_LEN + 1, id,
+					ID_LEN - 1);
+}
+
+/* How many rules are listed in them: each is a line of its chain, like the one
+ * that says what a base chain is. */
+static unsigned int listed_rules(const char *listing, const char *id)
+{
+	bool inside = false;
+	unsigned int n = 0;
+
+	for (const char *line = listing; *line;) {
+		size_t len = strcspn(line, "\n");
+		const char *text = line + strspn(line, "\t");
+
+		if (*text == '}')
+			inside = false;
+		else if (inside && strncmp(text, "type ", 5))
+			n++;
+		else if (!strncmp(text, "chain ", 6))
+			inside = is_wanted(text + 6, id);
+		line += len + (line[len] == '\n');
+	}
+	return n;
+}
+
+static bool has_elements(const char *listing, const struct net_plan *p,
+			 const char *id)
+{
+	char text[PLAN_NAME + ID_LEN + 20];
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		snprintf(text, sizeof(text), "\"%s\" : jump %s_%s", p->bridge,
+			 kinds[i], id);
+		if (!strstr(listing, text))
+			return false;
+	}
+	return true;
+}
+
+/* What cannot be listed is not there. */
+bool rules_intact(const struct net_plan *p)
+{
+	_cleanup_free_ char *want = rules_text(p), *listing = NULL;
+	char id[ID_LEN];
+
+	if (p->mode == PLAN_OPEN)
+		return true;
+	id_of(p, id);
+	/* Only the first of several lists would be complete. */
+	return nft_run("list table inet " RULES_TABLE, "a list", &listing,
+		       NULL) == 0 &&
+	       has_elements(listing, p, id) &&
+	       listed_rules(listing, id) == count(want, "add rule ");
 }

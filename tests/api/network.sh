@@ -184,6 +184,20 @@ refused "already in use by interface vlab0; 192.168.122.0/24 would be free" \
 	v net-create "$dir/clash.xml"
 refused "no network with matching name" v net-info clash
 
+# ---- somebody flushes the host's rules: ours come again ----
+if command -v nft >/dev/null; then
+	has_rules() {
+		local listed
+		listed=$(nft list ruleset)
+		case $listed in *'"vlab0" : jump nat_'*masquerade*) ;; *) false ;; esac
+	}
+	has_rules || fail "no rules"
+	for harm in "flush ruleset" "delete table inet vireo" "flush table inet vireo"; do
+		nft "$harm"
+		wait_for 120 has_rules || fail "no rules after: $harm"
+	done
+fi
+
 # ---- the daemon dies: nothing of the network does ----
 before=$(dnsmasq_pid lab)
 kill -9 "$(priv_pid)"

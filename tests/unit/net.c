@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "network/net/bridge.h"
 #include "network/net/dnsmasq.h"
+#include "network/net/nft.h"
 #include "network/net/rules.h"
 #include "network/net/view.h"
 
@@ -231,6 +232,38 @@ static void test_rules(const struct net_plan *plan)
 	assert(!strcmp(one, three));
 }
 
+/* Whatever somebody takes away of a network's rules, it is noticed. */
+static void test_intact(const struct net_plan *plan)
+{
+	static const char *const harm[] = {
+		"flush ruleset", "flush table inet vireo",
+		"delete table inet vireo", "flush map inet vireo nat",
+		"flush chain inet vireo forward",
+	};
+	struct error err = { 0 };
+	int fd = rules_watch_open(&err);
+
+	assert(fd >= 0 || (say(&err), false));
+	assert(!rules_intact(plan));
+	assert(rules_watch_read(fd) == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(harm); i++) {
+		assert(rules_set(plan, &err) == 0 || (say(&err), false));
+		assert(rules_intact(plan));
+		assert(rules_watch_read(fd) == 1);
+		assert(nft_run(harm[i], "this", NULL, &err) == 0);
+		assert(!rules_intact(plan));
+		assert(rules_watch_read(fd) == 1);
+	}
+	/* Another's table is not our business. */
+	assert(nft_run("add table inet docker; add chain inet docker c",
+		       "this", NULL, &err) == 0);
+	assert(nft_run("delete table inet docker", "this", NULL, &err) == 0);
+	assert(nft_run("flush nonsense", "this", NULL, &err) < 0);
+	assert(has(err.message, "nftables refuses this: "));
+	assert(rules_watch_read(fd) == 0);
+	fd_close(fd);
+}
+
 /* Rules of other modes are ones that the kernel takes, too. */
 static void test_modes(const struct net_plan *plan)
 {
@@ -242,12 +275,14 @@ static void test_modes(const struct net_plan *plan)
 		p.n_devs = 1;
 		strcpy(p.devs[0], "eth9");
 		assert(rules_set(&p, &err) == 0 || (say(&err), false));
+		assert(rules_intact(&p));
 		assert(rules_remove(&p, &err) == 0 || (say(&err), false));
 	}
 	p.mode = PLAN_NAT;
 	memcpy(p.nat_first, "\xc0\0\2\1", 4);
 	memcpy(p.nat_last, "\xc0\0\2\7", 4);
 	assert(rules_set(&p, &err) == 0 || (say(&err), false));
+	assert(rules_intact(&p));
 	assert(rules_remove(&p, &err) == 0);
 }
 
@@ -269,6 +304,7 @@ int main(void)
 		return errno == EPERM ? 0 : 1;
 	}
 	test_bridge(&plan);
+	test_intact(&plan);
 	test_rules(&plan);
 	test_modes(&plan);
 	return 0;
