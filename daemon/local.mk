@@ -5,6 +5,8 @@ vireod_SOURCES = \
 	%D%/access_config.h \
 	%D%/confine.c \
 	%D%/confine.h \
+	%D%/default_network.c \
+	%D%/default_network.h \
 	%D%/domain.h \
 	%D%/host.c \
 	%D%/host.h \

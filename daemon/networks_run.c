@@ -129,12 +129,31 @@ int net_refresh(struct network *n, bool restart, struct error *err)
 
 /* ---- the host's part ---- */
 
+/* A free one, for good: guests find it at the next start, too. */
+static void choose_subnet(struct network *n, const char *view)
+{
+	unsigned int subnet;
+
+	if (!network_def_moves(n->live) ||
+	    view_free_subnet(view, &subnet) < 0 ||
+	    !network_def_move(n->live, subnet))
+		return;
+	if (n->config && network_def_moves(n->config))
+		network_def_move(n->config, subnet);
+	log_info("network '%s': its subnet is in use; it has 192.168.%u.0/24 now",
+		 n->live->name, subnet);
+}
+
 static int check_clash(struct network *n, struct error *err)
 {
 	_cleanup_free_ char *view = NULL;
 	int r = n->nets->host->view(&view, err);
 
-	return r < 0 ? r : view_clash(view, n->live, err);
+	if (r < 0)
+		return r;
+	if (view_clash(view, n->live, NULL) < 0)
+		choose_subnet(n, view);
+	return view_clash(view, n->live, err);
 }
 
 static int up(struct network *n, struct error *err)

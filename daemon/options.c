@@ -32,6 +32,8 @@ static const struct {
 	S("socket-dir", "DIR", socket_dir, "where clients connect"),
 	S("driver-dir", "DIR", driver_dir, "hypervisor drivers"),
 	S("schema-dir", "DIR", schema_dir, "RELAX NG schemas"),
+	S("default-network", "FILE", default_network,
+	  "the network that a new daemon has"),
 	S("vmm", "PATH", vmm, "the vireo-vmm program"),
 	S("vnc-module", "PATH", vnc_module, "its module for VNC servers"),
 	S("log", "TARGET", log, "stderr, journal or file:PATH"),
@@ -188,6 +190,8 @@ static void default_programs(struct options *opt)
 	if (!tree) {
 		set_default(&opt->driver_dir, xstrdup(PKGLIBDIR "/drivers"));
 		set_default(&opt->schema_dir, xstrdup(PKGDATADIR "/schemas"));
+		set_default(&opt->default_network,
+			    xstrdup(PKGDATADIR "/default-network.xml"));
 		set_default(&opt->vmm, xstrdup(SBINDIR "/vireo-vmm"));
 		set_default(&opt->vnc_module,
 			    xstrdup(PKGLIBDIR "/vnc-crypto.so"));

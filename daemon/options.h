@@ -12,6 +12,7 @@ struct options {
 	bool session;
 	char *state_dir, *run_dir, *socket_dir;
 	char *driver_dir, *schema_dir;
+	char *default_network; /* a file; NULL: none */
 	char *vmm;	    /* vireo-vmm's path */
 	char *vnc_module;   /* of vireo-vmm's, for VNC servers */
 	char *vnc_tls, *vnc_tls_dir;

@@ -24,6 +24,7 @@
 #include "daemon/domain.h"
 #include "daemon/hooks.h"
 #include "daemon/host.h"
+#include "daemon/default_network.h"
 #include "daemon/host_network.h"
 #include "daemon/host_pool.h"
 #include "daemon/listen.h"
@@ -247,6 +248,9 @@ static void recover_networks(struct main_half *m)
 	if (networks_recover(m->networks, registry_booted(m->system), &err) <
 	    0)
 		log_error("%s", err.message);
+	else if (!m->opt->session)
+		default_network(m->opt->default_network, m->store,
+				m->networks);
 }
 
 static int listen_one(struct main_half *m, int fd, int kind,

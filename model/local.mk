@@ -44,6 +44,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/net_addr.c \
 	%D%/network.c \
 	%D%/network.h \
+	%D%/network_move.c \
 	%D%/network_update.c \
 	%D%/schemas.c \
 	%D%/schemas.h \

@@ -206,6 +206,12 @@ int net_addr_of_route(const struct net_route *route,
 bool net_addr_overlap(const struct net_addr *a, const struct net_addr *b);
 char *net_addr_format(const struct net_addr *addr); /* without prefix */
 
+/* ---- those whose subnet may be another one ---- */
+
+bool network_def_moves(const struct network_def *def);
+/* Its first IPv4 /24 becomes 192.168.TO.0/24; false: it has none. */
+bool network_def_move(struct network_def *def, unsigned int to);
+
 /* ---- changes of one element (net-update) ---- */
 
 /* command, section: virNetworkUpdateCommand, virNetworkUpdateSection.  Nothing

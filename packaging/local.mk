@@ -11,6 +11,8 @@ packaging_units = \
 nodist_systemdunit_DATA = $(packaging_units)
 CLEANFILES += $(packaging_units)
 
+dist_pkgdata_DATA += %D%/default-network.xml
+
 # polkit's actions, by libvirt's names; libvirt-daemon brings files of the same
 # names, so a package of ours conflicts with it.
 polkitdir = $(datadir)/polkit-1/actions

@@ -226,4 +226,25 @@ fi
 our net-undefine lab
 [ -z "$(ls "$dir/state/net")" ] || fail "files stayed"
 [ -z "$(v net-list --all --name)" ] || fail "a network stayed"
+
+# ---- the network that is there from the start ----
+VIREOD_OPTIONS="--default-network=$top/packaging/default-network.xml"
+restart() { "$top/scripts/stop-daemon" "$dir" && up; }
+restart
+has "$(v net-list --all)" "default "
+has "$(v net-dumpxml default)" "192.168.122.1"
+ip link add taken type bridge
+ip addr add 192.168.122.77/24 dev taken
+ip link set taken up
+v net-start default >/dev/null
+has "$(v net-dumpxml default)" "<range start='192.168.123.2' end='192.168.123.254'/>"
+ip -4 addr show "$(v net-info default | sed -n 's/^Bridge: *//p')" |
+	grep -q 192.168.123.1/24
+has "$(v net-dumpxml default --inactive)" "192.168.123.1"
+v net-destroy default >/dev/null
+v net-undefine default >/dev/null
+ip link del taken
+restart
+case $(v net-list --all) in *default*) fail "default came again" ;; esac
+
 echo "networks: all as they should be"

@@ -192,6 +192,34 @@ static void test_update(void)
 	network_def_free(def);
 }
 
+static void test_move(void)
+{
+	struct network_def *def = parse(everything);
+	char *xml;
+
+	assert(!network_def_moves(def));
+	free(def->metadata);
+	def->metadata = xstrdup("<a/><v:subnet xmlns:v='urn:vireo:network' "
+				"choose='free'/>");
+	assert(network_def_moves(def));
+	assert(network_def_move(def, 7));
+	assert(network_def_complete(def, NULL) == 0);
+	xml = network_def_format(def, 0);
+	assert(strstr(xml, "<ip address='192.168.7.1' "));
+	assert(strstr(xml, "start='192.168.7.100' end='192.168.7.200'"));
+	assert(strstr(xml, "name='one' ip='192.168.7.2'"));
+	assert(strstr(xml, "server='192.168.7.1'"));
+	assert(strstr(xml, "<host ip='192.168.7.2'"));
+	assert(strstr(xml, "gateway='192.168.7.2'"));
+	assert(strstr(xml, "address='10.10.0.0'") && !strstr(xml, "10.9."));
+	free(xml);
+	network_def_free(def);
+	def = parse("<network><name>n</name><ip address='10.0.0.1' prefix='8'/>"
+		    "</network>");
+	assert(!network_def_move(def, 7));
+	network_def_free(def);
+}
+
 static void test_addresses(void)
 {
 	struct net_addr a, b;
@@ -251,6 +279,7 @@ int main(int argc, char **argv)
 	test_defaults();
 	test_refused();
 	test_update();
+	test_move();
 	test_addresses();
 	test_port();
 	model_schemas_unload();
