@@ -331,7 +331,7 @@ int domain_detach_alias(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		       detach_one(reg, uuid, NULL, alias, flags, false, err);
 }
 
-/* ---- changing a network card: its link ---- */
+/* ---- changing a network card: its link and its bandwidth ---- */
 
 static int find_iface(struct domain_def *def, const struct device_def *dev,
 		      struct dom_iface **ret_iface, struct error *err)
@@ -345,17 +345,47 @@ static int find_iface(struct domain_def *def, const struct device_def *dev,
 	*ret_iface = device_at(def, ref);
 	if (want->source && !str_eq(want->source, (*ret_iface)->source))
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "of an interface only its link state can be changed");
+				  "of an interface only its link state and its bandwidth can be changed");
 	return 0;
 }
 
-static void set_link_state(struct dom_iface *iface,
-			   const struct device_def *dev)
+static void set_changes(struct dom_iface *iface, const struct device_def *dev)
 {
 	const struct dom_iface *want = device_def_item(dev);
 
 	free(iface->link_state);
 	iface->link_state = xstrdup(want->link_state);
+	iface->bandwidth = want->bandwidth;
+}
+
+static int edit_rates(struct domain_def *def, const struct device_def *dev,
+		      struct error *err)
+{
+	const struct dom_iface *want = device_def_item(dev);
+	struct dom_iface *iface = NULL;
+	int r = find_iface(def, dev, &iface, err);
+
+	if (r == 0)
+		iface->bandwidth = want->bandwidth;
+	return r;
+}
+
+/* The running machine's; its definition follows when all is done. */
+static int rates_live(struct dom_obj *obj, const struct device_def *dev,
+		      struct error *err)
+{
+	struct domain_def *next = domain_def_copy(obj->d.live);
+	int r = edit_rates(next, dev, err);
+
+	if (r == 0)
+		r = driver_call(obj, err, tune, next, DOMAIN_TUNE_NICS);
+	domain_def_free(next);
+	return r;
+}
+
+static bool same_rates(const struct dom_iface *a, const struct dom_iface *b)
+{
+	return !memcmp(&a->bandwidth, &b->bandwidth, sizeof(a->bandwidth));
 }
 
 static int link_live(struct dom_obj *obj, const struct device_def *dev,
@@ -365,13 +395,15 @@ static int link_live(struct dom_obj *obj, const struct device_def *dev,
 	struct dom_iface *iface = NULL;
 	int r = find_iface(obj->d.live, dev, &iface, err);
 
+	if (r == 0 && !same_rates(iface, want))
+		r = rates_live(obj, dev, err);
 	if (r == 0)
 		r = driver_call(obj, err, set_link, iface->info.alias,
 				!str_eq(want->link_state, "down"));
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&obj->reg->lock);
-	set_link_state(iface, dev);
+	set_changes(iface, dev);
 	pthread_mutex_unlock(&obj->reg->lock);
 	return run_record(obj, err);
 }
@@ -387,7 +419,7 @@ static int link_config(struct dom_obj *obj, const struct device_def *dev,
 		domain_def_free(next);
 		return r;
 	}
-	set_link_state(iface, dev);
+	set_changes(iface, dev);
 	*ret_next = next;
 	return 0;
 }

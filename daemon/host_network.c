@@ -177,6 +177,19 @@ static void forget(const uint8_t uuid[UUID_LEN])
 	simple(PRIV_NET_FORGET, uuid, "", NULL, NULL);
 }
 
+int host_set_rates(const char *ifname, const struct net_bandwidth *bandwidth,
+		   struct error *err)
+{
+	struct priv_request rq = { .op = PRIV_SET_RATES };
+	struct priv_reply reply;
+	int r = plan_rates_of(bandwidth, &rq.rates.rates, err);
+
+	if (r < 0)
+		return r;
+	snprintf(rq.rates.ifname, sizeof(rq.rates.ifname), "%s", ifname);
+	return host_call(&rq, sizeof(rq.rates), &reply, NULL, err);
+}
+
 static void *watch(int pidfd, void (*fn)(void *arg, uint32_t events),
 		   void *arg)
 {

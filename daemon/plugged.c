@@ -21,6 +21,7 @@ static char *port_xml(const struct dom_obj *obj, const struct dom_iface *i)
 		.owner_name = (char *)obj->d.name,
 		.has_owner = true,
 		.group = i->portgroup,
+		.bandwidth = i->bandwidth,
 		.has_mac = true,
 	};
 
@@ -38,8 +39,6 @@ static int check_port(const struct net_port *port, const char *network,
 	const char *lacks =
 		!port->bridge	? "a forward mode without a bridge" :
 		port->vlan.n_tags ? "VLANs" :
-		port->bandwidth.in.present || port->bandwidth.out.present ?
-				  "a bandwidth" :
 		str_eq(port->isolated, "yes") ? "isolated ports" : NULL;
 
 	return !lacks ? 0 : error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
@@ -69,6 +68,7 @@ static int plug(struct dom_obj *obj, struct dom_iface *i, struct error *err)
 		free(i->net_bridge);
 		i->portid = xstrdup(uuid);
 		i->net_bridge = xstrdup(port->bridge);
+		i->bandwidth = port->bandwidth; /* its portgroup's, perhaps */
 	}
 	net_port_free(port);
 	return r;

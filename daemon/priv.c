@@ -107,6 +107,7 @@ static const struct {
 	[PRIV_NET_WATCH] = OP(priv_net_watch, priv_none),
 	[PRIV_NET_VIEW] = OP(priv_net_view, priv_none),
 	[PRIV_NET_PORT] = OP(priv_net_port, bridge_port),
+	[PRIV_SET_RATES] = OP(priv_set_rates, priv_rates),
 	[PRIV_NET_FILE] = OP_STR(priv_net_file, priv_net_file, text),
 	[PRIV_NET_LEASES] = OP_STR(priv_net_leases, priv_net, bridge),
 	[PRIV_NET_FORGET] = OP_STR(priv_net_forget, priv_net, bridge),

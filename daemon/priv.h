@@ -80,6 +80,7 @@ enum priv_op {
 	PRIV_NET_WATCH,
 	PRIV_NET_VIEW,
 	PRIV_NET_PORT,
+	PRIV_SET_RATES,
 	PRIV_NET_FILE,
 	PRIV_NET_LEASES,
 	PRIV_NET_FORGET,
@@ -226,6 +227,11 @@ struct priv_net {
 	char bridge[16];
 };
 
+struct priv_rates {
+	char ifname[16];
+	struct plan_rates rates;
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -251,6 +257,7 @@ struct priv_request {
 		struct net_plan plan;
 		struct bridge_port port;
 		struct priv_net net;
+		struct priv_rates rates;
 		struct priv_net_file net_file;
 		struct priv_none none;
 	};
@@ -335,7 +342,7 @@ priv_fn priv_list_dir, priv_make_dir, priv_remove_dir, priv_create_volume,
 priv_fn priv_run_hook;
 /* priv_network.c: networks; priv_dnsmasq.c: who gives their addresses */
 priv_fn priv_net_up, priv_net_down, priv_net_view, priv_net_port;
-priv_fn priv_net_restore, priv_net_watch;
+priv_fn priv_net_restore, priv_net_watch, priv_set_rates;
 priv_fn priv_net_file, priv_net_leases, priv_net_forget, priv_start_dnsmasq,
 	priv_stop_dnsmasq, priv_reload_dnsmasq;
 /* priv_probe.c */

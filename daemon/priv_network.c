@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "network/net/rate.h"
 #include "network/net/rules.h"
 #include "network/net/view.h"
 
@@ -35,6 +36,8 @@ int priv_net_up(struct priv *priv, const void *arg, struct priv_reply *reply,
 	if (r < 0)
 		return r;
 	r = bridge_up(plan, err);
+	if (r == 0 && (plan->rates.in.average || plan->rates.out.average))
+		r = rates_set(plan->bridge, &plan->rates, err);
 	if (r < 0)
 		rules_remove(plan, NULL);
 	return r;
@@ -105,4 +108,16 @@ int priv_net_port(struct priv *priv, const void *arg,
 		return error_set(err, -EPERM,
 				 "a network needs a daemon that runs as root");
 	return bridge_set_port(arg, err);
+}
+
+int priv_set_rates(struct priv *priv, const void *arg,
+		   struct priv_reply *reply, int fds[PRIV_FDS_MAX],
+		   struct error *err)
+{
+	const struct priv_rates *a = arg;
+
+	if (priv->session)
+		return error_set(err, -EPERM,
+				 "a bandwidth needs a daemon that runs as root");
+	return rates_set(a->ifname, &a->rates, err);
 }

@@ -70,6 +70,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/guestinfo.h \
 	%D%/handlers_guestcpus.c \
 	%D%/handlers_guestinfo.c \
+	%D%/handlers_iface_params.c \
 	%D%/handlers_iotune.c \
 	%D%/handlers_lifecycle.c \
 	%D%/handlers_limits.c \

@@ -79,7 +79,7 @@ struct domain_progress {
 /* Bits for tune(). */
 enum domain_tune { DOMAIN_TUNE_PINS = 1, DOMAIN_TUNE_LIMITS = 2,
 		   DOMAIN_TUNE_NUMA = 4, DOMAIN_TUNE_DISKS = 8,
-		   DOMAIN_TUNE_ACTIONS = 16 };
+		   DOMAIN_TUNE_ACTIONS = 16, DOMAIN_TUNE_NICS = 32 };
 
 enum stop_how { STOP_REQUEST, STOP_FORCE };
 
@@ -364,6 +364,10 @@ int host_open_memory(struct error *err, int *ret_fd);
 int host_probe_kvm(char *ret_why, size_t size, struct error *err);
 int host_open_tap(struct host_tap *tap, struct error *err, int *ret_fd);
 int host_tap_stats(const char *ifname, struct host_tap_stats *ret_stats);
+/* Of a tap; what is not said of it is without limit. */
+struct net_bandwidth;
+int host_set_rates(const char *ifname, const struct net_bandwidth *bandwidth,
+		   struct error *err);
 int host_open_vhost_net(struct error *err, int *ret_fd);
 /*
  * A guest's end of AF_VSOCK.  cid 0: a free one.  Where the host's kernel has

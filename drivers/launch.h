@@ -148,6 +148,9 @@ void launch_find_gone(struct domain *dom);
 /* Those of want's disks that are others than the live ones'. */
 int launch_limit_disks(struct domain *dom, const struct domain_def *want,
 		       struct error *err);
+/* The same of network cards. */
+int launch_limit_nics(struct domain *dom, const struct domain_def *want,
+		      struct error *err);
 /* Images of that format; NULL: raw. */
 bool launch_has_format(const char *format);
 /* The image is open: what it is based on. */

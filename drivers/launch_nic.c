@@ -52,6 +52,33 @@ static int open_tap(struct dom_iface *d, struct spec_nic *s, struct error *err)
 	return r;
 }
 
+/* ---- how much passes in a second ---- */
+
+static bool is_limited(const struct dom_iface *d)
+{
+	return d->bandwidth.in.present || d->bandwidth.out.present;
+}
+
+int launch_limit_nics(struct domain *dom, const struct domain_def *want,
+		      struct error *err)
+{
+	const struct domain_def *now = dom->live;
+	int r = 0;
+
+	for (unsigned int i = 0; i < want->n_ifaces && r == 0; i++) {
+		const struct dom_iface *d = &want->ifaces[i];
+
+		if (i >= now->n_ifaces || !d->target_dev ||
+		    !memcmp(&d->bandwidth, &now->ifaces[i].bandwidth,
+			    sizeof(d->bandwidth)))
+			continue;
+		r = host_set_rates(d->target_dev, &d->bandwidth, err);
+	}
+	return r;
+}
+
+/* ---- what serves its queues ---- */
+
 /* By the kernel if it can, unless told not to; who insists gets its error. */
 static int open_vhost(const struct dom_iface *d, struct spec_nic *s,
 		      struct error *err)
@@ -98,5 +125,7 @@ int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
 		return host_connect_unix(d->source, err, &s->fd);
 	}
 	r = open_tap(d, s, err);
+	if (r >= 0 && is_limited(d))
+		r = host_set_rates(d->target_dev, &d->bandwidth, err);
 	return r < 0 ? r : open_vhost(d, s, err);
 }

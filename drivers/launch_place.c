@@ -216,6 +216,8 @@ int launch_tune(struct domain *dom, const struct domain_def *want,
 		r = move_memory(dom, want, err);
 	if (r == 0 && what & DOMAIN_TUNE_DISKS)
 		r = launch_limit_disks(dom, want, err);
+	if (r == 0 && what & DOMAIN_TUNE_NICS)
+		r = launch_limit_nics(dom, want, err);
 	return r;
 }
 

@@ -174,6 +174,15 @@ struct dom_disk {
 	struct dom_iotune iotune;
 };
 
+/* Kilobytes a second; burst: kilobytes. */
+struct net_rate {
+	unsigned int average, peak, burst, floor;
+	bool present; /* not the first: bind.h takes 0 for no such member */
+};
+struct net_bandwidth {
+	struct net_rate in, out;
+};
+
 struct dom_iface {
 	struct dom_info info;
 	enum dom_iface_type type;
@@ -192,6 +201,7 @@ struct dom_iface {
 	unsigned int mtu;
 	unsigned int queues; /* pairs; 0: not given */
 	char *driver_name; /* "qemu", "vhost"; NULL: whatever there is */
+	struct net_bandwidth bandwidth;
 };
 
 struct dom_char {

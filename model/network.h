@@ -16,15 +16,6 @@ enum net_mode {
 	NET_BRIDGE, NET_PRIVATE, NET_VEPA, NET_PASSTHROUGH, NET_HOSTDEV,
 };
 
-/* Kilobytes a second; burst: kilobytes. */
-struct net_rate {
-	bool present;
-	unsigned int average, peak, burst, floor;
-};
-struct net_bandwidth {
-	struct net_rate in, out;
-};
-
 struct net_tag {
 	unsigned int id;
 	char *native_mode; /* "tagged", "untagged" */

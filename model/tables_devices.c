@@ -2,6 +2,7 @@
  * model/tables_devices.c -- where each member of a device is in its element.
  */
 #include "model/tables.h"
+#include "model/tables_network.h"
 
 #define A(m) offsetof(struct dom_address, m)
 static const struct field pci_fields[] = {
@@ -154,6 +155,7 @@ static const struct field iface_fields[] = {
 	{ "model@type", FIELD_STR, N(model) },
 	{ "driver@name", FIELD_STR, N(driver_name) },
 	{ "driver@queues", FIELD_UINT, N(queues) },
+	{ "bandwidth", FIELD_STRUCT, N(bandwidth), .type = &type_bandwidth },
 	{ "link@state", FIELD_STR, N(link_state) },
 	{ "mtu@size", FIELD_UINT, N(mtu) },
 	INFO_FIELDS(struct dom_iface),

@@ -29,8 +29,8 @@ WORDS(plug, "network", "bridge", "direct", "hostdev-pci");
 static const struct field rate_fields[] = {
 	{ "@average", FIELD_UINT, R(average) },
 	{ "@peak", FIELD_UINT, R(peak) },
-	{ "@burst", FIELD_UINT, R(burst) },
 	{ "@floor", FIELD_UINT, R(floor) },
+	{ "@burst", FIELD_UINT, R(burst) },
 	{ 0 },
 };
 #undef R
@@ -45,7 +45,7 @@ static const struct field bandwidth_fields[] = {
 	{ 0 },
 };
 #undef B
-static const struct xml_type type_bandwidth = { .fields = bandwidth_fields };
+const struct xml_type type_bandwidth = { .fields = bandwidth_fields };
 
 static const struct field tag_fields[] = {
 	{ "@id", FIELD_NUMBER, offsetof(struct net_tag, id), .max = 4095,

@@ -12,6 +12,8 @@ network_libnet_la_SOURCES = \
 	%D%/nft.h \
 	%D%/plan.c \
 	%D%/plan.h \
+	%D%/rate.c \
+	%D%/rate.h \
 	%D%/rules.c \
 	%D%/rules.h \
 	%D%/rules_watch.c \

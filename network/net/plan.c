@@ -101,6 +101,24 @@ static enum plan_mode plan_mode(enum net_mode mode)
 	}
 }
 
+static struct plan_rate plan_rate(const struct net_rate *r)
+{
+	return r->present ? (struct plan_rate){ r->average, r->peak,
+						r->burst } :
+			    (struct plan_rate){ 0 };
+}
+
+int plan_rates_of(const struct net_bandwidth *bandwidth,
+		  struct plan_rates *ret_rates, struct error *err)
+{
+	if (bandwidth->in.floor || bandwidth->out.floor)
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "<bandwidth>: 'floor' is not supported, leave it out");
+	*ret_rates = (struct plan_rates){ plan_rate(&bandwidth->in),
+					  plan_rate(&bandwidth->out) };
+	return 0;
+}
+
 int net_plan_of(const struct network_def *def, struct net_plan *ret_plan,
 		struct error *err)
 {
@@ -125,7 +143,7 @@ int net_plan_of(const struct network_def *def, struct net_plan *ret_plan,
 	set_devs(def, &p);
 	set_nat(&def->forward.nat, &p);
 	*ret_plan = p;
-	return 0;
+	return plan_rates_of(&def->bandwidth, &ret_plan->rates, err);
 }
 
 /* ---- checking ---- */

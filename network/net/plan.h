@@ -14,6 +14,7 @@
 
 struct error;
 struct network_def;
+struct net_bandwidth;
 
 enum { PLAN_IPS = 16, PLAN_ROUTES = 32, PLAN_DEVS = 8, PLAN_NAME = 16 };
 
@@ -31,6 +32,14 @@ struct plan_route {
 	uint32_t metric; /* 0: the kernel's */
 };
 
+/* Kilobytes (1000 bytes) a second, 0: any; burst: of 1024 bytes. */
+struct plan_rate {
+	uint32_t average, peak, burst;
+};
+struct plan_rates {
+	struct plan_rate in, out; /* to the guests, from them */
+};
+
 struct net_plan {
 	uint8_t uuid[16];
 	char bridge[PLAN_NAME];
@@ -45,10 +54,13 @@ struct net_plan {
 	char devs[PLAN_DEVS][PLAN_NAME]; /* the only ways out; none: all */
 	uint8_t nat_first[4], nat_last[4]; /* all zero: masquerade */
 	uint16_t port_first, port_last;	   /* 0: as they are */
+	struct plan_rates rates; /* of the bridge itself */
 };
 
 int net_plan_of(const struct network_def *def, struct net_plan *ret_plan,
 		struct error *err);
+int plan_rates_of(const struct net_bandwidth *bandwidth,
+		  struct plan_rates *ret_rates, struct error *err);
 /* -EINVAL for what no definition can have led to. */
 int net_plan_check(const struct net_plan *plan, struct error *err);
 

@@ -7,7 +7,7 @@ if [ -z "${NETWORK_TEST_INSIDE-}" ]; then
 	NETWORK_TEST_INSIDE=1 exec unshare -n "$0" "$@"
 fi
 . "$(dirname "$0")/functions.sh"
-requires virsh busybox ip dnsmasq nsenter ping
+requires virsh busybox ip tc gcc dnsmasq nsenter ping
 ip link set lo up
 
 ns_pid=
@@ -175,6 +175,33 @@ same net-port-dumpxml lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
 has "$(v net-port-list lab)" 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2
 has "$(v net-port-dumpxml lab 7ae53fa2-15ba-45c7-bb8d-1987fce8e4c2)" "bridge='vlab0'"
 has "$(v net-dumpxml lab)" "<network connections='1'>"
+
+# ---- a guest's card: how much it may carry ----
+make_tiny
+tiny_xml limited 16 | sed "s|<devices>|&<interface type='network'>\
+<mac address='52:54:00:00:00:42'/><source network='lab'/><bandwidth>\
+<inbound average='500' peak='1000' burst='64'/></bandwidth></interface>|" \
+	>"$dir/limited.xml"
+v define --validate "$dir/limited.xml" >/dev/null
+v start limited >/dev/null
+tap=$(v domiflist limited | grep -o 'vnet[0-9]*')
+rate() { tc class show dev "$tap"; }
+has "$(rate)" "rate 4Mbit ceil 8Mbit"
+has "$(v domiftune limited "$tap")" "inbound.peak   : 1000"
+v domiftune limited 52:54:00:00:00:42 --live --inbound 250 >/dev/null
+has "$(rate)" "rate 2Mbit ceil 2Mbit"
+has "$(v dumpxml limited)" "<inbound average='250'/>"
+has "$(v dumpxml limited --inactive)" "<inbound average='500' peak='1000' burst='64'/>"
+v dumpxml limited | sed -n '/<interface/,/<.interface>/p' |
+	sed "s/average='250'/average='1250'/" >"$dir/card.xml"
+v update-device limited "$dir/card.xml" --live >/dev/null
+has "$(rate)" "rate 10Mbit"
+v domiftune limited "$tap" --live --inbound 0 >/dev/null
+[ -z "$(rate)" ] || fail "still limited: $(rate)"
+case $(v dumpxml limited) in *"<bandwidth"*) fail "a bandwidth stayed" ;; esac
+refused "floor" v domiftune limited "$tap" --live --inbound 100,0,0,50
+v destroy limited >/dev/null
+v undefine limited >/dev/null
 
 # ---- clashes ----
 cat >"$dir/clash.xml" <<'XML'

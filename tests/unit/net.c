@@ -6,6 +6,8 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
 #include <sched.h>
@@ -15,7 +17,9 @@
 #include "base/error.h"
 #include "network/net/bridge.h"
 #include "network/net/dnsmasq.h"
+#include "network/net/netlink.h"
 #include "network/net/nft.h"
+#include "network/net/rate.h"
 #include "network/net/rules.h"
 #include "network/net/view.h"
 
@@ -264,6 +268,66 @@ static void test_intact(const struct net_plan *plan)
 	fd_close(fd);
 }
 
+/* ---- rates ---- */
+
+static int on_class(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attrs[TCA_OPTIONS + 1];
+	const struct nlattr *htb[TCA_HTB_PARMS + 1];
+
+	nl_attrs(nlh, sizeof(struct tcmsg), attrs, ARRAY_SIZE(attrs));
+	nl_nested(attrs[TCA_OPTIONS], htb, ARRAY_SIZE(htb));
+	if (htb[TCA_HTB_PARMS])
+		memcpy(arg, mnl_attr_get_payload(htb[TCA_HTB_PARMS]),
+		       sizeof(struct tc_htb_opt));
+	return MNL_CB_OK;
+}
+
+static struct tc_htb_opt class_of(const char *ifname)
+{
+	char buf[NL_REQUEST];
+	struct nlmsghdr *nlh = nl_request(buf, RTM_GETTCLASS, NLM_F_DUMP,
+					  sizeof(struct tcmsg));
+	struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct tc_htb_opt opt = { 0 };
+
+	tcm->tcm_ifindex = nl_ifindex(ifname);
+	assert(nl_dump(nlh, on_class, &opt) == 0);
+	return opt;
+}
+
+/* Not every kernel can police what comes in: then that is said. */
+static void test_rates(const struct net_plan *plan)
+{
+	struct plan_rates rates = { .in = { .average = 1000, .peak = 3000,
+					    .burst = 64 } };
+	struct error err = { 0 };
+	struct tc_htb_opt opt;
+	int r;
+
+	assert(rates_set(plan->bridge, &rates, &err) == -ENODEV);
+	assert(bridge_up(plan, &err) == 0 || (say(&err), false));
+	for (int again = 0; again < 2; again++) {
+		assert(rates_set(plan->bridge, &rates, &err) == 0 ||
+		       (say(&err), false));
+		opt = class_of("vtest0");
+		assert(opt.rate.rate == 1000000 && opt.ceil.rate == 3000000);
+		/* 64 KiB at 1 MB/s: 65.536 ms, in units of 64 ns. */
+		assert(opt.buffer == 1024000);
+	}
+	rates.in = (struct plan_rate){ .average = 5000000 }; /* 40 Gbit/s */
+	assert(rates_set(plan->bridge, &rates, &err) == 0);
+	assert(class_of("vtest0").rate.rate == UINT32_MAX);
+	rates.in.average = 0;
+	rates.out.average = 1000;
+	r = rates_set(plan->bridge, &rates, &err);
+	assert(r == 0 || (r == -EOPNOTSUPP && has(err.message, "act_police")));
+	assert(!class_of("vtest0").rate.rate);
+	rates.out.average = 0;
+	assert(rates_set(plan->bridge, &rates, &err) == 0);
+	assert(bridge_down(plan, &err) == 0);
+}
+
 /* Rules of other modes are ones that the kernel takes, too. */
 static void test_modes(const struct net_plan *plan)
 {
@@ -304,6 +368,7 @@ int main(void)
 		return errno == EPERM ? 0 : 1;
 	}
 	test_bridge(&plan);
+	test_rates(&plan);
 	test_intact(&plan);
 	test_rules(&plan);
 	test_modes(&plan);

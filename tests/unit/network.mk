@@ -9,5 +9,5 @@ check_PROGRAMS += tests/unit/net
 TESTS += tests/unit/net
 tests_unit_net_SOURCES = tests/unit/net.c
 tests_unit_net_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS) $(NFTABLES_CFLAGS) \
-	-UNDEBUG
-tests_unit_net_LDADD = network/libnet.la $(NFTABLES_LIBS)
+	$(MNL_CFLAGS) -UNDEBUG
+tests_unit_net_LDADD = network/libnet.la $(NFTABLES_LIBS) $(MNL_LIBS)
