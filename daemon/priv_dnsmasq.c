@@ -29,7 +29,7 @@
 #define DNSMASQ_UID 1899999998u
 #define FOLDER "/mnt"
 
-enum { STOP_MS = 10000 };
+enum { STOP_MS = 10000, START_MS = 10000, LOOK_MS = 5 };
 
 static int open_folder(struct priv *priv, const uint8_t uuid[PRIV_UUID_LEN],
 		       bool make, struct error *err)
@@ -192,22 +192,36 @@ static int start(struct priv *priv, int dir, const struct priv_net *a,
 	return priv_spawn(&s, ret_pidfd, &pid, err);
 }
 
-/* One that ends at once has said why in its log. */
+/* Whether its log says that it serves; what there is of it is in text. */
+static bool has_started(int log, char *text, size_t size)
+{
+	ssize_t n = pread(log, text, size - 1, 0);
+
+	text[MAX(n, 0)] = '\0';
+	return strstr(text, "started, version ");
+}
+
+/* It serves, or it ends and has said why.  One that is slow is left to it. */
 static int check_started(int dir, int pidfd, struct error *err)
 {
+	_cleanup_close_ int log = openat(dir, "log", O_RDONLY | O_NOFOLLOW |
+					 O_CLOEXEC);
 	struct pollfd p = { pidfd, POLLIN, 0 };
-	char text[200] = "";
-	_cleanup_close_ int log = -1;
-	ssize_t n;
+	char text[1024] = "";
+	const char *why;
 
+	for (unsigned int ms = 0; ms < START_MS; ms += LOOK_MS) {
+		if (log < 0 || has_started(log, text, sizeof(text)))
+			return 0;
+		if (poll(&p, 1, LOOK_MS) > 0)
+			break;
+	}
 	if (poll(&p, 1, 0) == 0)
 		return 0;
-	log = openat(dir, "log", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	n = log < 0 ? 0 : read(log, text, sizeof(text) - 1);
-	text[MAX(n, 0)] = '\0';
-	text[strcspn(text + (*text == '\n'), "\n") + (*text == '\n')] = '\0';
-	return error_set(err, -EIO, "dnsmasq ended at once: %s",
-			 text + (*text == '\n'));
+	has_started(log, text, sizeof(text));
+	why = text + strspn(text, "\n");
+	return error_set(err, -EIO, "dnsmasq ended at once: %.*s",
+			 (int)strcspn(why, "\n"), why);
 }
 
 int priv_start_dnsmasq(struct priv *priv, const void *arg,

@@ -7,7 +7,7 @@ if [ -z "${NETWORK_TEST_INSIDE-}" ]; then
 	NETWORK_TEST_INSIDE=1 exec unshare -n "$0" "$@"
 fi
 . "$(dirname "$0")/functions.sh"
-requires virsh busybox ip tc gcc dnsmasq nsenter ping
+requires virsh python3 busybox ip tc gcc dnsmasq nsenter ping ss
 ip link set lo up
 
 ns_pid=
@@ -224,6 +224,25 @@ if command -v nft >/dev/null; then
 		wait_for 120 has_rules || fail "no rules after: $harm"
 	done
 fi
+
+# ---- where dnsmasq cannot serve, a network does not start ----
+cat >"$dir/mute.xml" <<'XML'
+<network><name>mute</name><bridge name='vmute0'/><ip address='10.79.0.1' prefix='24'/></network>
+XML
+ip addr add 10.79.0.1/32 dev lo
+python3 -c 'import signal, socket
+s = socket.create_server(("10.79.0.1", 53))
+signal.pause()' &
+busy_pid=$!
+end_busy() { kill $busy_pid 2>/dev/null; }
+cleanup_fn end_busy
+listens() { [ -n "$(ss -Hltn 'sport = :53' src 10.79.0.1)" ]; }
+wait_for 120 listens || fail "nobody listens"
+refused "ddress already in use" v net-create "$dir/mute.xml"
+kill $busy_pid
+ip addr del 10.79.0.1/32 dev lo
+refused "no network with matching name" v net-info mute
+! ip link show vmute0 >/dev/null 2>&1 || fail "a bridge stayed"
 
 # ---- the daemon dies: nothing of the network does ----
 before=$(dnsmasq_pid lab)
