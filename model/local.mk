@@ -46,6 +46,10 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/network.h \
 	%D%/network_move.c \
 	%D%/network_update.c \
+	%D%/nwfilter.c \
+	%D%/nwfilter.h \
+	%D%/nwfilter_rule.c \
+	%D%/nwfilter_standard.c \
 	%D%/schemas.c \
 	%D%/schemas.h \
 	%D%/snapshot.c \

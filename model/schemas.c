@@ -26,6 +26,8 @@ static struct schema {
 	{ "volume", NULL },
 	{ "secret", NULL },
 	{ "network", NULL },
+	{ "nwfilter", NULL },
+	{ "nwfilterbinding", NULL },
 };
 
 /* Keeps the first complaint; libxml2 2.12 made its argument const. */

@@ -8,5 +8,8 @@ dist_schemas_DATA += \
 	%D%/secret.rng \
 	%D%/storage.rng \
 	%D%/volume.rng \
+	%D%/filterref.rng \
 	%D%/network.rng \
+	%D%/nwfilter.rng \
+	%D%/nwfilterbinding.rng \
 	$(NULL)
