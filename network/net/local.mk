@@ -5,6 +5,9 @@ network_libnet_la_SOURCES = \
 	%D%/bridge.h \
 	%D%/dnsmasq.c \
 	%D%/dnsmasq.h \
+	%D%/filter.h \
+	%D%/filter_plan.c \
+	%D%/filter_text.c \
 	%D%/leases.c \
 	%D%/netlink.c \
 	%D%/netlink.h \

@@ -48,3 +48,14 @@ int nft_run(const char *text, const char *whose, char **ret_output,
 	pthread_mutex_unlock(&nft_lock);
 	return r;
 }
+
+int nft_set(char *text, const char *name, struct error *err)
+{
+	char whose[64];
+	int r;
+
+	snprintf(whose, sizeof(whose), "the rules of '%s'", name);
+	r = nft_run(text, whose, NULL, err);
+	free(text);
+	return r;
+}

@@ -14,4 +14,7 @@ struct error;
 int nft_run(const char *text, const char *whose, char **ret_output,
 	    struct error *err);
 
+/* The same for the rules of one network or port; frees the text. */
+int nft_set(char *text, const char *name, struct error *err);
+
 #endif

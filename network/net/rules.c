@@ -24,7 +24,6 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/error.h"
 #include "network/net/nft.h"
 
 #define T "inet " RULES_TABLE " "
@@ -240,27 +239,16 @@ static char *removal_text(const struct net_plan *p)
 
 /* ---- to the kernel ---- */
 
-static int run(char *text, const char *bridge, struct error *err)
-{
-	char whose[PLAN_NAME + 20];
-	int r;
-
-	snprintf(whose, sizeof(whose), "the rules of '%s'", bridge);
-	r = nft_run(text, whose, NULL, err);
-	free(text);
-	return r;
-}
-
 int rules_set(const struct net_plan *plan, struct error *err)
 {
-	return plan->mode == PLAN_OPEN ? 0 : run(rules_text(plan),
-						 plan->bridge, err);
+	return plan->mode == PLAN_OPEN ? 0 : nft_set(rules_text(plan),
+						     plan->bridge, err);
 }
 
 int rules_remove(const struct net_plan *plan, struct error *err)
 {
-	return plan->mode == PLAN_OPEN ? 0 : run(removal_text(plan),
-						 plan->bridge, err);
+	return plan->mode == PLAN_OPEN ? 0 : nft_set(removal_text(plan),
+						     plan->bridge, err);
 }
 
 /* ---- whether they are still there ---- */
