@@ -14,6 +14,7 @@
 #include "daemon/definition.h"
 #include "daemon/hostdev.h"
 #include "daemon/pools.h"
+#include "daemon/filtered.h"
 #include "daemon/plugged.h"
 #include "daemon/registry.h"
 
@@ -76,9 +77,12 @@ static int attach_live(struct dom_obj *obj, const struct device_def *dev,
 	if (r == 0)
 		r = plugged_in(obj, next, alias, err);
 	if (r == 0)
+		r = filtered_in(obj, next, alias, err);
+	if (r == 0)
 		r = driver_call(obj, err, attach, next, ref);
 	if (r < 0) {
 		hostdev_give_back(obj, next, alias);
+		filtered_out(obj, next, alias);
 		plugged_out(obj, next, alias);
 		replace_live(obj, before);
 		run_record(obj, &ignored);
@@ -101,6 +105,7 @@ void guest_device_removed(struct dom_obj *obj, const char *alias)
 	if (!domain_find_alias(obj->d.live, alias, &ref))
 		return;
 	hostdev_give_back(obj, obj->d.live, alias);
+	filtered_out(obj, obj->d.live, alias);
 	plugged_out(obj, obj->d.live, alias);
 	forget_device(obj, alias);
 	run_force_state(obj, obj->state, obj->reason);

@@ -336,6 +336,10 @@ struct domain_notice {
 struct networks;
 void registry_set_networks(struct registry *reg, struct networks *nets);
 struct networks *registry_networks(struct registry *reg);
+/* The filters that its domains' ports can have; NULL: none. */
+struct nwfilters;
+void registry_set_nwfilters(struct registry *reg, struct nwfilters *filters);
+struct nwfilters *registry_nwfilters(struct registry *reg);
 /* Whether this is the first start since the host booted; before the domains
  * are reconnected. */
 bool registry_booted(struct registry *reg);

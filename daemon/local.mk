@@ -11,6 +11,8 @@ vireod_SOURCES = \
 	%D%/host.c \
 	%D%/host.h \
 	%D%/host_hook.c \
+	%D%/host_filter.c \
+	%D%/host_filter.h \
 	%D%/host_network.c \
 	%D%/host_network.h \
 	%D%/host_pci.c \
@@ -28,6 +30,7 @@ vireod_SOURCES = \
 	%D%/priv_chr.c \
 	%D%/priv_dnsmasq.c \
 	%D%/priv_file.c \
+	%D%/priv_filter.c \
 	%D%/priv_fs.c \
 	%D%/priv_hook.c \
 	%D%/priv_net.c \
@@ -133,6 +136,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/migrate_priv.h \
 	%D%/migrate_uri.c \
 	%D%/peer.c \
+	%D%/filtered.c \
+	%D%/filtered.h \
 	%D%/plugged.c \
 	%D%/plugged.h \
 	%D%/peer.h \
@@ -169,6 +174,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/store.c \
 	%D%/store.h \
 	%D%/store_priv.h \
+	%D%/store_nwfilter.c \
+	%D%/store_nwfilter.h \
 	%D%/store_storage.c \
 	%D%/store_storage.h \
 	%D%/vol_data.c \

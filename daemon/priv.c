@@ -114,6 +114,8 @@ static const struct {
 	[PRIV_START_DNSMASQ] = OP_STR(priv_start_dnsmasq, priv_net, bridge),
 	[PRIV_STOP_DNSMASQ] = OP_STR(priv_stop_dnsmasq, priv_net, bridge),
 	[PRIV_RELOAD_DNSMASQ] = OP_STR(priv_reload_dnsmasq, priv_net, bridge),
+	[PRIV_FILTER_SET] = OP_STR(priv_filter_set, priv_filter, port),
+	[PRIV_FILTER_REMOVE] = OP_STR(priv_filter_remove, priv_ifname, ifname),
 	[PRIV_READY] = OP(priv_ready, priv_none),
 };
 static_assert(ARRAY_SIZE(priv_ops) == PRIV_OPS, "priv_ops is short");

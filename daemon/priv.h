@@ -20,6 +20,7 @@
 
 #include "daemon/polkit_keeper.h"
 #include "network/net/bridge.h"
+#include "network/net/filter.h"
 #include "network/net/plan.h"
 
 struct error;
@@ -87,6 +88,8 @@ enum priv_op {
 	PRIV_START_DNSMASQ,
 	PRIV_STOP_DNSMASQ,
 	PRIV_RELOAD_DNSMASQ,
+	PRIV_FILTER_SET,
+	PRIV_FILTER_REMOVE,
 	PRIV_READY,
 	PRIV_OPS,
 };
@@ -232,6 +235,15 @@ struct priv_rates {
 	struct plan_rates rates;
 };
 
+/* Some of a port's rules; with the last of them they are put in force. */
+enum { PRIV_FILTER_RULES = 6 };
+struct priv_filter {
+	char port[FILTER_PORT];
+	uint8_t first, last, unused[2];
+	uint32_t n;
+	struct filter_rule rules[PRIV_FILTER_RULES];
+};
+
 struct priv_none {
 	uint32_t zero;
 };
@@ -259,6 +271,7 @@ struct priv_request {
 		struct priv_net net;
 		struct priv_rates rates;
 		struct priv_net_file net_file;
+		struct priv_filter filter;
 		struct priv_none none;
 	};
 };
@@ -341,6 +354,7 @@ priv_fn priv_list_dir, priv_make_dir, priv_remove_dir, priv_create_volume,
 /* priv_hook.c: the administrator's scripts */
 priv_fn priv_run_hook;
 /* priv_network.c: networks; priv_dnsmasq.c: who gives their addresses */
+priv_fn priv_filter_set, priv_filter_remove; /* priv_filter.c */
 priv_fn priv_net_up, priv_net_down, priv_net_view, priv_net_port;
 priv_fn priv_net_restore, priv_net_watch, priv_set_rates;
 priv_fn priv_net_file, priv_net_leases, priv_net_forget, priv_start_dnsmasq,

@@ -643,6 +643,16 @@ struct networks *registry_networks(struct registry *reg)
 	return reg->networks;
 }
 
+void registry_set_nwfilters(struct registry *reg, struct nwfilters *filters)
+{
+	reg->nwfilters = filters;
+}
+
+struct nwfilters *registry_nwfilters(struct registry *reg)
+{
+	return reg->nwfilters;
+}
+
 void registry_set_net(struct registry *reg, const struct migrate_net *net)
 {
 	reg->net = net;

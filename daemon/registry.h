@@ -118,6 +118,7 @@ struct registry {
 	struct pools *pools; /* pools.c */
 	struct secrets *secrets; /* secrets.c */
 	struct networks *networks; /* NULL: none */
+	struct nwfilters *nwfilters; /* NULL: none */
 	unsigned int job_timeout_ms, destroy_grace_ms;
 	struct registry *next_registry;
 

@@ -9,6 +9,7 @@
 #include "daemon/guestcpu.h"
 #include "daemon/hostdev.h"
 #include "daemon/pools.h"
+#include "daemon/filtered.h"
 #include "daemon/plugged.h"
 #include "daemon/registry.h"
 #include "daemon/tpm.h"
@@ -130,6 +131,7 @@ static void run_ended(struct dom_obj *obj, int reason)
 	hook_domain_told(obj, "stopped", "end");
 	tpm_run_ended(obj);
 	hostdev_give_back(obj, obj->d.live, NULL);
+	filtered_out(obj, obj->d.live, NULL);
 	plugged_out(obj, obj->d.live, NULL);
 	hook_domain_told(obj, "release", "end");
 	forget_run(obj, reason);
@@ -266,10 +268,13 @@ static int start_recorded(struct dom_obj *obj, const struct beginning *b,
 	if (r == 0)
 		r = plugged_in(obj, obj->d.live, NULL, err);
 	if (r == 0)
+		r = filtered_in(obj, obj->d.live, NULL, err);
+	if (r == 0)
 		r = hook_domain(obj, "start", "begin", err);
 	if (r == 0)
 		r = driver_call(obj, err, start, b->from, b->paused);
 	if (r < 0) {
+		filtered_out(obj, obj->d.live, NULL);
 		plugged_out(obj, obj->d.live, NULL);
 		return r;
 	}

@@ -21,10 +21,12 @@
 #include "daemon/agent.h"
 #include "daemon/carrier_tls.h"
 #include "daemon/confine.h"
+#include "daemon/default_network.h"
 #include "daemon/domain.h"
+#include "daemon/filtered.h"
 #include "daemon/hooks.h"
 #include "daemon/host.h"
-#include "daemon/default_network.h"
+#include "daemon/host_filter.h"
 #include "daemon/host_network.h"
 #include "daemon/host_pool.h"
 #include "daemon/listen.h"
@@ -35,6 +37,7 @@
 #include "daemon/sasl.h"
 #include "daemon/server.h"
 #include "daemon/store.h"
+#include "daemon/store_nwfilter.h"
 #include "model/capabilities.h"
 #include "model/firmware.h"
 #include "model/schemas.h"
@@ -53,6 +56,8 @@ struct main_half {
 	char *nvram_dir, *sasl_db;
 	struct network_store network_store;
 	struct networks *networks;
+	struct nwfilter_store nwfilter_store;
+	struct nwfilters *nwfilters;
 };
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *si,
@@ -231,9 +236,31 @@ static int open_state(struct main_half *m, bool confined, struct error *err)
 	return r;
 }
 
+/* Before the domains: what has ended gives up its ports' filters. */
+static void recover_nwfilters(struct main_half *m, bool booted)
+{
+	struct error err = { 0 };
+
+	if (m->opt->session)
+		return;
+	m->nwfilter_store = (struct nwfilter_store){
+		.arg = m->store,
+		.put = store_nwfilter_put,
+		.put_binding = store_nwfilter_put_binding,
+		.each = store_nwfilter_each,
+		.each_binding = store_nwfilter_each_binding,
+	};
+	m->nwfilters = nwfilters_create(&m->nwfilter_store, &host_filter);
+	registry_set_nwfilters(m->system, m->nwfilters);
+	if (nwfilters_recover(m->nwfilters, booted, &err) < 0)
+		log_error("%s", err.message);
+	nwfilters_learn(m->nwfilters, filtered_learn, m->networks);
+}
+
 /* Before the domains: those that run may be plugged in. */
 static void recover_networks(struct main_half *m)
 {
+	bool booted = registry_booted(m->system);
 	struct error err = { 0 };
 
 	m->network_store = (struct network_store){
@@ -245,12 +272,12 @@ static void recover_networks(struct main_half *m)
 	};
 	m->networks = networks_create(&m->network_store, &host_network);
 	registry_set_networks(m->system, m->networks);
-	if (networks_recover(m->networks, registry_booted(m->system), &err) <
-	    0)
+	if (networks_recover(m->networks, booted, &err) < 0)
 		log_error("%s", err.message);
 	else if (!m->opt->session)
 		default_network(m->opt->default_network, m->store,
 				m->networks);
+	recover_nwfilters(m, booted);
 }
 
 static int listen_one(struct main_half *m, int fd, int kind,
@@ -344,6 +371,7 @@ static void finish(struct main_half *m)
 	metrics_destroy(m->metrics);
 	close_storage(m->test);
 	close_storage(m->system);
+	nwfilters_destroy(m->nwfilters);
 	networks_destroy(m->networks);
 	registry_close(m->test);
 	registry_close(m->system);

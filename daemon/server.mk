@@ -25,6 +25,8 @@ noinst_LTLIBRARIES += %D%/libnetworks.la
 	%D%/networks_priv.h \
 	%D%/networks_rules.c \
 	%D%/networks_run.c \
+	%D%/nwfilters.c \
+	%D%/nwfilters.h \
 	$(NULL)
 %C%_libnetworks_la_CFLAGS = $(AM_CFLAGS) $(LIBVIRT_CFLAGS)
 %C%_libnetworks_la_LIBADD = network/libnet.la

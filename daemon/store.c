@@ -99,6 +99,15 @@ static const char *const migrations[] = {
 	"CREATE TRIGGER network_stopped AFTER UPDATE ON network"
 	"	WHEN NEW.live_xml IS NULL AND OLD.live_xml IS NOT NULL BEGIN"
 	"	DELETE FROM network_port WHERE network = NEW.uuid; END;",
+	/* 6: network filters, and the ports that have one. */
+	"CREATE TABLE nwfilter ("
+	"	uuid BLOB NOT NULL PRIMARY KEY CHECK (length(uuid) = 16),"
+	"	xml TEXT NOT NULL"
+	") WITHOUT ROWID;"
+	"CREATE TABLE nwfilter_binding ("
+	"	port TEXT NOT NULL PRIMARY KEY,"
+	"	xml TEXT NOT NULL"
+	") WITHOUT ROWID;",
 };
 
 enum stmt {

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"

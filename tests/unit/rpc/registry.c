@@ -26,6 +26,11 @@ struct networks *registry_networks(struct registry *reg)
 	return NULL;
 }
 
+struct nwfilters *registry_nwfilters(struct registry *reg)
+{
+	return NULL;
+}
+
 const uint8_t foo_uuid[UUID_LEN] = { 1, 2, 3 };
 
 static struct registry the_registry;
