@@ -33,6 +33,7 @@ enum { JSON_DEPTH = 16 };
 #define WHILE_BUSY   16 /* a request that a job does not refuse */
 #define WHILE_AWAY   32 /* nor that the guest may be elsewhere */
 #define WHILE_SPLIT  64 /* nor that memory does not come that is waited for */
+#define NO_BLOCKJOBS 128 /* a job on a disk's images refuses it */
 
 static const char *control_state(const struct control *c)
 {
@@ -377,19 +378,24 @@ static const struct request {
 	{ "nodes", STATES_BUILT, control_nodes },
 	{ "balloon-period", STATES_BUILT, control_balloon_period },
 	{ "link", STATES_BUILT, control_link },
-	{ "insert", STATES_BUILT, control_insert },
+	{ "insert", STATES_BUILT | NO_BLOCKJOBS, control_insert },
 	{ "plug", STATES_BUILT, control_plug },
-	{ "resize", STATES_BUILT, control_resize },
+	{ "resize", STATES_BUILT | NO_BLOCKJOBS, control_resize },
 	{ "limit", STATES_BUILT, control_limit },
-	{ "switch", STATES_BUILT, control_switch },
+	{ "switch", STATES_BUILT | NO_BLOCKJOBS, control_switch },
+	{ "blockjob", STATES_BUILT, control_blockjob },
+	{ "blockjobs", STATES_ALL | WHILE_BUSY | WHILE_AWAY,
+	  control_blockjobs },
+	{ "blockjob-change", STATES_ALL | WHILE_BUSY | WHILE_AWAY,
+	  control_blockjob_change },
 	{ "peek", STATES_BUILT, control_peek },
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },
 	{ "connect", STATES_BUILT | WHILE_BUSY, control_connect },
 	{ "vcpus", STATES_BUILT, control_vcpus },
-	{ "save", STATES_BUILT, control_save },
+	{ "save", STATES_BUILT | NO_BLOCKJOBS, control_save },
 	{ "dump", STATES_BUILT | STATE_STOPPED, control_dump },
-	{ "migrate", STATES_BUILT, control_migrate },
+	{ "migrate", STATES_BUILT | NO_BLOCKJOBS, control_migrate },
 	{ "migrate-limits", STATES_BUILT | WHILE_BUSY, control_limits },
 	{ "receive", STATE_PAUSED, control_receive },
 	{ "keep", STATES_BUILT | WHILE_AWAY, control_keep },
@@ -438,6 +444,10 @@ static int control_dispatch(struct control *c, struct json_object *req,
 				 "'%s' has to wait: the machine is busy with "
 				 "'%s'",
 				 name, c->job_name);
+	if ((r->states & NO_BLOCKJOBS) && control_has_blockjobs(c))
+		return error_set(err, -EBUSY,
+				 "'%s' has to wait: a block job is under way",
+				 name);
 	if (c->handover && handover_state(c->handover) != HANDOVER_TAKEN &&
 	    !(r->states & (WHILE_BUSY | WHILE_AWAY)))
 		return error_set(err, -EBUSY,
@@ -626,6 +636,7 @@ void control_destroy(struct control *c)
 	announce_stop(c->announce);
 	postcopy_out_destroy(c->out);
 	postcopy_in_destroy(c->in);
+	control_end_blockjobs(c);
 	fd_close(c->page_fd);
 	fd_close(c->rescue_fd);
 	fd_close(c->missing_fd);

@@ -60,6 +60,17 @@
  *	"switch"   {"devices": {"disks": [...]}}: each of these disks, by its
  *		   id, gets the images that are there, all at one moment; the
  *		   descriptors go with it
+ *	"blockjob" {"kind": "pull", "commit", "copy" or "active-commit",
+ *		   "devices": {"disks": [...]}, "top", "bottom", "backing",
+ *		   "backing_format", "synchronous", "speed": bytes/s} +
+ *		   descriptors: long work on a disk's images begins
+ *		   (vmm/blockjob.h).  One at a time for a disk.
+ *	"blockjobs" {"blockjobs": [{"drive", "kind", "state": "running",
+ *		   "ready", "completed", "failed" or "canceled", "error",
+ *		   "current", "end", "speed"}]}: those that have ended, too,
+ *		   until they are forgotten
+ *	"blockjob-change" {"drive", "what": "pivot", "abort", "speed" or
+ *		   "forget", "speed"}: -ESRCH: there is none, or it is over
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.
@@ -134,6 +145,7 @@
  *	{"event": "tray", "drive": id, "open": bool}
  *	{"event": "memory", "device": id, "size": bytes}  so much of a
  *		   virtio-mem device is in use
+ *	{"event": "blockjob", ...} as in "blockjobs": it is ready or over
  *	{"event": "unplugged", "device": id}    a device is gone
  *	{"event": "kept", "device": id}         the guest will not let go of it
  *	{"event": "port", "port": id, "open": bool} by the guest

@@ -59,6 +59,7 @@ struct control {
 	int page_fd, rescue_fd, missing_fd;
 	struct announce *announce;
 	struct numa_move *numa_move; /* its memory moves among nodes */
+	struct blockjobs *blockjobs; /* on disks' images, and over */
 	int64_t take_id;
 	struct buf job_state;
 	struct x86_state *job_cpus;
@@ -122,6 +123,13 @@ int control_start_job(struct control *c, struct json_object *req,
 void control_forget_job(struct control *c);
 void control_save_done(void *control, int result, const struct error *err);
 control_request_fn control_save, control_dump, control_job, control_cancel;
+
+/* ---- control_blockjobs.c ---- */
+
+void control_end_blockjobs(struct control *c);
+bool control_has_blockjobs(const struct control *c);
+control_request_fn control_blockjob, control_blockjobs,
+	control_blockjob_change;
 
 /* ---- control_migrate.c ---- */
 

@@ -8,7 +8,8 @@
  *
  * Requests beyond the drive's limits are held here, reads and writes apart,
  * until the group's buckets let the first of them through (vmm/throttle.h).
- * Flushes are never held.
+ * Flushes are never held.  Behind that is a gate (vmm/gate.h), where requests
+ * wait for a job that works on the images.
  */
 #include "vmm/drive.h"
 
@@ -19,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/iov.h"
+#include "vmm/gate.h"
 #include "vmm/loop.h"
 #include "vmm/ram.h"
 #include "vmm/spec.h"
@@ -47,6 +49,9 @@ struct drive {
 	struct block *block; /* NULL: no medium */
 	struct block_queue *queue;
 	unsigned int in_flight;
+	struct gate gate;
+	void (*job_end)(void *arg); /* a job's; NULL: there is none */
+	void *job_arg;
 	struct ram *ram; /* NULL: nobody wants to know */
 	struct counter counter[COUNTERS];
 	drive_changed_fn *changed;
@@ -111,6 +116,8 @@ unsigned int drive_in_flight(const struct drive *d)
 	return d->in_flight;
 }
 
+static void exchange_soon(void *arg);
+
 /* Limits */
 
 static bool is_write(const struct block_req *b)
@@ -141,6 +148,17 @@ static void hold(struct drive *d, struct block_req *b)
 	h->last = &b->next;
 }
 
+/* It was never out. */
+static void refuse_held(struct drive *d, struct block_req *b, int result)
+{
+	struct drive_req *req = container_of(b, struct drive_req, block);
+
+	d->in_flight--;
+	req->done(req, result);
+	if (d->next_waits && !d->in_flight)
+		loop_defer(d->loop, exchange_soon, d);
+}
+
 static struct block_req *take_held(struct held *h)
 {
 	struct block_req *b = h->first;
@@ -151,17 +169,35 @@ static struct block_req *take_held(struct held *h)
 	return b;
 }
 
+/* To the image, or to the gate before it. */
+static int send(struct drive *d, struct block_req *b)
+{
+	struct drive_req *req = container_of(b, struct drive_req, block);
+	int r;
+
+	if (!d->queue)
+		return -ENOMEDIUM;
+	if (!gate_enter(&d->gate, req))
+		return 0;
+	r = block_submit(d->queue, b);
+	if (r < 0)
+		gate_leave(&d->gate, req);
+	return r;
+}
+
 /* The device was promised that done() is called. */
 static void send_held(struct drive *d, struct block_req *b)
 {
-	int r = d->queue ? block_submit(d->queue, b) : -ENOMEDIUM;
+	int r = send(d, b);
 
 	if (r < 0)
-		b->done(b, r);
+		refuse_held(d, b, r);
 }
 
 static void release(struct drive *d, bool all)
 {
+	struct drive_req *req;
+
 	for (unsigned int way = 0; way < ARRAY_SIZE(d->held); way++) {
 		struct held *h = &d->held[way];
 
@@ -171,6 +207,8 @@ static void release(struct drive *d, bool all)
 				      limited_bytes(h->first))))
 			send_held(d, take_held(h));
 	}
+	while ((req = gate_next(&d->gate)))
+		send_held(d, &req->block);
 	if (d->queue)
 		block_kick(d->queue);
 }
@@ -464,6 +502,83 @@ int drive_turn(struct drive *d)
 	return r;
 }
 
+/* Jobs on images */
+
+struct block *drive_block(const struct drive *d)
+{
+	return d->block;
+}
+
+pthread_mutex_t *drive_lock(const struct drive *d)
+{
+	return d->lock;
+}
+
+struct gate *drive_gate(struct drive *d)
+{
+	return &d->gate;
+}
+
+bool drive_has_job(const struct drive *d)
+{
+	return d->job_end != NULL;
+}
+
+int drive_begin_job(struct drive *d, void (*end)(void *arg), void *arg,
+		    struct error *err)
+{
+	if (d->job_end)
+		return error_set(err, -EBUSY,
+				 "disk '%s': a block job is under way", d->id);
+	if (!d->queue || d->options.readonly)
+		return error_set(err, -EROFS,
+				 "disk '%s' has no image that it writes",
+				 d->id);
+	d->job_end = end;
+	d->job_arg = arg;
+	return 0;
+}
+
+void drive_end_job(struct drive *d)
+{
+	d->job_end = NULL;
+}
+
+void drive_let_go(struct drive *d)
+{
+	timer_arm(d->timer, 0);
+}
+
+int drive_open_images(struct drive *d, const struct block_layer *layers,
+		      unsigned int n, bool readonly, struct block **ret_block,
+		      struct error *err)
+{
+	struct block_options options = d->options;
+	int r;
+
+	options.unlocked = true;
+	options.inactive = false;
+	options.readonly |= readonly;
+	r = block_open_chain(layers, n, &options, ret_block, err);
+	if (r < 0)
+		error_prefix(err, "disk '%s'", d->id);
+	return r;
+}
+
+int drive_turn_to(struct drive *d, struct block *blk, struct block **ret_old)
+{
+	int r;
+
+	pthread_mutex_lock(d->lock);
+	r = block_queue_turn(d->queue, blk);
+	if (r == 0) {
+		*ret_old = d->block;
+		d->block = blk;
+	}
+	pthread_mutex_unlock(d->lock);
+	return r;
+}
+
 void drive_on_change(struct drive *d, drive_changed_fn *changed, void *arg)
 {
 	d->changed = changed;
@@ -530,6 +645,7 @@ static void request_done(struct block_req *block, int result)
 	}
 	if (result == 0)
 		count(d, req);
+	gate_leave(&d->gate, req);
 	d->in_flight--;
 	if ((req->op == BLOCK_READ || req->op == BLOCK_CALL) && d->ram)
 		mark_read(req);
@@ -580,7 +696,7 @@ int drive_submit(struct drive *d, struct drive_req *req)
 		hold(d, &req->block);
 		r = 0;
 	} else {
-		r = block_submit(d->queue, &req->block);
+		r = send(d, &req->block);
 	}
 	if (r == 0)
 		d->in_flight++;
@@ -683,6 +799,7 @@ int drive_create(const struct spec_disk *spec, struct loop *loop,
 	d->detect_zeroes = spec->detect_zeroes;
 	for (unsigned int way = 0; way < ARRAY_SIZE(d->held); way++)
 		d->held[way].last = &d->held[way].first;
+	gate_init(&d->gate);
 	timer_create_on(loop, release_due, d, &d->timer);
 	r = load_first(d, spec, err);
 	if (r < 0) {
@@ -697,7 +814,10 @@ void drive_destroy(struct drive *d)
 {
 	if (!d)
 		return;
+	if (d->job_end)
+		d->job_end(d->job_arg);
 	unload(d);
+	gate_finish(&d->gate);
 	throttle_leave(d->throttle);
 	timer_destroy(d->timer);
 	block_close(d->next);

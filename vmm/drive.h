@@ -15,6 +15,7 @@
 #include "vmm/machine.h"
 
 struct drive;
+struct gate;
 struct throttle_limits;
 struct throttles;
 struct loop;
@@ -35,6 +36,7 @@ struct drive_req {
 	enum block_op op; /* as it was asked for */
 	bool flushing;
 	uint64_t started;
+	struct drive_req *gate_next, **gate_link; /* vmm/gate.h */
 };
 
 /* On the loop's thread: another medium is in (or none is). */
@@ -101,6 +103,27 @@ int drive_open_other(struct drive *d, const struct spec_disk *spec,
 		     struct error *err);
 int drive_turn(struct drive *d);
 void drive_drop_other(struct drive *d);
+
+/*
+ * For a job on the drive's images (vmm/blockjob.h): its own thread, and the
+ * main one.  The lock is free.
+ */
+struct block *drive_block(const struct drive *d); /* NULL: no medium */
+pthread_mutex_t *drive_lock(const struct drive *d);
+struct gate *drive_gate(struct drive *d); /* its requests go through it */
+/* One job at a time.  end: called when the drive ends before it, first. */
+int drive_begin_job(struct drive *d, void (*end)(void *arg), void *arg,
+		    struct error *err);
+void drive_end_job(struct drive *d);
+bool drive_has_job(const struct drive *d);
+/* What waits at the gate and may go, goes soon. */
+void drive_let_go(struct drive *d);
+/* Unlocked images, to be turned to; the descriptors are taken over on success. */
+int drive_open_images(struct drive *d, const struct block_layer *layers,
+		      unsigned int n, bool readonly, struct block **ret_block,
+		      struct error *err);
+/* The gate is shut, nothing is out: blk's, whose turn it is. */
+int drive_turn_to(struct drive *d, struct block *blk, struct block **ret_old);
 
 void drive_stats(struct drive *d, machine_stat_fn *emit, void *arg);
 

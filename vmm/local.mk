@@ -36,6 +36,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/connector.h \
 	%D%/control.c \
 	%D%/control.h \
+	%D%/control_blockjobs.c \
 	%D%/control_devices.c \
 	%D%/control_events.c \
 	%D%/control_jobs.c \
@@ -143,6 +144,15 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/devices.c \
 	%D%/drive.c \
 	%D%/drive.h \
+	%D%/gate.c \
+	%D%/gate.h \
+	%D%/blockjob.c \
+	%D%/blockjob.h \
+	%D%/blockjob_chain.c \
+	%D%/blockjob_commit.c \
+	%D%/blockjob_mirror.c \
+	%D%/blockjob_priv.h \
+	%D%/blockjob_pull.c \
 	%D%/display.c \
 	%D%/display.h \
 	%D%/engine.h \

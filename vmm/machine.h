@@ -299,6 +299,10 @@ int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
 /* The disks of a description that are there get the limits it has for them. */
 int machine_limit_disks(struct machine *m, const struct vmm_spec *spec,
 			struct error *err);
+/* NULL, and err says so: there is none of that id. */
+struct drive;
+struct drive *machine_drive(struct machine *m, const char *id,
+			    struct error *err);
 /* Of a machine that is paused: images have all that the guest wrote. */
 int machine_settle_disks(struct machine *m, struct error *err);
 /* Images that another process wrote until now are this one's. */

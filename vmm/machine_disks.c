@@ -43,6 +43,14 @@ static int find_drive(struct machine *m, const char *id,
 			 error_set(err, -ENOENT, "there is no disk '%s'", id);
 }
 
+struct drive *machine_drive(struct machine *m, const char *id,
+			    struct error *err)
+{
+	struct drive *d;
+
+	return find_drive(m, id, &d, err) < 0 ? NULL : d;
+}
+
 int machine_resize_disk(struct machine *m, const char *id, uint64_t size,
 			struct error *err)
 {

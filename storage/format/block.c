@@ -141,12 +141,13 @@ int block_open_chain(const struct block_layer *layers, unsigned int n,
 	if (!n || n > BLOCK_LAYERS_MAX)
 		return error_set(err, -EINVAL, "a disk cannot have %u layers",
 				 n);
-	lower.readonly = true;
 	lower.discard = false;
 	lower.snapshot = NULL;
-	while (n-- && r >= 0)
+	while (n-- && r >= 0) {
+		lower.readonly = !layers[n].writable;
 		r = open_over(layers[n].format, layers[n].fd,
 			      n ? &lower : options, blk, &blk, err);
+	}
 	if (r < 0)
 		abandon(blk);
 	else
@@ -201,6 +202,13 @@ int block_settle(struct block *blk)
 	if (blk->format->settle)
 		r = blk->format->settle(blk);
 	return r < 0 ? r : block_run(blk, &flush);
+}
+
+struct block *block_below(struct block *blk, unsigned int depth)
+{
+	while (blk && depth--)
+		blk = blk->backing;
+	return blk;
 }
 
 void block_close(struct block *blk)

@@ -54,6 +54,7 @@ struct block_options {
 struct block_layer {
 	const char *format; /* "raw", "qcow2": never guessed */
 	int fd;
+	bool writable; /* one below the first: a job writes it, too */
 };
 
 enum { BLOCK_LAYERS_MAX = 200 };
@@ -97,6 +98,8 @@ int block_resize(struct block *blk, uint64_t size, struct error *err);
 int block_activate(struct block *blk, struct error *err);
 /* The file is as it would be after closing; no request may be outstanding. */
 int block_settle(struct block *blk);
+/* Which the disk is based on, so many layers below; NULL: it has fewer. */
+struct block *block_below(struct block *blk, unsigned int depth);
 void block_close(struct block *blk); /* no request may be outstanding */
 uint64_t block_size(const struct block *blk);
 /* Of the host's space, in bytes: taken, and where the image ends. */

@@ -13,6 +13,7 @@ vmm_test_ldadd = \
 	$(NULL)
 
 vmm_tests = \
+	tests/unit/vmm/blockjob \
 	tests/unit/vmm/boot \
 	tests/unit/vmm/chardev \
 	tests/unit/vmm/control \
@@ -33,6 +34,8 @@ vmm_tests = \
 check_PROGRAMS += $(vmm_tests)
 TESTS += $(vmm_tests)
 
+tests_unit_vmm_blockjob_SOURCES = tests/unit/vmm/blockjob.c tests/fuzz/random.h
+tests_unit_vmm_blockjob_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_throttle_SOURCES = tests/unit/vmm/throttle.c
 tests_unit_vmm_throttle_LDADD = $(vmm_test_ldadd)
 tests_unit_vmm_core_SOURCES = tests/unit/vmm/core.c $(vmm_test_fake)
