@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/blockjob.h"
 #include "daemon/definition.h"
 #include "daemon/pools.h"
 #include "daemon/registry.h"
@@ -19,9 +20,8 @@ enum { BLOCK_RESIZE_CAPACITY = 1 << 1 };
 
 /* ---- finding ---- */
 
-/* By its target or its source, as libvirt has it. */
-static const struct dom_disk *find(const struct domain_def *def,
-				   const char *path, struct error *err)
+const struct dom_disk *block_find_disk(const struct domain_def *def,
+				       const char *path, struct error *err)
 {
 	for (unsigned int i = 0; i < def->n_disks; i++)
 		if (str_eq(def->disks[i].target_dev, path) ||
@@ -77,7 +77,8 @@ static int open_image(struct dom_obj *obj, const char *path,
 		      struct image *ret, struct error *err)
 {
 	const struct migrate_net *net = obj->reg->net;
-	const struct dom_disk *disk = find(def_of(obj), path, err);
+	const struct dom_disk *disk =
+		block_find_disk(def_of(obj), path, err);
 	_cleanup_free_ char *source = NULL;
 	bool block = false;
 	int r = disk ? locate(obj, disk, path, &source, &block, err) : -EINVAL;
@@ -176,7 +177,7 @@ static int resize(struct dom_obj *obj, const char *path, uint64_t size,
 
 	if (r < 0)
 		return r;
-	disk = find(obj->d.live, path, err);
+	disk = block_find_disk(obj->d.live, path, err);
 	if (!disk)
 		return -EINVAL;
 	r = new_size(obj, disk, size, flags, &bytes, err);

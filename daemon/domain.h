@@ -162,6 +162,37 @@ struct domain_block_info {
 int domain_block_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      const char *path, unsigned int flags,
 		      struct domain_block_info *ret, struct error *err);
+/* Jobs on disks' images; daemon/blockjob.c. */
+struct domain_block_job {
+	int type; /* virDomainBlockJobType */
+	uint64_t bandwidth, cur, end;
+};
+/* 1, or 0: there is none. */
+int domain_block_job_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			  const char *path, unsigned int flags,
+			  struct domain_block_job *ret, struct error *err);
+int domain_block_job_speed(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			   const char *path, uint64_t bandwidth,
+			   unsigned int flags, struct error *err);
+int domain_block_job_abort(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			   const char *path, unsigned int flags,
+			   struct error *err);
+/* base: NULL: everything. */
+int domain_block_pull(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      const char *path, const char *base, uint64_t bandwidth,
+		      unsigned int flags, struct error *err);
+int domain_block_commit(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *path, const char *base, const char *top,
+			uint64_t bandwidth, unsigned int flags,
+			struct error *err);
+struct domain_block_copy {
+	const char *file, *format; /* format NULL: the disk's own */
+	bool is_device;
+	uint64_t speed; /* bytes a second */
+};
+int domain_block_copy(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      const char *path, const struct domain_block_copy *copy,
+		      unsigned int flags, struct error *err);
 int domain_block_resize(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *path, uint64_t size, unsigned int flags,
 			struct error *err);
@@ -317,19 +348,22 @@ enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_ITERATION, DOMAIN_NOTIFY_JOB,
        DOMAIN_NOTIFY_DEVICE_ADDED, DOMAIN_NOTIFY_DEVICE_REMOVED,
        DOMAIN_NOTIFY_DEVICE_KEPT, DOMAIN_NOTIFY_RTC,
-       DOMAIN_NOTIFY_MEMORY,
+       DOMAIN_NOTIFY_MEMORY, DOMAIN_NOTIFY_BLOCK_JOB,
+       DOMAIN_NOTIFY_BLOCK_JOB_2,
        /* Of these, dom is a pool or a secret. */
        DOMAIN_NOTIFY_POOL, DOMAIN_NOTIFY_POOL_REFRESH,
        DOMAIN_NOTIFY_SECRET, DOMAIN_NOTIFY_SECRET_VALUE };
 struct domain_notice {
 	int kind;
 	struct domain_ref dom;
-	int event, detail; /* lifecycle; agent: detail is the reason */
+	int event, detail; /* lifecycle; agent: detail is the reason; block
+			      job: type and status */
 	uint64_t value;	   /* balloon, KiB; watchdog, agent: libvirt's;
 			      iteration */
 	struct domain_job job; /* the one that ended */
 	int type;	   /* metadata; secret: its usage's */
-	const char *uri;   /* tray, device: the alias; secret: its usage */
+	const char *uri;   /* tray, device: the alias; secret: its usage;
+			      block job: image or target */
 	const char *viewer; /* graphics: as DOMAIN_EVENT_GRAPHICS has it */
 };
 /* The networks that this registry's domains can be in; NULL: none. */

@@ -182,6 +182,23 @@ static void tell_tray(struct session *s, const struct subscription *sub,
 		     (xdrproc_t)xdr_wire_ev_tray, &m.msg);
 }
 
+static void tell_block_job(struct session *s, const struct subscription *sub,
+			   const wire_dom *dom, const struct domain_notice *n)
+{
+	wire_cb_block_job m = { sub->id,
+				{ *dom, (char *)n->uri, n->event, n->detail } };
+
+	if (n->kind == DOMAIN_NOTIFY_BLOCK_JOB_2)
+		tell(s, PROC_DOMAIN_EVENT_BLOCK_JOB_2,
+		     (xdrproc_t)xdr_wire_cb_block_job, &m);
+	else if (sub->id)
+		tell(s, PROC_DOMAIN_EVENT_CALLBACK_BLOCK_JOB,
+		     (xdrproc_t)xdr_wire_cb_block_job, &m);
+	else
+		tell(s, PROC_DOMAIN_EVENT_BLOCK_JOB,
+		     (xdrproc_t)xdr_wire_ev_block_job, &m.msg);
+}
+
 static void tell_device(struct session *s, const struct subscription *sub,
 			const wire_dom *dom, const struct domain_notice *n,
 			int proc)
@@ -401,6 +418,10 @@ static const struct {
 	[DOMAIN_NOTIFY_REBOOT] = { VIR_DOMAIN_EVENT_ID_REBOOT, tell_reboot },
 	[DOMAIN_NOTIFY_BALLOON] = { VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE,
 				    tell_balloon },
+	[DOMAIN_NOTIFY_BLOCK_JOB] = { VIR_DOMAIN_EVENT_ID_BLOCK_JOB,
+				      tell_block_job },
+	[DOMAIN_NOTIFY_BLOCK_JOB_2] = { VIR_DOMAIN_EVENT_ID_BLOCK_JOB_2,
+					tell_block_job },
 	[DOMAIN_NOTIFY_TRAY] = { VIR_DOMAIN_EVENT_ID_TRAY_CHANGE, tell_tray },
 	[DOMAIN_NOTIFY_DEVICE_ADDED] = { VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
 					 tell_added },

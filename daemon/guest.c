@@ -5,6 +5,7 @@
 #include <libvirt/libvirt.h>
 #include <string.h>
 
+#include "daemon/blockjob.h"
 #include "daemon/registry.h"
 #include "daemon/tune.h"
 
@@ -324,6 +325,9 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 		break;
 	case DOMAIN_EVENT_PORT:
 		guest_port(obj, ev->why);
+		break;
+	case DOMAIN_EVENT_BLOCKJOB:
+		blockjob_event(obj, ev->why);
 		break;
 	case DOMAIN_EVENT_HANDOVER:
 		migrate_handover(obj, ev->why);

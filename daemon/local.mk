@@ -106,6 +106,9 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/disk.c \
 	%D%/definition.h \
 	%D%/block.c \
+	%D%/blockjob.c \
+	%D%/blockjob.h \
+	%D%/blockjob_chain.c \
 	%D%/graphics.c \
 	%D%/domain.h \
 	%D%/drivers.c \

@@ -56,14 +56,14 @@ bool overlay_exists(struct registry *reg, const char *path)
 	return r != -ENOENT;
 }
 
-static int measure(struct registry *reg, const struct image *base,
-		   uint64_t *ret_size, struct error *err)
+int overlay_size(struct registry *reg, const struct image *base,
+		 uint64_t *ret_size, struct error *err)
 {
 	_cleanup_close_ int fd = -1;
 	int r = open_image(reg, base, true, &fd, err);
 
 	if (r >= 0)
-		r = block_capacity(fd, base->format, ret_size, err);
+		r = block_capacity(fd, format_of(base), ret_size, err);
 	return r;
 }
 
@@ -76,10 +76,16 @@ static int fill(int fd, const struct image *top, const struct image *base,
 		.version = 3,
 		.cluster_bits = 16,
 		.refcount_order = 4,
-		.backing = base->path,
-		.backing_format = format_of(base),
+		.backing = base ? base->path : NULL,
+		.backing_format = base ? format_of(base) : NULL,
 	};
-	int r = block_create(fd, &c, err);
+	int r = 0;
+
+	if (str_eq(format_of(top), "qcow2"))
+		r = block_create(fd, &c, err);
+	else if (!top->is_device && ftruncate(fd, (off_t)size) < 0)
+		r = error_set(err, -errno, "cannot make '%s' so large: %m",
+			      top->path);
 
 	if (r >= 0 && fsync(fd) < 0)
 		r = error_set(err, -errno, "cannot write '%s': %m", top->path);
@@ -122,13 +128,25 @@ int overlay_create(struct registry *reg, const struct image *top,
 		   const struct image *base, struct error *err)
 {
 	uint64_t size;
-	int r = measure(reg, base, &size, err);
+	int r = overlay_size(reg, base, &size, err);
 
 	if (r >= 0)
 		r = top->is_device ?
 			    create_on_device(reg, top, base, size, err) :
 			    create_file(reg, top, base, size, err);
 	return r;
+}
+
+int overlay_create_alone(struct registry *reg, const struct image *image,
+			 uint64_t size, struct error *err)
+{
+	int r = check_host(reg, err);
+
+	if (r < 0)
+		return r;
+	return image->is_device ?
+		       create_on_device(reg, image, NULL, size, err) :
+		       create_file(reg, image, NULL, size, err);
 }
 
 int overlay_remove(struct registry *reg, const char *path, struct error *err)

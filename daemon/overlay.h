@@ -7,6 +7,7 @@
 #define DAEMON_OVERLAY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct error;
 struct registry;
@@ -20,6 +21,12 @@ struct image {
  * there yet; a device is written over. */
 int overlay_create(struct registry *reg, const struct image *top,
 		   const struct image *base, struct error *err);
+/* A new image of so many bytes that is based on nothing. */
+int overlay_create_alone(struct registry *reg, const struct image *image,
+			 uint64_t size, struct error *err);
+/* How large the disk in it is. */
+int overlay_size(struct registry *reg, const struct image *image,
+		 uint64_t *ret_size, struct error *err);
 int overlay_remove(struct registry *reg, const char *path, struct error *err);
 bool overlay_exists(struct registry *reg, const char *path);
 /* What an image is based on: the caller's, NULL: nothing. */

@@ -61,6 +61,7 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_agent.c \
 	%D%/handlers_auth.c \
 	%D%/handlers_block.c \
+	%D%/handlers_blockjob.c \
 	%D%/handlers_connect.c \
 	%D%/handlers_cpu.c \
 	%D%/handlers_device.c \

@@ -76,6 +76,37 @@ struct domain_progress {
 	uint64_t downtime_ns, throttle;
 };
 
+/*
+ * Work on a disk's images (vmm/blockjob.h says which there is).  Layers are
+ * counted from the disk's own image, 0.
+ */
+enum domain_blockjob_kind { DOMAIN_BLOCKJOB_PULL, DOMAIN_BLOCKJOB_COMMIT,
+			    DOMAIN_BLOCKJOB_COPY, DOMAIN_BLOCKJOB_ACTIVE,
+			    DOMAIN_BLOCKJOB_KINDS };
+enum domain_blockjob_state { DOMAIN_BLOCKJOB_RUNNING, DOMAIN_BLOCKJOB_READY,
+			     DOMAIN_BLOCKJOB_COMPLETED, DOMAIN_BLOCKJOB_FAILED,
+			     DOMAIN_BLOCKJOB_CANCELED, DOMAIN_BLOCKJOB_STATES };
+struct dom_layer;
+struct domain_blockjob {
+	enum domain_blockjob_kind kind;
+	const struct dom_disk *after;	/* the disk as it will be */
+	unsigned int top, bottom;
+	/* A commit's: what it is written into, and what is based on the upmost
+	 * that goes, unless that is the disk's own (NULL). */
+	const struct dom_layer *into, *above;
+	const struct dom_layer *backing; /* what is above names; NULL: none */
+	bool synchronous;
+	uint64_t speed; /* bytes a second; 0: no limit */
+};
+struct domain_blockjob_info {
+	enum domain_blockjob_kind kind;
+	enum domain_blockjob_state state;
+	uint64_t current, end, speed;
+	char error[256];
+};
+enum domain_blockjob_what { DOMAIN_BLOCKJOB_PIVOT, DOMAIN_BLOCKJOB_ABORT,
+			    DOMAIN_BLOCKJOB_SPEED, DOMAIN_BLOCKJOB_FORGET };
+
 /* Bits for tune(). */
 enum domain_tune { DOMAIN_TUNE_PINS = 1, DOMAIN_TUNE_LIMITS = 2,
 		   DOMAIN_TUNE_NUMA = 4, DOMAIN_TUNE_DISKS = 8,
@@ -228,6 +259,20 @@ struct driver {
 	 */
 	int (*switch_disks)(struct domain *dom, const struct domain_def *before,
 			    struct error *err);
+	/*
+	 * Jobs on a disk's images, one a disk; DOMAIN_EVENT_BLOCKJOB when one
+	 * is ready or over.  One that is over is known until it is forgotten.
+	 * info: 1, or 0: there is none.
+	 */
+	int (*blockjob_begin)(struct domain *dom,
+			      const struct domain_blockjob *job,
+			      struct error *err);
+	int (*blockjob_change)(struct domain *dom, const char *alias,
+			       enum domain_blockjob_what what, uint64_t speed,
+			       struct error *err);
+	int (*blockjob_info)(struct domain *dom, const char *alias,
+			     struct domain_blockjob_info *ret,
+			     struct error *err);
 	/* Guest memory to fd; linear: as the first vCPU sees it. */
 	int (*peek_memory)(struct domain *dom, uint64_t at, uint64_t len,
 			   bool linear, int fd, struct error *err);
@@ -316,6 +361,7 @@ enum domain_event {
 	DOMAIN_EVENT_PORT,
 	DOMAIN_EVENT_ITERATION, /* of a migration; why: which */
 	DOMAIN_EVENT_HANDOVER, /* of a guest sent away; why: its word */
+	DOMAIN_EVENT_BLOCKJOB, /* ready or over; why: the disk's alias */
 };
 enum { DOMAIN_WHY_MAX = 192 };
 void domain_event(struct domain *dom, enum domain_event ev, const char *why);
@@ -523,6 +569,13 @@ int launch_resize_disk(struct domain *dom, const char *alias, uint64_t bytes,
 		       struct error *err);
 int launch_switch_disks(struct domain *dom, const struct domain_def *before,
 			struct error *err);
+int launch_blockjob_begin(struct domain *dom,
+			  const struct domain_blockjob *job, struct error *err);
+int launch_blockjob_change(struct domain *dom, const char *alias,
+			   enum domain_blockjob_what what, uint64_t speed,
+			   struct error *err);
+int launch_blockjob_info(struct domain *dom, const char *alias,
+			 struct domain_blockjob_info *ret, struct error *err);
 int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
 		       bool linear, int fd, struct error *err);
 int launch_set_memory(struct domain *dom, const char *alias, uint64_t bytes,

@@ -187,6 +187,7 @@ int launch_reconnect(struct domain *dom, bool *ret_paused,
 	launch_ask_ports(dom);
 	launch_find_gone(dom);
 	launch_find_memory(dom);
+	launch_find_blockjobs(dom);
 	return 0;
 }
 

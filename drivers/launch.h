@@ -87,6 +87,9 @@ int monitor_plug(struct monitor *mon, const char *devices, const int *fds,
 /* Whether its process has ended; waits up to ms for it. */
 bool monitor_dead(struct monitor *mon, int ms);
 
+/* ---- launch_blockjob.c: after a time away: tells of each ---- */
+void launch_find_blockjobs(struct domain *dom);
+
 /* ---- launch_channel.c: ports of the virtio console ---- */
 void launch_tell_port(struct domain *dom, const char *id, bool open);
 /* Tells of each as it is now. */
@@ -246,6 +249,9 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.change_medium = launch_change_medium, \
 	.resize_disk = launch_resize_disk, \
 	.switch_disks = launch_switch_disks, \
+	.blockjob_begin = launch_blockjob_begin, \
+	.blockjob_change = launch_blockjob_change, \
+	.blockjob_info = launch_blockjob_info, \
 	.peek_memory = launch_peek_memory, \
 	.attach = launch_attach, .detach = launch_detach, \
 	.set_link = launch_set_link, \

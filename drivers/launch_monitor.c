@@ -240,6 +240,9 @@ static void on_event(struct monitor *mon, const char *event,
 	else if (str_eq(event, "kept"))
 		domain_event(mon->dom, DOMAIN_EVENT_DEVICE_KEPT,
 			     get_string(json, "device"));
+	else if (str_eq(event, "blockjob"))
+		domain_event(mon->dom, DOMAIN_EVENT_BLOCKJOB,
+			     get_string(json, "drive"));
 	else if (str_eq(event, "vcpus"))
 		on_number(mon, DOMAIN_EVENT_VCPUS, json, "count");
 	else if (str_eq(event, "memory"))

@@ -23,5 +23,19 @@ struct dom_layer {
 int disk_layers(const struct dom_disk *disk, struct dom_layer **ret,
 		 unsigned int *ret_n, bool *ret_ended, struct error *err);
 void disk_layers_free(struct dom_layer *list, unsigned int n);
+/* These and no others are below; NULL: the images are to say. */
+void disk_set_layers(struct dom_disk *disk, const struct dom_layer *list,
+		     unsigned int n);
+
+/* <mirror>: the copy that a block job makes of a running domain's disk. */
+struct dom_mirror {
+	struct dom_layer image;
+	char *job; /* "copy", "active-commit" */
+	bool ready;
+};
+/* 1: it has one, whose strings are the caller's; 0: it has none. */
+int disk_mirror(const struct dom_disk *disk, struct dom_mirror *ret);
+void disk_mirror_finish(struct dom_mirror *mirror);
+void disk_set_mirror(struct dom_disk *disk, const struct dom_mirror *mirror);
 
 #endif

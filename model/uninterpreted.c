@@ -28,7 +28,8 @@ static bool is_read(const struct xml_type *type, const char *name)
 /* Kept as text, and read from that: model/disk_layers.h. */
 static bool is_read_later(const struct xml_type *type, const xmlNode *child)
 {
-	return type == &type_disk && str_eq(xml_name(child), "backingStore");
+	return type == &type_disk && (str_eq(xml_name(child), "backingStore") ||
+				      str_eq(xml_name(child), "mirror"));
 }
 
 static void report_child(struct buf *out, const char *parent,

@@ -255,6 +255,18 @@ void snapshot_names_free(char **names, unsigned int n)
 }
 NOT_HERE_INT(domain_block_info, UUID, const char *path, unsigned int flags,
 	     struct domain_block_info *ret)
+NOT_HERE_INT(domain_block_job_info, UUID, const char *path, unsigned int flags,
+	     struct domain_block_job *ret)
+NOT_HERE_INT(domain_block_job_speed, UUID, const char *path, uint64_t speed,
+	     unsigned int flags)
+NOT_HERE_INT(domain_block_job_abort, UUID, const char *path,
+	     unsigned int flags)
+NOT_HERE_INT(domain_block_pull, UUID, const char *path, const char *base,
+	     uint64_t speed, unsigned int flags)
+NOT_HERE_INT(domain_block_commit, UUID, const char *path, const char *base,
+	     const char *top, uint64_t speed, unsigned int flags)
+NOT_HERE_INT(domain_block_copy, UUID, const char *path,
+	     const struct domain_block_copy *to, unsigned int flags)
 NOT_HERE_INT(domain_block_resize, UUID, const char *path, uint64_t size,
 	     unsigned int flags)
 NOT_HERE_INT(domain_block_peek, UUID, const char *path, uint64_t offset,
