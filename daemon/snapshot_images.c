@@ -5,6 +5,7 @@
 
 #include "daemon/registry.h"
 #include "daemon/snapshot_take.h"
+#include "model/disk_layers.h"
 
 struct dom_disk *snapshot_find_disk(const struct domain_def *def,
 				    const char *target)
@@ -36,6 +37,7 @@ void snapshot_set_image(struct dom_disk *disk, const struct image *image)
 	disk->source = source;
 	disk->driver_type = format;
 	disk->type = image->is_device ? DISK_BLOCK : DISK_FILE;
+	disk_set_layers(disk, NULL, 0); /* the new one says itself */
 }
 
 /* ---- lists ---- */

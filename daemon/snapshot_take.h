@@ -22,7 +22,7 @@ struct dom_disk *snapshot_find_disk(const struct domain_def *def,
 				    const char *target);
 struct image image_of_disk(const struct dom_disk *disk);
 struct image image_of_snap_disk(const struct snap_disk *disk);
-/* Another image under a disk. */
+/* Another image under a disk, based on what it says itself. */
 void snapshot_set_image(struct dom_disk *disk, const struct image *image);
 
 /* All that a disk has in definitions of the domain's and its snapshots'. */

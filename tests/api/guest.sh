@@ -5,7 +5,7 @@
 #
 # GUEST_ROOT: where a Debian kernel package is unpacked.  BUILD: the build folder.
 here=$(cd "$(dirname "$0")/guest" && pwd)
-[ $# -gt 0 ] || set -- life restart devices network hotplug memory storage graphics cpu engines host showtell save snapshot migrate agent tpm firmware
+[ $# -gt 0 ] || set -- life restart devices network hotplug memory storage graphics cpu engines host showtell save snapshot blockjob migrate agent tpm firmware
 result=0
 for name in "$@"; do
 	/usr/bin/python3 -B "$here/$name.py"
