@@ -59,7 +59,8 @@ with Daemon() as d:
     ok("snapshot-list", "one")
     ok("checkpoint-list", "one")
     refused("this function is not supported by the connection driver: "
-            "virDomainBlockPull", "blockpull", "one", "vda")
+            "virDomainSendProcessSignal", "send-process-signal", "one", "1",
+            "term")
     refused("cannot be saved", "save", "one", "/nowhere")
     refused("already active", "start", "one")
     refused("failed to get domain 'nobody'", "domuuid", "nobody")

@@ -68,7 +68,8 @@ static void test_unknown(struct harness *h)
 	client_error(&c, call_void(&c, -1), VIR_ERR_RPC);
 	client_error(&c, call_void(&c, PROC_DOMAIN_EVENT_LIFECYCLE),
 		     VIR_ERR_RPC);
-	client_error(&c, call_void(&c, PROC_DOMAIN_BLOCK_PULL), VIR_ERR_NO_SUPPORT);
+	client_error(&c, call_void(&c, PROC_DOMAIN_SET_BLOCK_THRESHOLD),
+		     VIR_ERR_NO_SUPPORT);
 	client_send(&c, 0x20008089, 1, FRAME_CALL, FRAME_OK, 99, NULL, 0);
 	client_error(&c, 99, VIR_ERR_RPC);
 	client_send(&c, RPC_PROGRAM, 3, 77, FRAME_OK, 100, NULL, 0);
