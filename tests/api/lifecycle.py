@@ -76,7 +76,8 @@ with Daemon() as d:
     # What is refused, and how.
     text = fails(libvirt.VIR_ERR_INVALID_ARG, dom.createWithFlags, 1 << 20)
     assert "0x100000" in text
-    fails(libvirt.VIR_ERR_NO_SUPPORT, dom.blockPull, "vda")
+    fails(libvirt.VIR_ERR_NO_SUPPORT, dom.setBlockThreshold,
+          "vda", 1)
     fails(libvirt.VIR_ERR_OPERATION_INVALID, dom.save, "/nowhere")
     fails(libvirt.VIR_ERR_NO_NETWORK, c.networkLookupByName, "x")
     fails(libvirt.VIR_ERR_NO_STORAGE_POOL, c.storagePoolLookupByName, "x")
