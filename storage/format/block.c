@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps_format.h"
 #include "storage/format/format.h"
 
 /* #syscalls:vmm fcntl close fadvise64 */
@@ -95,6 +96,7 @@ static int open_over(const char *format, int fd,
 	blk->options = *options;
 	blk->fd = fd;
 	blk->backing = backing;
+	blk->bitmaps = block_bitmaps_create();
 
 	r = options->unlocked || options->inactive ?
 		    0 :
@@ -112,6 +114,7 @@ static int open_over(const char *format, int fd,
 fail_lock:
 	block_unlock(fd);
 fail:
+	block_bitmaps_destroy(blk->bitmaps);
 	free(blk);
 	return r;
 }
@@ -157,13 +160,20 @@ int block_open_chain(const struct block_layer *layers, unsigned int n,
 
 int block_resize(struct block *blk, uint64_t size, struct error *err)
 {
+	int r;
+
 	if (blk->options.readonly)
 		return error_set(err, -EROFS, "it is read-only");
 	if (!blk->format->resize || size > INT64_MAX)
 		return error_set(err, -ENOTSUP,
 				 "a disk of format '%s' cannot have that size",
 				 blk->format->name);
-	return blk->format->resize(blk, size, err);
+	r = block_bitmaps_can_resize(blk, size, err);
+	if (r >= 0)
+		r = blk->format->resize(blk, size, err);
+	if (r >= 0)
+		block_bitmaps_resize(blk, blk->size);
+	return r;
 }
 
 /* Pages that the kernel has kept since may be old ones. */
@@ -220,6 +230,7 @@ void block_close(struct block *blk)
 	block_unlock(blk->fd);
 	fd_close(blk->fd);
 	block_close(blk->backing);
+	block_bitmaps_destroy(blk->bitmaps);
 	free(blk);
 }
 
@@ -265,6 +276,12 @@ int block_check(const struct block *blk, const struct block_req *req)
 	return moves && !iov_matches(req) ? -EINVAL : 0;
 }
 
+static bool block_req_writes(const struct block_req *req)
+{
+	return req->op == BLOCK_WRITE || req->op == BLOCK_DISCARD ||
+	       req->op == BLOCK_WRITE_ZEROES;
+}
+
 int block_run(struct block *blk, const struct block_req *req)
 {
 	int r = block_check(blk, req);
@@ -278,7 +295,10 @@ int block_run(struct block *blk, const struct block_req *req)
 		return 0;
 	if (req->op != BLOCK_FLUSH && !req->length)
 		return 0;
-	return blk->format->run(blk, req);
+	r = blk->format->run(blk, req);
+	if (block_req_writes(req))
+		block_mark_dirty(blk, req->offset, req->length);
+	return r;
 }
 
 int block_extent(struct block *blk, uint64_t offset, uint64_t length,

@@ -163,7 +163,8 @@ int block_snapshot(struct block *blk, enum block_snapshot_op op,
 /* How much of the host's space a new image would take, in bytes. */
 struct block_measure {
 	uint64_t required, full; /* as it is copied; if all were data */
-	bool bitmaps; /* it could have such, and would get none */
+	bool bitmaps; /* it could have such */
+	uint64_t bitmap_bytes; /* what from's would take more */
 };
 /* from: what would go into it, or NULL. */
 int block_measure(const struct block_create *c, struct block *from,

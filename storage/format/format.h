@@ -9,6 +9,8 @@
 
 enum block_direct { DIRECT_NO, DIRECT_YES, DIRECT_DONE };
 
+struct block_bitmaps;
+
 struct block_format {
 	const char *name;
 
@@ -48,9 +50,19 @@ struct block_format {
 			     unsigned int *ret_n);
 	int (*snapshot)(struct block *blk, enum block_snapshot_op op,
 			const char *what, struct error *err);
+	uint64_t (*measure_bitmaps)(const struct block_create *c,
+				    struct block *from);
 	/* What an image takes with all its data. */
 	int (*measure)(const struct block_create *c, uint64_t *ret,
 		       struct error *err);
+
+	/*
+	 * Dirty bitmaps that the image keeps: each NULL if it cannot.  The
+	 * list changed, or bits other than by requests; no lock is held.
+	 */
+	int (*bitmaps_load)(struct block *blk, struct error *err);
+	int (*bitmaps_allowed)(struct block *blk, struct error *err);
+	void (*bitmaps_changed)(struct block *blk);
 
 	/* What is at an offset, of this layer: no more than length. */
 	int (*extent)(struct block *blk, uint64_t offset, uint64_t length,
@@ -67,6 +79,7 @@ struct block {
 	unsigned int io_align;	/* of offsets and lengths; 1: any */
 	unsigned int mem_align; /* of buffers */
 	unsigned int best_align;
+	struct block_bitmaps *bitmaps; /* NULL: nobody marks any */
 	void *priv; /* the format's */
 };
 

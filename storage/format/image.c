@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps_format.h"
 #include "storage/format/format.h"
 
 /* #syscalls:vmm fstat lseek */
@@ -151,9 +152,13 @@ int block_verify(struct block *blk, unsigned int fix,
 
 int block_empty(struct block *blk)
 {
+	int r;
+
 	if (blk->options.readonly)
 		return -EROFS;
-	return blk->format->empty ? blk->format->empty(blk) : -ENOTSUP;
+	r = blk->format->empty ? blk->format->empty(blk) : -ENOTSUP;
+	block_mark_dirty(blk, 0, blk->size);
+	return r;
 }
 
 int block_snapshots(struct block *blk, struct block_snapshot **ret,
@@ -192,13 +197,19 @@ int block_snapshot(struct block *blk, enum block_snapshot_op op,
 int block_write_compressed(struct block *blk, const void *cluster,
 			   uint64_t offset)
 {
+	struct block_info info;
+	int r;
+
 	if (blk->options.readonly)
 		return -EROFS;
 	if (!blk->format->write_compressed)
 		return -ENOTSUP;
-	return offset < blk->size ?
-		       blk->format->write_compressed(blk, cluster, offset) :
-		       -EINVAL;
+	if (offset >= blk->size)
+		return -EINVAL;
+	r = blk->format->write_compressed(blk, cluster, offset);
+	block_info(blk, &info);
+	block_mark_dirty(blk, offset, info.cluster_size);
+	return r;
 }
 
 int block_space(const struct block *blk, struct block_space *ret)

@@ -10,8 +10,13 @@ storage_libheader_la_SOURCES = \
 
 noinst_LTLIBRARIES += storage/libformat.la
 storage_libformat_la_SOURCES = \
+	%D%/bitmaps.c \
+	%D%/bitmaps.h \
+	%D%/bitmaps_format.h \
 	%D%/block.c \
 	%D%/block.h \
+	%D%/dirty_bitmap.c \
+	%D%/dirty_bitmap.h \
 	%D%/foreign.c \
 	%D%/foreign.h \
 	%D%/format.h \
@@ -20,11 +25,15 @@ storage_libformat_la_SOURCES = \
 	%D%/merge.c \
 	%D%/qcow2.c \
 	%D%/qcow2.h \
+	%D%/qcow2_bitdir.c \
+	%D%/qcow2_bitdir.h \
+	%D%/qcow2_bitmaps.c \
 	%D%/qcow2_cache.c \
 	%D%/qcow2_check.c \
 	%D%/qcow2_commit.c \
 	%D%/qcow2_create.c \
 	%D%/qcow2_free.c \
+	%D%/qcow2_head.c \
 	%D%/qcow2_map.c \
 	%D%/qcow2_pack.c \
 	%D%/qcow2_measure.c \

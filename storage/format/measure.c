@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps_format.h"
 #include "storage/format/format.h"
 
 /* Whole clusters of the new image that are not zeroes in the old one. */
@@ -66,5 +67,9 @@ int block_measure(const struct block_create *c, struct block *from,
 	if (from)
 		block_info(from, &info);
 	ret->bitmaps = info.version > 2 && c->version > 2;
+	if (ret->bitmaps && block_bitmaps_load(from, err) < 0)
+		return err->errnum;
+	if (ret->bitmaps)
+		ret->bitmap_bytes = format->measure_bitmaps(c, from);
 	return measure(format, c, from, ret, err);
 }

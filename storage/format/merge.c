@@ -86,15 +86,6 @@ static int read_all(int fd, uint8_t *data, size_t len, struct error *err)
 				 "cannot read its header");
 }
 
-/* What the header's writer would not write again. */
-static int check_simple(const struct qcow2_header *h, struct error *err)
-{
-	return h->n_bitmaps || h->crypt_method ?
-		       error_set(err, -ENOTSUP,
-				 "an image with bitmaps or encryption cannot be based on another one") :
-		       0;
-}
-
 static int rewrite(int fd, struct qcow2_header *h, uint8_t *data, size_t size,
 		   const char *name, const char *format, struct error *err)
 {
@@ -135,9 +126,7 @@ int block_set_backing(int fd, const char *name, const char *format,
 		r = qcow2_header_parse(data, size, &h, err);
 	if (r < 0)
 		return r;
-	r = check_simple(&h, err);
-	if (r >= 0)
-		r = rewrite(fd, &h, data, size, name, format, err);
+	r = rewrite(fd, &h, data, size, name, format, err);
 	qcow2_header_free(&h);
 	return r;
 }

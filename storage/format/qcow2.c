@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/iov.h"
+#include "storage/format/bitmaps.h"
 #include "storage/format/endian.h"
 #include "storage/format/qcow2.h"
 
@@ -204,6 +205,11 @@ static void qcow2_destroy(struct qcow2 *q)
 	free(q);
 }
 
+static bool writes(const struct block_options *o)
+{
+	return !o->readonly && !o->inactive && !o->repair;
+}
+
 /*
  * Bit 0 of "incompatible_features": somebody left the reference counts for
  * later, and had no later.
@@ -215,7 +221,7 @@ static int make_counts_right(struct block *blk, struct error *err)
 	struct block_verdict v = { 0 };
 	int r;
 
-	if (o->readonly || o->inactive || o->repair ||
+	if (!writes(o) ||
 	    !(q->h.incompatible & QCOW2_DIRTY))
 		return 0;
 	r = qcow2_verify(blk, BLOCK_FIX_ALL, &v, err);
@@ -262,6 +268,8 @@ static int qcow2_open(struct block *blk, struct error *err)
 	}
 	blk->priv = q;
 	r = make_counts_right(blk, err);
+	if (r >= 0 && writes(&blk->options))
+		r = block_bitmaps_load(blk, err);
 	if (r < 0)
 		qcow2_destroy(q);
 	return r;
@@ -270,7 +278,7 @@ static int qcow2_open(struct block *blk, struct error *err)
 /* What was given back is counted down before the last commit. */
 static int settle(struct qcow2 *q)
 {
-	int r = 0;
+	int r = qcow2_bitmaps_store(q);
 
 	for (unsigned int i = 0; i < 2 && r >= 0 && !qcow2_is_clean(q); i++) {
 		r = qcow2_commit(q);
@@ -371,19 +379,19 @@ static enum block_direct place(struct qcow2 *q, struct block_req *req)
 static enum block_direct qcow2_direct(struct block *blk,
 				      struct block_req *req)
 {
-	bool writes = req->op == BLOCK_WRITE || req->op == BLOCK_FLUSH;
+	bool changes = req->op == BLOCK_WRITE || req->op == BLOCK_FLUSH;
 	struct qcow2 *q = blk->priv;
 	enum block_direct d = DIRECT_NO;
 
-	if ((writes && blk->options.sync_writes) ||
-	    (!writes && req->op != BLOCK_READ))
+	if ((changes && blk->options.sync_writes) ||
+	    (!changes && req->op != BLOCK_READ))
 		return DIRECT_NO;
 	pthread_mutex_lock(&q->lock);
 	if (req->op == BLOCK_FLUSH) {
 		d = qcow2_is_clean(q) ? DIRECT_YES : DIRECT_NO;
 		if (d == DIRECT_YES)
 			req->use = qcow2_enter(q);
-	} else if (req->op == BLOCK_READ || !q->h.autoclear) {
+	} else if (req->op == BLOCK_READ || qcow2_is_marked(q)) {
 		d = place(q, req);
 	}
 	pthread_mutex_unlock(&q->lock);
@@ -430,6 +438,13 @@ static int qcow2_empty(struct block *blk)
 	return r < 0 ? r : flush(q);
 }
 
+static void qcow2_bitmaps_changed(struct block *blk)
+{
+	struct qcow2 *q = blk->priv;
+
+	__atomic_store_n(&q->marked, false, __ATOMIC_RELEASE);
+}
+
 static int qcow2_write_compressed(struct block *blk, const void *cluster,
 				  uint64_t offset)
 {
@@ -463,7 +478,11 @@ const struct block_format block_qcow2 = {
 	.empty = qcow2_empty,
 	.snapshot = qcow2_snapshot,
 	.snapshot_list = qcow2_snapshot_list,
+	.bitmaps_load = qcow2_bitmaps_load,
+	.bitmaps_allowed = qcow2_bitmaps_allowed,
+	.bitmaps_changed = qcow2_bitmaps_changed,
 	.measure = qcow2_measure,
+	.measure_bitmaps = qcow2_measure_bitmaps,
 	.resize = qcow2_resize,
 	.settle = qcow2_settle,
 	.open = qcow2_open,

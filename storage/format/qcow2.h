@@ -83,7 +83,8 @@ struct qcow2 {
 
 	struct qcow2_claim *claims;
 	bool adding_table, adding_block, committing, draining;
-	bool marked; /* the header says that we write */
+	bool marked;  /* the file says that we write: no lock to unset it */
+	bool marking; /* someone is about to have it say so */
 
 	uint64_t hint;	/* no cluster below is free */
 	uint64_t blank; /* from this cluster on the file reads as zeroes */
@@ -168,8 +169,10 @@ void qcow2_drain(struct qcow2 *q); /* Waits. */
 void qcow2_span_add(struct qcow2_span *s, uint64_t i);
 bool qcow2_is_clean(const struct qcow2 *q);
 int qcow2_commit(struct qcow2 *q); /* Waits. */
-/* The header's features, before the first write. Waits. */
+/* What goes stale in the file, before the first write. Waits. */
 int qcow2_mark(struct qcow2 *q);
+int qcow2_mark_all(struct qcow2 *q); /* also what only a new size changes */
+bool qcow2_is_marked(const struct qcow2 *q);
 
 /* ---- requests ---- */
 
@@ -200,6 +203,18 @@ int qcow2_unpack(const struct qcow2 *q, const void *from, size_t len,
 int qcow2_pack(const struct qcow2 *q, const void *from, void *to,
 	       size_t *ret_len);
 
+/* All of q->h; qcow2_head.c. */
+int qcow2_header_write(struct qcow2 *q);
+
+/* ---- dirty bitmaps; qcow2_bitmaps.c ---- */
+
+int qcow2_bitmaps_load(struct block *blk, struct error *err);
+int qcow2_bitmaps_allowed(struct block *blk, struct error *err);
+/* In the file they are out of date: those that writes change, or all. */
+int qcow2_bitmaps_mark(struct qcow2 *q, bool all);
+/* Locked; nothing else is going on. Waits. */
+int qcow2_bitmaps_store(struct qcow2 *q);
+
 int qcow2_create(struct block *file, const struct block_create *c,
 		 struct error *err);
 int qcow2_snapshot(struct block *blk, enum block_snapshot_op op,
@@ -211,6 +226,9 @@ int qcow2_snapshot_open(struct qcow2 *q, const char *what, struct error *err);
 /* All clusters of such an image in bytes, its data among them. */
 int qcow2_measure(const struct block_create *c, uint64_t *ret,
 		  struct error *err);
+/* What bitmaps like from's take, if all of each has a place. */
+uint64_t qcow2_measure_bitmaps(const struct block_create *c,
+			       struct block *from);
 int qcow2_preallocate(struct block *blk, uint64_t offset, uint64_t *ret_end);
 int qcow2_verify(struct block *blk, unsigned int fix,
 		 struct block_verdict *ret, struct error *err);

@@ -213,26 +213,61 @@ int qcow2_commit(struct qcow2 *q)
 	return r;
 }
 
-/*
- * "autoclear_features": what we do not keep up to date is marked so before
- * the first change.
- */
-int qcow2_mark(struct qcow2 *q)
+/* ---- before the first write ---- */
+
+/* "autoclear_features": what we do not keep up to date is not set. */
+static int clear_features(struct qcow2 *q)
 {
-	uint8_t none[8] = { 0 };
+	uint64_t known = QCOW2_BITMAPS |
+			 (q->h.data_file ? QCOW2_DATA_FILE_RAW : 0);
+	uint8_t data[8];
 	int r;
 
-	if (q->marked || !q->h.autoclear)
+	if (!(q->h.autoclear & ~known))
 		return 0;
-	q->marked = true;
-	pthread_mutex_unlock(&q->lock);
-	r = qcow2_pwrite(q, none, sizeof(none), 88);
+	put_be64(data, q->h.autoclear & known);
+	r = qcow2_pwrite(q, data, sizeof(data), 88);
 	if (r >= 0)
 		r = qcow2_sync(q);
-	pthread_mutex_lock(&q->lock);
 	if (r >= 0)
-		q->h.autoclear = 0;
-	else
-		q->marked = false;
+		q->h.autoclear &= known;
 	return r;
+}
+
+bool qcow2_is_marked(const struct qcow2 *q)
+{
+	return __atomic_load_n(&q->marked, __ATOMIC_ACQUIRE) && !q->marking;
+}
+
+/* Whoever unsets it while this is going on has the next write come again. */
+static int mark(struct qcow2 *q, bool all)
+{
+	int r;
+
+	q->marking = true;
+	__atomic_store_n(&q->marked, true, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&q->lock);
+	r = clear_features(q);
+	if (r >= 0)
+		r = qcow2_bitmaps_mark(q, all);
+	pthread_mutex_lock(&q->lock);
+	if (r < 0)
+		__atomic_store_n(&q->marked, false, __ATOMIC_RELEASE);
+	q->marking = false;
+	pthread_cond_broadcast(&q->changed);
+	return r;
+}
+
+int qcow2_mark(struct qcow2 *q)
+{
+	while (q->marking)
+		pthread_cond_wait(&q->changed, &q->lock);
+	return qcow2_is_marked(q) ? 0 : mark(q, false);
+}
+
+int qcow2_mark_all(struct qcow2 *q)
+{
+	while (q->marking)
+		pthread_cond_wait(&q->changed, &q->lock);
+	return mark(q, true);
 }

@@ -154,6 +154,15 @@ static int read_bitmaps(const uint8_t *d, uint32_t len,
 	return 0;
 }
 
+/* With its type, length and padding, which is in the cluster too. */
+static void keep_extension(const uint8_t *d, size_t len,
+			   struct qcow2_header *h)
+{
+	h->others = xrealloc(h->others, 1, h->others_len + len);
+	memcpy(h->others + h->others_len, d, len);
+	h->others_len += len;
+}
+
 static int read_extension(uint32_t type, const uint8_t *d, uint32_t len,
 			  struct qcow2_header *h, struct error *err)
 {
@@ -175,6 +184,7 @@ static int read_extension(uint32_t type, const uint8_t *d, uint32_t len,
 		h->crypt_length = get_be64(d + 8);
 		return 0;
 	}
+	keep_extension(d - 8, 8 + ALIGN_UP(len, 8u), h);
 	return 0;
 }
 
@@ -191,7 +201,7 @@ static int read_extensions(const uint8_t *data, size_t len,
 		if (type == EXT_END)
 			return 0;
 		at += 8;
-		if (size > len - at)
+		if (ALIGN_UP((size_t)size, 8) > len - at)
 			return bad(err, "a header extension is cut off");
 		r = read_extension(type, data + at, size, h, err);
 		if (r < 0)
@@ -258,7 +268,9 @@ void qcow2_header_free(struct qcow2_header *h)
 	free(h->backing);
 	free(h->backing_format);
 	free(h->data_file);
+	free(h->others);
 	h->backing = h->backing_format = h->data_file = NULL;
+	h->others = NULL;
 }
 
 /* ---- writing ---- */
@@ -305,6 +317,52 @@ static int write_string(uint8_t *data, size_t len, size_t *at, uint32_t type,
 	return 0;
 }
 
+static int write_bitmaps(const struct qcow2_header *h, uint8_t *data,
+			 size_t len, size_t *at)
+{
+	uint8_t *d = data + *at;
+
+	if (!h->n_bitmaps || !(h->autoclear & QCOW2_BITMAPS))
+		return 0;
+	if (*at + 32 > len)
+		return -E2BIG;
+	put_be32(d, EXT_BITMAPS);
+	put_be32(d + 4, 24);
+	put_be32(d + 8, h->n_bitmaps);
+	put_be64(d + 16, h->bitmaps_bytes);
+	put_be64(d + 24, h->bitmaps_offset);
+	*at += 32;
+	return 0;
+}
+
+static int write_crypt(const struct qcow2_header *h, uint8_t *data,
+		       size_t len, size_t *at)
+{
+	uint8_t *d = data + *at;
+
+	if (!h->crypt_length)
+		return 0;
+	if (*at + 24 > len)
+		return -E2BIG;
+	put_be32(d, EXT_CRYPT);
+	put_be32(d + 4, 16);
+	put_be64(d + 8, h->crypt_offset);
+	put_be64(d + 16, h->crypt_length);
+	*at += 24;
+	return 0;
+}
+
+static int write_others(const struct qcow2_header *h, uint8_t *data,
+			size_t len, size_t *at)
+{
+	if (*at + h->others_len > len)
+		return -E2BIG;
+	if (h->others_len)
+		memcpy(data + *at, h->others, h->others_len);
+	*at += h->others_len;
+	return 0;
+}
+
 int qcow2_header_format(const struct qcow2_header *h, uint8_t *data,
 			size_t len)
 {
@@ -315,9 +373,12 @@ int qcow2_header_format(const struct qcow2_header *h, uint8_t *data,
 	write_v2(h, data);
 	if (h->version == 3)
 		write_v3(h, data);
-	if (write_string(data, len, &at, EXT_BACKING_FORMAT,
+	if (write_bitmaps(h, data, len, &at) < 0 ||
+	    write_crypt(h, data, len, &at) < 0 ||
+	    write_string(data, len, &at, EXT_BACKING_FORMAT,
 			 h->backing_format) < 0 ||
-	    write_string(data, len, &at, EXT_DATA_FILE, h->data_file) < 0)
+	    write_string(data, len, &at, EXT_DATA_FILE, h->data_file) < 0 ||
+	    write_others(h, data, len, &at) < 0)
 		return -E2BIG;
 	at += 8; /* EXT_END, of zeroes */
 	if (at > len || n > len - at)

@@ -65,6 +65,8 @@ struct qcow2_header {
 	uint32_t n_bitmaps; /* 0: no such extension */
 	uint64_t bitmaps_bytes, bitmaps_offset;
 	uint64_t crypt_offset, crypt_length;
+	uint8_t *others; /* extensions that we do not know, as they are */
+	size_t others_len;
 };
 
 /* data: the first cluster, or all there is of it. */

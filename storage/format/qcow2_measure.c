@@ -3,9 +3,11 @@
  * its disk is data, by the sizes of the tables that takes.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/error.h"
-#include "storage/format/qcow2.h"
+#include "storage/format/bitmaps_format.h"
+#include "storage/format/qcow2_bitdir.h"
 
 /* Bytes, in whole clusters. */
 static uint64_t round_table(uint64_t entries, unsigned int size,
@@ -48,4 +50,27 @@ int qcow2_measure(const struct block_create *c, uint64_t *ret,
 	*ret = data + meta +
 	       counts((meta + data) / cluster, cluster, c->refcount_order);
 	return 0;
+}
+
+/* Of one: its bits and its table; its entry is the directory's. */
+static uint64_t measure_bitmap(const struct block_bitmap *b, uint64_t size,
+			       uint64_t cluster)
+{
+	uint64_t bytes = dirty_bitmap_bytes(size, b->granularity);
+	uint64_t n = (bytes + cluster - 1) / cluster;
+
+	return n * cluster + ALIGN_UP(n * 8, cluster);
+}
+
+uint64_t qcow2_measure_bitmaps(const struct block_create *c,
+			       struct block *from)
+{
+	uint64_t cluster = BIT64(c->cluster_bits), sum = 0, directory = 0;
+
+	for (const struct block_bitmap *b = from->bitmaps->list; b;
+	     b = b->next) {
+		sum += measure_bitmap(b, from->size, cluster);
+		directory += qcow2_bitdir_entry_size(strlen(b->name));
+	}
+	return sum + ALIGN_UP(directory, cluster);
 }

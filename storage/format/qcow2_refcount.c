@@ -366,7 +366,7 @@ static void give_back(struct qcow2 *q, uint64_t first, uint64_t n)
 		qcow2_refcount_add(q, first + i, -1);
 }
 
-int qcow2_alloc_row(struct qcow2 *q, uint64_t n, uint64_t *ret_offset)
+static int find_row(struct qcow2 *q, uint64_t n, uint64_t *ret)
 {
 	uint64_t c, have = 1;
 	int r = take_first(q, &c);
@@ -381,6 +381,70 @@ int qcow2_alloc_row(struct qcow2 *q, uint64_t n, uint64_t *ret_offset)
 		c += have + 1;
 		have = 0;
 	}
+	*ret = c;
+	return r;
+}
+
+/* ---- long rows ---- */
+
+/* Behind all that any block counts: first the blocks for it, then the row. */
+static int add_row(struct qcow2 *q, uint64_t n, uint64_t *ret)
+{
+	uint64_t per_block = BIT64(q->block_bits), i = q->n_reftable;
+	uint64_t n_blocks = (n + per_block - 2) / (per_block - 1);
+	uint64_t first;
+	_cleanup_free_ uint8_t *data = xcalloc(n_blocks, q->cluster_size);
+	int r;
+
+	while (i && !(q->reftable[i - 1] & QCOW2_REF_OFFSET))
+		i--;
+	if (i + n_blocks > q->n_reftable)
+		return -EAGAIN;
+	first = i << q->block_bits;
+	if (past_device(q, first + n_blocks + n))
+		return -ENOSPC;
+	for (uint64_t k = 0; k < n_blocks + n; k++)
+		qcow2_count_set(data, q->h.refcount_order, k, 1);
+	pthread_mutex_unlock(&q->lock);
+	r = qcow2_pwrite(q, data, n_blocks * q->cluster_size,
+			 first << q->cluster_bits);
+	pthread_mutex_lock(&q->lock);
+	for (uint64_t k = 0; k < n_blocks && r >= 0; k++) {
+		qcow2_cache_forget(q, (first + k) << q->cluster_bits);
+		q->reftable[i + k] = (first + k) << q->cluster_bits;
+		qcow2_span_add(&q->reftable_dirty, i + k);
+	}
+	*ret = first + n_blocks;
+	return r;
+}
+
+/*
+ * One that is longer than what a block counts meets the next block, which is
+ * where it begins to count, again and again.
+ */
+static int long_row(struct qcow2 *q, uint64_t n, uint64_t *ret)
+{
+	int r;
+
+	while (q->adding_block)
+		pthread_cond_wait(&q->changed, &q->lock);
+	q->adding_block = true;
+	while ((r = add_row(q, n, ret)) == -EAGAIN) {
+		r = grow_table(q);
+		if (r < 0)
+			break;
+	}
+	q->adding_block = false;
+	pthread_cond_broadcast(&q->changed);
+	return r;
+}
+
+int qcow2_alloc_row(struct qcow2 *q, uint64_t n, uint64_t *ret_offset)
+{
+	uint64_t c = 0;
+	int r = n > BIT64(q->block_bits) / 2 ? long_row(q, n, &c) :
+					       find_row(q, n, &c);
+
 	if (r < 0)
 		return r;
 	q->blank = MAX(q->blank, c + n);

@@ -166,7 +166,7 @@ int qcow2_resize(struct block *blk, uint64_t size, struct error *err)
 		return error_set(err, -ENOTSUP,
 				 "it has internal snapshots, which keep no size in version 2");
 	pthread_mutex_lock(&q->lock);
-	r = qcow2_mark(q);
+	r = qcow2_mark_all(q);
 	pthread_mutex_unlock(&q->lock);
 	if (r >= 0)
 		r = size < q->h.size ? shrink(q, size) : grow(q, size);

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps_format.h"
 #include "storage/format/endian.h"
 #include "storage/format/qcow2_snaptable.h"
 #include "storage/format/qcow2_tree.h"
@@ -166,7 +167,7 @@ static int apply(struct qcow2 *q, const struct qcow2_snapshot *s)
 		return r;
 	l1 = xrealloc(l1, n + 1ull, sizeof(*l1));
 	memset(l1 + s->l1_size, 0, (n - s->l1_size) * sizeof(*l1));
-	r = qcow2_mark(q);
+	r = qcow2_mark_all(q);
 	if (r >= 0)
 		r = qcow2_tree_count(q, l1, n, 1);
 	return r < 0 ? r : switch_l1(q, l1, n, s->s.size);
@@ -211,6 +212,11 @@ int qcow2_snapshot(struct block *blk, enum block_snapshot_op op,
 	r = op == BLOCK_SNAPSHOT_CREATE ? snapshot_create(q, what, err) :
 					  with_one(q, op, what, err);
 	pthread_mutex_unlock(&q->lock);
+	/* Anything may be different from what it was. */
+	if (op == BLOCK_SNAPSHOT_APPLY) {
+		block_bitmaps_resize(blk, blk->size);
+		block_mark_dirty(blk, 0, blk->size);
+	}
 	/* What was counted for nothing is found by counting all. */
 	if (r < 0 && r != -ENOENT && r != -EINVAL &&
 	    blk->format->settle(blk) >= 0)

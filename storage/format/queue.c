@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps_format.h"
 #include "storage/format/format.h"
 #include "storage/format/workers.h"
 
@@ -235,6 +236,8 @@ static void reap_ring(struct block_queue *q)
 
 		io_uring_cqe_seen(&q->ring, cqe);
 		direct_done(q, req);
+		if (req->op == BLOCK_WRITE)
+			block_mark_dirty(q->blk, req->offset, req->length);
 		if (is_complete(req, res))
 			finish(q, req, 0);
 		else

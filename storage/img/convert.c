@@ -23,6 +23,7 @@ struct args {
 	uint64_t sparse; /* zeroes of this length are left out */
 	unsigned int threads; /* 0: as many as there are processors */
 	bool compress, exists, progress, quiet, share;
+	bool bitmaps, skip_broken;
 };
 
 static int unsupported(int o)
@@ -51,10 +52,23 @@ static const char *snapshot(const char *text)
 
 static int parse(int argc, char **argv, struct args *a)
 {
+	static const struct option longs[] = {
+		{ "bitmaps", no_argument, NULL, 256 },
+		{ "skip-broken-bitmaps", no_argument, NULL, 257 },
+		{ 0 },
+	};
 	int o;
 
-	while ((o = getopt(argc, argv, "cnpqUf:O:o:S:t:T:m:Wr:B:F:l:C")) >= 0) {
+	while ((o = getopt_long(argc, argv,
+				"cnpqUf:O:o:S:t:T:m:Wr:B:F:l:C", longs,
+				NULL)) >= 0) {
 		switch (o) {
+		case 256:
+			a->bitmaps = true;
+			break;
+		case 257:
+			a->skip_broken = true;
+			break;
 		case 'c':
 			a->compress = true;
 			break;
@@ -339,6 +353,8 @@ static int convert(struct args *a, struct block *from)
 		r = img_fail("Compression not supported for this file format");
 	else
 		r = copy_all(&c);
+	if (r == 0 && a->bitmaps)
+		r = img_copy_bitmaps(from, c.to, a->skip_broken);
 	block_close(c.to);
 	return r;
 }
@@ -353,6 +369,8 @@ int img_convert(int argc, char **argv)
 	img_defaults(&a.c);
 	if (parse(argc, argv, &a))
 		return 1;
+	if (a.skip_broken && !a.bitmaps)
+		return img_fail("Use of --skip-broken-bitmaps requires --bitmaps");
 	if (a.c.backing && !a.c.backing_format)
 		return img_fail("backing file specified without backing format");
 	if (a.c.backing && a.exists)

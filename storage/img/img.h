@@ -17,7 +17,7 @@ struct json_object;
 
 /* Each parses its own options and returns the exit code. */
 typedef int img_command(int argc, char **argv);
-img_command img_bench, img_check, img_commit, img_compare, img_convert,
+img_command img_bench, img_bitmap, img_check, img_commit, img_compare, img_convert,
 	img_create, img_dd, img_info, img_map, img_measure, img_rebase,
 	img_resize, img_snapshot;
 
@@ -38,6 +38,11 @@ char *img_backing(const char *path, const char *format, char **ret_format,
 		  struct error *err);
 const char *img_format(const char *path, const char *format);
 char *img_layer(const char *path, const char *format, unsigned int depth);
+
+/* ---- bitmap.c ---- */
+
+/* The persistent ones; broken ones are left out, or complained about: 1. */
+int img_copy_bitmaps(struct block *from, struct block *to, bool skip_broken);
 
 /* ---- create.c ---- */
 

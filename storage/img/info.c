@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 #include <sys/stat.h>
 
+#include "storage/format/bitmaps.h"
 #include "storage/img/img.h"
 
 struct args {
@@ -54,6 +55,8 @@ struct image {
 	struct block_info info;
 	struct block_snapshot *snapshots;
 	unsigned int n_snapshots;
+	struct block_bitmap_info *bitmaps;
+	unsigned int n_bitmaps;
 };
 
 static void text(struct json_object *o, const char *name, const char *s)
@@ -72,8 +75,48 @@ static void number(struct json_object *o, const char *name, uint64_t n)
 	json_object_object_add(o, name, json_object_new_uint64(n));
 }
 
-static struct json_object *specific(const struct block_info *i)
+enum { FLAGS = 2 };
+
+/* NULL: it is not set. */
+static const char *bitmap_flag(const struct block_bitmap_info *b,
+			       unsigned int i)
 {
+	if (i == 0)
+		return b->in_use ? "in-use" : NULL;
+	return b->enabled ? "auto" : NULL;
+}
+
+static struct json_object *bitmap(const struct block_bitmap_info *b)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *flags = json_object_new_array();
+
+	for (unsigned int i = 0; i < FLAGS; i++)
+		if (bitmap_flag(b, i))
+			json_object_array_add(
+				flags,
+				json_object_new_string(bitmap_flag(b, i)));
+	json_object_object_add(o, "flags", flags);
+	text(o, "name", b->name);
+	number(o, "granularity", BIT64(b->granularity));
+	return o;
+}
+
+static void add_bitmaps(struct json_object *o, const struct image *m)
+{
+	struct json_object *list;
+
+	if (!m->n_bitmaps)
+		return;
+	list = json_object_new_array();
+	for (unsigned int i = 0; i < m->n_bitmaps; i++)
+		json_object_array_add(list, bitmap(&m->bitmaps[i]));
+	json_object_object_add(o, "bitmaps", list);
+}
+
+static struct json_object *specific(const struct image *m)
+{
+	const struct block_info *i = &m->info;
 	struct json_object *o = json_object_new_object();
 	struct json_object *data = json_object_new_object();
 
@@ -82,6 +125,7 @@ static struct json_object *specific(const struct block_info *i)
 	text(data, "compression-type", i->zstd ? "zstd" : "zlib");
 	if (i->version > 2)
 		flag(data, "lazy-refcounts", i->lazy);
+	add_bitmaps(data, m);
 	number(data, "refcount-bits", i->refcount_bits);
 	if (i->version > 2) {
 		flag(data, "corrupt", i->corrupt);
@@ -132,7 +176,7 @@ static struct json_object *to_json(const struct image *m)
 	number(o, "actual-size", m->actual);
 	if (m->info.version)
 		json_object_object_add(o, "format-specific",
-				       specific(&m->info));
+				       specific(m));
 	text(o, "full-backing-filename", m->backing);
 	text(o, "backing-filename", m->info.backing);
 	text(o, "backing-filename-format", m->info.backing_format);
@@ -145,12 +189,33 @@ static const char *truth(bool b)
 	return b ? "true" : "false";
 }
 
-static void print_specific(const struct block_info *i)
+static void print_bitmaps(const struct image *m)
 {
+	if (m->n_bitmaps)
+		puts("    bitmaps:");
+	for (unsigned int i = 0; i < m->n_bitmaps; i++) {
+		const struct block_bitmap_info *b = &m->bitmaps[i];
+		unsigned int n = 0;
+
+		printf("        [%u]:\n            flags:\n", i);
+		for (unsigned int f = 0; f < FLAGS; f++)
+			if (bitmap_flag(b, f))
+				printf("                [%u]: %s\n", n++,
+				       bitmap_flag(b, f));
+		printf("            name: %s\n            granularity: %llu\n",
+		       b->name, (unsigned long long)BIT64(b->granularity));
+	}
+}
+
+static void print_specific(const struct image *m)
+{
+	const struct block_info *i = &m->info;
+
 	printf("Format specific information:\n    compat: %s\n    compression type: %s\n",
 	       i->version == 2 ? "0.10" : "1.1", i->zstd ? "zstd" : "zlib");
 	if (i->version > 2)
 		printf("    lazy refcounts: %s\n", truth(i->lazy));
+	print_bitmaps(m);
 	printf("    refcount bits: %u\n", i->refcount_bits);
 	if (i->version > 2)
 		printf("    corrupt: %s\n    extended l2: %s\n",
@@ -180,7 +245,7 @@ static void print_human(const struct image *m)
 	if (m->n_snapshots)
 		img_print_snapshots(m->snapshots, m->n_snapshots);
 	if (m->info.version)
-		print_specific(&m->info);
+		print_specific(m);
 }
 
 static void show(const struct args *a, const struct image *m,
@@ -209,7 +274,9 @@ static int look(const struct args *a, const char *path, const char *format,
 
 	if (!blk)
 		return 1;
-	if (block_snapshots(blk, &m.snapshots, &m.n_snapshots, &err) < 0) {
+	if (block_snapshots(blk, &m.snapshots, &m.n_snapshots, &err) < 0 ||
+	    block_bitmaps(blk, &m.bitmaps, &m.n_bitmaps, &err) < 0) {
+		block_snapshots_free(m.snapshots, m.n_snapshots);
 		block_close(blk);
 		return img_fail("Could not open '%s': %s", path, err.message);
 	}
@@ -222,6 +289,7 @@ static int look(const struct args *a, const char *path, const char *format,
 	*ret = m.backing;
 	*ret_format = xstrdup(m.info.backing_format);
 	block_snapshots_free(m.snapshots, m.n_snapshots);
+	free(m.bitmaps);
 	block_close(blk);
 	return 0;
 }

@@ -2,6 +2,7 @@
 bin_PROGRAMS += vireo-img
 vireo_img_SOURCES = \
 	%D%/bench.c \
+	%D%/bitmap.c \
 	%D%/check.c \
 	%D%/commit.c \
 	%D%/compare.c \

@@ -13,6 +13,8 @@ static const struct {
 } commands[] = {
 	{ "bench", img_bench,
 	  "[-c COUNT] [-d DEPTH] [-f FORMAT] [--flush-interval N] [-o OFFSET] [--pattern N] [-q] [-s SIZE] [-S STEP] [-t CACHE] [-w] [-U] IMAGE" },
+	{ "bitmap", img_bitmap,
+	  "(--add [-g SIZE] | --remove | --clear | --enable | --disable | --merge BITMAP)... [-b IMAGE [-F FORMAT]] [-f FORMAT] IMAGE BITMAP" },
 	{ "check", img_check,
 	  "[-q] [-f FORMAT] [--output human|json] [-r leaks|all] [-U] IMAGE" },
 	{ "commit", img_commit,

@@ -69,13 +69,15 @@ static void print(const struct args *a, const struct block_measure *m)
 		       (unsigned long long)m->required,
 		       (unsigned long long)m->full);
 		if (m->bitmaps)
-			puts("bitmaps size: 0");
+			printf("bitmaps size: %llu\n",
+			       (unsigned long long)m->bitmap_bytes);
 		return;
 	}
 	o = json_object_new_object();
 	if (m->bitmaps)
 		json_object_object_add(o, "bitmaps",
-				       json_object_new_int(0));
+				       json_object_new_uint64(
+					       m->bitmap_bytes));
 	json_object_object_add(o, "required",
 			       json_object_new_uint64(m->required));
 	json_object_object_add(o, "fully-allocated",

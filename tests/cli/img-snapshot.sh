@@ -87,6 +87,13 @@ qemu-io -c 'write -P 1 1G 70k' image >/dev/null
 	fail "$what is not that of then"
 sound image
 
+what="a table longer than what a block counts"
+qemu-img create -q -f qcow2 -o cluster_size=512 long 600M
+"$img" snapshot -c s long
+sound long
+"$img" resize -q long 5G
+sound long
+
 what="narrow counts"
 qemu-img create -q -f qcow2 -o refcount_bits=1 narrow 1M
 qemu-io -c 'write 0 1M' narrow >/dev/null

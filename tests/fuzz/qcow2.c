@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps.h"
 #include "storage/format/block.h"
 #include "tests/fuzz/random.h"
 
@@ -38,6 +39,7 @@ static uint8_t *make(unsigned int round, size_t *ret_len)
 		.refcount_order = 4,
 	};
 	struct block_options opt = { .discard = true };
+	struct block_bitmap_add add = { "b", 9 + below(8), true, chance(30) };
 	int fd = memfd_create("image", MFD_CLOEXEC);
 	struct block *blk;
 	struct stat st;
@@ -45,6 +47,8 @@ static uint8_t *make(unsigned int round, size_t *ret_len)
 
 	assert(fd >= 0 && !block_create(fd, &c, NULL));
 	assert(!block_open("qcow2", dup(fd), &opt, &blk, NULL));
+	if (c.version == 3)
+		assert(!block_bitmap_add(blk, &add, NULL));
 	memset(buf, 'v', sizeof(buf));
 	for (unsigned int i = 0; i < 12; i++)
 		assert(!io(blk, i % 5 ? BLOCK_WRITE : BLOCK_WRITE_ZEROES,
@@ -69,7 +73,7 @@ static void damage(uint8_t *data, size_t len)
 	static const uint8_t bytes[] = { 0, 1, 0x7f, 0x80, 0xff, 2, 0x40 };
 
 	for (uint64_t n = 1 + below(6); n--;) {
-		size_t end = chance(50) ? MIN(len, 112u) :
+		size_t end = chance(50) ? MIN(len, 144u) :
 			     chance(70) ? MIN(len, 4096u) : len;
 		size_t at = below(end);
 
@@ -117,6 +121,25 @@ static void use_snapshots(struct block *blk, bool writes)
 			       &err);
 }
 
+static void use_bitmaps(struct block *blk, bool writes)
+{
+	struct block_bitmap_add add = { "new", 9, true, false };
+	struct block_bitmap_info *list;
+	struct error err = { 0 };
+	unsigned int n;
+
+	if (block_bitmaps(blk, &list, &n, &err) < 0)
+		return;
+	for (unsigned int i = 0; i < n; i++)
+		assert(list[i].granularity >= 9 && *list[i].name);
+	if (writes && chance(50)) {
+		block_bitmap_add(blk, &add, &err);
+		if (n)
+			block_bitmap_remove(blk, list[0].name, &err);
+	}
+	free(list);
+}
+
 static void open_and_use(const uint8_t *data, size_t len, bool readonly)
 {
 	struct block_options opt = { .discard = true, .readonly = readonly,
@@ -132,6 +155,7 @@ static void open_and_use(const uint8_t *data, size_t len, bool readonly)
 	}
 	use(blk, !readonly);
 	use_snapshots(blk, !readonly);
+	use_bitmaps(blk, !readonly);
 	block_close(blk);
 }
 

@@ -1,7 +1,8 @@
 /*
  * tests/unit/qcow2-crash.c -- the power fails: of what was written since the
  * last flush some is there and some is not.  Whenever that is, nothing but
- * leaks is wrong with the image, and what the guest had flushed is there.
+ * leaks is wrong with the image, and what the guest had flushed is there.  A
+ * bitmap is said to be out of date, or what was written is dirty in it.
  *
  * The block layer's system calls are wrapped by the linker, so that the
  * order of its writes and flushes is known.
@@ -15,7 +16,9 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "storage/format/bitmaps.h"
 #include "storage/format/block.h"
+#include "storage/format/dirty_bitmap.h"
 #include "tests/fuzz/random.h"
 
 enum { DISK = 3 * 1024 * 1024, SECTORS = DISK / 512, OPS = 400, CUTS = 120,
@@ -109,8 +112,19 @@ static void do_snapshot(struct block *blk)
 					   BLOCK_SNAPSHOT_CREATE, "s", NULL));
 }
 
+/* Stored, and then written again. */
+static bool bitmaps;
+
+static void do_bitmap(struct block *blk)
+{
+	assert(!block_bitmap_enable(blk, "b", true, NULL));
+	assert(!block_settle(blk));
+}
+
 static void do_op(struct block *blk, unsigned int op)
 {
+	if (bitmaps && chance(8))
+		do_bitmap(blk);
 	if (snapshots && chance(8))
 		do_snapshot(blk);
 	uint64_t at = below(SECTORS), n = 1 + below(PART / 512);
@@ -205,6 +219,29 @@ static void repair(void)
 	block_close(blk);
 }
 
+static unsigned int n_usable;
+
+static void judge_bitmap(struct block *blk)
+{
+	struct block_bitmap_info *list;
+	struct dirty_bitmap *bits;
+	uint64_t same;
+	unsigned int n;
+
+	assert(!block_bitmaps(blk, &list, &n, NULL));
+	assert(n == 1 && str_eq(list[0].name, "b"));
+	if (!list[0].inconsistent) {
+		n_usable++;
+		assert(!block_bitmap_copy(blk, "b", &bits, NULL));
+		for (unsigned int i = 0; i < SECTORS; i++)
+			if (disk[i * 512])
+				assert(dirty_bitmap_get(bits, i * 512ull, 1,
+							&same));
+		dirty_bitmap_destroy(bits);
+	}
+	free(list);
+}
+
 static void judge(unsigned int cut)
 {
 	struct block_verdict v;
@@ -218,6 +255,8 @@ static void judge(unsigned int cut)
 	assert(!block_verify(blk, 0, &v, NULL));
 	assert(!v.errors && !v.corruptions);
 	assert(!io(blk, BLOCK_READ, 0, DISK, disk));
+	if (bitmaps)
+		judge_bitmap(blk);
 	block_close(blk);
 	for (unsigned int i = 0; i < cut; i++)
 		if (events[i].kind == DONE)
@@ -264,6 +303,8 @@ static void try(const char *options)
 	struct block *blk;
 
 	assert(!system(command));
+	if (bitmaps)
+		assert(!system("qemu-img bitmap --add -g 4096 top b"));
 	keep_image();
 	written[0] = xcalloc(SECTORS, sizeof(**written));
 	blk = open_image("top", false);
@@ -297,6 +338,10 @@ int main(int argc, char **argv)
 	try("cluster_size=512");
 	snapshots = true;
 	try("cluster_size=4k");
+	snapshots = false;
+	bitmaps = true;
+	try("cluster_size=1k");
+	assert(n_usable);
 	assert(!remove("top") && !remove("cut") && !remove("base"));
 	assert(!chdir("..") && !rmdir(dir));
 	return 0;

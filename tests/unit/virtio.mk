@@ -25,6 +25,11 @@ TESTS += tests/unit/block
 tests_unit_block_SOURCES = tests/unit/block.c
 tests_unit_block_LDADD = storage/libformat.la base/libbase.la
 
+check_PROGRAMS += tests/unit/dirty-bitmap
+TESTS += tests/unit/dirty-bitmap
+tests_unit_dirty_bitmap_SOURCES = tests/unit/dirty-bitmap.c tests/fuzz/random.h
+tests_unit_dirty_bitmap_LDADD = storage/libformat.la base/libbase.la
+
 check_PROGRAMS += tests/unit/qcow2
 TESTS += tests/unit/qcow2
 tests_unit_qcow2_SOURCES = tests/unit/qcow2.c tests/fuzz/random.h
