@@ -22,7 +22,7 @@ static const struct {
 	{ "compare", img_compare,
 	  "[-f FORMAT] [-F FORMAT] [-p] [-q] [-s] [-U] IMAGE IMAGE" },
 	{ "convert", img_convert,
-	  "[-c] [-m THREADS] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-B IMAGE -F FORMAT] [-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [-U] IMAGE IMAGE" },
+	  "[-c] [-m THREADS] [-n] [-p] [-q] [-f FORMAT] [-O FORMAT] [-B IMAGE -F FORMAT] [-o OPTIONS] [-l SNAPSHOT] [-S SIZE] [--bitmaps [--skip-broken-bitmaps]] [-U] IMAGE IMAGE" },
 	{ "create", img_create,
 	  "[-q] [-f FORMAT] [-b IMAGE -F FORMAT] [-u] [-o OPTIONS] IMAGE [SIZE]" },
 	{ "dd", img_dd,
