@@ -50,6 +50,7 @@ static const char usage[] =
 "  --console WHERE  the same, as a virtio console\n"
 "  --disk PATH[,OPTION...]  raw image or block device; repeatable.  virtio,\n"
 "                   sata, scsi, nvme, usb; ro; cdrom (PATH may be empty);\n"
+"                   qcow2, not raw; cache=none, past the host's page cache;\n"
 "                   serial=TEXT; iops=N, at most so many requests in a second;\n"
 "                   boot=N, its place in firmware's order\n"
 "  --tap NAME[,e1000e][,queues=N][,vhost][,boot=N][,rom=FILE]\n"
@@ -313,6 +314,10 @@ static int disk_option(struct spec_disk *d, const char *word,
 				err);
 	else if (str_startswith(word, "iops="))
 		return set_iops(d, word + 5, err);
+	else if (str_eq(word, "qcow2") && !d->format)
+		d->format = xstrdup(word);
+	else if (str_eq(word, "cache=none"))
+		d->cache = CACHE_NONE;
 	else
 		return error_set(err, -EINVAL, "--disk: unknown option '%s'",
 				 word);
@@ -334,12 +339,14 @@ static int add_disk(struct args *a, char *text, struct error *err)
 	if (r == 0 && (*path || d.kind != SPEC_CDROM))
 		r = set_open(&d.fd, path, d.readonly ? O_RDONLY : O_RDWR, err);
 	if (r < 0) {
+		free(d.format);
 		free(d.serial);
 		free(d.limits);
 		return r;
 	}
 	place_disk(spec, &d);
-	d.format = xstrdup("raw");
+	if (!d.format)
+		d.format = xstrdup("raw");
 	d.id = xasprintf("disk%u", spec->n_disks);
 	spec->disks = xrealloc(spec->disks, spec->n_disks + 1,
 			       sizeof(*spec->disks));

@@ -18,15 +18,20 @@ EXIT_NOW = elf(b'\xb0\x00\xe6\xf4\xf4\xeb\xfd')   # mov $0,%al; out %al,$0xf4; h
 
 
 def pss_beyond_ram(pid):
-    """KiB of a VMM apart from guest memory (a memfd, or the largest anonymous mapping)."""
+    return beyond_ram(pid)['Pss']
+
+
+def beyond_ram(pid):
+    """KiB of a VMM apart from guest memory (a memfd, or the largest anonymous mapping): its share, and its own."""
     maps, cur = [], None
     for line in open('/proc/%d/smaps' % pid):
         w = line.split()
         if '-' in w[0] and ':' not in w[0]:
             a, b = (int(x, 16) for x in w[0].split('-'))
-            cur = [b - a, ' '.join(w[5:]), 0]
+            cur = {'size': b - a}
             maps.append(cur)
-        elif w[0] == 'Pss:':
-            cur[2] = int(w[1])
-    ram = [m for m in maps if m[0] >= 200 << 20]
-    return sum(m[2] for m in maps) - sum(m[2] for m in ram)
+        elif w[-1] == 'kB':
+            cur[w[0][:-1]] = int(w[1])
+    rest = [m for m in maps if m['size'] < 200 << 20]
+    total = {k: sum(m[k] for m in rest) for k in ('Pss', 'Private_Clean', 'Private_Dirty')}
+    return {'Pss': total['Pss'], 'private': total['Private_Clean'] + total['Private_Dirty']}

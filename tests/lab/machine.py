@@ -5,6 +5,8 @@
 # 2; the other of KVM, with rings, under those of version 1.
 #
 # MIGRATIONS: how often each goes to the other daemon and back (default: once).
+# PARTS: some of "first second third"; the third has four vCPUs, of which two
+# come while it works.
 import os
 import sys
 
@@ -290,11 +292,43 @@ def second(a, b, ca, cb):
     ca.lookupByName("pv").destroy()
 
 
+def third(a, b, ca, cb):
+    """Saved and moved with processors that it did not start with."""
+    dom, shell = start(a, ca, "four", "<features><acpi/><apic/></features>",
+                       "host-passthrough", vcpus="4", current="2")
+    shell.run(WORK)
+    dom.setVcpus(4)
+
+    def four():
+        shell.run(f"for c in {SYSCPU}cpu[1-3]; do [ $(cat $c/online) = 1 ] "
+                  "|| echo 1 >$c/online; done; true")
+        return shell.run(f"cat {SYSCPU}online") == "0-3"
+
+    until("four CPUs", four)
+    works(shell)
+    each = ("for c in 1 2 4 8; do taskset $c grep -c ^processor "
+            "/proc/cpuinfo; done | tr '\\n' ' '")
+    for when in "before", "saved":
+        assert shell.run(each).split() == ["4"] * 4, when
+        quiet(shell)
+        if when == "before":
+            shell = managed(a, ca, dom, shell)
+    step("managed save with processors that came later")
+    shell = there(a, b, ca, cb, "four", shell)
+    assert shell.run(each).split() == ["4"] * 4
+    dom = ca.lookupByName("four")
+    assert dom.vcpusFlags() == 4
+    quiet(shell)
+    step("migration with four vCPUs, there and back")
+    dom.destroy()
+
+
 def main(a, b):
     ca, cb = a.open(), b.open()
+    parts = {"first": first, "second": second, "third": third}
     evmcs(a, ca)
-    first(a, b, ca, cb)
-    second(a, b, ca, cb)
+    for part in os.environ.get("PARTS", "first third second").split():
+        parts[part](a, b, ca, cb)
 
 
 with Daemon() as a, Daemon() as b:
