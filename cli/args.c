@@ -170,6 +170,15 @@ int args_exclusive(const struct args *args, const char *a, const char *b)
 	return -1;
 }
 
+int args_requires(const struct args *args, const char *option,
+		  const char *needed)
+{
+	if (!args_has(args, option) || args_has(args, needed))
+		return 0;
+	say_error("Option --%s is required by option --%s", needed, option);
+	return -1;
+}
+
 int args_affect(const struct args *args, unsigned int *ret_flags)
 {
 	static const struct flag_option bits[] = {

@@ -40,6 +40,9 @@ unsigned int args_flags(const struct args *args,
 int args_affect(const struct args *args, unsigned int *ret_flags);
 /* Two options that exclude each other: -1 if both are given, said so. */
 int args_exclusive(const struct args *args, const char *a, const char *b);
+/* An option that is nothing without another: -1 as above. */
+int args_requires(const struct args *args, const char *option,
+		  const char *needed);
 
 /* The next of words that commas part, ",," being a comma in one; *rest moves on
  * and is changed, NULL at the end. */

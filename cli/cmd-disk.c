@@ -130,14 +130,9 @@ static int check_disk(const struct args *args, const char *type)
 	};
 	const char *mode = args_get(args, "mode");
 
-	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
-		if (args_has(args, needs[i][0]) &&
-		    !args_has(args, needs[i][1])) {
-			say_error("Option --%s is required by option --%s",
-				  needs[i][1], needs[i][0]);
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (args_requires(args, needs[i][0], needs[i][1]) < 0)
 			return -1;
-		}
-	}
 	if (args_exclusive(args, "source-host-name", "source-host-socket") < 0)
 		return -1;
 	if (!str_eq(type, "file") && !str_eq(type, "block") &&

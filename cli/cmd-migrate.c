@@ -135,18 +135,99 @@ static int migrate(virDomainPtr dom, void *arg)
 	return 0;
 }
 
+static int check_requires(const struct args *args)
+{
+	static const char *const needs[][2] = {
+		{ "postcopy-after-precopy", "postcopy" },
+		{ "postcopy-resume", "postcopy" },
+		{ "timeout-postcopy", "postcopy" },
+		{ "persistent-xml", "persistent" },
+		{ "tls-destination", "tls" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (args_requires(args, needs[i][0], needs[i][1]) < 0)
+			return -1;
+	return 0;
+}
+
 static int check(const struct args *args)
 {
-	if (args_has(args, "timeout") || args_has(args, "timeout-suspend") ||
-	    args_has(args, "timeout-postcopy") ||
-	    args_has(args, "postcopy-after-precopy")) {
-		say_error("migrate: use domjobabort, suspend or "
-			  "migrate-postcopy when it takes too long");
+	if (args_exclusive(args, "copy-storage-all", "copy-storage-inc") < 0 ||
+	    args_exclusive(args, "live", "offline") < 0 ||
+	    args_exclusive(args, "timeout-suspend", "timeout-postcopy") < 0)
+		return -1;
+	return check_requires(args);
+}
+
+/* ---- what is done when it takes long ---- */
+
+enum { CUE_TIMEOUT, CUE_SENT_ONCE, CUES };
+
+static int start_postcopy(virDomainPtr dom)
+{
+	return virDomainMigrateStartPostCopy(dom, 0);
+}
+
+static int read_timeout(const struct args *args, struct job_cue *cue)
+{
+	bool postcopy = args_has(args, "timeout-postcopy");
+
+	if (args_uint(args, "timeout", &cue->after_s) < 0)
+		return -1;
+	cue->act = postcopy ? start_postcopy : virDomainSuspend;
+	if (cue->after_s && !args_has(args, "live")) {
+		say_error("migrate: Unexpected timeout for offline migration");
 		return -1;
 	}
-	if (args_exclusive(args, "copy-storage-all", "copy-storage-inc") < 0)
+	if (!cue->after_s && (postcopy || args_has(args, "timeout-suspend"))) {
+		say_error("migrate: Unexpected --timeout-* option without "
+			  "--timeout");
 		return -1;
-	return args_exclusive(args, "live", "offline");
+	}
+	return 0;
+}
+
+/* The second round has begun: all was sent once. */
+static void on_iteration(virConnectPtr conn, virDomainPtr dom, int iteration,
+			 void *arg)
+{
+	struct job_cue *cue = arg;
+
+	(void)conn;
+	(void)dom;
+	if (iteration == 2)
+		atomic_store(&cue->now, true);
+}
+
+/* The callback's number, -1: none is needed, or -2. */
+static int await_iteration(struct ctl *ctl, const struct args *args,
+			   virDomainPtr dom, struct job_cue *cue)
+{
+	int id;
+
+	cue->act = start_postcopy;
+	if (!args_has(args, "postcopy-after-precopy"))
+		return -1;
+	id = virConnectDomainEventRegisterAny(
+		ctl->conn, dom, VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION,
+		VIR_DOMAIN_EVENT_CALLBACK(on_iteration), cue, NULL);
+	return id < 0 ? -2 : id;
+}
+
+static int migrate_watched(struct ctl *ctl, const struct args *args,
+			   virDomainPtr dom, struct migration *m,
+			   struct job_cue *cues)
+{
+	int id = await_iteration(ctl, args, dom, &cues[CUE_SENT_ONCE]);
+	int r = id < -1 ? -1 :
+			  job_run_cued(ctl, dom, args_has(args, "verbose"),
+				       "Migration", migrate, m, cues, CUES);
+	int status = r < 0 ? say_failed(ctl, NULL) : EXIT_OK;
+
+	if (id >= 0)
+		virConnectDomainEventDeregisterAny(ctl->conn, id);
+	return status;
 }
 
 static int run_migrate(struct ctl *ctl, const struct args *args,
@@ -154,9 +235,10 @@ static int run_migrate(struct ctl *ctl, const struct args *args,
 {
 	struct migration m = { .to = args_get(args, "desturi"),
 			       .flags = args_flags(args, migrate_flags) };
+	struct job_cue cues[CUES] = { 0 };
 	int status = EXIT_OK;
 
-	if (check(args) < 0)
+	if (check(args) < 0 || read_timeout(args, &cues[CUE_TIMEOUT]) < 0)
 		return EXIT_FAILED;
 	if (read_params(args, &m.params) < 0) {
 		params_free(&m.params);
@@ -167,9 +249,8 @@ static int run_migrate(struct ctl *ctl, const struct args *args,
 		if (!m.dest)
 			status = say_failed(ctl, NULL);
 	}
-	if (!status && job_run(ctl, dom, args_has(args, "verbose"), "Migration",
-			       migrate, &m) < 0)
-		status = say_failed(ctl, NULL);
+	if (!status)
+		status = migrate_watched(ctl, args, dom, &m, cues);
 	if (m.dest)
 		virConnectClose(m.dest);
 	params_free(&m.params);
@@ -284,7 +365,8 @@ const struct command family_migrate[] = {
 		  FLAG("postcopy-resume"), FLAG("zerocopy"),
 		  STRING("migrateuri"), STRING("graphicsuri"),
 		  STRING("listen-address"), STRING("dname"),
-		  NUMBER("timeout", "not implemented: an error"),
+		  NUMBER("timeout", "with --live, seconds until the guest is "
+				    "suspended, or what else --timeout-* says"),
 		  FLAG("timeout-suspend"), FLAG("timeout-postcopy"),
 		  STRING("xml"), STRING("migrate-disks"), NUMBER("disks-port"),
 		  STRING("disks-uri"), STRING("comp-methods"),

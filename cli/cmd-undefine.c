@@ -201,11 +201,9 @@ static int check(const struct args *args)
 	if (args_exclusive(args, "nvram", "keep-nvram") < 0 ||
 	    args_exclusive(args, "tpm", "keep-tpm") < 0)
 		return -1;
-	if (args_has(args, "delete-storage-volume-snapshots") && !all) {
-		say_error("Option --remove-all-storage is required by option "
-			  "--delete-storage-volume-snapshots");
+	if (args_requires(args, "delete-storage-volume-snapshots",
+			  "remove-all-storage") < 0)
 		return -1;
-	}
 	if (args_has(args, "wipe-storage") && !all &&
 	    !args_has(args, "storage")) {
 		say_error("'--wipe-storage' requires '--storage <string>' or "

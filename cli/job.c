@@ -88,6 +88,9 @@ struct job {
 	virDomainPtr dom;
 	const char *what;
 	bool verbose, tty;
+	uint64_t begun;
+	struct job_cue *cues;
+	unsigned int n_cues;
 	pthread_mutex_t lock; /* of what is below */
 	pthread_cond_t ended;
 	bool done;
@@ -134,6 +137,22 @@ static void show(struct job *j, struct bar *b)
 	fflush(stderr);
 }
 
+/* As with virsh, what comes of it shows in how the call ends. */
+static void follow_cues(struct job *j)
+{
+	uint64_t ms = (now_ns() - j->begun) / MS;
+
+	for (unsigned int i = 0; i < j->n_cues; i++) {
+		struct job_cue *c = &j->cues[i];
+
+		if (c->done || !(atomic_load(&c->now) ||
+				 (c->after_s && ms / 1000 >= c->after_s)))
+			continue;
+		c->done = true;
+		(void)c->act(j->dom);
+	}
+}
+
 static void *watch(void *arg)
 {
 	struct job *j = arg;
@@ -144,6 +163,7 @@ static void *watch(void *arg)
 			interrupted = 0;
 			virDomainAbortJob(j->dom);
 		}
+		follow_cues(j);
 		if (j->verbose || j->tty)
 			show(j, &b);
 	}
@@ -162,8 +182,16 @@ static void end(struct job *j)
 int job_run(struct ctl *ctl, virDomainPtr dom, bool verbose, const char *what,
 	    int (*call)(virDomainPtr dom, void *arg), void *arg)
 {
+	return job_run_cued(ctl, dom, verbose, what, call, arg, NULL, 0);
+}
+
+int job_run_cued(struct ctl *ctl, virDomainPtr dom, bool verbose,
+		 const char *what, int (*call)(virDomainPtr dom, void *arg),
+		 void *arg, struct job_cue *cues, unsigned int n)
+{
 	struct job j = { .dom = dom, .what = what, .verbose = verbose,
-			 .tty = !ctl->quiet && isatty(STDERR_FILENO) };
+			 .tty = !ctl->quiet && isatty(STDERR_FILENO),
+			 .begun = now_ns(), .cues = cues, .n_cues = n };
 	struct sigaction act = { .sa_handler = on_interrupt }, old;
 	pthread_t thread;
 	bool watched;

@@ -4,6 +4,8 @@
 #ifndef CLI_JOB_H
 #define CLI_JOB_H
 
+#include <stdatomic.h>
+
 #include "cli/command.h"
 
 /*
@@ -13,6 +15,17 @@
  */
 int job_run(struct ctl *ctl, virDomainPtr dom, bool verbose, const char *what,
 	    int (*call)(virDomainPtr dom, void *arg), void *arg);
+
+/* Something that is done once meanwhile, if the call lasts until then. */
+struct job_cue {
+	unsigned int after_s; /* 0: at no time by itself */
+	atomic_bool now;      /* whoever sets it says when */
+	int (*act)(virDomainPtr dom);
+	bool done;
+};
+int job_run_cued(struct ctl *ctl, virDomainPtr dom, bool verbose,
+		 const char *what, int (*call)(virDomainPtr dom, void *arg),
+		 void *arg, struct job_cue *cues, unsigned int n);
 
 /* A number of bytes in its best unit. */
 double job_scale(unsigned long long bytes, const char **ret_unit);

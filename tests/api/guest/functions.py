@@ -159,6 +159,14 @@ class Daemon:
         assert p.returncode == 0, (args, p.stdout, p.stderr)
         return p.stdout
 
+    def vireo(self, *args):
+        """Ours, the same."""
+        p = subprocess.run([BUILD + "/vireo", "-q", "-c",
+                            self.uri, *args], stdin=subprocess.DEVNULL,
+                           capture_output=True, text=True, timeout=SECONDS)
+        assert p.returncode == 0, (args, p.stdout, p.stderr)
+        return p.stdout
+
     def __enter__(self):
         return self
 

@@ -181,9 +181,9 @@ def limits(a, b):
     t.join()
     assert out == [None] and state(cb)[0] == RUNS, (out, state(cb))
     ea.expect("g", SUSPENDED, STOPPED)
-    # virsh does that by itself after a time.
+    # The client does that by itself after a time.
     b.virsh("migrate-setspeed", "g", "1")
-    b.virsh("migrate", "--live", "--timeout", "1", "g", qemu(a))
+    b.vireo("migrate", "--live", "--timeout", "1", "g", qemu(a))
     assert state(ca)[0] == RUNS and not lives(cb)
     g = ca.lookupByName("g")
     # The limit can be lifted on the way.
@@ -377,7 +377,7 @@ def post_copy(a, b):
     assert state(cb) == [RUNS, V.VIR_DOMAIN_RUNNING_MIGRATED], state(cb)
     check_run(cb)
     # From daemon to daemon, as soon as all was sent once.
-    b.virsh("migrate", "--live", "--p2p", "--postcopy",
+    b.vireo("migrate", "--live", "--p2p", "--postcopy",
             "--postcopy-after-precopy", "g", qemu(a))
     assert state(ca)[0] == RUNS and not lives(cb)
     check_run(ca)
@@ -419,7 +419,12 @@ def post_copy(a, b):
     ea.expect("g", GOES_FIRST, STOPPED)
     assert state(cb) == [RUNS, V.VIR_DOMAIN_RUNNING_MIGRATED], state(cb)
     check_run(cb)
-    b.virsh("migrate", "--live", "--persistent", "g", qemu(a))
+    # The client switches after a time; without, it would not end.
+    eb = Events(cb)
+    b.virsh("migrate-setspeed", "g", "1")
+    b.vireo("migrate", "--live", "--persistent", "--postcopy", "--timeout",
+            "1", "--timeout-postcopy", "g", qemu(a))
+    eb.expect("g", GOES_FIRST, STOPPED)
     check_run(ca)
 
 
