@@ -8,6 +8,17 @@
 
 /* ---- autostart ---- */
 
+/* What daemon/autostart.h reads. */
+static int set_plan(virDomainPtr dom, unsigned int order, unsigned int delay)
+{
+	_cleanup_free_ char *xml = xasprintf(
+		"<autostart order='%u' delay='%u'/>", order, delay);
+
+	return virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml,
+				    "autostart", "urn:vireo:autostart",
+				    VIR_DOMAIN_AFFECT_CONFIG);
+}
+
 static int mark(virDomainPtr dom, unsigned int on)
 {
 	return virDomainSetAutostart(dom, (int)on);
@@ -22,8 +33,22 @@ static const struct domain_action autostart_actions[] = {
 
 static int run_autostart(struct ctl *ctl, const struct args *args)
 {
-	unsigned int on = !args_has(args, "disable");
+	unsigned int on = !args_has(args, "disable"), order = 0, delay = 0;
+	virDomainPtr dom;
+	int r;
 
+	if (args_uint(args, "order", &order) < 0 ||
+	    args_uint(args, "delay", &delay) < 0)
+		return EXIT_FAILED;
+	if (args_has(args, "order") || args_has(args, "delay")) {
+		dom = ctl_domain(ctl, args);
+		if (!dom)
+			return EXIT_FAILED;
+		r = set_plan(dom, order, delay);
+		virDomainFree(dom);
+		if (r < 0)
+			return say_failed(ctl, NULL);
+	}
 	return domain_action(ctl, args, &autostart_actions[on], on);
 }
 
@@ -300,7 +325,11 @@ const struct command family_life[] = {
 		.details = "Configure a domain to be automatically started at "
 			   "boot.",
 		.opts = OPTS(OPT_DOMAIN(complete_domains),
-			     FLAG("disable", "disable autostarting")),
+			     FLAG("disable", "disable autostarting"),
+			     NUMBER("order", "started after those of lower "
+					     "numbers (0: after all)"),
+			     NUMBER("delay", "so many seconds pass before the "
+					     "next is started")),
 		.run = run_autostart,
 	},
 	{

@@ -12,6 +12,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "daemon/autostart.h"
 #include "daemon/nvram.h"
 #include "daemon/tpm.h"
 #include "daemon/registry.h"
@@ -106,6 +107,8 @@ int config_parse(struct registry *reg, const char *xml, unsigned int flags,
 			      err);
 	if (r >= 0)
 		r = config_check(reg, def, err);
+	if (r >= 0)
+		r = autostart_check(def, err);
 	if (r < 0) {
 		domain_def_free(def);
 		return r;

@@ -147,6 +147,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/tune.c \
 	%D%/tune.h \
 	%D%/query.c \
+	%D%/autostart.c \
+	%D%/autostart.h \
 	%D%/reconnect.c \
 	%D%/registry.c \
 	%D%/registry.h \

@@ -7,6 +7,7 @@
 #include <libxml/parser.h>
 #include <string.h>
 
+#include "daemon/autostart.h"
 #include "daemon/hostcaps.h"
 #include "daemon/pools.h"
 #include "daemon/registry.h"
@@ -135,7 +136,7 @@ static struct dom_obj *next_found(struct registry *reg, bool *ret_starting)
 	return obj;
 }
 
-/* ---- autostart ---- */
+/* ---- boots of the host ---- */
 
 static char host_boot[64]; /* the host is one for the process */
 
@@ -179,50 +180,6 @@ static bool first_since_boot(struct registry *reg, const char *key)
 bool registry_booted(struct registry *reg)
 {
 	return first_since_boot(reg, "networks-boot");
-}
-
-static struct dom_obj *next_autostart(struct registry *reg)
-{
-	struct dom_obj *obj;
-
-	pthread_mutex_lock(&reg->lock);
-	for (obj = reg->first; obj; obj = obj->next)
-		if (obj->autostart && !obj->autostart_tried)
-			break;
-	if (obj) {
-		obj->refs++;
-		obj->autostart_tried = true;
-	}
-	pthread_mutex_unlock(&reg->lock);
-	return obj;
-}
-
-static void autostart_one(struct dom_obj *obj)
-{
-	struct error err = { 0 };
-
-	if (job_begin(obj, "autostart", &err) < 0) {
-		log_error("cannot autostart '%s': %s", obj->d.name,
-			  err.message);
-		return;
-	}
-	if (obj->listed && obj->config && !obj->active &&
-	    save_start(obj, 0, NULL, &err) < 0)
-		log_error("cannot autostart '%s': %s", obj->d.name,
-			  err.message);
-	job_end(obj);
-}
-
-static void autostart(struct registry *reg)
-{
-	struct dom_obj *obj;
-
-	if (!first_since_boot(reg, "autostarted-boot"))
-		return;
-	while ((obj = next_autostart(reg))) {
-		autostart_one(obj);
-		obj_unref(obj);
-	}
 }
 
 /* ---- the test driver's world has one running domain, as libvirt's has ---- */
@@ -299,7 +256,8 @@ static void reconnect_all(struct registry *reg)
 void registry_reconnect(struct registry *reg)
 {
 	reconnect_all(reg);
-	autostart(reg);
+	if (first_since_boot(reg, "autostarted-boot"))
+		autostart_begin(reg);
 	if (reg->kind == REGISTRY_TEST)
 		start_test_domain(reg);
 }

@@ -1,6 +1,7 @@
 /*
  * daemon/registry.c -- the set of domains: opening it, finding objects in it.
  */
+#include "daemon/autostart.h"
 #include "daemon/registry.h"
 #include "daemon/snapshot.h"
 
@@ -676,6 +677,7 @@ void registry_close(struct registry *reg)
 
 	if (!reg)
 		return;
+	autostart_end(reg);
 	if (reg->kind == REGISTRY_TEST)
 		stop_all(reg);
 	for (struct dom_obj *obj = reg->first; obj; obj = obj->next)

@@ -79,6 +79,9 @@ struct dom_obj {
 	bool hidden; /* made by a call that may still fail */
 	bool found, found_starting; /* in the store, not yet reconnected */
 	bool autostart_tried;
+	struct autostart_plan {
+		unsigned int order, delay; /* 0: none; seconds */
+	} autostart_plan;
 
 	struct domain_def *config; /* for the next start; NULL: transient */
 	struct domain_def *boot;   /* shown while d.live is the driver's */
@@ -129,6 +132,7 @@ struct registry {
 	void (*notify)(void *arg, const struct domain_notice *n);
 	void *notify_arg;
 
+	struct autostart *autostart; /* NULL: it is not under way */
 	pthread_t worker;
 	pthread_cond_t work_cond;
 	struct dom_obj *work, *work_last;

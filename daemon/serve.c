@@ -19,6 +19,7 @@
 #include "base/util.h"
 #include "daemon/access_config.h"
 #include "daemon/agent.h"
+#include "daemon/autostart.h"
 #include "daemon/carrier_tls.h"
 #include "daemon/confine.h"
 #include "daemon/default_network.h"
@@ -363,6 +364,8 @@ static void close_storage(struct registry *reg)
 
 static void finish(struct main_half *m)
 {
+	if (m->system)
+		autostart_end(m->system);
 	/* A call that waits for a guest would keep its worker. */
 	if (m->system)
 		agent_close_all(m->system);

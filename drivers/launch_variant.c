@@ -11,37 +11,20 @@
 #include <string.h>
 
 #include "drivers/launch.h"
-#include "model/xml.h"
-
-static bool is_ours(const xmlNode *node, const char *name)
-{
-	return xml_name(node) && str_eq(xml_name(node), name) && node->ns &&
-	       str_eq((const char *)node->ns->href, LAUNCH_NAMESPACE);
-}
+#include "model/metadata.h"
 
 int launch_metadata(const struct domain_def *def, const char *element,
 		    const char *attr, bool *ret_there, char **ret_value,
 		    struct error *err)
 {
-	_cleanup_free_ char *text = NULL;
 	_cleanup_xml_ xmlDoc *doc = NULL;
 	const xmlNode *n;
-	int r;
+	int r = metadata_find(def->metadata, LAUNCH_NAMESPACE, element, &doc,
+			      &n, err);
 
-	*ret_there = false;
-	*ret_value = NULL;
-	if (!def->metadata)
-		return 0;
-	text = xasprintf("<metadata>%s</metadata>", def->metadata);
-	r = xml_parse(text, "metadata", &doc, err);
-	if (r < 0)
-		return r;
-	n = xml_child(xmlDocGetRootElement(doc), NULL);
-	while (n && !is_ours(n, element))
-		n = xml_next(n, NULL);
-	*ret_there = n;
-	*ret_value = n ? xml_attr(n, attr) : NULL;
-	return 0;
+	*ret_there = r >= 0 && n;
+	*ret_value = *ret_there ? xml_attr(n, attr) : NULL;
+	return r;
 }
 
 static bool all_lower_case(const char *s)

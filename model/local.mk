@@ -35,6 +35,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/hostdev.c \
 	%D%/info.c \
 	%D%/iotune.c \
+	%D%/metadata.c \
+	%D%/metadata.h \
 	%D%/names.c \
 	%D%/names.h \
 	%D%/pool.c \

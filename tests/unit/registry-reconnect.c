@@ -69,12 +69,18 @@ static void leave_daemon(void)
 	store_close(store);
 }
 
-static char *qemu_xml(const char *name, const uint8_t *uuid)
+static char *qemu_xml_with(const char *name, const uint8_t *uuid,
+			   const char *more)
 {
-	_cleanup_free_ char *xml = domain_xml(name, uuid, NULL);
+	_cleanup_free_ char *xml = domain_xml(name, uuid, more);
 
 	return xasprintf("<domain type='qemu'>%s",
 			 xml + strlen("<domain type='test'>"));
+}
+
+static char *qemu_xml(const char *name, const uint8_t *uuid)
+{
+	return qemu_xml_with(name, uuid, NULL);
 }
 
 static void define_running(uint8_t uuid[UUID_LEN], unsigned int n)
@@ -209,6 +215,66 @@ static void test_autostart(void)
 	leave_daemon();
 }
 
+/* Lower orders first, those without one last; a pause holds the others up. */
+static void test_autostart_order(void)
+{
+	static const struct {
+		const char *name, *plan;
+	} want[] = {
+		{ "second", "order='7' delay='1'" },
+		{ "last", "delay='0'" },
+		{ "first", "order='2'" },
+	};
+	static const unsigned int by_start[] = { 2, 0, 1 };
+	uint8_t uuid[3][UUID_LEN];
+	struct domain_info info[3];
+	unsigned int active = 0;
+
+	open_daemon("boot2");
+	for (unsigned int i = 0; i < 3; i++) {
+		_cleanup_free_ char *xml = NULL, *more = xasprintf(
+			"<metadata><a:autostart xmlns:a='urn:vireo:autostart' "
+			"%s/></metadata>", want[i].plan);
+		struct domain_ref ref;
+
+		number_uuid(90 + i, uuid[i]);
+		xml = qemu_xml_with(want[i].name, uuid[i], more);
+		OK(domain_define(reg, xml, 0, &ref, &err));
+		OK(domain_set_autostart(reg, uuid[i], true, &err));
+	}
+	leave_daemon();
+	open_daemon("boot3");
+	while (active < 3) {
+		active = 0;
+		for (unsigned int i = 0; i < 3; i++) {
+			OK(domain_peek_info(reg, uuid[i], &info[i], &err));
+			active += info[i].active;
+		}
+		usleep(1000);
+	}
+	for (unsigned int i = 0; i < 2; i++)
+		assert(info[by_start[i]].id < info[by_start[i + 1]].id);
+	for (unsigned int i = 0; i < 3; i++)
+		OK(domain_destroy(reg, uuid[i], 0, &err));
+	leave_daemon();
+}
+
+static void test_autostart_nonsense(void)
+{
+	_cleanup_free_ char *xml = NULL;
+	uint8_t uuid[UUID_LEN];
+	struct domain_ref ref;
+
+	open_daemon("boot3");
+	number_uuid(95, uuid);
+	xml = qemu_xml_with("nonsense", uuid,
+			    "<metadata><autostart xmlns='urn:vireo:autostart' "
+			    "order='soon'/></metadata>");
+	FAILS(domain_define(reg, xml, 0, &ref, &err),
+	      VIR_ERR_CONFIG_UNSUPPORTED, "order='soon'");
+	leave_daemon();
+}
+
 int main(void)
 {
 	_cleanup_free_ char *cleanup = NULL;
@@ -222,6 +288,8 @@ int main(void)
 	test_transient_gone();
 	test_half_started();
 	test_autostart();
+	test_autostart_order();
+	test_autostart_nonsense();
 	cleanup = xasprintf("rm -r %s", dir);
 	return system(cleanup);
 }

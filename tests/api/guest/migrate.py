@@ -420,6 +420,7 @@ def post_copy(a, b):
     assert state(cb) == [RUNS, V.VIR_DOMAIN_RUNNING_MIGRATED], state(cb)
     check_run(cb)
     # The client switches after a time; without, it would not end.
+    cb = b.open()
     eb = Events(cb)
     b.virsh("migrate-setspeed", "g", "1")
     b.vireo("migrate", "--live", "--persistent", "--postcopy", "--timeout",
