@@ -49,11 +49,16 @@ static void add_state(struct params *p, const struct subject *s)
 	params_int(p, s->info.reason, "state.reason");
 }
 
+uint64_t domstats_cpu_ns(const struct domain_stats *stats)
+{
+	return MAX(stats->cpu_ns, stats->user_ns + stats->system_ns);
+}
+
 static void add_cpu(struct params *p, const struct subject *s)
 {
 	if (!s->def)
 		return;
-	params_ullong(p, s->stats.cpu_ns, "cpu.time");
+	params_ullong(p, domstats_cpu_ns(&s->stats), "cpu.time");
 	if (!s->stats.user_ns && !s->stats.system_ns)
 		return;
 	params_ullong(p, s->stats.user_ns, "cpu.user");

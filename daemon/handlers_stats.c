@@ -258,7 +258,8 @@ int handle_domain_get_cpu_stats(struct call *call,
 	r = get_live(call, &args->dom, &def, &stats, err);
 	if (r < 0)
 		return r;
-	params_ullong(&p, stats.cpu_ns, VIR_DOMAIN_CPU_STATS_CPUTIME);
+	params_ullong(&p, domstats_cpu_ns(&stats),
+		      VIR_DOMAIN_CPU_STATS_CPUTIME);
 	if (stats.user_ns || stats.system_ns) {
 		params_ullong(&p, stats.user_ns, VIR_DOMAIN_CPU_STATS_USERTIME);
 		params_ullong(&p, stats.system_ns,

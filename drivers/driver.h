@@ -139,8 +139,8 @@ struct domain_stats {
 	struct domain_disk_stats *disks;
 	struct domain_nic_stats *nics;
 	struct domain_counter *counters;
-	uint64_t cpu_ns; /* the whole process */
-	uint64_t user_ns, system_ns; /* 0: not known */
+	uint64_t cpu_ns; /* all vCPUs */
+	uint64_t user_ns, system_ns; /* the whole process; 0: not known */
 	uint64_t balloon_bytes;
 	/* As virDomainMemoryStatTags counts and measures; bits: which. */
 	unsigned int memory_has;

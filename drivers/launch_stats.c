@@ -40,12 +40,11 @@ static void take_vcpus(const struct domain_def *def, struct json_object *json,
 	}
 }
 
-/* The machine's other threads count, too. */
+/* With the machine's other threads. */
 static void take_process(struct json_object *json, struct domain_stats *s)
 {
 	s->user_ns = number(json, "user_ns");
 	s->system_ns = number(json, "system_ns");
-	s->cpu_ns = MAX(s->cpu_ns, s->user_ns + s->system_ns);
 }
 
 /* A machine cannot see for itself what it did not get. */

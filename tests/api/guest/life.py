@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # A guest's whole life, as stock virsh and python-libvirt see it.
+import hoststop
 from functions import *
 
 V = libvirt
@@ -165,7 +166,7 @@ def restarts(d, c, g, con, events):
     con.wait_prompt()
     assert c.lookupByID(ident).name() == "g"
 
-    d.virsh("shutdown", "g")
+    hoststop.host(d, "stop", ON_SHUTDOWN="shutdown")
     events.expect("g", SHUTDOWN, STOPPED)
     assert "shut off (shutdown)" in d.virsh("domstate", "--reason", "g")
     assert c.lookupByName("g").ID() == -1 and not g.isActive()

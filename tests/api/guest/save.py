@@ -4,6 +4,7 @@
 import signal
 import struct
 
+import hoststop
 from functions import *
 
 V = libvirt
@@ -258,7 +259,8 @@ def main(d):
     g = c.lookupByName("g")
 
     # ---- managed
-    d.virsh("managedsave", "g")
+    said = hoststop.host(d, "stop", ON_SHUTDOWN="suspend")
+    assert "Suspending g: done" in said, said
     assert g.state() == [OFF, V.VIR_DOMAIN_SHUTOFF_SAVED]
     assert g.hasManagedSaveImage() == 1
     assert [x.name() for x in c.listAllDomains(
@@ -272,7 +274,8 @@ def main(d):
     assert fails_any(g.create)
     assert g.hasManagedSaveImage() == 1 and g.state()[0] == OFF
     os.rename(disk + ".away", disk)
-    d.virsh("start", "g")
+    said = hoststop.host(d, "start", ON_BOOT="start")
+    assert "Resuming guest g: done" in said, said
     assert g.hasManagedSaveImage() == 0
     assert g.state() == [RUNS, V.VIR_DOMAIN_RUNNING_RESTORED]
     assert os.listdir(d.dir + "/state/save") == []
