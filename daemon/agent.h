@@ -81,8 +81,8 @@ int agent_call_text(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int agent_call_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *mode, struct error *err);
 /* Writes its memory to its own disk and switches off. */
-int agent_call_suspend_disk(struct registry *reg, const uint8_t uuid[UUID_LEN],
-			    struct error *err);
+int agent_call_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		       const char *command, struct error *err);
 /* How long its answers may take: virDomainAgentResponseTimeoutValues, or so
  * many seconds. */
 int agent_set_timeout(struct registry *reg, const uint8_t uuid[UUID_LEN],

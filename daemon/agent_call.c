@@ -314,10 +314,10 @@ int agent_call_shutdown(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	return call_last(reg, uuid, make("guest-shutdown", args), err);
 }
 
-int agent_call_suspend_disk(struct registry *reg, const uint8_t uuid[UUID_LEN],
-			    struct error *err)
+int agent_call_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		       const char *command, struct error *err)
 {
-	return call_last(reg, uuid, make("guest-suspend-disk", NULL), err);
+	return call_last(reg, uuid, make(command, NULL), err);
 }
 
 int agent_set_timeout(struct registry *reg, const uint8_t uuid[UUID_LEN],

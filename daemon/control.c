@@ -289,7 +289,9 @@ static int suspend(struct dom_obj *obj, struct error *err)
 
 	if (obj->state == VIR_DOMAIN_PAUSED)
 		return 0; /* as libvirt: no event either */
-	r = driver_call(obj, err, pause);
+	r = pm_check_awake(obj, err);
+	if (r == 0)
+		r = driver_call(obj, err, pause);
 	if (r < 0)
 		return r;
 	r = run_set_state(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_USER, err);
@@ -311,7 +313,9 @@ static int resume(struct dom_obj *obj, struct error *err)
 	if (obj->state == VIR_DOMAIN_RUNNING)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "domain is already running");
-	r = driver_call(obj, err, resume);
+	r = pm_check_awake(obj, err);
+	if (r == 0)
+		r = driver_call(obj, err, resume);
 	if (r < 0)
 		return r;
 	r = run_set_state(obj, VIR_DOMAIN_RUNNING, VIR_DOMAIN_RUNNING_UNPAUSED,

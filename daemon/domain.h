@@ -91,6 +91,12 @@ int domain_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		   struct error *err);
 int domain_resume(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		  struct error *err);
+/* pm.c: through the guest's agent, and as the wake-up event of its board.
+ * target: enum virNodeSuspendTarget. */
+int domain_pm_suspend(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		      unsigned int target, struct error *err);
+int domain_pm_wakeup(struct registry *reg, const uint8_t uuid[UUID_LEN],
+		     struct error *err);
 int domain_inject_nmi(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      unsigned int flags, struct error *err);
 int domain_set_autostart(struct registry *reg, const uint8_t uuid[UUID_LEN],
@@ -350,6 +356,7 @@ enum { DOMAIN_NOTIFY_LIFECYCLE, DOMAIN_NOTIFY_REBOOT, DOMAIN_NOTIFY_BALLOON,
        DOMAIN_NOTIFY_DEVICE_KEPT, DOMAIN_NOTIFY_RTC,
        DOMAIN_NOTIFY_MEMORY, DOMAIN_NOTIFY_BLOCK_JOB,
        DOMAIN_NOTIFY_BLOCK_JOB_2,
+       DOMAIN_NOTIFY_ASLEEP, DOMAIN_NOTIFY_AWAKE,
        /* Of these, dom is a pool or a secret. */
        DOMAIN_NOTIFY_POOL, DOMAIN_NOTIFY_POOL_REFRESH,
        DOMAIN_NOTIFY_SECRET, DOMAIN_NOTIFY_SECRET_VALUE };

@@ -141,6 +141,31 @@ static void tell_reboot(struct session *s, const struct subscription *sub,
 		tell(s, PROC_DOMAIN_EVENT_REBOOT, (xdrproc_t)xdr_wire_dom, dom);
 }
 
+static void tell_pm(struct session *s, const struct subscription *sub,
+		    const wire_dom *dom, int proc, int old_proc)
+{
+	wire_cb_pm m = { sub->id, 0, *dom };
+
+	if (sub->id)
+		tell(s, proc, (xdrproc_t)xdr_wire_cb_pm, &m);
+	else
+		tell(s, old_proc, (xdrproc_t)xdr_wire_dom, dom);
+}
+
+static void tell_asleep(struct session *s, const struct subscription *sub,
+			const wire_dom *dom, const struct domain_notice *n)
+{
+	tell_pm(s, sub, dom, PROC_DOMAIN_EVENT_CALLBACK_PMSUSPEND,
+		PROC_DOMAIN_EVENT_PMSUSPEND);
+}
+
+static void tell_awake(struct session *s, const struct subscription *sub,
+		       const wire_dom *dom, const struct domain_notice *n)
+{
+	tell_pm(s, sub, dom, PROC_DOMAIN_EVENT_CALLBACK_PMWAKEUP,
+		PROC_DOMAIN_EVENT_PMWAKEUP);
+}
+
 static void tell_balloon(struct session *s, const struct subscription *sub,
 			 const wire_dom *dom, const struct domain_notice *n)
 {
@@ -441,6 +466,9 @@ static const struct {
 	[DOMAIN_NOTIFY_RTC] = { VIR_DOMAIN_EVENT_ID_RTC_CHANGE, tell_rtc },
 	[DOMAIN_NOTIFY_MEMORY] = {
 		VIR_DOMAIN_EVENT_ID_MEMORY_DEVICE_SIZE_CHANGE, tell_memory },
+	[DOMAIN_NOTIFY_ASLEEP] = { VIR_DOMAIN_EVENT_ID_PMSUSPEND,
+				   tell_asleep },
+	[DOMAIN_NOTIFY_AWAKE] = { VIR_DOMAIN_EVENT_ID_PMWAKEUP, tell_awake },
 	[DOMAIN_NOTIFY_METADATA] = { VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
 				     tell_metadata },
 	[DOMAIN_NOTIFY_POOL] = { VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE,

@@ -301,6 +301,12 @@ void guest_event(struct dom_obj *obj, const struct pending_event *ev)
 	case DOMAIN_EVENT_RESUMED:
 		guest_resumed(obj);
 		break;
+	case DOMAIN_EVENT_ASLEEP:
+		guest_asleep(obj);
+		break;
+	case DOMAIN_EVENT_AWAKE:
+		guest_awake(obj);
+		break;
 	case DOMAIN_EVENT_REBOOTED:
 		guest_rebooted(obj);
 		break;

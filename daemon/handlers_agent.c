@@ -133,7 +133,7 @@ int handle_domain_fstrim(struct call *call, const wire_fstrim_args *args,
 			  json, NULL, err);
 }
 
-/* ---- sleep: these machines have no S3, and S4 is the guest's own matter ---- */
+/* ---- sleep ---- */
 
 int handle_domain_pm_suspend_for_duration(struct call *call,
 					  const wire_pm_suspend_args *args,
@@ -146,14 +146,11 @@ int handle_domain_pm_suspend_for_duration(struct call *call,
 	if (args->duration)
 		return error_virt(err, VIR_ERR_ARGUMENT_UNSUPPORTED, "%s",
 				  "Duration not supported. Use 0 for now");
-	if (args->target == VIR_NODE_SUSPEND_TARGET_DISK)
-		return agent_call_suspend_disk(call->reg,
-					       wire_uuid_of(&args->dom), err);
 	if (args->target > VIR_NODE_SUSPEND_TARGET_HYBRID)
 		return error_virt(err, VIR_ERR_INVALID_ARG,
 				  "Unknown suspend target: %u", args->target);
-	return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, "%s",
-			  "Domain does not have suspend support");
+	return domain_pm_suspend(call->reg, wire_uuid_of(&args->dom),
+				 args->target, err);
 }
 
 int handle_domain_pm_wakeup(struct call *call, const wire_dom_flags *args,
@@ -162,8 +159,8 @@ int handle_domain_pm_wakeup(struct call *call, const wire_dom_flags *args,
 	int r = call_flags(call, args->flags, 0, err);
 
 	return r < 0 ? r :
-		       error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED, "%s",
-				  "Domain does not have suspend support");
+		       domain_pm_wakeup(call->reg, wire_uuid_of(&args->dom),
+					err);
 }
 
 /* ---- time ---- */

@@ -160,6 +160,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/savefile.c \
 	%D%/savefile.h \
 	%D%/pool_ops.c \
+	%D%/pm.c \
 	%D%/pools.c \
 	%D%/pools.h \
 	%D%/pools_priv.h \

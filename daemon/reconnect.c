@@ -38,6 +38,9 @@ static void found_running(struct dom_obj *obj, bool paused)
 	hook_domain_told(obj, "reconnect", "begin");
 	if (paused && obj->state == VIR_DOMAIN_RUNNING)
 		run_force_state(obj, VIR_DOMAIN_PAUSED, VIR_DOMAIN_PAUSED_UNKNOWN);
+	else if (!paused && obj->driver->asleep &&
+		 obj->driver->asleep(&obj->d) > 0)
+		guest_asleep(obj);
 	else if (!paused && obj->state != VIR_DOMAIN_RUNNING)
 		run_force_state(obj, VIR_DOMAIN_RUNNING,
 			    VIR_DOMAIN_RUNNING_UNKNOWN);

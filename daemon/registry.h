@@ -214,6 +214,10 @@ int run_destroy(struct dom_obj *obj, struct error *err);
 void run_stopped(struct dom_obj *obj, int reason, int detail);
 /* Ends a run whose VMM is gone or must go; failing is only logged. */
 void run_stop_quietly(struct dom_obj *obj);
+/* pm.c: what the driver tells, and what is no use while it sleeps. */
+void guest_asleep(struct dom_obj *obj);
+void guest_awake(struct dom_obj *obj);
+int pm_check_awake(const struct dom_obj *obj, struct error *err);
 int run_set_state(struct dom_obj *obj, int state, int reason,
 		  struct error *err);
 /* The same for what has happened and cannot be refused. */

@@ -288,7 +288,7 @@ static int check_host(const struct dom_obj *obj,
 		return error_virt(err, VIR_ERR_OPERATION_INVALID,
 				  "memory snapshot file '%s' already exists",
 				  def->memory_file);
-	return 0;
+	return def->memory == SNAP_EXTERNAL ? pm_check_awake(obj, err) : 0;
 }
 
 static void halt(struct dom_obj *obj)

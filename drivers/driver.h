@@ -177,6 +177,9 @@ struct driver {
 	int (*reset)(struct domain *dom, struct error *err);
 	int (*reboot)(struct domain *dom, struct error *err);
 	int (*nmi)(struct domain *dom, struct error *err);
+	/* Of one that suspended itself to RAM; and whether it has: 1 or 0. */
+	int (*wake)(struct domain *dom, struct error *err);
+	int (*asleep)(struct domain *dom);
 	/*
 	 * Makes another op of this domain that hangs fail soon, by killing
 	 * the VMM and nothing else.  The only op called while another runs.
@@ -345,6 +348,8 @@ enum domain_event {
 	DOMAIN_EVENT_SHUTDOWN, /* the guest switched off; _STOPPED follows */
 	DOMAIN_EVENT_STOPPED,  /* why: "poweroff", "reset", "quit" */
 	DOMAIN_EVENT_CRASHED,  /* the guest, or its VMM died: why says */
+	DOMAIN_EVENT_ASLEEP, /* it suspended itself to RAM */
+	DOMAIN_EVENT_AWAKE,
 	DOMAIN_EVENT_BALLOON,
 	/* A viewer: why is "PHASE AUTH FAMILY NODE PORT FAMILY NODE PORT",
 	 * the machine's address first; "-" for what a family has not. */
@@ -536,6 +541,8 @@ int launch_pause(struct domain *dom, struct error *err);
 int launch_resume(struct domain *dom, struct error *err);
 int launch_reset(struct domain *dom, struct error *err);
 int launch_reboot(struct domain *dom, struct error *err);
+int launch_wake(struct domain *dom, struct error *err);
+int launch_asleep(struct domain *dom);
 int launch_nmi(struct domain *dom, struct error *err);
 void launch_interrupt(struct domain *dom);
 int launch_save(struct domain *dom, const struct domain_saved *to,

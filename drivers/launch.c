@@ -251,6 +251,23 @@ int launch_reboot(struct domain *dom, struct error *err)
 	return monitor_call(dom->priv, "powerbutton", args, NULL, err);
 }
 
+int launch_wake(struct domain *dom, struct error *err)
+{
+	return monitor_call(dom->priv, "wake", NULL, NULL, err);
+}
+
+int launch_asleep(struct domain *dom)
+{
+	struct json_object *ok = NULL;
+	int r = monitor_call(dom->priv, "status", NULL, &ok, NULL);
+
+	if (r >= 0)
+		r = json_object_get_boolean(
+			json_object_object_get(ok, "asleep"));
+	json_object_put(ok);
+	return r;
+}
+
 int launch_nmi(struct domain *dom, struct error *err)
 {
 	return monitor_call(dom->priv, "nmi", NULL, NULL, err);

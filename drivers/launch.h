@@ -237,6 +237,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 #define LAUNCH_OPS \
 	.stop = launch_stop, .pause = launch_pause, .resume = launch_resume, \
 	.reset = launch_reset, .reboot = launch_reboot, .nmi = launch_nmi, \
+	.wake = launch_wake, .asleep = launch_asleep, \
 	.interrupt = launch_interrupt, .save = launch_save, \
 	.dump = launch_dump, .job_progress = launch_job_progress, \
 	.tune = launch_tune, .set_vcpus = launch_set_vcpus, \

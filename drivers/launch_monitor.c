@@ -215,6 +215,10 @@ static void on_event(struct monitor *mon, const char *event,
 		return;
 	else if (str_eq(event, "reset"))
 		domain_event(mon->dom, DOMAIN_EVENT_REBOOTED, NULL);
+	else if (str_eq(event, "asleep"))
+		domain_event(mon->dom, DOMAIN_EVENT_ASLEEP, NULL);
+	else if (str_eq(event, "awake"))
+		domain_event(mon->dom, DOMAIN_EVENT_AWAKE, NULL);
 	else if (str_eq(event, "balloon"))
 		domain_event(mon->dom, DOMAIN_EVENT_BALLOON, NULL);
 	else if (str_eq(event, "vnc"))

@@ -93,6 +93,7 @@ static void build_cpu(const struct domain_def *def, struct vmm_spec *s)
 
 static void build_board(const struct domain_def *def, struct vmm_spec *s)
 {
+	s->no_s3 = def->pm_mem == TRI_OFF;
 	s->has_genid = def->genid && uuid_parse(def->genid, s->genid) == 0;
 	for (unsigned int i = 0; i < def->n_timers; i++)
 		if (str_eq(def->timers[i].name, "hpet"))

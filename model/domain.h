@@ -381,6 +381,7 @@ struct domain_def {
 	unsigned int n_timers;
 	struct dom_timer *timers;
 	enum dom_action on_poweroff, on_reboot, on_crash;
+	enum dom_tristate pm_mem, pm_disk; /* suspend to them */
 	char *emulator;
 	unsigned int n_disks, n_ifaces, n_chars, n_controllers, n_rngs;
 	unsigned int n_inputs, n_graphics, n_videos, n_hostdevs;

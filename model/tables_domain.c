@@ -310,6 +310,8 @@ static const struct field domain_fields[] = {
 	{ "on_poweroff", FIELD_ENUM, D(on_poweroff), &words_action },
 	{ "on_reboot", FIELD_ENUM, D(on_reboot), &words_action },
 	{ "on_crash", FIELD_ENUM, D(on_crash), &words_action },
+	{ "pm/suspend-to-mem@enabled", FIELD_ENUM, D(pm_mem), &words_yesno },
+	{ "pm/suspend-to-disk@enabled", FIELD_ENUM, D(pm_disk), &words_yesno },
 	{ "devices", FIELD_STRUCT, 0, .type = &type_devices },
 	{ 0 },
 };

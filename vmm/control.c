@@ -295,6 +295,13 @@ static int control_powerbutton(struct control *c, struct json_object *req,
 	return 0;
 }
 
+static int control_wake(struct control *c, struct json_object *req,
+			struct json_object *ok, struct error *err)
+{
+	machine_request_wake(c->m);
+	return 0;
+}
+
 static int control_nmi(struct control *c, struct json_object *req,
 		       struct json_object *ok, struct error *err)
 {
@@ -353,6 +360,8 @@ static int control_status(struct control *c, struct json_object *req,
 	control_add_str(ok, "state", control_state(c));
 	json_object_object_add(ok, "reason", control_reason(c));
 	control_add_str(ok, "handover", control_handover(c));
+	json_object_object_add(ok, "asleep", json_object_new_boolean(
+					c->m && machine_asleep(c->m)));
 	control_add_u64(ok, "balloon", c->m ? machine_balloon(c->m) : 0);
 	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
 	control_add_u64(ok, "first_run_ns", first ? first - c->started : 0);
@@ -369,6 +378,7 @@ static const struct request {
 	{ "pause", STATES_BUILT | WHILE_AWAY, control_pause },
 	{ "reset", STATES_BUILT, control_reset },
 	{ "powerbutton", STATES_BUILT, control_powerbutton },
+	{ "wake", STATES_BUILT, control_wake },
 	{ "nmi", STATES_BUILT, control_nmi },
 	{ "quit", STATES_ALL | WHILE_BUSY, control_quit },
 	{ "status", STATES_ALL | WHILE_BUSY, control_status },

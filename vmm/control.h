@@ -27,11 +27,13 @@
  *	"reset"    as the reset button
  *	"powerbutton" {"reboot": bool}  optional: when the guest then switches
  *		   off, start it anew as after a reset
+ *	"wake"     a guest that is suspended to RAM; nothing if it is not
  *	"nmi"
  *	"quit"     stop at once and exit; the reply is sent first
  *	"status"   {"state", "reason", "handover": STATE of vmm/handover.h,
  *		   "copying" or "broken" (memory follows, on either side) or
- *		   null, "balloon": bytes the guest keeps,
+ *		   null, "asleep": bool, suspended to RAM,
+ *		   "balloon": bytes the guest keeps,
  *		   "cpu_ns": [per vCPU thread], "first_run_ns": time from exec
  *		   to the first guest instruction}
  *	"stats"    {"cpu_ns": [...], "user_ns", "system_ns", "disks": {id: {"rd_req", "rd_bytes",
@@ -140,6 +142,8 @@
  *	{"event": "stopped", "reason": STOP, "detail": text or null}
  *		   then the VMM exits, unless the action was "preserve"
  *	{"event": "shutdown"}                  guest began to act on the button
+ *	{"event": "asleep"}                    it suspended itself to RAM
+ *	{"event": "awake"}                     from then on it runs again
  *	{"event": "balloon", "actual": bytes}
  *	{"event": "watchdog", "action": word}
  *	{"event": "tray", "drive": id, "open": bool}

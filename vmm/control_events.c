@@ -33,6 +33,11 @@ static void control_on_shutdown(void *arg)
 	control_send(arg, control_event("shutdown"));
 }
 
+static void control_on_asleep(void *arg, bool asleep)
+{
+	control_send(arg, control_event(asleep ? "asleep" : "awake"));
+}
+
 static void control_on_balloon(void *arg, uint64_t actual)
 {
 	struct json_object *o = control_event("balloon");
@@ -186,6 +191,7 @@ const struct machine_listener control_listener = {
 	.reset = control_on_reset,
 	.stopped = control_on_stopped,
 	.shutdown = control_on_shutdown,
+	.asleep = control_on_asleep,
 	.balloon = control_on_balloon,
 	.panicked = control_on_panicked,
 	.watchdog = control_on_watchdog,

@@ -15,6 +15,9 @@ struct input_dev {
 };
 
 struct input {
+	void (*on_key)(void *arg);
+	void *on_key_arg;
+
 	/* The loop's thread only: keys that are to go up again. */
 	struct loop_timer *release;
 	unsigned int held[INPUT_KEYS_MAX], n_held;
@@ -52,10 +55,18 @@ static const struct input_dev *find(struct input *in,
 	return first;
 }
 
+void input_on_key(struct input *in, void (*fn)(void *arg), void *arg)
+{
+	in->on_key = fn;
+	in->on_key_arg = arg;
+}
+
 void input_key(struct input *in, unsigned int code, bool down)
 {
 	const struct input_dev *d;
 
+	if (down && in->on_key)
+		in->on_key(in->on_key_arg);
 	pthread_mutex_lock(&in->lock);
 	d = find(in, is_keyboard);
 	if (d)

@@ -48,6 +48,8 @@ struct input_ops {
 
 struct input *input_create(struct loop *loop);
 void input_destroy(struct input *input);
+/* Any key that goes down; before there are sources. */
+void input_on_key(struct input *input, void (*fn)(void *arg), void *arg);
 void input_add(struct input *input, const struct input_ops *ops, void *dev);
 
 void input_remove(struct input *input, void *dev);

@@ -26,6 +26,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/boot/smbios.c \
 	%D%/boot/smbios.h \
 	%D%/boot/unpack.c \
+	%D%/boot/wake.c \
 	%D%/announce.c \
 	%D%/announce.h \
 	%D%/bus.c \
@@ -173,6 +174,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/machine_dirty.c \
 	%D%/machine_disks.c \
 	%D%/machine_priv.h \
+	%D%/machine_sleep.c \
 	%D%/machine_state.c \
 	%D%/machine_tell.c \
 	%D%/migrate.h \

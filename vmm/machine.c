@@ -31,8 +31,7 @@
 
 /* ---- vCPU threads ---- */
 
-/* Locked: all vCPUs leave engine->run() soon and stay out. */
-static void machine_halt_locked(struct machine *m)
+void machine_halt_locked(struct machine *m)
 {
 	struct machine_priv *p = m->priv;
 
@@ -191,7 +190,8 @@ void machine_go(struct machine *m)
 
 	pthread_mutex_lock(&p->lock);
 	/* A wish not yet granted: machine_act() goes on after it. */
-	if (p->wish_stop == STOP_NONE && !p->wish_reset && !p->n_remaps) {
+	if (p->wish_stop == STOP_NONE && !p->wish_reset && !p->wish_sleep &&
+	    !p->n_remaps && !p->asleep) {
 		p->run = true;
 		pthread_cond_broadcast(&p->go);
 	}
@@ -241,6 +241,8 @@ int machine_run(struct machine *m)
 	machine_quiet(m, false);
 	ram_own_begin(m->ram);
 	machine_go(m);
+	if (p->asleep && p->listener->asleep) /* not what was expected */
+		p->listener->asleep(p->listener_arg, true);
 	return 0;
 }
 
@@ -273,8 +275,8 @@ static int machine_reset(struct machine *m, struct error *err)
 	return machine_load(m, err);
 }
 
-static void machine_gone(struct machine *m, enum machine_stop why,
-			 const char *detail, bool preserved)
+void machine_gone(struct machine *m, enum machine_stop why,
+		  const char *detail, bool preserved)
 {
 	struct machine_priv *p = m->priv;
 
@@ -289,6 +291,7 @@ static void machine_restart(struct machine *m)
 	struct machine_priv *p = m->priv;
 	struct error err = { 0 };
 
+	machine_note_awake(m);
 	if (machine_reset(m, &err) < 0) {
 		machine_gone(m, STOP_CRASH, err.message, false);
 		return;
@@ -347,17 +350,20 @@ void machine_act(void *arg)
 	_cleanup_free_ char *detail = NULL;
 	enum spec_action action;
 	enum machine_stop why;
-	bool remaps;
+	bool remaps, sleep;
 
 	pthread_mutex_lock(&p->lock);
 	why = p->wish_stop;
 	remaps = p->n_remaps;
+	sleep = p->wish_sleep;
 	if (why == STOP_NONE && p->wish_reset)
 		why = STOP_RESET;
 	detail = steal_ptr(&p->detail);
 	pthread_mutex_unlock(&p->lock);
 	if (why == STOP_NONE && remaps)
 		machine_act_remaps(m);
+	if (why == STOP_NONE && sleep)
+		machine_fall_asleep(m);
 	if (why == STOP_NONE || p->gone)
 		return;
 
@@ -365,7 +371,7 @@ void machine_act(void *arg)
 	machine_do_remaps(m);
 	pthread_mutex_lock(&p->lock); /* what came meanwhile is moot */
 	p->wish_stop = STOP_NONE;
-	p->wish_reset = false;
+	p->wish_reset = p->wish_sleep = false;
 	pthread_mutex_unlock(&p->lock);
 
 	if (why == STOP_POWEROFF && p->reboot)

@@ -109,6 +109,9 @@ typedef void machine_drive_fn(void *arg, struct drive *d);
 struct machine_dev_ops {
 	const char *name;
 	void (*reset)(void *dev);		/* vCPUs are stopped */
+	/* Back from suspend to RAM, instead of a reset: of what had power all
+	 * the while, or keeps something else than a reset leaves. */
+	void (*wake)(void *dev);
 	void (*pause)(void *dev, bool paused);	/* quiesce own threads */
 	void (*destroy)(void *dev);		/* vCPUs are gone */
 	/* Control socket: group is "disks", "nics", "ports" or "balloon" (no
@@ -212,6 +215,17 @@ void machine_request_stop(struct machine *m, enum machine_stop why,
 /* reboot: when the guest then switches off, it is started anew. */
 void machine_power_button(struct machine *m, bool reboot);
 
+/*
+ * vmm/machine_sleep.c: suspend to RAM.  The vCPUs stop, and whatever wakes the
+ * guest starts them as a reset does, with memory as it was.  Any thread; waking
+ * one that does not sleep does nothing.
+ */
+void machine_request_sleep(struct machine *m);
+void machine_request_wake(struct machine *m);
+bool machine_asleep(const struct machine *m);
+/* While devices are told: a reset it is, but from sleep. */
+bool machine_waking(const struct machine *m);
+
 enum machine_memory { MEMORY_GONE, MEMORY_KEPT, MEMORY_IN_USE };
 
 /* Who hears what happens to the guest; called on the main thread. */
@@ -221,6 +235,7 @@ struct machine_listener {
 	void (*stopped)(void *arg, enum machine_stop why, const char *detail,
 			bool preserved);
 	void (*shutdown)(void *arg);
+	void (*asleep)(void *arg, bool asleep); /* suspended to RAM, or not */
 	void (*balloon)(void *arg, uint64_t actual);
 	void (*panicked)(void *arg);
 	/* Just before the machine acts; pausing it is the listener's. */

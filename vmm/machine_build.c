@@ -133,9 +133,12 @@ void machine_park_vcpu(struct machine *m, unsigned int n, bool parked)
 	free(s);
 }
 
+typedef int boot_fn(struct machine *m, struct x86_state *bsp,
+		    struct error *err);
+
 /* The boot processor enters the kernel, the others wait for INIT. */
-static int machine_load_cpus(struct machine *m, struct x86_state *s,
-			     struct error *err)
+static int machine_load_cpus(struct machine *m, boot_fn *boot,
+			     struct x86_state *s, struct error *err)
 {
 	struct machine_priv *p = m->priv;
 
@@ -144,7 +147,7 @@ static int machine_load_cpus(struct machine *m, struct x86_state *s,
 
 		reset_state(m, i, !machine_vcpu_there(m, i), s);
 		if (i == 0)
-			r = boot_load(m, s, err);
+			r = boot(m, s, err);
 		if (r < 0)
 			return r;
 		r = m->engine->set_state(p->vcpu[i].cpu, s);
@@ -155,14 +158,24 @@ static int machine_load_cpus(struct machine *m, struct x86_state *s,
 	return 0;
 }
 
-int machine_load(struct machine *m, struct error *err)
+static int machine_boot(struct machine *m, boot_fn *boot, struct error *err)
 {
 	struct x86_state *s = xcalloc(1, sizeof(*s));
-	int r = machine_load_cpus(m, s, err);
+	int r = machine_load_cpus(m, boot, s, err);
 
 	free(s);
 	m->priv->loaded = r == 0;
 	return r;
+}
+
+int machine_load(struct machine *m, struct error *err)
+{
+	return machine_boot(m, boot_load, err);
+}
+
+int machine_load_woken(struct machine *m, struct error *err)
+{
+	return machine_boot(m, boot_wake, err);
 }
 
 static int machine_map_ram(struct machine *m, struct error *err)
@@ -341,6 +354,11 @@ static bool vcpus_come_and_go(const struct machine *m)
 
 static const struct machine_listener no_listener;
 
+static void key_pressed(void *machine)
+{
+	machine_request_wake(machine);
+}
+
 static int machine_build(struct machine *m, const char *variant,
 			 struct error *err)
 {
@@ -354,6 +372,7 @@ static int machine_build(struct machine *m, const char *variant,
 	m->mmio = bus_create();
 	m->display = display_create();
 	m->input = input_create(m->loop);
+	input_on_key(m->input, key_pressed, m);
 	if (r == 0)
 		r = cpuid_topology(m->spec, &p->topology, err);
 	if (r == 0)

@@ -64,6 +64,9 @@ struct machine_priv {
 	bool want_run; /* running, as seen from outside */
 	bool gone;     /* stopped for good */
 	bool reboot;   /* the next power-off is a reset */
+	bool waking;   /* devices are told so just now */
+
+	atomic_bool asleep; /* the main thread writes */
 
 	_Atomic uint64_t balloon;
 	_Atomic int64_t rtc_offset;
@@ -80,13 +83,22 @@ struct machine_priv {
 	unsigned int running;
 	uint64_t first_run;
 	enum machine_stop wish_stop;
-	bool wish_reset;
+	bool wish_reset, wish_sleep;
 	unsigned int n_remaps;
 	struct machine_remap remap[MACHINE_REMAPS];
 	char *detail;
 };
 
 void machine_act(void *machine);
+/* Locked: all vCPUs leave engine->run() soon and stay out. */
+void machine_halt_locked(struct machine *m);
+/* Main thread, vCPUs stopped. */
+void machine_fall_asleep(struct machine *m);
+void machine_note_awake(struct machine *m); /* a reset follows */
+void machine_gone(struct machine *m, enum machine_stop why,
+		  const char *detail, bool preserved);
+/* The boot processor enters what is in memory, the others wait for INIT. */
+int machine_load_woken(struct machine *m, struct error *err);
 /* vCPUs are stopped: this one waits for INIT; parked: and nothing reaches it. */
 void machine_park_vcpu(struct machine *m, unsigned int n, bool parked);
 /* Main thread: no vCPU runs when it returns; and on they go. */

@@ -247,11 +247,22 @@ static int states_result(const struct states *s, struct error *err)
 		       0;
 }
 
+/* Where a guest that sleeps would wake is not saved. */
+static int check_awake(const struct machine *m, struct error *err)
+{
+	return machine_asleep(m) ?
+		       error_set(err, -EBUSY,
+				 "the guest is suspended to RAM: wake it up first") :
+		       0;
+}
+
 int machine_check_state(struct machine *m, struct error *err)
 {
 	struct states s;
-	int r;
+	int r = check_awake(m, err);
 
+	if (r < 0)
+		return r;
 	states_collect(m, &s);
 	r = states_complete(&s, err);
 	states_finish(&s);
@@ -270,7 +281,9 @@ int machine_get_state(struct machine *m, struct buf *ret_state,
 	if (m->priv->gone)
 		return error_set(err, -ESHUTDOWN, "the guest has ended");
 	machine_quiet(m, true);
-	r = machine_settle_disks(m, err);
+	r = check_awake(m, err);
+	if (r == 0)
+		r = machine_settle_disks(m, err);
 	if (r < 0)
 		return r;
 	states_collect(m, &s);

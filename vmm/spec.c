@@ -450,6 +450,7 @@ static const struct field top[] = {
 	ENUM(vmm_spec, watchdog_action, watchdog_words),
 	PLACE(vmm_spec, watchdog_pci),
 	BOOL(vmm_spec, hpet),
+	BOOL(vmm_spec, no_s3),
 	BOOL(vmm_spec, has_genid),
 	{ FIELD(vmm_spec, genid, BYTES, false, 16) },
 	ENUM(vmm_spec, tpm, tpm_words),

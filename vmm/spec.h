@@ -409,6 +409,7 @@ struct vmm_spec {
 	enum spec_watchdog watchdog_action;
 	struct spec_place watchdog_pci;
 	bool hpet;
+	bool no_s3; /* q35: no suspend to RAM */
 	bool has_genid;
 	uint8_t genid[16]; /* as its text */
 	enum spec_tpm tpm;

@@ -96,7 +96,7 @@ static void fadt_reduced(struct buf *b, size_t start)
 	patch_gas_io(b, start + 256, ACPI_PM_SLEEP_STATUS, 8, 1);
 }
 
-/* The power button is a fixed event; ACPI mode is always on. */
+/* The power button and the RTC's alarm are fixed events; ACPI mode is always on. */
 static void fadt_ich9(struct buf *b, size_t start, uint16_t pm)
 {
 	patch(b, start + 46, GSI_SCI, 2);
@@ -113,7 +113,7 @@ static void fadt_ich9(struct buf *b, size_t start, uint16_t pm)
 	patch(b, start + 108, 0x32, 1); /* the RTC's century */
 	patch(b, start + 112,
 	      FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON |
-		      FADT_NO_FIXED_RTC | FADT_RESET_REG,
+		      FADT_RESET_REG,
 	      4);
 	patch_gas_io(b, start + 116, ICH9_RESET_PORT, 8, 1);
 	patch(b, start + 128, ICH9_RESET_VALUE, 1);
@@ -382,11 +382,13 @@ void acpi_build(struct machine *m, uint64_t base, struct acpi_tables *t)
 
 int acpi_write(struct machine *m, struct error *err)
 {
-	const uint64_t base = ALIGN_UP(BOOT_ACPI_BASE + ACPI_RSDP_SIZE, FACS_SIZE);
+	const uint64_t base = ACPI_FACS_AT;
 	uint8_t rsdp[ACPI_RSDP_SIZE];
 	struct acpi_tables t;
 	int r;
 
+	static_assert(ACPI_FACS_AT % FACS_SIZE == 0 &&
+		      ACPI_FACS_AT >= BOOT_ACPI_BASE + ACPI_RSDP_SIZE, "place");
 	acpi_build(m, base, &t);
 	acpi_rsdp(rsdp, t.rsdt, t.xsdt);
 	if (base + t.blob.len > BOOT_ACPI_BASE + BOOT_ACPI_MAX)

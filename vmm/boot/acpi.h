@@ -16,6 +16,9 @@ struct machine;
 
 enum { ACPI_RSDP_SIZE = 36, ACPI_POINTERS_MAX = 40, ACPI_TABLES_MAX = 16 };
 
+/* Without firmware the FACS is there: behind the RSDP, aligned to itself. */
+#define ACPI_FACS_AT (BOOT_ACPI_BASE + 64)
+
 /* All tables but the RSDP, one behind the other, made for one address. */
 struct acpi_tables {
 	uint64_t base;

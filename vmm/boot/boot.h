@@ -96,4 +96,7 @@ int multiboot_setup(struct machine *m, const struct elf_info *info,
 /* Loads kernel, initrd and tables; fills the boot processor's state. */
 int boot_load(struct machine *m, struct x86_state *bsp, struct error *err);
 
+/* The same of a guest that wakes from suspend to RAM: memory stays. */
+int boot_wake(struct machine *m, struct x86_state *bsp, struct error *err);
+
 #endif

@@ -344,11 +344,12 @@ static void dsdt_hpet(struct buf *b)
 	aml_close(b, dev);
 }
 
-static void dsdt_s5(struct buf *b, unsigned int type)
+/* 7.4.2: a sleep state that the guest can choose. */
+static void dsdt_sleep(struct buf *b, const char *state, unsigned int type)
 {
 	size_t pkg;
 
-	aml_name(b, "\\_S5");
+	aml_name(b, state);
 	pkg = aml_package(b, 4);
 	aml_int(b, type);
 	aml_int(b, 0);
@@ -362,7 +363,9 @@ void acpi_dsdt(struct machine *m, struct buf *b)
 	size_t start = b->len, scope;
 
 	acpi_begin(b, "DSDT", 2);
-	dsdt_s5(b, m->q35 ? ICH9_S5 : ACPI_PM_S5);
+	dsdt_sleep(b, "\\_S5", m->q35 ? ICH9_S5 : ACPI_PM_S5);
+	if (m->q35 && !m->spec->no_s3)
+		dsdt_sleep(b, "\\_S3", ICH9_S3);
 	scope = aml_scope(b, "\\_SB");
 	acpi_dsdt_cpus(m, b);
 	if (m->memhp)

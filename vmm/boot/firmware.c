@@ -15,6 +15,7 @@
 #include "vmm/boot/bootorder.h"
 #include "vmm/boot/smbios.h"
 #include "vmm/dev/fwcfg.h"
+#include "vmm/dev/ich9_pm.h"
 #include "vmm/dev/rtc.h"
 #include "vmm/machine.h"
 #include "vmm/machine_priv.h"
@@ -86,10 +87,15 @@ static void tell_cpus(struct machine *m, struct fwcfg *fw)
 	fwcfg_add_int(fw, FWCFG_MAX_CPUS, limit, 2);
 }
 
-/* S3 and S4 (bytes 3 and 4) are not offered; others are what they are. */
-static void tell_states(struct fwcfg *fw)
+/* One byte for each state of ACPI's: its sleep type, offered or not.  S4 is
+ * not. */
+static void tell_states(struct machine *m, struct fwcfg *fw)
 {
-	static const uint8_t states[] = { 0x80, 0, 0, 1, 2, 0x80 };
+	enum { OFFERED = 0x80 };
+	const uint8_t states[] = {
+		OFFERED, 0, 0, ICH9_S3 | (m->spec->no_s3 ? 0 : OFFERED), 2,
+		OFFERED | ICH9_S5,
+	};
 
 	fwcfg_add_file(fw, "etc/system-states", states, sizeof(states));
 }
@@ -228,7 +234,7 @@ int firmware_offer(struct machine *m, struct rtc *rtc, struct error *err)
 	fwcfg_add(fw, FWCFG_UUID, m->spec->uuid, sizeof(m->spec->uuid));
 	tell_memory(m, fw);
 	tell_cpus(m, fw);
-	tell_states(fw);
+	tell_states(m, fw);
 	tell_order(m, fw);
 	tell_console(m, fw);
 	acpi_offer(m, fw);

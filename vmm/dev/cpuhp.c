@@ -172,6 +172,11 @@ static void cpuhp_reset(void *dev)
 	machine_tell_vcpus(c->m);
 }
 
+/* What was asked of the guest before it slept is still asked. */
+static void cpuhp_wake(void *dev)
+{
+}
+
 static void cpuhp_destroy(void *dev)
 {
 	struct cpuhp *c = dev;
@@ -196,6 +201,7 @@ static const struct state_type cpuhp_state = {
 static const struct machine_dev_ops cpuhp_dev_ops = {
 	.name = "cpu-hotplug",
 	.reset = cpuhp_reset,
+	.wake = cpuhp_wake,
 	.destroy = cpuhp_destroy,
 	.state = &cpuhp_state,
 };

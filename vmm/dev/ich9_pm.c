@@ -6,7 +6,8 @@
  *
  * ACPI mode is always on, so there is no SMI command to enter it.  Left out:
  * an interrupt when the timer's top bit changes (its status bit is there),
- * all sleep states but S5, and the TCO watchdog, whose registers read as zero.
+ * all sleep states but S3 and S5, and the TCO watchdog, whose registers read as
+ * zero.
  */
 #include "vmm/dev/ich9_pm.h"
 
@@ -17,12 +18,14 @@
 #include "vmm/bus.h"
 #include "vmm/dev/pcports.h"
 #include "vmm/machine.h"
+#include "vmm/spec.h"
 #include "vmm/state.h"
 
 enum { PM_SIZE = 128, GPES = ICH9_GPE0_LEN / 2, GPE0_EN = ICH9_GPE0 + GPES };
 enum { PM1_STS = 0x00, PM1_EN = 0x02, PM1_CNT = 0x04, PM_TMR = 0x08,
        SMI_EN = 0x30, SMI_STS = 0x34, PM_USED = 0x38 };
-enum { STS_TIMER = BIT(0), STS_POWER = BIT(8), STS_KNOWN = 0x8f31 };
+enum { STS_TIMER = BIT(0), STS_POWER = BIT(8), STS_RTC = BIT(10),
+       STS_WAKE = BIT(15), STS_KNOWN = 0x8f31 };
 enum { CNT_SCI_EN = BIT(0), CNT_SLP_TYP = 7, CNT_SLP_TYP_SHIFT = 10,
        CNT_SLP_EN = BIT(13) };
 enum { SMI_GLOBAL = BIT(0), SMI_APMC = BIT(5), SMI_STS_APM = BIT(5) };
@@ -81,14 +84,32 @@ static void update_sci(struct ich9_pm *pm)
 	machine_irq(pm->m, GSI_SCI, level);
 }
 
+/* 4.8.2.2 and 4.8.2.4: true if a guest that sleeps is to wake by it. */
+static bool fixed_event(struct ich9_pm *pm, uint16_t status)
+{
+	bool enabled;
+
+	pthread_mutex_lock(&pm->lock);
+	set16(pm, PM1_STS, get16(pm, PM1_STS) | status);
+	enabled = get16(pm, PM1_EN) & status;
+	update_sci(pm);
+	pthread_mutex_unlock(&pm->lock);
+	return enabled;
+}
+
+/* It always wakes. */
 static void power_button(void *arg)
 {
 	struct ich9_pm *pm = arg;
 
-	pthread_mutex_lock(&pm->lock);
-	set16(pm, PM1_STS, get16(pm, PM1_STS) | STS_POWER);
-	update_sci(pm);
-	pthread_mutex_unlock(&pm->lock);
+	fixed_event(pm, STS_POWER);
+	machine_request_wake(pm->m);
+}
+
+void ich9_pm_alarm(struct ich9_pm *pm)
+{
+	if (fixed_event(pm, STS_RTC))
+		machine_request_wake(pm->m);
 }
 
 void ich9_pm_gpe(struct ich9_pm *pm, unsigned int n)
@@ -147,10 +168,15 @@ static void clear_status(struct ich9_pm *pm, uint16_t bits)
 
 static void write_control(struct ich9_pm *pm, uint16_t value)
 {
+	unsigned int type = value >> CNT_SLP_TYP_SHIFT & CNT_SLP_TYP;
+
 	set16(pm, PM1_CNT, (value & 0x1c06) | CNT_SCI_EN);
-	if (value & CNT_SLP_EN &&
-	    (value >> CNT_SLP_TYP_SHIFT & CNT_SLP_TYP) == ICH9_S5)
+	if (!(value & CNT_SLP_EN))
+		return;
+	if (type == ICH9_S5)
 		machine_request_stop(pm->m, STOP_POWEROFF, NULL);
+	else if (type == ICH9_S3 && !pm->m->spec->no_s3)
+		machine_request_sleep(pm->m);
 }
 
 static void write_smi_en(struct ich9_pm *pm, uint32_t value)
@@ -252,6 +278,21 @@ static void pm_reset(void *dev)
 	pthread_mutex_unlock(&pm->lock);
 }
 
+/* 4.8.3.1.1: events and what is enabled of them stay, and it has woken. */
+static void pm_wake(void *dev)
+{
+	struct ich9_pm *pm = dev;
+
+	pthread_mutex_lock(&pm->lock);
+	set16(pm, PM1_STS, get16(pm, PM1_STS) | STS_WAKE);
+	set16(pm, PM1_CNT, CNT_SCI_EN);
+	memset(pm->reg + SMI_EN, 0, 8);
+	if (!pm->has_smm)
+		pm->reg[SMI_EN] = SMI_APMC;
+	update_sci(pm);
+	pthread_mutex_unlock(&pm->lock);
+}
+
 static void pm_destroy(void *dev)
 {
 	struct ich9_pm *pm = dev;
@@ -293,6 +334,7 @@ static const struct machine_dev_ops pm_dev_ops = {
 	.name = "ich9-pm",
 	.state = &pm_state,
 	.reset = pm_reset,
+	.wake = pm_wake,
 	.destroy = pm_destroy,
 };
 

@@ -20,7 +20,9 @@ enum {
 	ICH9_GPE0_LEN = 16,
 };
 enum { ICH9_GPE_GENID = 5 }; /* which general purpose event is whose */
-enum { ICH9_S5 = 0, /* the sleep type that switches off */
+/* Sleep types: what switches off and what suspends to RAM; firmware knows
+ * both. */
+enum { ICH9_S5 = 0, ICH9_S3 = 1,
        ICH9_RESET_PORT = 0xcf9, ICH9_RESET_VALUE = 0x0f };
 
 /* Hears the machine's power button. */
@@ -35,6 +37,8 @@ enum { ICH9_GPE_CPUS = 2, ICH9_GPE_MEMORY = 3 };
 
 /* A general purpose event, 0 to 63; any thread. */
 void ich9_pm_gpe(struct ich9_pm *pm, unsigned int n);
+/* The RTC's alarm, which wakes a guest that wants to be woken; any thread. */
+void ich9_pm_alarm(struct ich9_pm *pm);
 /* Does the guest listen to it? */
 bool ich9_pm_gpe_on(struct ich9_pm *pm, unsigned int n);
 

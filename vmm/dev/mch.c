@@ -62,6 +62,7 @@ struct mch {
 	uint64_t rom_size;
 	uint8_t *alias; /* what is below 1 MiB of it */
 	uint64_t top;	/* where low memory ends, or TSEG begins */
+	uint8_t pam[PAMS]; /* before the reset */
 };
 
 static struct mch *from_pci(struct pci_dev *pci)
@@ -204,6 +205,9 @@ static void mch_written(struct pci_dev *pci, unsigned int reg,
 	struct mch *mch = from_pci(pci);
 	bool all = size == PCI_CONFIG_SIZE;
 
+	/* A BIOS wakes by what it has put into the RAM below 1 MiB. */
+	if (all && machine_waking(mch->m))
+		memcpy(pci->config + PAM0, mch->pam, PAMS);
 	if (overlaps(reg, size, PCIEXBAR, 8))
 		update_ecam(mch);
 	if (pci_get16(pci->config + EXT_TSEG) == EXT_TSEG_QUERY)
@@ -219,6 +223,7 @@ static void mch_written(struct pci_dev *pci, unsigned int reg,
 
 static void mch_reset(struct pci_dev *pci)
 {
+	memcpy(from_pci(pci)->pam, pci->config + PAM0, PAMS);
 	unlock_smram(from_pci(pci));
 }
 

@@ -316,6 +316,11 @@ static void memhp_reset(void *dev)
 	eject(hp);
 }
 
+/* What was asked of the guest before it slept is still asked. */
+static void memhp_wake(void *dev)
+{
+}
+
 static void memhp_destroy(void *dev)
 {
 	struct memhp *hp = dev;
@@ -368,6 +373,7 @@ static const struct state_type memhp_state = {
 static const struct machine_dev_ops memhp_dev_ops = {
 	.name = "memory-hotplug",
 	.reset = memhp_reset,
+	.wake = memhp_wake,
 	.destroy = memhp_destroy,
 	.state = &memhp_state,
 };

@@ -15,6 +15,7 @@
 
 #include "base/util.h"
 #include "vmm/bus.h"
+#include "vmm/dev/ich9_pm.h"
 #include "vmm/loop.h"
 #include "vmm/machine.h"
 #include "vmm/spec.h"
@@ -23,7 +24,9 @@
 enum { RTC_PORT = 0x70, CMOS_SIZE = 128 };
 enum { SECONDS = 0, SECONDS_ALARM, MINUTES, MINUTES_ALARM, HOURS, HOURS_ALARM,
        WEEKDAY, DAY, MONTH, YEAR, REG_A, REG_B, REG_C, REG_D,
-       CENTURY = 0x32 };
+       SHUTDOWN_STATUS = 0x0f, CENTURY = 0x32 };
+/* What firmware takes a reset for that it finds there: waking from S3. */
+enum { SHUTDOWN_S3 = 0xfe };
 enum { A_UIP = 0x80 };
 enum { B_24H = 2, B_BINARY = 4, B_UIE = 0x10, B_AIE = 0x20, B_PIE = 0x40,
        B_SET = 0x80 };
@@ -197,8 +200,11 @@ static void rtc_second(struct rtc *rtc)
 		return;
 	rtc_latch(rtc);
 	rtc->cmos[REG_C] |= C_UF;
-	if (rtc_alarm_matches(rtc))
-		rtc->cmos[REG_C] |= C_AF;
+	if (!rtc_alarm_matches(rtc))
+		return;
+	rtc->cmos[REG_C] |= C_AF;
+	if (rtc->cmos[REG_B] & B_AIE && rtc->m->pm)
+		ich9_pm_alarm(rtc->m->pm);
 }
 
 /*
@@ -364,6 +370,19 @@ static void rtc_reset(void *dev)
 	pthread_mutex_unlock(&rtc->lock);
 }
 
+/* It never slept. */
+static void rtc_wake(void *dev)
+{
+	struct rtc *rtc = dev;
+
+	pthread_mutex_lock(&rtc->lock);
+	rtc->index = 0;
+	if (rtc->m->spec->firmware_fd >= 0)
+		rtc->cmos[SHUTDOWN_STATUS] = SHUTDOWN_S3;
+	rtc_update_irq(rtc);
+	pthread_mutex_unlock(&rtc->lock);
+}
+
 static void rtc_destroy(void *dev)
 {
 	struct rtc *rtc = dev;
@@ -413,6 +432,7 @@ static const struct state_type rtc_state = {
 static const struct machine_dev_ops rtc_dev_ops = {
 	.name = "rtc",
 	.reset = rtc_reset,
+	.wake = rtc_wake,
 	.destroy = rtc_destroy,
 	.state = &rtc_state,
 };

@@ -287,8 +287,12 @@ static int restart(struct tpm *tpm, uint32_t flags)
 	return r;
 }
 
+/* Without firmware nobody would tell it to go on with what the guest left there
+ * before it slept: it had power. */
 void tpm_restart(struct tpm *tpm)
 {
+	if (machine_waking(tpm->m) && tpm->m->spec->firmware_fd < 0)
+		return;
 	restart(tpm, 0);
 }
 

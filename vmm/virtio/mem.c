@@ -286,10 +286,16 @@ static void mem_machine_reset(void *arg)
 	pthread_mutex_unlock(&d->dev.lock);
 }
 
+/* What the guest sleeps in stays. */
+static void mem_wake(void *arg)
+{
+}
+
 static const struct machine_dev_ops mem_machine_ops = {
 	.name = "virtio-mem",
 	.stateless = true, /* its PCI function saves it */
 	.reset = mem_machine_reset,
+	.wake = mem_wake,
 	.stats = mem_stats,
 	.set_memory = mem_set,
 	.may_unplug = mem_may_unplug,

@@ -34,8 +34,61 @@ def shown(dom):
     return ET.fromstring(dom.XMLDesc()).find("os")
 
 
-def boots(d, c, dom):
-    """The kernel starts and knows its names; the button works."""
+STARTED = (V.VIR_DOMAIN_EVENT_STARTED, V.VIR_DOMAIN_EVENT_STARTED_BOOTED)
+ASLEEP = (V.VIR_DOMAIN_EVENT_PMSUSPENDED,
+          V.VIR_DOMAIN_EVENT_PMSUSPENDED_MEMORY)
+AWAKE = (V.VIR_DOMAIN_EVENT_STARTED, V.VIR_DOMAIN_EVENT_STARTED_WAKEUP)
+
+
+def power_events(c, dom):
+    """What else than lifecycle events clients are told of it."""
+    got = []
+    for event in V.VIR_DOMAIN_EVENT_ID_PMSUSPEND, \
+            V.VIR_DOMAIN_EVENT_ID_PMWAKEUP:
+        c.domainEventRegisterAny(
+            dom, event, lambda conn, dom, reason, what: got.append(what),
+            event)
+    return got
+
+
+def sleeps(d, c, con, dom, wake, alarm=""):
+    """Suspended to RAM, and back where it was."""
+    con.run("mkdir -p /ram; grep -q /ram /proc/mounts || mount -t tmpfs ram /ram; "
+            "date >/ram/kept; md5sum /ram/kept >/ram/sum")
+    if alarm:
+        con.run(f"echo 0 >/sys/class/rtc/rtc0/wakealarm; "
+                f"echo {alarm} >/sys/class/rtc/rtc0/wakealarm")
+    con.send("echo mem >/sys/power/state; echo 'woken '$?")
+    if not alarm:  # or it may be over by now
+        until("sleep", lambda: dom.state()[0] == V.VIR_DOMAIN_PMSUSPENDED)
+        for fn in dom.suspend, dom.resume, dom.shutdown, dom.managedSave:
+            fails(V.VIR_ERR_OPERATION_INVALID, fn)
+        fails(V.VIR_ERR_OPERATION_INVALID, dom.save, d.dir + "/no")
+        wake()
+    con.expect("woken 0")
+    con.wait_prompt()
+    until("waking", lambda: dom.state()[0] == V.VIR_DOMAIN_RUNNING)
+    assert dom.state()[1] == V.VIR_DOMAIN_RUNNING_WAKEUP or alarm
+    assert con.run("md5sum -c /ram/sum") == "/ram/kept: OK"
+    fails(V.VIR_ERR_OPERATION_INVALID, dom.pMWakeup)
+
+
+def suspends(d, c, con, dom, ev):
+    """Three ways to wake up."""
+    assert "deep" in con.run("cat /sys/power/mem_sleep")
+    power = power_events(c, dom)
+    sleeps(d, c, con, dom, dom.pMWakeup)
+    sleeps(d, c, con, dom, lambda: dom.sendKey(V.VIR_KEYCODE_SET_LINUX, 100,
+                                               [57], 1, 0))
+    sleeps(d, c, con, dom, None, "+2")
+    ev.expect(dom.name(), *(3 * (ASLEEP, AWAKE)))
+    assert power == 3 * [V.VIR_DOMAIN_EVENT_ID_PMSUSPEND,
+                         V.VIR_DOMAIN_EVENT_ID_PMWAKEUP], power
+
+
+def boots(d, c, ev, dom):
+    """The kernel starts and knows its names; it sleeps, and the button
+    works."""
     dom.create()
     con = StreamConsole(c, dom)
     con.wake()
@@ -45,6 +98,8 @@ def boots(d, c, dom):
                    dom.UUIDString()], dmi
     assert con.run("test -d /sys/firmware/efi && echo efi; true") == \
         ("efi" if shown(dom).find("nvram") is not None else "")
+    ev.until(dom.name(), STARTED)
+    suspends(d, c, con, dom, ev)
     con.close()
     dom.shutdown()
     until("the guest is off", lambda: not dom.isActive())
@@ -58,13 +113,13 @@ def names(d, c):
         dom.undefine()
 
 
-def direct(d, c):
+def direct(d, c, ev):
     """A kernel and a BIOS: it is entered at once, and finds the tables."""
     dom = c.defineXML(pc(d, "bios", " firmware='bios'",
                          "<smbios mode='sysinfo'/>", more=NAMES))
     assert shown(dom).get("firmware") == "bios"
     assert shown(dom).find("loader") is None
-    boots(d, c, dom)
+    boots(d, c, ev, dom)
     dom.undefine()
 
 
@@ -81,7 +136,7 @@ def seabios(d, c):
     dom.undefine()
 
 
-def ovmf(d, c):
+def ovmf(d, c, ev):
     dom = c.defineXML(pc(d, "efi", " firmware='efi'",
                          "<smbios mode='sysinfo'/>", more=NAMES))
     loader, nvram = shown(dom).find("loader"), shown(dom).find("nvram")
@@ -94,7 +149,7 @@ def ovmf(d, c):
     dom = c.defineXML(pc(d, "efi", " firmware='efi'",
                          "<smbios mode='sysinfo'/>", more=NAMES))
     assert not os.path.exists(nvram.text)
-    boots(d, c, dom)
+    boots(d, c, ev, dom)
     with open(nvram.text, "rb") as a, open(nvram.get("template"), "rb") as b:
         kept, new = a.read(), b.read()
     assert len(kept) == len(new) and kept != new
@@ -169,7 +224,10 @@ def capabilities(d, c):
 
 def main(d):
     c = d.open()
-    for part in (capabilities, refusals, names, direct, seabios, ovmf,
+    ev = Events(c)
+    direct(d, c, ev)
+    ovmf(d, c, ev)
+    for part in (capabilities, refusals, names, seabios,
                  own_place, secure):
         part(d, c)
         print("ok:", part.__name__)

@@ -80,6 +80,15 @@ class Events:
         assert got[:len(want)] == list(want), (name, got, want)
         self.seen[name] = start + len(want)
 
+    def until(self, name, want):
+        """This one comes, whatever comes before."""
+        start = self.seen.get(name, 0)
+        with self.cond:
+            assert self.cond.wait_for(
+                lambda: want in self.got.get(name, [])[start:], SECONDS), \
+                (name, self.got, want)
+            self.seen[name] = self.got[name].index(want, start) + 1
+
 
 class DeviceEvents:
     """(what, alias): a device was added or removed, or is kept."""

@@ -275,7 +275,8 @@ NOT_HERE_INT(domain_memory_peek, UUID, uint64_t at, void *to, size_t len,
 	     unsigned int flags)
 NOT_HERE_INT(domain_set_vcpu, UUID, const char *which, bool there,
 	     unsigned int flags)
-NOT_HERE_INT(agent_call_suspend_disk, UUID)
+NOT_HERE_INT(domain_pm_suspend, UUID, unsigned int target)
+NOT_HERE_INT(domain_pm_wakeup, UUID)
 NOT_HERE_INT(domain_open_channel, UUID, const char *name, unsigned int flags,
 	     int *ret_fd)
 NOT_HERE_INT(agent_call, UUID, const char *command, struct json_object *args,
