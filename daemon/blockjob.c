@@ -158,8 +158,8 @@ static void ready(struct dom_obj *obj, struct dom_disk *disk,
 }
 
 /* The definitions are stored before the machine forgets it. */
-static void over(struct dom_obj *obj, struct dom_disk *disk,
-		 const struct domain_blockjob_info *info)
+void blockjob_over(struct dom_obj *obj, struct dom_disk *disk,
+		   const struct domain_blockjob_info *info)
 {
 	_cleanup_free_ char *source = xstrdup(disk->source);
 	struct error err = { 0 };
@@ -196,7 +196,7 @@ void blockjob_event(struct dom_obj *obj, const char *alias)
 	if (info.state == DOMAIN_BLOCKJOB_READY)
 		ready(obj, disk, info.kind);
 	else if (info.state > DOMAIN_BLOCKJOB_READY)
-		over(obj, disk, &info);
+		blockjob_over(obj, disk, &info);
 }
 
 /* ---- finding ---- */
@@ -352,7 +352,7 @@ static int wait_over(struct dom_obj *obj, struct dom_disk *disk, bool pivot,
 	}
 	if (r <= 0)
 		return r;
-	over(obj, disk, &info);
+	blockjob_over(obj, disk, &info);
 	return pivot && info.state != DOMAIN_BLOCKJOB_COMPLETED ?
 		       error_virt(err, VIR_ERR_OPERATION_FAILED,
 				  "disk '%s' cannot change over: %s",
@@ -402,8 +402,8 @@ int domain_block_job_abort(struct registry *reg, const uint8_t uuid[UUID_LEN],
 
 /* ---- beginning ---- */
 
-static int check_free(struct dom_obj *obj, struct dom_disk *disk,
-		      struct error *err)
+int blockjob_check_free(struct dom_obj *obj, struct dom_disk *disk,
+			struct error *err)
 {
 	struct domain_blockjob_info info;
 	int r = driver_call(obj, err, blockjob_info, disk->info.alias, &info);
@@ -418,7 +418,7 @@ static int check_free(struct dom_obj *obj, struct dom_disk *disk,
 				  "disk '%s' already in active block job",
 				  disk->target_dev);
 	if (r)
-		over(obj, disk, &info);
+		blockjob_over(obj, disk, &info);
 	if (!disk->source || disk->readonly ||
 	    disk->device != DISK_DEV_DISK || disk->type > DISK_BLOCK)
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
@@ -504,7 +504,7 @@ int domain_block_pull(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = enter(reg, uuid, path, "block-pull", &obj, &disk, err);
 	if (r < 0)
 		return r;
-	r = check_free(obj, disk, err);
+	r = blockjob_check_free(obj, disk, err);
 	if (r == 0)
 		r = image_chain_read(reg, disk, &c, err);
 	if (r == 0)
@@ -558,9 +558,9 @@ static void without_range(struct dom_disk *disk, const struct image_chain *c,
 	free(list);
 }
 
-static int commit(struct dom_obj *obj, struct dom_disk *disk,
-		  const struct image_chain *c, struct domain_blockjob *job,
-		  struct error *err)
+int blockjob_commit(struct dom_obj *obj, struct dom_disk *disk,
+		    const struct image_chain *c, struct domain_blockjob *job,
+		    struct error *err)
 {
 	const struct dom_layer *into = &c->layers[job->bottom];
 	struct dom_mirror mirror = { .image = *into, .job = "active-commit" };
@@ -608,13 +608,13 @@ int domain_block_commit(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = enter(reg, uuid, path, "block-commit", &obj, &disk, err);
 	if (r < 0)
 		return r;
-	r = check_free(obj, disk, err);
+	r = blockjob_check_free(obj, disk, err);
 	if (r == 0)
 		r = image_chain_read(reg, disk, &c, err);
 	if (r == 0)
 		r = find_range(&c, disk, base, top, flags, &job, err);
 	if (r == 0)
-		r = commit(obj, disk, &c, &job, err);
+		r = blockjob_commit(obj, disk, &c, &job, err);
 	image_chain_finish(&c);
 	obj_end(obj);
 	return r;
@@ -715,7 +715,7 @@ int domain_block_copy(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = enter(reg, uuid, path, "block-copy", &obj, &disk, err);
 	if (r < 0)
 		return r;
-	r = check_free(obj, disk, err);
+	r = blockjob_check_free(obj, disk, err);
 	if (r == 0)
 		r = image_chain_read(reg, disk, &c, err);
 	if (r == 0)

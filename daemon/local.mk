@@ -109,6 +109,7 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/blockjob.c \
 	%D%/blockjob.h \
 	%D%/blockjob_chain.c \
+	%D%/blockjob_merge.c \
 	%D%/graphics.c \
 	%D%/domain.h \
 	%D%/drivers.c \

@@ -4,8 +4,8 @@
  *
  * A snapshot is the image that was frozen when it was taken.  When exactly one
  * other image is based on that, and nothing else needs it as it was, the other
- * one goes into it and takes its name everywhere.  When several are, it stays
- * for them; when none is, it goes.  Files are complete before a definition
+ * one goes into it and takes its name everywhere, while the guest runs by a
+ * block job.  When several are, it stays for them; when none is, it goes.  Files are complete before a definition
  * names them, and are removed after none does.
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "daemon/blockjob.h"
 #include "daemon/definition.h"
 #include "daemon/registry.h"
 #include "daemon/snapshot_take.h"
@@ -33,6 +34,7 @@ struct fate {
 	struct image_list all;
 	const struct image *over; /* goes into base; NULL: none does */
 	bool remove;		  /* base goes */
+	bool live;		  /* a running machine has over */
 };
 
 /* ---- deciding ---- */
@@ -56,14 +58,6 @@ static int find_over(struct dom_obj *obj, struct fate *f, unsigned int *ret_n,
 	return 0;
 }
 
-static bool is_live(const struct dom_obj *obj, const struct fate *f)
-{
-	const struct dom_disk *disk =
-		obj->active ? snapshot_find_disk(obj->d.live, f->target) : NULL;
-
-	return disk != NULL;
-}
-
 static int decide(struct dom_obj *obj, const struct snapshots *s,
 		  const struct snapshot *snap, struct fate *f,
 		  struct error *err)
@@ -79,10 +73,9 @@ static int decide(struct dom_obj *obj, const struct snapshots *s,
 		f->over = NULL;
 	f->remove = n == 0 && snapshot_made(s, f->base.path) &&
 		    !snapshot_uses(obj, s, snap, f->base.path);
-	if (f->over && is_live(obj, f))
-		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "deletion of external disk snapshots of a running domain is not supported: shut it down, or delete the metadata only");
-	return 0;
+	return f->over ? blockjob_has_image(obj, f->target, f->over->path,
+					    &f->live, err) :
+			 0;
 }
 
 /* ---- doing ---- */
@@ -165,7 +158,8 @@ static int merge(struct dom_obj *obj, struct snapshots *next,
 
 	if (!f->over)
 		return 0;
-	r = overlay_commit(obj->reg, f->over, &f->base, err);
+	r = f->live ? blockjob_merge(obj, f->target, f->over->path, err) :
+		      overlay_commit(obj->reg, f->over, &f->base, err);
 	if (r >= 0)
 		r = rebase_others(obj, f, err);
 	if (r < 0)
