@@ -20,6 +20,8 @@ const char *const blockjob_kinds[] = {
 	[BLOCKJOB_COMMIT] = "commit",
 	[BLOCKJOB_COPY] = "copy",
 	[BLOCKJOB_ACTIVE] = "active-commit",
+	[BLOCKJOB_BACKUP] = "backup",
+	[BLOCKJOB_EXPORT] = "export",
 	NULL,
 };
 
@@ -34,6 +36,8 @@ static const struct blockjob_type *const types[] = {
 	[BLOCKJOB_COMMIT] = &blockjob_commit,
 	[BLOCKJOB_COPY] = &blockjob_copy,
 	[BLOCKJOB_ACTIVE] = &blockjob_active,
+	[BLOCKJOB_BACKUP] = &blockjob_backup,
+	[BLOCKJOB_EXPORT] = &blockjob_backup,
 };
 
 /* ---- of its thread ---- */
@@ -44,8 +48,7 @@ bool blockjob_stopped(const struct blockjob *j)
 			   j->state == BLOCKJOB_RUNNING);
 }
 
-/* An order to end makes it hurry. */
-void blockjob_pace(struct blockjob *j, uint64_t bytes)
+void blockjob_charge(struct blockjob *j, uint64_t bytes)
 {
 	uint64_t now = now_ns(), speed = j->speed;
 
@@ -53,6 +56,14 @@ void blockjob_pace(struct blockjob *j, uint64_t bytes)
 		j->due = now;
 	if (speed)
 		j->due += (uint64_t)((double)bytes * 1e9 / (double)speed);
+}
+
+/* An order to end makes it hurry. */
+void blockjob_pace(struct blockjob *j, uint64_t bytes)
+{
+	uint64_t now = now_ns();
+
+	blockjob_charge(j, bytes);
 	while (j->speed && !j->stop && !j->order && now_ns() < j->due)
 		usleep(MIN((j->due - now) / 1000 + 1, (uint64_t)NAP_US));
 }
@@ -99,11 +110,17 @@ static int move_zeroes(struct block *to, uint64_t offset, uint64_t length)
 	return r;
 }
 
+int blockjob_copy_out(struct blockjob *j, struct block *from, struct block *to,
+		      uint64_t offset, uint64_t length, bool zero)
+{
+	return zero ? move_zeroes(to, offset, length) :
+		      block_copy(from, to, offset, length, false, j->buffer);
+}
+
 int blockjob_move(struct blockjob *j, struct block *from, struct block *to,
 		  uint64_t offset, uint64_t length, bool zero)
 {
-	int r = zero ? move_zeroes(to, offset, length) :
-		       block_copy(from, to, offset, length, false, j->buffer);
+	int r = blockjob_copy_out(j, from, to, offset, length, zero);
 
 	if (r == 0 && !zero)
 		blockjob_pace(j, length);
@@ -138,6 +155,8 @@ static void let_go_of_drive(struct blockjob *j)
 {
 	if (!j->drive)
 		return;
+	blockjob_backup_close(j);
+	blockjob_resume(j);
 	drive_end_job(j->drive);
 	j->drive = NULL;
 	block_close(steal_ptr(&j->target));
@@ -195,6 +214,8 @@ void blockjob_destroy(struct blockjob *j)
 	blockjob_chain_finish(&j->before);
 	blockjob_chain_finish(&j->during);
 	vmm_spec_finish(&j->spec);
+	blockjob_backup_free(j);
+	free((char *)j->plan.export);
 	free((char *)j->plan.backing);
 	free((char *)j->plan.backing_format);
 	free(j->buffer);
@@ -215,6 +236,7 @@ static struct blockjob *create(struct loop *loop, const char *id,
 	j->plan = *plan;
 	j->plan.backing = xstrdup(plan->backing);
 	j->plan.backing_format = xstrdup(plan->backing_format);
+	j->plan.export = xstrdup(plan->export);
 	j->speed = plan->speed;
 	return j;
 }
@@ -313,5 +335,5 @@ void blockjob_abort(struct blockjob *j)
 
 struct spec_disk *blockjob_result(struct blockjob *j)
 {
-	return &j->spec.disks[0];
+	return j->backup ? NULL : &j->spec.disks[0];
 }

@@ -8,7 +8,11 @@
  * copy	   everything, or what the disk's own image has, goes into a new image,
  *	   which then stays the same until the guest changes over to it, or does
  *	   not (vmm/blockjob_mirror.c);
- * active  a commit of the disk's own image: a copy into one below it.
+ * active  a commit of the disk's own image: a copy into one below it;
+ * backup  everything as it is when the job begins goes into another image;
+ * export  the same, for clients of vmm/nbd/nbd.h to read, until it is aborted;
+ *	   what the guest changes goes into another image before
+ *	   (vmm/blockjob_backup.c).
  *
  * A job has a thread; what it does with requests of the guest's is
  * vmm/gate.h's.  All functions here are the main thread's.
@@ -27,7 +31,7 @@ struct loop;
 struct error;
 
 enum blockjob_kind { BLOCKJOB_PULL, BLOCKJOB_COMMIT, BLOCKJOB_COPY,
-		     BLOCKJOB_ACTIVE };
+		     BLOCKJOB_ACTIVE, BLOCKJOB_BACKUP, BLOCKJOB_EXPORT };
 enum blockjob_state { BLOCKJOB_RUNNING, BLOCKJOB_READY, BLOCKJOB_COMPLETED,
 		      BLOCKJOB_FAILED, BLOCKJOB_CANCELED };
 
@@ -49,6 +53,7 @@ struct blockjob_plan {
 						 then; NULL: nothing */
 	bool synchronous; /* writes wait for a copy that falls behind */
 	uint64_t speed;	  /* bytes a second, 0: as fast as it goes */
+	const char *export; /* its name; NULL: the disk's */
 };
 
 struct blockjob_progress {
@@ -77,7 +82,11 @@ void blockjob_set_speed(struct blockjob *job, uint64_t speed);
 int blockjob_pivot(struct blockjob *job, struct error *err);
 /* A copy that is ready is what the disk was at that moment. */
 void blockjob_abort(struct blockjob *job);
-/* Completed: the disk as it is now. */
+/* Of one that goes on, for clients; NULL: none.  It is there until the job is
+ * destroyed. */
+struct nbd_export;
+const struct nbd_export *blockjob_export(const struct blockjob *job);
+/* Completed, and the disk has other images: as it is now; or NULL. */
 struct spec_disk *blockjob_result(struct blockjob *job);
 void blockjob_destroy(struct blockjob *job);
 

@@ -184,7 +184,7 @@ static int open_target(struct blockjob *j, struct blockjob_chain *c,
 				 (unsigned long long)drive_size(j->drive));
 }
 
-static int prepare(struct blockjob *j, struct error *err)
+int blockjob_open_target(struct blockjob *j, struct error *err)
 {
 	struct blockjob_chain c = { 0 };
 	int r = blockjob_chain_copy(&c, &j->spec.disks[0], 0, NULL, err);
@@ -220,6 +220,6 @@ static int copy(struct blockjob *j, struct error *err)
 }
 
 const struct blockjob_type blockjob_copy = {
-	.prepare = prepare,
+	.prepare = blockjob_open_target,
 	.work = copy,
 };

@@ -38,6 +38,7 @@ struct blockjob {
 	struct blockjob_chain before, during;
 	const struct blockjob_chain *at; /* that the disk has; NULL: before */
 	struct block *target; /* a copy's, while it is not the drive's */
+	struct blockjob_backup *backup; /* or NULL */
 	void *buffer;
 	uint64_t due; /* now_ns() of the next step */
 
@@ -53,17 +54,22 @@ struct blockjob_type {
 	int (*work)(struct blockjob *j, struct error *err);
 };
 extern const struct blockjob_type blockjob_pull, blockjob_commit,
-	blockjob_copy, blockjob_active;
+	blockjob_copy, blockjob_active, blockjob_backup;
 
 /* ---- blockjob.c: of the job's thread ---- */
 
 /* Somebody wants it to end, whatever it has done. */
 bool blockjob_stopped(const struct blockjob *j);
-/* So much was moved: waits as the limit wants. */
+/* So much was moved: the next may not before j->due. */
+void blockjob_charge(struct blockjob *j, uint64_t bytes);
+/* The same, and waits. */
 void blockjob_pace(struct blockjob *j, uint64_t bytes);
 /* What two images have in common need not be moved. */
 int blockjob_move(struct blockjob *j, struct block *from, struct block *to,
 		  uint64_t offset, uint64_t length, bool zero);
+/* The same, at once and for nothing. */
+int blockjob_copy_out(struct blockjob *j, struct block *from, struct block *to,
+		      uint64_t offset, uint64_t length, bool zero);
 /* Ready: the main thread is told. */
 void blockjob_tell_ready(struct blockjob *j);
 
@@ -91,7 +97,15 @@ int blockjob_arrive(struct blockjob *j, struct error *err);
 /* What is above names what it is based on from now on; fd: that one's. */
 int blockjob_rename(struct blockjob *j, int fd, struct error *err);
 
+/* ---- blockjob_backup.c; nothing where there is none ---- */
+
+void blockjob_backup_close(struct blockjob *j); /* clients read no more */
+void blockjob_backup_free(struct blockjob *j);
+
 /* ---- blockjob_mirror.c ---- */
+
+/* The description's disk, to be written. */
+int blockjob_open_target(struct blockjob *j, struct error *err);
 
 /* Both are the same, and nothing is held; then, on order, held. */
 int blockjob_mirror(struct blockjob *j, struct block *from, struct block *to,

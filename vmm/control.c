@@ -394,6 +394,8 @@ static const struct request {
 	{ "limit", STATES_BUILT, control_limit },
 	{ "switch", STATES_BUILT | NO_BLOCKJOBS, control_switch },
 	{ "blockjob", STATES_BUILT, control_blockjob },
+	{ "nbd-start", STATES_BUILT, control_nbd_start },
+	{ "nbd-stop", STATES_ALL | WHILE_BUSY | WHILE_AWAY, control_nbd_stop },
 	{ "blockjobs", STATES_ALL | WHILE_BUSY | WHILE_AWAY,
 	  control_blockjobs },
 	{ "blockjob-change", STATES_ALL | WHILE_BUSY | WHILE_AWAY,

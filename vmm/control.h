@@ -62,7 +62,8 @@
  *	"switch"   {"devices": {"disks": [...]}}: each of these disks, by its
  *		   id, gets the images that are there, all at one moment; the
  *		   descriptors go with it
- *	"blockjob" {"kind": "pull", "commit", "copy" or "active-commit",
+ *	"blockjob" {"kind": "pull", "commit", "copy", "active-commit",
+ *		   "backup" or "export", "export": its name,
  *		   "devices": {"disks": [...]}, "top", "bottom", "backing",
  *		   "backing_format", "synchronous", "speed": bytes/s} +
  *		   descriptors: long work on a disk's images begins
@@ -73,6 +74,9 @@
  *		   until they are forgotten
  *	"blockjob-change" {"drive", "what": "pivot", "abort", "speed" or
  *		   "forget", "speed"}: -ESRCH: there is none, or it is over
+ *	"nbd-start" + a socket that listens: clients may read all exports
+ *		   (vmm/nbd/nbd.h) until "nbd-stop", or until one is forgotten
+ *	"nbd-stop"
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.

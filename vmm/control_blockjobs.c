@@ -11,11 +11,28 @@
 
 #include "vmm/blockjob.h"
 #include "vmm/hotplug.h"
+#include "vmm/nbd/nbd.h"
 
 struct blockjobs {
 	struct blockjobs *next;
 	struct blockjob *job;
 };
+
+struct control_nbd {
+	struct nbd_server *server;
+	struct nbd_export *list;
+};
+
+static void end_nbd(struct control *c)
+{
+	struct control_nbd *nbd = steal_ptr(&c->nbd);
+
+	if (!nbd)
+		return;
+	nbd_server_destroy(nbd->server);
+	free(nbd->list);
+	free(nbd);
+}
 
 static struct blockjobs **find(struct control *c, const char *disk)
 {
@@ -26,10 +43,12 @@ static struct blockjobs **find(struct control *c, const char *disk)
 	return link;
 }
 
-static void forget(struct blockjobs **link)
+/* Clients may be at its export. */
+static void forget(struct control *c, struct blockjobs **link)
 {
 	struct blockjobs *entry = *link;
 
+	end_nbd(c);
 	*link = entry->next;
 	blockjob_destroy(entry->job);
 	free(entry);
@@ -38,7 +57,7 @@ static void forget(struct blockjobs **link)
 void control_end_blockjobs(struct control *c)
 {
 	while (c->blockjobs)
-		forget(&c->blockjobs);
+		forget(c, &c->blockjobs);
 }
 
 bool control_has_blockjobs(const struct control *c)
@@ -68,6 +87,8 @@ static void adopt(struct control *c, struct blockjob *job)
 {
 	struct spec_disk *disk = blockjob_result(job);
 
+	if (!disk)
+		return;
 	control_claim_disk(disk, NULL);
 	hotplug_take_images(c->hotplug, disk);
 }
@@ -126,6 +147,7 @@ static int read_plan(struct json_object *req, struct blockjob_plan *p,
 		.synchronous = json_object_get_boolean(
 			json_object_object_get(req, "synchronous")),
 		.speed = speed,
+		.export = text(req, "export"),
 	};
 	return 0;
 }
@@ -150,7 +172,7 @@ static int make_room(struct control *c, const char *id, struct error *err)
 		return error_set(err, -EBUSY,
 				 "disk '%s': a block job is under way", id);
 	if (*link)
-		forget(link);
+		forget(c, link);
 	return 0;
 }
 
@@ -220,7 +242,7 @@ static int change(struct control *c, struct blockjobs **link,
 	if (str_eq(what, "forget")) {
 		if (!blockjob_is_over(job))
 			return error_set(err, -EBUSY, "the job goes on");
-		return forget(link), 0;
+		return forget(c, link), 0;
 	}
 	if (blockjob_is_over(job))
 		return error_set(err, -ESRCH, "the job is over");
@@ -244,4 +266,56 @@ int control_blockjob_change(struct control *c, struct json_object *req,
 		return error_set(err, -ESRCH, "disk '%s' has no block job",
 				 id ? id : "");
 	return change(c, link, what ? what : "", req, err);
+}
+
+/* ---- clients of exports ---- */
+
+static struct control_nbd *collect_exports(struct control *c,
+					   struct nbd_exports *ret)
+{
+	struct control_nbd *nbd = xcalloc(1, sizeof(*nbd));
+	const struct nbd_export *e;
+
+	*ret = (struct nbd_exports){ 0 };
+	for (const struct blockjobs *b = c->blockjobs; b; b = b->next) {
+		e = blockjob_export(b->job);
+		if (!e)
+			continue;
+		nbd->list = xrealloc(nbd->list, ret->n + 1, sizeof(*e));
+		nbd->list[ret->n++] = *e;
+	}
+	ret->list = nbd->list;
+	return nbd;
+}
+
+/* All exports that there are, at the socket that comes with it. */
+int control_nbd_start(struct control *c, struct json_object *req,
+		      struct json_object *ok, struct error *err)
+{
+	struct control_nbd *nbd;
+	struct nbd_exports e;
+	int r;
+
+	if (c->n_fds != 1 || c->nbd)
+		return error_set(err, c->nbd ? -EBUSY : -EINVAL,
+				 c->nbd ? "clients are served already" :
+					  "\"nbd-start\" needs a socket");
+	nbd = collect_exports(c, &e);
+	r = e.n ? nbd_server_create(c->fds[0], &e, &nbd->server, err) :
+		  error_set(err, -ENOENT, "there is nothing to serve");
+	if (r < 0) {
+		free(nbd->list);
+		free(nbd);
+		return r;
+	}
+	c->n_fds = 0;
+	c->nbd = nbd;
+	return 0;
+}
+
+int control_nbd_stop(struct control *c, struct json_object *req,
+		     struct json_object *ok, struct error *err)
+{
+	end_nbd(c);
+	return 0;
 }

@@ -60,6 +60,7 @@ struct control {
 	struct announce *announce;
 	struct numa_move *numa_move; /* its memory moves among nodes */
 	struct blockjobs *blockjobs; /* on disks' images, and over */
+	struct control_nbd *nbd; /* who reads exports; or NULL */
 	int64_t take_id;
 	struct buf job_state;
 	struct x86_state *job_cpus;
@@ -129,7 +130,7 @@ control_request_fn control_save, control_dump, control_job, control_cancel;
 void control_end_blockjobs(struct control *c);
 bool control_has_blockjobs(const struct control *c);
 control_request_fn control_blockjob, control_blockjobs,
-	control_blockjob_change;
+	control_blockjob_change, control_nbd_start, control_nbd_stop;
 
 /* ---- control_migrate.c ---- */
 

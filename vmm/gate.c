@@ -58,9 +58,47 @@ void gate_finish(struct gate *g)
 
 /* ---- who waits ---- */
 
+static uint64_t pieces(const struct gate *g)
+{
+	return (g->size + BIT64(g->piece_bits) - 1) >> g->piece_bits;
+}
+
+static bool is_dirty(const struct gate *g, uint64_t i)
+{
+	return g->dirty[i / 64] >> (i % 64) & 1;
+}
+
+/* The next dirty one of some pieces. */
+static bool find_dirty(const struct gate *g, uint64_t from, uint64_t end,
+		       uint64_t *ret)
+{
+	for (uint64_t i = from; i < end; i++) {
+		if (!g->dirty[i / 64] && i % 64 == 0)
+			i += 63;
+		else if (is_dirty(g, i))
+			return *ret = i, true;
+	}
+	return false;
+}
+
+/* The first piece that is kept and that it would change. */
+static bool hits_kept(const struct gate *g, const struct drive_req *req,
+		      uint64_t *ret)
+{
+	struct gate_range r = range_of(req);
+
+	if (!g->keep || !g->n_dirty || !changes(req) || r.first >= g->size)
+		return false;
+	r.end = MIN(r.end, g->size) + BIT64(g->piece_bits) - 1;
+	return find_dirty(g, r.first >> g->piece_bits,
+			  r.end >> g->piece_bits, ret);
+}
+
 static bool may_go(const struct gate *g, const struct drive_req *req)
 {
-	return !g->shut && !touches(g, req) &&
+	uint64_t unused;
+
+	return !g->shut && !touches(g, req) && !hits_kept(g, req, &unused) &&
 	       !(g->brake && changes(req) && g->n_dirty >= g->brake);
 }
 
@@ -69,6 +107,8 @@ static void hold(struct gate *g, struct drive_req *req)
 	req->gate_next = NULL;
 	*g->last_held = req;
 	g->last_held = &req->gate_next;
+	if (g->keep)
+		pthread_cond_broadcast(&g->changed);
 }
 
 bool gate_enter(struct gate *g, struct drive_req *req)
@@ -92,7 +132,7 @@ void gate_leave(struct gate *g, struct drive_req *req)
 	*req->gate_link = req->gate_next;
 	if (req->gate_next)
 		req->gate_next->gate_link = req->gate_link;
-	if (changes(req) && g->dirty)
+	if (changes(req) && g->dirty && !g->keep)
 		gate_soil(g, r.first, r.end);
 	if (g->shut || g->fence.end || (changes(req) && g->dirty))
 		pthread_cond_broadcast(&g->changed);
@@ -136,16 +176,6 @@ bool gate_wait(struct gate *g, pthread_mutex_t *lock, const _Atomic bool *stop)
 
 /* ---- what differs ---- */
 
-static uint64_t pieces(const struct gate *g)
-{
-	return (g->size + BIT64(g->piece_bits) - 1) >> g->piece_bits;
-}
-
-static bool is_dirty(const struct gate *g, uint64_t i)
-{
-	return g->dirty[i / 64] >> (i % 64) & 1;
-}
-
 static void flip(struct gate *g, uint64_t i, bool dirty)
 {
 	g->dirty[i / 64] ^= BIT64(i % 64);
@@ -177,20 +207,8 @@ void gate_open(struct gate *g)
 {
 	free(steal_ptr(&g->dirty));
 	g->fence = (struct gate_range){ 0 };
-	g->shut = false;
+	g->shut = g->keep = false;
 	g->brake = 0;
-}
-
-static bool find_dirty(const struct gate *g, uint64_t from, uint64_t end,
-		       uint64_t *ret)
-{
-	for (uint64_t i = from; i < end; i++) {
-		if (!g->dirty[i / 64] && i % 64 == 0)
-			i += 63;
-		else if (is_dirty(g, i))
-			return *ret = i, true;
-	}
-	return false;
 }
 
 bool gate_clean(struct gate *g, uint64_t *at, uint64_t max,
@@ -213,4 +231,65 @@ bool gate_clean(struct gate *g, uint64_t *at, uint64_t max,
 uint64_t gate_dirty_bytes(const struct gate *g)
 {
 	return MIN(g->n_dirty << g->piece_bits, g->size);
+}
+
+/* ---- what is kept ---- */
+
+void gate_keep(struct gate *g, uint64_t size)
+{
+	gate_track(g, size);
+	g->fence = (struct gate_range){ 0, UINT64_MAX };
+	g->keep = true;
+}
+
+void gate_unfence(struct gate *g)
+{
+	g->fence = (struct gate_range){ 0 };
+}
+
+uint64_t gate_run(const struct gate *g, uint64_t first, uint64_t end,
+		  bool *ret_kept)
+{
+	uint64_t i = first >> g->piece_bits, n = pieces(g), next;
+
+	*ret_kept = i < n && is_dirty(g, i);
+	if (!*ret_kept)
+		next = find_dirty(g, i, n, &next) ? next : n;
+	else
+		for (next = i; next < n && is_dirty(g, next);)
+			next++;
+	next <<= g->piece_bits;
+	return MIN(next, end) - first;
+}
+
+bool gate_kept(const struct gate *g, uint64_t *at, uint64_t max, bool any,
+	       struct gate_range *ret)
+{
+	uint64_t n = pieces(g), i, from = *at >> g->piece_bits;
+	bool kept, found = false;
+
+	for (const struct drive_req *req = g->held; req && !found;
+	     req = req->gate_next)
+		found = hits_kept(g, req, &i);
+	if (!found && any && g->n_dirty)
+		found = find_dirty(g, from, n, &i) ||
+			find_dirty(g, 0, from, &i);
+	if (!found)
+		return false;
+	ret->first = i << g->piece_bits;
+	ret->end = ret->first +
+		   gate_run(g, ret->first, ret->first + max, &kept);
+	ret->end = MIN(ret->end, g->size);
+	*at = ret->end < g->size ? ret->end : 0;
+	return true;
+}
+
+void gate_saved(struct gate *g, const struct gate_range *range)
+{
+	uint64_t last = (range->end + BIT64(g->piece_bits) - 1) >>
+			g->piece_bits;
+
+	for (uint64_t i = range->first >> g->piece_bits; i < last; i++)
+		if (is_dirty(g, i))
+			flip(g, i, false);
 }

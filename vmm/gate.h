@@ -31,6 +31,7 @@ struct gate {
 	unsigned int piece_bits; /* log2 of a piece's bytes */
 	uint64_t size, n_dirty;
 	uint64_t brake; /* writes wait while so many pieces differ; 0: never */
+	bool keep; /* dirty: to be saved first; who would change it waits */
 };
 
 void gate_init(struct gate *g);
@@ -57,5 +58,22 @@ void gate_soil(struct gate *g, uint64_t first, uint64_t end);
 bool gate_clean(struct gate *g, uint64_t *at, uint64_t max,
 		struct gate_range *ret);
 uint64_t gate_dirty_bytes(const struct gate *g);
+
+/*
+ * The other way around: every piece is kept as it is now, until it is saved.
+ * What was out before may still change it: gate_wait() for all, and
+ * gate_unfence().
+ */
+void gate_keep(struct gate *g, uint64_t size);
+void gate_unfence(struct gate *g);
+/* The next that somebody waits for; otherwise the next at all from *at on, if
+ * any is true.  At most max bytes. */
+bool gate_kept(const struct gate *g, uint64_t *at, uint64_t max, bool any,
+	       struct gate_range *ret);
+/* How far it is as it is at a place: kept, or not (any more). */
+uint64_t gate_run(const struct gate *g, uint64_t first, uint64_t end,
+		  bool *ret_kept);
+/* From here on it may change; ends are pieces'. */
+void gate_saved(struct gate *g, const struct gate_range *range);
 
 #endif

@@ -149,6 +149,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/gate.h \
 	%D%/blockjob.c \
 	%D%/blockjob.h \
+	%D%/blockjob_backup.c \
 	%D%/blockjob_chain.c \
 	%D%/blockjob_commit.c \
 	%D%/blockjob_mirror.c \
@@ -217,6 +218,12 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/stream.h \
 	%D%/throttle.c \
 	%D%/throttle.h \
+	%D%/nbd/handshake.c \
+	%D%/nbd/nbd.h \
+	%D%/nbd/nbd_priv.h \
+	%D%/nbd/requests.c \
+	%D%/nbd/server.c \
+	%D%/nbd/talk.c \
 	%D%/vnc/client.c \
 	%D%/vnc/client_priv.h \
 	%D%/vnc/crypto.c \

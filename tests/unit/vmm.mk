@@ -93,6 +93,11 @@ TESTS += tests/fuzz/websocket
 tests_fuzz_websocket_SOURCES = tests/fuzz/websocket.c tests/fuzz/random.h
 tests_fuzz_websocket_LDADD = $(vmm_test_ldadd)
 
+check_PROGRAMS += tests/fuzz/nbd
+TESTS += tests/fuzz/nbd
+tests_fuzz_nbd_SOURCES = tests/fuzz/nbd.c tests/fuzz/random.h
+tests_fuzz_nbd_LDADD = $(vmm_test_ldadd)
+
 check_PROGRAMS += tests/fuzz/vnc
 TESTS += tests/fuzz/vnc
 tests_fuzz_vnc_SOURCES = tests/fuzz/vnc.c $(vmm_test_fake)

@@ -20,6 +20,7 @@
 #include "vmm/blockjob.h"
 #include "vmm/drive.h"
 #include "vmm/loop.h"
+#include "vmm/nbd/nbd.h"
 
 enum { SIZE = 16 << 20, UNIT = 4096, UNITS = SIZE / UNIT, DEPTH = 12,
        LONGEST = 40, WRITES_BETWEEN = 400, PULLS = 8 };
@@ -506,6 +507,82 @@ static void test_copy(const char *format, bool shallow, bool pivot,
 		expect(top, 3, shadow);
 }
 
+/* Of the moment when it begins. */
+static struct blockjob *begin_backup(struct blockjob_plan *plan,
+				     const struct layer *copy, uint8_t *then)
+{
+	struct blockjob *job;
+
+	set_up(16);
+	let_it_write(&guest);
+	create(copy->name, copy->format, NULL, 16);
+	add_disk(&after, "disk", copy, 1);
+	guest_quiet(&guest, true);
+	memcpy(then, shadow, SIZE);
+	job = begin(plan);
+	guest_quiet(&guest, false);
+	return job;
+}
+
+static void test_backup(const char *format)
+{
+	struct blockjob_plan plan = { .kind = BLOCKJOB_BACKUP };
+	const struct layer copy = { "copy", format };
+	_cleanup_free_ uint8_t *then = malloc(SIZE);
+	struct blockjob *job = begin_backup(&plan, &copy, then);
+
+	wait_for(job, BLOCKJOB_COMPLETED);
+	assert(!blockjob_result(job));
+	end(job);
+	expect(&copy, 1, then);
+	expect(top, 3, shadow);
+	sound("top");
+}
+
+static void read_export(const struct nbd_export *e, const uint8_t *want)
+{
+	_cleanup_free_ uint8_t *got = malloc(4 * MIB);
+	struct nbd_extent extent;
+
+	for (uint64_t at = 0; at < SIZE;) {
+		uint64_t some = (1 + below(4 * MIB / 512)) * 512;
+		uint64_t n = MIN(some, SIZE - at);
+
+		assert(e->extent(e->arg, 0, at, n, &extent) == 0);
+		assert(extent.length && extent.length <= n);
+		assert(e->read(e->arg, got, at, n) == 0);
+		assert(!memcmp(got, want + at, n));
+		for (uint64_t i = 0; extent.flags & NBD_ZERO &&
+				     i < extent.length; i++)
+			assert(!got[i]);
+		at += extent.length;
+	}
+}
+
+static void test_export(void)
+{
+	struct blockjob_plan plan = { .kind = BLOCKJOB_EXPORT,
+				      .export = "e" };
+	const struct layer copy = { "copy", "qcow2" };
+	_cleanup_free_ uint8_t *then = malloc(SIZE);
+	struct blockjob *job = begin_backup(&plan, &copy, then);
+	const struct nbd_export *e = blockjob_export(job);
+	uint8_t sector[512];
+
+	assert(e && str_eq(e->name, "e") && e->size == SIZE);
+	for (unsigned int i = 0; i < 5; i++) {
+		read_export(e, then);
+		let_it_write(&guest);
+	}
+	blockjob_abort(job);
+	wait_for(job, BLOCKJOB_CANCELED);
+	assert(!blockjob_export(job));
+	assert(e->read(e->arg, sector, 0, sizeof(sector)) == -ESHUTDOWN);
+	end(job);
+	expect(top, 3, shadow);
+	sound("copy");
+}
+
 /* In the middle, slowly. */
 static void test_cancel(enum blockjob_kind kind)
 {
@@ -515,11 +592,13 @@ static void test_cancel(enum blockjob_kind kind)
 		.bottom = kind == BLOCKJOB_PULL ? 3 : 2,
 		.speed = 64 * 1024,
 	};
+	const struct layer copy = { "copy", "qcow2" };
 	struct blockjob_progress p;
 	struct blockjob *job;
 
 	set_up(16);
-	add_disk(&after, "disk", top, 1);
+	create("copy", "qcow2", NULL, 16);
+	add_disk(&after, "disk", kind == BLOCKJOB_BACKUP ? &copy : top, 1);
 	if (kind == BLOCKJOB_COMMIT)
 		add_disk(&after, "base", top + 2, 1);
 	job = begin(&plan);
@@ -602,6 +681,10 @@ int main(int argc, char **argv)
 	test_copy("qcow2", false, true, true);
 	test_copy("qcow2", true, true, false);
 	test_copy("raw", false, false, false);
+	test_backup("raw");
+	test_backup("qcow2");
+	test_export();
+	test_cancel(BLOCKJOB_BACKUP);
 	test_cancel(BLOCKJOB_PULL);
 	test_cancel(BLOCKJOB_COMMIT);
 	test_gone();
