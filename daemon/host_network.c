@@ -40,7 +40,7 @@ static int restore(const struct net_plan *plan, struct error *err)
 	return r < 0 ? r : reply.pid;
 }
 
-static int watch_rules(int *ret_fd, struct error *err)
+int host_watch_rules(int *ret_fd, struct error *err)
 {
 	struct priv_request rq = { .op = PRIV_NET_WATCH };
 	struct priv_reply reply;
@@ -205,7 +205,7 @@ const struct network_host host_network = {
 	.up = up,
 	.down = down,
 	.restore = restore,
-	.watch_rules = watch_rules,
+	.watch_rules = host_watch_rules,
 	.rules_changes = rules_watch_read,
 	.view = view,
 	.write = write_files,

@@ -8,4 +8,7 @@
 
 extern const struct network_host host_network;
 
+/* News of changes of the host's rulesets: network/net/rules.h. */
+int host_watch_rules(int *ret_fd, struct error *err);
+
 #endif

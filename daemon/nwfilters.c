@@ -36,6 +36,9 @@ struct nwfilters {
 	void *learn_arg;
 	struct filter *filters;
 	struct binding *bindings;
+	int rules_fd;	   /* -1: nobody tells */
+	void *rules_watch; /* of the host's rulesets */
+	unsigned int own;  /* transactions of ours, not yet told */
 	/* While it is tried: looked at before the one it would replace. */
 	const struct nwfilter_def *next;
 };
@@ -118,6 +121,7 @@ static int apply(struct nwfilters *all, struct binding *b, struct error *err)
 	if (r < 0)
 		return r;
 	r = all->host->set(plan, err);
+	all->own += r == 0;
 	free(plan);
 	return r;
 }
@@ -510,6 +514,7 @@ static int unbind_locked(struct nwfilters *all, struct binding **at,
 	struct binding *b = *at;
 	int r = all->host->remove(b->def->port, err);
 
+	all->own += r == 0;
 	if (r == 0)
 		r = all->store->put_binding(all->store->arg, b->def->port,
 					    NULL, err);
@@ -554,6 +559,66 @@ void nwfilter_unbind_owner(struct nwfilters *all,
 		at = &(*at)->next;
 	}
 	pthread_mutex_unlock(&all->lock);
+}
+
+/* ---- rules that somebody took away ---- */
+
+static void put_back(struct nwfilters *all, struct binding *b)
+{
+	struct filter_library library = library_of(all);
+	struct error err = { 0 };
+	struct filter_plan *plan;
+	int r = filter_plan_of(b->def, &b->learned, &library, &plan, &err);
+
+	if (r == 0) {
+		r = all->host->restore(plan, &err);
+		free(plan);
+	}
+	if (r > 0) {
+		all->own++;
+		log_warn("the filter of port '%s' had gone; it was put back",
+			 b->def->port);
+	} else if (r < 0) {
+		log_error("the filter of port '%s': %s", b->def->port,
+			  err.message);
+	}
+}
+
+/* On the watches' thread; daemon/networks_rules.c has the same of networks. */
+static void on_news(void *arg, uint32_t events)
+{
+	struct nwfilters *all = arg;
+	unsigned int own;
+
+	pthread_mutex_lock(&all->lock);
+	own = all->own;
+	all->own = 0;
+	if (all->host->rules_changes(all->rules_fd) > own && !all->stopping)
+		for (struct binding *b = all->bindings; b; b = b->next)
+			put_back(all, b);
+	pthread_mutex_unlock(&all->lock);
+}
+
+void nwfilters_watch(struct nwfilters *all)
+{
+	struct error err = { 0 };
+
+	pthread_mutex_lock(&all->lock);
+	all->own = 0; /* of those nobody tells us */
+	if (all->host->watch_rules(&all->rules_fd, &err) < 0)
+		log_info("filters' rules are not watched: %s", err.message);
+	else
+		all->rules_watch = all->host->watch(all->rules_fd, on_news,
+						    all);
+	pthread_mutex_unlock(&all->lock);
+}
+
+/* Not with the lock held: who ends a watch waits for its call. */
+static void unwatch(struct nwfilters *all)
+{
+	if (all->rules_watch)
+		all->host->unwatch(steal_ptr(&all->rules_watch));
+	all->rules_fd = fd_close(all->rules_fd);
 }
 
 /* ---- learning addresses ---- */
@@ -724,6 +789,7 @@ struct nwfilters *nwfilters_create(const struct nwfilter_store *store,
 
 	all->store = store;
 	all->host = host;
+	all->rules_fd = -1;
 	pthread_mutex_init(&all->lock, NULL);
 	pthread_cond_init(&all->stop, NULL);
 	return all;
@@ -744,6 +810,7 @@ void nwfilters_destroy(struct nwfilters *all)
 	if (!all)
 		return;
 	stop_learning(all);
+	unwatch(all);
 	while (all->filters) {
 		struct filter *f = all->filters;
 

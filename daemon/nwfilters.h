@@ -34,6 +34,14 @@ struct nwfilter_host {
 	int (*set)(const struct filter_plan *plan, struct error *err);
 	int (*remove)(const char *port, struct error *err);
 	bool (*exists)(const char *port);
+	/* As set(), if any are missing: 1 when they had to be put back. */
+	int (*restore)(const struct filter_plan *plan, struct error *err);
+	/* News of them: network/net/rules.h. */
+	int (*watch_rules)(int *ret_fd, struct error *err);
+	unsigned int (*rules_changes)(int fd);
+	void *(*watch)(int fd, void (*fn)(void *arg, uint32_t events),
+		       void *arg);
+	void (*unwatch)(void *w);
 };
 
 /* Adds what addresses leases say that guest has: IP, IPV6. */
@@ -53,6 +61,8 @@ struct nwfilters *nwfilters_create(const struct nwfilter_store *store,
 void nwfilters_destroy(struct nwfilters *all);
 /* After a start of the daemon; booted: the host is a new one. */
 int nwfilters_recover(struct nwfilters *all, bool booted, struct error *err);
+/* From then on rules that somebody takes away are put back. */
+void nwfilters_watch(struct nwfilters *all);
 /* Asks now and then, on a thread of its own, and has rules follow. */
 void nwfilters_learn(struct nwfilters *all, nwfilter_learn_fn *fn, void *arg);
 

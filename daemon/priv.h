@@ -239,7 +239,9 @@ struct priv_rates {
 enum { PRIV_FILTER_RULES = 6 };
 struct priv_filter {
 	char port[FILTER_PORT];
-	uint8_t first, last, unused[2];
+	uint8_t first, last;
+	uint8_t restore; /* only if any are missing: the reply's pid is 1 */
+	uint8_t unused;
 	uint32_t n;
 	struct filter_rule rules[PRIV_FILTER_RULES];
 };

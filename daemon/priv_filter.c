@@ -38,7 +38,9 @@ static int read_rules(int fd, struct filter_plan *plan, size_t size)
 	return size ? -EIO : 0;
 }
 
-static int set_of_file(const char *port, int fd, struct error *err)
+/* 1: they were set. */
+static int set_of_file(const char *port, int fd, bool restore_only,
+		       struct error *err)
 {
 	struct filter_plan *plan;
 	struct stat st;
@@ -56,8 +58,10 @@ static int set_of_file(const char *port, int fd, struct error *err)
 		error_set(err, r, "cannot read a filter: %m");
 	else
 		r = filter_plan_check(plan, err);
-	if (r == 0)
+	if (r == 0 && !(restore_only && filter_intact(plan))) {
 		r = filter_set(plan, err);
+		r = r < 0 ? r : 1;
+	}
 	free(plan);
 	return r;
 }
@@ -86,7 +90,9 @@ int priv_filter_set(struct priv *priv, const void *arg,
 	if (!a->last)
 		return 0;
 	unlinkat(priv->net_dir, name, 0);
-	return set_of_file(a->port, fd, err);
+	r = set_of_file(a->port, fd, a->restore, err);
+	reply->pid = r > 0;
+	return MIN(r, 0);
 }
 
 int priv_filter_remove(struct priv *priv, const void *arg,

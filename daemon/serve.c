@@ -255,6 +255,7 @@ static void recover_nwfilters(struct main_half *m, bool booted)
 	registry_set_nwfilters(m->system, m->nwfilters);
 	if (nwfilters_recover(m->nwfilters, booted, &err) < 0)
 		log_error("%s", err.message);
+	nwfilters_watch(m->nwfilters);
 	nwfilters_learn(m->nwfilters, filtered_learn, m->networks);
 }
 

@@ -11,6 +11,8 @@ EXTRA_DIST += \
 	%D%/network.xml \
 	%D%/network/isolated.xml \
 	%D%/network/nat.xml \
+	%D%/nwfilter/no-mail.xml \
+	%D%/nwfilter/web-server.xml \
 	%D%/qcow2.xml \
 	%D%/shared.xml \
 	%D%/show-and-tell.xml \

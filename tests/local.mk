@@ -44,6 +44,8 @@ EXTRA_DIST += \
 	tests/api/kill9.sh \
 	tests/api/pools.sh \
 	tests/api/network.sh \
+	tests/api/nwfilter.sh \
+	tests/api/spoof.py \
 	tests/api/sandbox.sh \
 	tests/api/tiny.S \
 	tests/api/virtinst.sh \

@@ -112,6 +112,10 @@ int filter_plan_check(const struct filter_plan *plan, struct error *err);
 /* Both are one transaction of the kernel's. */
 int filter_set(const struct filter_plan *plan, struct error *err);
 int filter_remove(const char *port, struct error *err);
+/* Whether nobody took any of them away. */
+bool filter_intact(const struct filter_plan *plan);
+/* As rules_watch_read(), of the table that has them. */
+unsigned int filter_watch_read(int fd);
 
 /* The text of them, for tests too; the caller frees. */
 char *filter_text(const struct filter_plan *plan);

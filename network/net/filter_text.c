@@ -357,6 +357,47 @@ int filter_plan_check(const struct filter_plan *plan, struct error *err)
 	return 0;
 }
 
+/* ---- whether they are still there ---- */
+
+/* The base chains, and those of the port: arg is the first one's name. */
+static bool is_wanted(const char *name, const void *arg)
+{
+	size_t len = strlen(arg) - 1; /* without its "0" */
+
+	return !strncmp(name, "all_", 4) ||
+	       (!strncmp(name, arg, len) &&
+		strspn(name + len, "0123456789") == strcspn(name + len, " "));
+}
+
+static bool has_elements(const char *listing, const char *port)
+{
+	char text[CHAIN_NAME + FILTER_PORT + 16], name[CHAIN_NAME];
+
+	for (unsigned int i = 0; i < FILTER_OTHERS; i++) {
+		chain_name(port, i, name);
+		snprintf(text, sizeof(text), "\"%s\" : jump %s", port, name);
+		if (!strstr(listing, text))
+			return false;
+	}
+	return true;
+}
+
+/* What cannot be listed is not there. */
+bool filter_intact(const struct filter_plan *plan)
+{
+	_cleanup_free_ char *listing = NULL, *want = NULL;
+	char first[CHAIN_NAME];
+
+	if (nft_run("list table bridge " FILTER_TABLE, "a list", &listing,
+		    NULL) < 0)
+		return false;
+	want = filter_text(plan);
+	chain_name(plan->port, 0, first);
+	return has_elements(listing, plan->port) &&
+	       nft_listed_rules(listing, is_wanted, first) ==
+		       nft_count(want, "add rule ");
+}
+
 /* ---- to the kernel ---- */
 
 int filter_set(const struct filter_plan *plan, struct error *err)

@@ -61,3 +61,37 @@ int nft_set(char *text, const char *name, struct error *err)
 	free(text);
 	return r;
 }
+
+unsigned int nft_count(const char *text, const char *part)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, part))) {
+		text += strlen(part);
+		n++;
+	}
+	return n;
+}
+
+/* Each rule is a line of its chain, like the one that says what a base chain
+ * is. */
+unsigned int nft_listed_rules(const char *listing, nft_wanted_fn *wanted,
+			      const void *arg)
+{
+	bool inside = false;
+	unsigned int n = 0;
+
+	for (const char *line = listing; *line;) {
+		size_t len = strcspn(line, "\n");
+		const char *text = line + strspn(line, "\t");
+
+		if (*text == '}')
+			inside = false;
+		else if (inside && strncmp(text, "type ", 5))
+			n++;
+		else if (!strncmp(text, "chain ", 6))
+			inside = wanted(text + 6, arg);
+		line += len + (line[len] == '\n');
+	}
+	return n;
+}

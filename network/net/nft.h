@@ -4,6 +4,8 @@
 #ifndef NETWORK_NET_NFT_H
 #define NETWORK_NET_NFT_H
 
+#include <stdbool.h>
+
 struct error;
 
 /*
@@ -16,5 +18,12 @@ int nft_run(const char *text, const char *whose, char **ret_output,
 
 /* The same for the rules of one network or port; frees the text. */
 int nft_set(char *text, const char *name, struct error *err);
+
+/* How often the text has that part. */
+unsigned int nft_count(const char *text, const char *part);
+/* How many rules a list has in wanted chains; name: what follows "chain ". */
+typedef bool nft_wanted_fn(const char *name, const void *arg);
+unsigned int nft_listed_rules(const char *listing, nft_wanted_fn *wanted,
+			      const void *arg);
 
 #endif

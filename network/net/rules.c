@@ -253,20 +253,10 @@ int rules_remove(const struct net_plan *plan, struct error *err)
 
 /* ---- whether they are still there ---- */
 
-static unsigned int count(const char *text, const char *part)
-{
-	unsigned int n = 0;
-
-	while ((text = strstr(text, part))) {
-		text += strlen(part);
-		n++;
-	}
-	return n;
-}
-
 /* The base chains, and those of the network. */
-static bool is_wanted(const char *name, const char *id)
+static bool is_wanted(const char *name, const void *arg)
 {
+	const char *id = arg;
 	size_t len = strcspn(name, " ");
 
 	if (!strncmp(name, "forward ", 8) ||
@@ -274,28 +264,6 @@ static bool is_wanted(const char *name, const char *id)
 		return true;
 	return len > ID_LEN && !strncmp(name + len - ID_LEN + 1, id,
 					ID_LEN - 1);
-}
-
-/* How many rules are listed in them: each is a line of its chain, like the one
- * that says what a base chain is. */
-static unsigned int listed_rules(const char *listing, const char *id)
-{
-	bool inside = false;
-	unsigned int n = 0;
-
-	for (const char *line = listing; *line;) {
-		size_t len = strcspn(line, "\n");
-		const char *text = line + strspn(line, "\t");
-
-		if (*text == '}')
-			inside = false;
-		else if (inside && strncmp(text, "type ", 5))
-			n++;
-		else if (!strncmp(text, "chain ", 6))
-			inside = is_wanted(text + 6, id);
-		line += len + (line[len] == '\n');
-	}
-	return n;
 }
 
 static bool has_elements(const char *listing, const struct net_plan *p,
@@ -325,5 +293,6 @@ bool rules_intact(const struct net_plan *p)
 	return nft_run("list table inet " RULES_TABLE, "a list", &listing,
 		       NULL) == 0 &&
 	       has_elements(listing, p, id) &&
-	       listed_rules(listing, id) == count(want, "add rule ");
+	       nft_listed_rules(listing, is_wanted, id) ==
+		       nft_count(want, "add rule ");
 }

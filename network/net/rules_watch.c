@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "network/net/filter.h"
 #include "network/net/netlink.h"
 #include "network/net/rules.h"
 
@@ -52,7 +53,7 @@ static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 &&
 	      NFTA_RULE_TABLE == 1 && NFTA_SET_TABLE == 1 &&
 	      NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1);
 
-static bool is_ours(const struct nlmsghdr *nlh)
+static bool is_ours(const struct nlmsghdr *nlh, int family)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	const struct nlattr *attrs[NFTA_TABLE_NAME + 1];
@@ -60,11 +61,13 @@ static bool is_ours(const struct nlmsghdr *nlh)
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*nfg))
 		return false;
 	nl_attrs(nlh, sizeof(*nfg), attrs, ARRAY_SIZE(attrs));
-	return nfg->nfgen_family == NFPROTO_INET && attrs[NFTA_TABLE_NAME] &&
-	       str_eq(mnl_attr_get_str(attrs[NFTA_TABLE_NAME]), RULES_TABLE);
+	return nfg->nfgen_family == family && attrs[NFTA_TABLE_NAME] &&
+	       str_eq(mnl_attr_get_str(attrs[NFTA_TABLE_NAME]),
+		      family == NFPROTO_BRIDGE ? FILTER_TABLE : RULES_TABLE);
 }
 
-static unsigned int count(const void *news, int len, bool *ours)
+static unsigned int count(const void *news, int len, int family,
+			  bool *ours)
 {
 	const int gen = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN;
 	const struct nlmsghdr *nlh = news;
@@ -72,7 +75,7 @@ static unsigned int count(const void *news, int len, bool *ours)
 
 	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 		if (nlh->nlmsg_type != gen) {
-			*ours |= is_ours(nlh);
+			*ours |= is_ours(nlh, family);
 		} else {
 			n += *ours;
 			*ours = false;
@@ -80,7 +83,7 @@ static unsigned int count(const void *news, int len, bool *ours)
 	return n;
 }
 
-unsigned int rules_watch_read(int fd)
+static unsigned int watch_read(int fd, int family)
 {
 	_cleanup_free_ char *news = xmalloc(NEWS);
 	unsigned int n = 0;
@@ -90,11 +93,21 @@ unsigned int rules_watch_read(int fd)
 		ssize_t len = recv(fd, news, NEWS, MSG_DONTWAIT);
 
 		if (len > 0)
-			n += count(news, (int)len, &ours);
+			n += count(news, (int)len, family, &ours);
 		else if (len < 0 && errno == ENOBUFS)
 			lost = true;
 		else if (len == 0 || errno != EINTR)
 			break;
 	}
 	return lost ? UINT_MAX : n;
+}
+
+unsigned int rules_watch_read(int fd)
+{
+	return watch_read(fd, NFPROTO_INET);
+}
+
+unsigned int filter_watch_read(int fd)
+{
+	return watch_read(fd, NFPROTO_BRIDGE);
 }

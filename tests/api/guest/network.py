@@ -144,12 +144,23 @@ def addresses(d, c, g):
 def in_isolated(d, c, g, con):
     """A second network, while it runs: no way out of it, nor into it."""
     g.attachDevice("<interface type='network'><source network='alone'/>"
-                   "<model type='virtio'/></interface>")
+                   "<model type='virtio'/>"
+                   "<filterref filter='clean-traffic'/></interface>")
     until("a second card", lambda: con.run(
         "ls -d /sys/class/net/eth1 2>/dev/null || true"))
     ip, = lease(con, "eth1")
     assert ip.startswith("10.78.0.1"), ip
-    con.run("ping -c 1 -W 60 10.78.0.1 >/dev/null")
+    # Its filter lets it go further once its lease has been seen; no other
+    # address of the guest's passes.
+    until("what the lease says", lambda: "passes" in con.run(
+        "ping -c 1 -W 2 10.78.0.1 >/dev/null && echo passes; true"))
+    binding, = c.listAllNWFilterBindings()
+    assert binding.filterName() == "clean-traffic"
+    assert f"<portdev name='{binding.portDev()}'/>" in binding.XMLDesc()
+    assert fails_any(c.nwfilterLookupByName("clean-traffic").undefine)
+    con.run("ip addr add 10.78.0.77/24 dev eth1; "
+            "! ping -c 1 -W 5 -I 10.78.0.77 10.78.0.1 >/dev/null; "
+            "ip addr del 10.78.0.77/24 dev eth1")
     con.run("ip route add 203.0.113.2/32 via 10.78.0.1 dev eth1")
     assert reached(con, "203.0.113.2") == ""
     con.run("! ping -c 1 -W 5 203.0.113.2 >/dev/null")
@@ -187,6 +198,7 @@ def unplugged(c, g):
     g.detachDevice(xml)
     net = c.networkLookupByName("alone")
     until("the port's end", lambda: not net.listAllPorts())
+    until("the filter's end", lambda: not c.listAllNWFilterBindings())
 
 
 with Daemon() as d:
