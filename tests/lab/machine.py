@@ -139,7 +139,8 @@ def limits(d, dom):
 
 def version1():
     """The hierarchy of version 2 goes, two of version 1 come."""
-    os.rmdir(GROUP)
+    if os.path.exists(GROUP):
+        os.rmdir(GROUP)
     for c in "cpu", "memory":
         with open("/sys/fs/cgroup/cgroup.subtree_control", "w") as f:
             f.write("-" + c)
