@@ -38,6 +38,7 @@ const char *block_probe(int fd)
 		unsigned int at;
 		const char *text;
 	} magics[] = {
+		{ "luks", 0, "LUKS\xba\xbe" },
 		{ "vdi", 64, "\x7f\x10\xda\xbe" },
 		{ "vhdx", 0, "vhdxfile" },
 		{ "vmdk", 0, "KDMV" },

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "storage/format/bitmaps_format.h"
@@ -16,6 +17,7 @@
 static const struct block_format *const formats[] = {
 	&block_raw,
 	&block_qcow2,
+	&block_luks,
 	&block_vdi,
 	&block_vhdx,
 	&block_vmdk,
@@ -80,6 +82,44 @@ static int open_format(struct block *blk, struct error *err)
 	return blk->format->open(blk, err);
 }
 
+int block_open_file(struct block *blk, struct block *file, struct error *err)
+{
+	*file = (struct block){
+		.format = &block_raw,
+		.options = blk->options,
+		.fd = blk->fd,
+		.io_align = 1,
+		.mem_align = 1,
+		.best_align = BLOCK_SECTOR,
+	};
+	return block_raw.open(file, err);
+}
+
+bool block_key_optional(const struct block *blk)
+{
+	const struct block_options *o = &blk->options;
+
+	return o->repair || (o->readonly && o->alone);
+}
+
+static void keep_key(struct block *blk)
+{
+	void *copy;
+
+	if (!blk->options.key)
+		return;
+	copy = xmalloc(blk->options.key_len + 1);
+	memcpy(copy, blk->options.key, blk->options.key_len);
+	blk->options.key = copy;
+}
+
+static void free_block(struct block *blk)
+{
+	secret_free((void *)blk->options.key, blk->options.key_len);
+	block_bitmaps_destroy(blk->bitmaps);
+	free(blk);
+}
+
 static int open_over(const char *format, int fd,
 		     const struct block_options *options,
 		     struct block *backing, struct block **ret_blk,
@@ -97,6 +137,7 @@ static int open_over(const char *format, int fd,
 	blk->fd = fd;
 	blk->backing = backing;
 	blk->bitmaps = block_bitmaps_create();
+	keep_key(blk);
 
 	r = options->unlocked || options->inactive ?
 		    0 :
@@ -114,8 +155,7 @@ static int open_over(const char *format, int fd,
 fail_lock:
 	block_unlock(fd);
 fail:
-	block_bitmaps_destroy(blk->bitmaps);
-	free(blk);
+	free_block(blk);
 	return r;
 }
 
@@ -147,9 +187,14 @@ int block_open_chain(const struct block_layer *layers, unsigned int n,
 	lower.discard = false;
 	lower.snapshot = NULL;
 	while (n-- && r >= 0) {
-		lower.readonly = !layers[n].writable;
-		r = open_over(layers[n].format, layers[n].fd,
-			      n ? &lower : options, blk, &blk, err);
+		struct block_options o = n ? lower : *options;
+
+		if (n)
+			o.readonly = !layers[n].writable;
+		o.key = layers[n].key;
+		o.key_len = layers[n].key_len;
+		r = open_over(layers[n].format, layers[n].fd, &o, blk, &blk,
+			      err);
 	}
 	if (r < 0)
 		abandon(blk);
@@ -230,8 +275,7 @@ void block_close(struct block *blk)
 	block_unlock(blk->fd);
 	fd_close(blk->fd);
 	block_close(blk->backing);
-	block_bitmaps_destroy(blk->bitmaps);
-	free(blk);
+	free_block(blk);
 }
 
 uint64_t block_size(const struct block *blk)

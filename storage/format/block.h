@@ -10,8 +10,11 @@
 #define STORAGE_FORMAT_BLOCK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
+#include "storage/format/luks_header.h"
 
 #define BLOCK_SECTOR 512
 
@@ -48,12 +51,16 @@ struct block_options {
 	bool repair; /* for block_verify(): whatever state it is in */
 	bool alone; /* without what is behind it, which then reads as zeroes */
 	const char *snapshot; /* as it was then, read-only; NULL: as it is */
+	const void *key; /* a passphrase, which is copied; NULL: none */
+	size_t key_len;
 };
 
 /* An image and what it is read with; the next shows where it has nothing. */
 struct block_layer {
 	const char *format; /* "raw", "qcow2": never guessed */
 	int fd;
+	const void *key; /* options' of the layer */
+	size_t key_len;
 	bool writable; /* one below the first: a job writes it, too */
 };
 
@@ -117,6 +124,10 @@ struct block_create {
 	uint64_t size;
 	unsigned int version, cluster_bits, refcount_order; /* qcow2 */
 	bool zstd, lazy;
+	bool encrypt; /* qcow2, by LUKS */
+	const void *key; /* of LUKS's: the passphrase */
+	size_t key_len;
+	struct luks_create luks;
 	const char *backing, *backing_format; /* NULL: none */
 	enum block_preallocation { PREALLOCATE_OFF, PREALLOCATE_METADATA,
 				   PREALLOCATE_FALLOC, PREALLOCATE_FULL }

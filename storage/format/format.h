@@ -86,10 +86,15 @@ struct block {
 /* NULL: there is none of that name. */
 const struct block_format *block_find_format(const char *name);
 
+/* Fills the same descriptor as bytes; its close is block_raw's. */
+int block_open_file(struct block *blk, struct block *file, struct error *err);
+/* Who only looks at an image needs no passphrase: its data is -ENOKEY. */
+bool block_key_optional(const struct block *blk);
+
 /* 0, -EROFS or -EINVAL. */
 int block_check(const struct block *blk, const struct block_req *req);
 
-extern const struct block_format block_raw, block_qcow2, block_vdi, block_vhdx,
+extern const struct block_format block_luks, block_raw, block_qcow2, block_vdi, block_vhdx,
 	block_vmdk, block_vpc;
 
 #endif

@@ -50,12 +50,17 @@ int block_preallocate(struct block *blk, uint64_t offset,
 		      enum block_preallocation how, struct error *err)
 {
 	uint64_t end = blk->size, from = offset;
+	struct block_info info;
 	struct stat st;
 	int r = 0;
 
 	if (how == PREALLOCATE_OFF || blk->is_device)
 		return 0;
-	if (blk->format->preallocate) {
+	block_info(blk, &info);
+	if (info.encrypted && how != PREALLOCATE_FULL)
+		return error_set(err, -ENOTSUP,
+				 "an encrypted image can be preallocated in full, or not");
+	if (blk->format->preallocate && !info.encrypted) {
 		if (fstat(blk->fd, &st) < 0)
 			return error_set(err, -errno, "cannot stat it: %m");
 		from = st.st_size;
@@ -67,7 +72,7 @@ int block_preallocate(struct block *blk, uint64_t offset,
 	}
 	if (r < 0)
 		return error_set(err, r, "cannot preallocate it: %m");
-	if (end > from)
+	if (end > from && !info.encrypted)
 		r = allocate(blk->fd, from, end, how, err);
 	if (r >= 0 && how == PREALLOCATE_FULL)
 		r = write_zeroes(blk, offset, err);
@@ -76,7 +81,9 @@ int block_preallocate(struct block *blk, uint64_t offset,
 
 static int fill(int fd, const struct block_create *c, struct error *err)
 {
-	struct block_options options = { .alone = true, .unlocked = true };
+	struct block_options options = { .alone = true, .unlocked = true,
+					 .key = c->key,
+					 .key_len = c->key_len };
 	struct block *blk;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
 

@@ -21,6 +21,9 @@ storage_libformat_la_SOURCES = \
 	%D%/foreign.h \
 	%D%/format.h \
 	%D%/image.c \
+	%D%/luks.c \
+	%D%/luks_header.c \
+	%D%/luks_header.h \
 	%D%/measure.c \
 	%D%/merge.c \
 	%D%/qcow2.c \
@@ -32,6 +35,7 @@ storage_libformat_la_SOURCES = \
 	%D%/qcow2_check.c \
 	%D%/qcow2_commit.c \
 	%D%/qcow2_create.c \
+	%D%/qcow2_crypt.c \
 	%D%/qcow2_free.c \
 	%D%/qcow2_head.c \
 	%D%/qcow2_map.c \
@@ -53,6 +57,8 @@ storage_libformat_la_SOURCES = \
 	%D%/qcow2_zero.c \
 	%D%/queue.c \
 	%D%/raw.c \
+	%D%/sector_cipher.c \
+	%D%/sector_cipher.h \
 	%D%/throttle.c \
 	%D%/throttle.h \
 	%D%/vdi.c \
@@ -62,6 +68,6 @@ storage_libformat_la_SOURCES = \
 	%D%/workers.c \
 	%D%/workers.h \
 	$(NULL)
-storage_libformat_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS) $(COMPRESS_CFLAGS)
-storage_libformat_la_LIBADD = storage/libheader.la base/libbase.la $(URING_LIBS) $(COMPRESS_LIBS) \
+storage_libformat_la_CFLAGS = $(AM_CFLAGS) $(URING_CFLAGS) $(COMPRESS_CFLAGS) $(NETTLE_CFLAGS)
+storage_libformat_la_LIBADD = storage/libheader.la base/libbase.la $(URING_LIBS) $(COMPRESS_LIBS) $(NETTLE_LIBS) \
 	-lpthread

@@ -57,6 +57,9 @@ int block_measure(const struct block_create *c, struct block *from,
 	if (!format)
 		return error_set(err, -EINVAL, "unknown disk format '%s'",
 				 c->format);
+	if (c->encrypt || format == &block_luks)
+		return error_set(err, -ENOTSUP,
+				 "encrypted images are not measured");
 	if (!format->measure && format != &block_raw)
 		return error_set(err, -ENOTSUP,
 				 "images of format '%s' are only read",

@@ -2,7 +2,7 @@
  * storage/format/qcow2.c -- qcow2 images, versions 2 and 3: opening them, and
  * their requests.
  *
- * Not here: encryption, data files; images with subclusters are only read.
+ * Not here: data files; images with subclusters are only read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -75,20 +75,11 @@ int qcow2_transfer(struct block *to, const struct block_req *req,
 static int open_file(struct qcow2 *q, struct error *err)
 {
 	struct stat st;
-	int r;
+	int r = block_open_file(q->blk, &q->file, err);
 
-	q->file = (struct block){
-		.format = &block_raw,
-		.options = q->blk->options,
-		.fd = q->blk->fd,
-		.io_align = 1,
-		.mem_align = 1,
-		.best_align = BLOCK_SECTOR,
-	};
-	q->file.options.sync_writes = false; /* qcow2_run() sees to it */
-	r = block_raw.open(&q->file, err);
 	if (r < 0)
 		return r;
+	q->file.options.sync_writes = false; /* qcow2_run() sees to it */
 	q->blank = q->file.is_device || fstat(q->file.fd, &st) < 0 ?
 			   UINT64_MAX :
 			   (uint64_t)st.st_size;
@@ -116,9 +107,6 @@ static int check_supported(const struct qcow2 *q, struct error *err)
 	const struct qcow2_header *h = &q->h;
 	const struct block_options *o = &q->blk->options;
 
-	if (h->crypt_method)
-		return error_set(err, -ENOTSUP,
-				 "it is encrypted, which is not supported");
 	if (h->incompatible & QCOW2_DATA_FILE)
 		return error_set(err, -ENOTSUP,
 				 "its data is in another file, which is not supported");
@@ -200,6 +188,7 @@ static void qcow2_destroy(struct qcow2 *q)
 		q->frees = f->next;
 		free(f);
 	}
+	sector_cipher_destroy(q->cipher);
 	free(q->l1);
 	free(q->reftable);
 	free(q);
@@ -255,6 +244,8 @@ static int qcow2_open(struct block *blk, struct error *err)
 		r = check_supported(q, err);
 	if (r >= 0)
 		r = check_backing(q, err);
+	if (r >= 0)
+		r = qcow2_crypt_open(q, err);
 	if (r >= 0) {
 		set_geometry(q);
 		qcow2_cache_init(q);
@@ -367,7 +358,7 @@ static enum block_direct place(struct qcow2 *q, struct block_req *req)
 		iov_zero(req->iov, req->n_iov, 0, req->length);
 		return DIRECT_DONE;
 	}
-	if (m.where != QCOW2_DATA || (req->op == BLOCK_WRITE && !m.ours))
+	if (m.where != QCOW2_DATA || q->h.crypt_method || (req->op == BLOCK_WRITE && !m.ours))
 		return DIRECT_NO;
 	file.offset = req->host = m.host;
 	if (block_raw.direct(&q->file, &file) != DIRECT_YES)
@@ -424,7 +415,7 @@ static int qcow2_extent(struct block *blk, uint64_t offset, uint64_t length,
 		.present = m.where != QCOW2_NOWHERE,
 		.zero = m.where == QCOW2_ZEROES,
 		.compressed = m.where == QCOW2_PACKED,
-		.has_host = m.where == QCOW2_DATA,
+		.has_host = m.where == QCOW2_DATA && !q->h.crypt_method,
 		.host = m.host,
 	};
 	return 0;
@@ -465,6 +456,7 @@ static void qcow2_info(const struct block *blk, struct block_info *ret)
 	ret->corrupt = h->incompatible & QCOW2_CORRUPT;
 	ret->lazy = h->compatible & QCOW2_LAZY_REFCOUNTS;
 	ret->extended_l2 = h->incompatible & QCOW2_EXTENDED_L2;
+	ret->encrypted = h->crypt_method;
 	ret->zstd = h->compression == QCOW2_ZSTD;
 }
 

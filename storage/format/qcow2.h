@@ -69,6 +69,7 @@ struct qcow2 {
 	struct block *blk;
 	struct block file; /* the same descriptor, as bytes */
 	struct qcow2_header h;
+	struct sector_cipher *cipher; /* NULL: none, or no passphrase */
 	unsigned int cluster_bits, l2_bits, entry_size;
 	uint64_t cluster_size;
 	unsigned int block_bits; /* log2 of the counts in a refcount block */
@@ -205,6 +206,18 @@ int qcow2_pack(const struct qcow2 *q, const void *from, void *to,
 
 /* All of q->h; qcow2_head.c. */
 int qcow2_header_write(struct qcow2 *q);
+
+/* ---- encryption; qcow2_crypt.c ---- */
+
+int qcow2_crypt_open(struct qcow2 *q, struct error *err);
+/* Part of a request, to or from a place in the file. */
+int qcow2_crypt_read(struct qcow2 *q, const struct block_req *req,
+		     uint64_t skip, uint64_t len, uint64_t host);
+int qcow2_crypt_write(struct qcow2 *q, const struct block_req *req,
+		      uint64_t skip, uint64_t len, uint64_t host);
+/* A new image's header of LUKS's, the caller's; NULL: it gets none. */
+int qcow2_crypt_make(const struct block_create *c, struct qcow2_header *h,
+		     uint8_t **ret, struct error *err);
 
 /* ---- dirty bitmaps; qcow2_bitmaps.c ---- */
 

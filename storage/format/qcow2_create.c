@@ -11,7 +11,7 @@
 
 /* Clusters, in this order after the header's. */
 struct layout {
-	uint64_t reftable, blocks, l1;
+	uint64_t reftable, blocks, l1, crypt;
 };
 
 static uint64_t ceil_div(uint64_t a, uint64_t b)
@@ -28,12 +28,13 @@ static struct layout plan(const struct qcow2_header *h)
 		.reftable = 1,
 		.blocks = 1,
 		.l1 = MAX(ceil_div(h->l1_size * 8ull, cluster), 1u),
+		.crypt = ceil_div(h->crypt_length, cluster),
 	};
 	uint64_t before;
 
 	do {
 		before = l.blocks + l.reftable;
-		l.blocks = ceil_div(1 + before + l.l1, per_block);
+		l.blocks = ceil_div(1 + before + l.l1 + l.crypt, per_block);
 		l.reftable = ceil_div(l.blocks * 8, cluster);
 	} while (l.blocks + l.reftable != before);
 	return l;
@@ -116,7 +117,8 @@ static int write_counts(struct block *file, const struct qcow2_header *h,
 	for (uint64_t i = 0; i < l->blocks; i++)
 		put_be64(table + i * 8,
 			 (1 + l->reftable + i) << h->cluster_bits);
-	for (uint64_t i = 0; i < 1 + l->reftable + l->blocks + l->l1; i++)
+	for (uint64_t i = 0; i < 1 + l->reftable + l->blocks +
+				     l->l1 + l->crypt; i++)
 		qcow2_count_set(counts, h->refcount_order, i, 1);
 	r = write_at(file, table, l->reftable * size, size);
 	if (r >= 0)
@@ -127,7 +129,7 @@ static int write_counts(struct block *file, const struct qcow2_header *h,
 
 /* The header is last: without it there is no image. */
 static int write_image(struct block *file, struct qcow2_header *h,
-		       struct error *err)
+		       uint8_t *crypt, struct error *err)
 {
 	struct layout l = plan(h);
 	size_t size = BIT64(h->cluster_bits);
@@ -140,6 +142,10 @@ static int write_image(struct block *file, struct qcow2_header *h,
 	r = write_counts(file, h, &l);
 	if (r >= 0)
 		r = write_at(file, l1, l.l1 * size, h->l1_offset);
+	if (r >= 0 && crypt) {
+		h->crypt_offset = h->l1_offset + l.l1 * size;
+		r = write_at(file, crypt, h->crypt_length, h->crypt_offset);
+	}
 	if (r < 0)
 		return error_set(err, r, "cannot write its tables: %m");
 	return write_header(file, h, err);
@@ -149,7 +155,10 @@ int qcow2_create(struct block *file, const struct block_create *c,
 		 struct error *err)
 {
 	struct qcow2_header h;
+	_cleanup_free_ uint8_t *crypt = NULL;
 	int r = fill_header(c, &h, err);
 
-	return r < 0 ? r : write_image(file, &h, err);
+	if (r >= 0)
+		r = qcow2_crypt_make(c, &h, &crypt, err);
+	return r < 0 ? r : write_image(file, &h, crypt, err);
 }

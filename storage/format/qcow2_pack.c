@@ -105,6 +105,8 @@ int qcow2_write_packed(struct qcow2 *q, const void *cluster, uint64_t offset)
 
 	if (offset & (q->cluster_size - 1))
 		return -EINVAL;
+	if (q->h.crypt_method)
+		return -ENOTSUP;
 	r = qcow2_pack(q, cluster, packed, &len);
 	if (r == -E2BIG)
 		return write_plain(q, cluster, offset);

@@ -52,6 +52,8 @@ static int read_from(struct qcow2 *q, const struct block_req *req,
 		iov_zero(req->iov, req->n_iov, skip, m->len);
 		return 0;
 	case QCOW2_DATA:
+		if (q->h.crypt_method)
+			return qcow2_crypt_read(q, req, skip, m->len, m->host);
 		return qcow2_transfer(&q->file, req, skip, m->len, m->host);
 	case QCOW2_PACKED:
 		return read_packed(q, req, skip, m->len, m->host);

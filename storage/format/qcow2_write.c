@@ -126,6 +126,8 @@ static int write_filled(struct qcow2 *q, const struct block_req *req,
 		iov[all.n_iov++] = (struct iovec){ f->tail_data, f->tail };
 		all.length += f->tail;
 	}
+	if (q->h.crypt_method)
+		return qcow2_crypt_write(q, &all, 0, all.length, all.offset);
 	return q->file.format->run(&q->file, &all);
 }
 
@@ -194,6 +196,8 @@ static int write_clusters(struct qcow2 *q, const struct block_req *req,
 	if (r < 0)
 		return r;
 	*len = MIN(*len, (n << q->cluster_bits) - inside);
+	/* Zeroes of the file's would be noise. */
+	blank = blank && !q->h.crypt_method;
 	pthread_mutex_unlock(&q->lock);
 	r = write_data(q, req, skip, *len, host + inside, blank);
 	pthread_mutex_lock(&q->lock);
@@ -229,7 +233,9 @@ static int write_in_place(struct qcow2 *q, const struct block_req *req,
 	int r;
 
 	pthread_mutex_unlock(&q->lock);
-	r = qcow2_transfer(&q->file, req, skip, m->len, m->host);
+	r = q->h.crypt_method ?
+		    qcow2_crypt_write(q, req, skip, m->len, m->host) :
+		    qcow2_transfer(&q->file, req, skip, m->len, m->host);
 	pthread_mutex_lock(&q->lock);
 	qcow2_leave(q, use);
 	return r;

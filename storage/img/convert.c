@@ -326,14 +326,17 @@ static bool is_blank(const struct args *a)
 {
 	struct stat st;
 
-	return !a->exists && !a->c.backing &&
+	/* What was never written to a LUKS container reads as noise. */
+	return !a->exists && !a->c.backing && !str_eq(a->c.format, "luks") &&
 	       (!str_eq(a->c.format, "raw") ||
 		(stat(a->to, &st) == 0 && S_ISREG(st.st_mode)));
 }
 
 static int convert(struct args *a, struct block *from)
 {
-	struct img_open how = { .format = a->c.format, .writable = true };
+	struct img_open how = { .format = a->c.format, .writable = true,
+				.plain = true, .key = a->c.key,
+				.key_len = a->c.key_len };
 	struct copy c = { .a = a, .from = from,
 			  .lock = PTHREAD_MUTEX_INITIALIZER };
 	struct block_info info;

@@ -55,7 +55,8 @@ static int parse(int argc, char **argv, struct args *a)
 static int look_at_backing(struct args *a)
 {
 	_cleanup_free_ char *path = block_backing_path(a->path, a->c.backing);
-	struct img_open how = { .format = a->c.backing_format };
+	struct img_open how = { .format = a->c.backing_format,
+				.plain = true };
 	struct block *blk;
 
 	if (!a->c.backing_format)

@@ -105,7 +105,9 @@ static int copy(struct block *from, struct block *to, uint64_t start,
 
 static int run(struct args *a, struct block *from)
 {
-	struct img_open how = { .format = a->c.format, .writable = true };
+	struct img_open how = { .format = a->c.format, .writable = true,
+				.plain = true, .key = a->c.key,
+				.key_len = a->c.key_len };
 	uint64_t start, len;
 	struct block *to;
 	int r;

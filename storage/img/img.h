@@ -21,6 +21,18 @@ img_command img_bench, img_bitmap, img_check, img_commit, img_compare, img_conve
 	img_create, img_dd, img_info, img_map, img_measure, img_rebase,
 	img_resize, img_snapshot;
 
+/* ---- secret.c ---- */
+
+/*
+ * --object secret,id=...,data=... or file=...: taken out of the arguments
+ * before the commands see them.  1: it complained.
+ */
+int img_take_objects(int *argc, char **argv);
+/* NULL: there is none of that name. */
+const void *img_secret(const char *id, size_t *ret_len);
+/* --image-opts was among the arguments: images are named by options. */
+bool img_by_options(void);
+
 /* ---- open.c ---- */
 
 struct img_open {
@@ -29,6 +41,9 @@ struct img_open {
 	bool alone, repair;
 	bool direct, sync_writes, no_flush;
 	const char *snapshot; /* as it was then */
+	bool plain; /* a file's name, never options */
+	const void *key; /* the image's passphrase */
+	size_t key_len;
 };
 
 /* An image with all that it is based on; complains and returns NULL. */

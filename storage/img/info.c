@@ -174,6 +174,8 @@ static struct json_object *to_json(const struct image *m)
 		number(o, "cluster-size", m->info.cluster_size);
 	text(o, "format", m->info.format);
 	number(o, "actual-size", m->actual);
+	if (m->info.encrypted)
+		flag(o, "encrypted", true);
 	if (m->info.version)
 		json_object_object_add(o, "format-specific",
 				       specific(m));
@@ -230,6 +232,8 @@ static void print_human(const struct image *m)
 	printf("image: %s\nfile format: %s\nvirtual size: %s (%llu bytes)\ndisk size: %s\n",
 	       m->path, m->info.format, size, (unsigned long long)m->size,
 	       actual);
+	if (m->info.encrypted)
+		puts("encrypted: yes");
 	if (m->info.cluster_size)
 		printf("cluster_size: %llu\n",
 		       (unsigned long long)m->info.cluster_size);

@@ -18,6 +18,7 @@ vireo_img_SOURCES = \
 	%D%/options.c \
 	%D%/rebase.c \
 	%D%/resize.c \
+	%D%/secret.c \
 	%D%/snapshot.c \
 	$(NULL)
 vireo_img_CFLAGS = $(AM_CFLAGS) $(JSON_CFLAGS)

@@ -59,6 +59,8 @@ int main(int argc, char **argv)
 		printf("vireo-img %s\n", PACKAGE_VERSION);
 		return 0;
 	}
+	if (img_take_objects(&argc, argv))
+		return 1;
 	for (unsigned int i = 0; i < ARRAY_SIZE(commands); i++)
 		if (str_eq(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);

@@ -137,7 +137,7 @@ static int chain_walk(struct chain *c, const char *path,
 	return 0;
 }
 
-struct block *img_open(const char *path, const struct img_open *how)
+static struct block *open_path(const char *path, const struct img_open *how)
 {
 	struct chain *c = xcalloc(1, sizeof(*c));
 	struct block_options options = {
@@ -155,10 +155,60 @@ struct block *img_open(const char *path, const struct img_open *how)
 	struct block *blk = NULL;
 	int r = chain_walk(c, path, how, &err);
 
+	if (c->n) {
+		c->layer[0].key = how->key;
+		c->layer[0].key_len = how->key_len;
+	}
 	if (r >= 0)
 		r = block_open_chain(c->layer, c->n, &options, &blk, &err);
 	if (r < 0)
 		img_fail("Could not open '%s': %s", path, err.message);
 	chain_free(c, r < 0);
 	return r < 0 ? NULL : blk;
+}
+
+/* Which of them are that path, format and key. */
+static int take_option(char *o, const char **path, struct img_open *how)
+{
+	char *value = strchr(o, '=');
+
+	if (!value)
+		return img_fail("'%s' has no value", o);
+	*value++ = '\0';
+	if (str_eq(o, "driver"))
+		how->format = value;
+	else if (str_eq(o, "file.filename") || str_eq(o, "filename"))
+		*path = value;
+	else if (str_eq(o, "key-secret") || str_eq(o, "encrypt.key-secret"))
+		how->key = img_secret(value, &how->key_len);
+	else if (!str_eq(o, "file.driver") && !str_eq(o, "encrypt.format"))
+		return img_fail("--image-opts: '%s' is not supported", o);
+	if (strstr(o, "key-secret") && !how->key)
+		return img_fail("No secret with id '%s'", value);
+	return 0;
+}
+
+/* "driver=qcow2,file.filename=...,encrypt.key-secret=..." */
+static int take_options(char *text, const char **path, struct img_open *how)
+{
+	char *save = NULL;
+
+	*path = NULL;
+	for (char *o = strtok_r(text, ",", &save); o;
+	     o = strtok_r(NULL, ",", &save))
+		if (take_option(o, path, how))
+			return 1;
+	return *path ? 0 : img_fail("--image-opts: there is no file.filename");
+}
+
+struct block *img_open(const char *path, const struct img_open *given)
+{
+	struct img_open named = *given;
+	_cleanup_free_ char *text = NULL;
+
+	if (!img_by_options() || given->plain)
+		return open_path(path, given);
+	text = xstrdup(path);
+	return take_options(text, &path, &named) ? NULL :
+						   open_path(path, &named);
 }

@@ -164,6 +164,47 @@ static int compat(const char *value, struct block_create *c)
 	return i;
 }
 
+/* What a container is made with; of ciphers one in two modes. */
+static int luks(const char *name, const char *value, struct block_create *c)
+{
+	uint64_t n;
+
+	if (str_eq(name, "key-secret"))
+		return c->key = img_secret(value, &c->key_len),
+		       c->key ? 0 : -ENOKEY;
+	if (str_eq(name, "iter-time")) {
+		if (img_size(value, &n) < 0 || !n || n > 3600000)
+			return -EINVAL;
+		return c->luks.iter_ms = n, 0;
+	}
+	if (str_eq(name, "cipher-alg")) {
+		c->luks.aes_bits = str_eq(value, "aes-128") ? 128 : 256;
+		return str_eq(value, "aes-128") || str_eq(value, "aes-256") ?
+			       0 :
+			       -EINVAL;
+	}
+	if (str_eq(name, "cipher-mode")) {
+		c->luks.cbc = str_eq(value, "cbc");
+		return c->luks.cbc || str_eq(value, "xts") ? 0 : -EINVAL;
+	}
+	if (str_eq(name, "ivgen-alg"))
+		return str_eq(value, c->luks.cbc ? "essiv" : "plain64") ?
+			       0 :
+			       -EINVAL;
+	if (str_eq(name, "hash-alg") || str_eq(name, "ivgen-hash-alg"))
+		return str_eq(value, "sha256") ? 0 : -EINVAL;
+	return -EINVAL;
+}
+
+static int encryption(const char *name, const char *value,
+		      struct block_create *c)
+{
+	if (!str_eq(name, "format"))
+		return luks(name, value, c);
+	c->encrypt = str_eq(value, "luks");
+	return c->encrypt ? 0 : -EINVAL;
+}
+
 static int option(const char *name, const char *value, struct block_create *c)
 {
 	int r = -EINVAL;
@@ -190,9 +231,11 @@ static int option(const char *name, const char *value, struct block_create *c)
 		r = boolean(value);
 		c->lazy = r > 0;
 	}
+	if (str_startswith(name, "encrypt."))
+		return encryption(name + strlen("encrypt."), value, c);
 	if (str_eq(name, "extended_l2"))
-		r = boolean(value) == 0 ? 0 : -EINVAL;
-	return r;
+		return boolean(value) == 0 ? 0 : -EINVAL;
+	return r >= 0 ? r : luks(name, value, c);
 }
 
 /* The text must outlive c.  ",," is not read as a comma. */

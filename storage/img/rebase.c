@@ -152,7 +152,8 @@ static int compare(struct rebase *x, const struct args *a)
 static int open_next(const struct args *a, struct block **ret)
 {
 	_cleanup_free_ char *path = block_backing_path(a->path, a->backing);
-	struct img_open how = { .format = a->backing_format };
+	struct img_open how = { .format = a->backing_format,
+				.plain = true };
 
 	if (*a->backing)
 		*ret = img_open(path, &how);
