@@ -163,6 +163,10 @@ int launch_check_disk(const struct dom_disk *d, struct error *err)
 	if (!launch_has_format(d->driver_type))
 		return refuse(err, "<disk> '%s': format '%s' is not supported; convert it with 'qemu-img convert -O raw'",
 			      name, d->driver_type);
+	/* The guest would be shown what is encrypted as it is. */
+	if (d->info.extra && strstr(d->info.extra, "<encryption"))
+		return refuse(err, "<disk> '%s': <encryption> is not supported",
+			      name);
 	if (d->transient)
 		return refuse(err, "<disk> '%s': <transient/> is not supported",
 			      name);

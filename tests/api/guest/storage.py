@@ -219,7 +219,13 @@ def peek(g, at, size):
 
 
 def refusals(c, d):
+    luks = """<encryption format='luks'>
+      <secret type='passphrase' uuid='f52a81b2-424e-490c-823d-6bd4235bc572'/>
+      </encryption>"""
+    plain = disk(d, "a", "vda", "virtio")
     for xml in (
+            plain.replace("<target", luks + "<target"),
+            plain.replace("'/><target", f"'>{luks}</source><target"),
             drive(d.dir + "/cd1", "vdb").replace("'sata'", "'virtio'"),
             disk(d, "a", "hda", "ide"), disk(d, "a", "xvda", "xen"),
             "<watchdog model='ib700'/>",
