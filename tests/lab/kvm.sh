@@ -18,5 +18,5 @@ PS1='guest# ' exec setsid -c sh </dev/console >/dev/console 2>&1
 INIT
 "$top/tests/guest/mkinitrd" "$BUILD/lab-net-initrd" "$GUEST_ROOT" \
 	"$BUILD/lab-net-init" || exit 1
-LAB_OPTIONS='--smp 2' in_lab env BUILD="$BUILD" KERNEL="$kernel" \
+LAB_OPTIONS='--smp 2 --timeout 1500' in_lab env BUILD="$BUILD" KERNEL="$kernel" \
 	INITRD="$BUILD/lab-initrd" NET_INITRD="$BUILD/lab-net-initrd" "$here/kvm.inside"
