@@ -44,7 +44,7 @@ void guest_memory(struct dom_obj *obj, const char *why)
 	};
 	struct dom_memory *m = find_alias(obj->d.live, n.uri);
 
-	if (!m || memory_is_dimm(m) || bytes == m->current)
+	if (!m || !memory_is_virtio_mem(m) || bytes == m->current)
 		return;
 	pthread_mutex_lock(&obj->reg->lock);
 	set_current(obj->d.live, m, MIN(bytes, m->size));

@@ -29,20 +29,22 @@ static bool is_shared(const struct domain_def *def)
 static int check_device(const struct domain_def *def,
 			const struct dom_memory *m, struct error *err)
 {
-	if (!memory_is_dimm(m) && !str_eq(m->model, "virtio-mem"))
-		return refuse(err, "<memory>: model '%s' is not supported, use 'dimm' or 'virtio-mem'",
+	bool persistent = str_eq(m->model, "virtio-pmem");
+
+	if (!memory_is_dimm(m) && !memory_is_virtio_mem(m) && !persistent)
+		return refuse(err, "<memory>: model '%s' is not supported, use 'dimm', 'virtio-mem' or 'virtio-pmem'",
 			      m->model);
 	if (m->size % (2 * MIB))
 		return refuse(err, "<memory>: its size must be a multiple of 2 MiB");
-	if (!memory_is_dimm(m) && m->block < 2 * MIB)
+	if (memory_is_virtio_mem(m) && m->block < 2 * MIB)
 		return refuse(err, "<memory model='virtio-mem'>: a block has 2 MiB or more");
 	if (m->page_size > GIB || m->page_size & (m->page_size - 1) ||
 	    (m->page_size && m->size % m->page_size))
 		return refuse(err, "<memory>: pages of %llu KiB do not make it",
 			      (unsigned long long)(m->page_size / KIB));
-	if (m->path)
-		return refuse(err, "<memory><source>: a path is not supported");
-	if (str_eq(m->access, "shared") && !is_shared(def))
+	if (m->path && !persistent)
+		return refuse(err, "<memory><source>: a path is for model 'virtio-pmem' only");
+	if (!persistent && str_eq(m->access, "shared") && !is_shared(def))
 		return refuse(err, "<memory>: access 'shared' needs <memoryBacking><access mode='shared'/>");
 	return 0;
 }
@@ -124,6 +126,18 @@ static void machine_of(const struct domain_def *def, struct vmm_spec *ret)
 
 /* ---- the description ---- */
 
+static const struct {
+	const char *alias;
+	enum spec_memory_kind kind;
+} kinds[] = { { "dimm", MEMORY_DIMM },
+	      { "virtiomem", MEMORY_VIRTIO },
+	      { "virtiopmem", MEMORY_PERSISTENT } };
+
+static unsigned int kind_of(const struct dom_memory *m)
+{
+	return memory_is_dimm(m) ? 0 : memory_is_virtio_mem(m) ? 1 : 2;
+}
+
 int launch_build_memory(struct domain_def *def, unsigned int i,
 			struct spec_memory *s, struct error *err)
 {
@@ -133,9 +147,8 @@ int launch_build_memory(struct domain_def *def, unsigned int i,
 
 	machine_of(def, &machine);
 	r = choose_base(def, &machine, m, err);
-	launch_set_id(&s->id, &m->info, memory_is_dimm(m) ? "dimm" :
-							     "virtiomem", i);
-	s->kind = memory_is_dimm(m) ? MEMORY_DIMM : MEMORY_VIRTIO;
+	launch_set_id(&s->id, &m->info, kinds[kind_of(m)].alias, i);
+	s->kind = kinds[kind_of(m)].kind;
 	s->base = base_value(m);
 	s->size = m->size;
 	s->slot = memory_is_dimm(m) ? m->info.address.slot : 0;
@@ -146,6 +159,8 @@ int launch_build_memory(struct domain_def *def, unsigned int i,
 	s->nodes = xstrdup(m->nodemask);
 	s->fd = -1;
 	launch_set_place(&s->pci, &m->info);
+	if (r == 0 && s->kind == MEMORY_PERSISTENT)
+		r = host_open_disk(m->path, false, false, err, &s->fd);
 	return r;
 }
 
@@ -162,8 +177,10 @@ static void build_sizes(struct domain_def *def, struct vmm_spec *s)
 	def->cur_memory = MIN(def->cur_memory, there);
 	taken = there - def->cur_memory;
 	for (unsigned int i = 0; i < def->n_memories; i++)
-		there -= memory_is_dimm(&def->memories[i]) ?
-				 0 : def->memories[i].current;
+		there -= memory_is_dimm(&def->memories[i]) ? 0 :
+			 memory_is_virtio_mem(&def->memories[i]) ?
+				 def->memories[i].current :
+				 def->memories[i].size;
 	s->balloon_target = s->balloon && taken && taken < there ?
 				    there - taken : 0;
 }

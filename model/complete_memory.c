@@ -24,7 +24,7 @@ uint64_t domain_unused_memory(const struct domain_def *def)
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < def->n_memories; i++)
-		if (!memory_is_dimm(&def->memories[i]))
+		if (memory_is_virtio_mem(&def->memories[i]))
 			sum += def->memories[i].size -
 			       MIN(def->memories[i].current,
 				   def->memories[i].size);
@@ -57,6 +57,14 @@ static int complete_virtio(struct dom_memory *m, struct error *err)
 		return bad(err, "requested size must be an integer multiple of block size");
 	if (m->requested > m->size)
 		return bad(err, "requested size must be smaller than or equal to @size");
+	return 0;
+}
+
+/* Its node is the file's host's. */
+static int complete_persistent(const struct dom_memory *m, struct error *err)
+{
+	if (str_eq(m->model, "virtio-pmem") && !m->path)
+		return bad(err, "path is required for model 'virtio-pmem'");
 	return 0;
 }
 
@@ -115,7 +123,8 @@ static int complete_device(struct domain_def *def, unsigned int n,
 				  "can't add memory backend for guest node '%d' as the guest has only '%u' NUMA nodes configured",
 				  m->node, def->cpu.n_cells);
 	return memory_is_dimm(m) ? complete_slot(def, n, err) :
-	       str_eq(m->model, "virtio-mem") ? complete_virtio(m, err) : 0;
+	       memory_is_virtio_mem(m) ? complete_virtio(m, err) :
+					 complete_persistent(m, err);
 }
 
 /* ---- all ---- */

@@ -330,7 +330,7 @@ struct dom_memory {
 	int node; /* the guest's; -1: not given */
 	uint64_t size;
 	uint64_t block, requested, current; /* virtio-mem; current: live */
-	char *base; /* virtio-mem: its guest address, live */
+	char *base; /* virtio's: its guest address, live */
 };
 
 struct dom_memballoon {
@@ -507,6 +507,11 @@ static inline bool disk_is_block(const struct dom_disk *d)
 {
 	return d->type == DISK_BLOCK ||
 	       (d->type == DISK_VOLUME && d->source_block);
+}
+
+static inline bool memory_is_virtio_mem(const struct dom_memory *m)
+{
+	return m->model && !__builtin_strcmp(m->model, "virtio-mem");
 }
 
 static inline bool memory_is_dimm(const struct dom_memory *m)

@@ -124,7 +124,8 @@ static void name_memories(struct domain_def *def)
 		if (memory_is_dimm(m))
 			name_it(def, &m->info, "dimm", m->info.address.slot);
 		else
-			name_it(def, &m->info, "virtiomem", 0);
+			name_it(def, &m->info, memory_is_virtio_mem(m) ?
+				"virtiomem" : "virtiopmem", 0);
 	}
 }
 

@@ -373,11 +373,21 @@ static const struct xml_type type_virtio_mem = {
 	.fields = virtio_mem_fields,
 };
 
+static const struct field virtio_pmem_fields[] = {
+	{ "address@base", FIELD_STR, M(base), .flags = FIELD_LIVE },
+	{ 0 },
+};
+static const struct xml_type type_virtio_pmem = {
+	.fields = virtio_pmem_fields,
+};
+
 static const struct xml_type *memory_target(const void *memory)
 {
 	const struct dom_memory *m = memory;
 
-	return str_eq(m->model, "virtio-mem") ? &type_virtio_mem : NULL;
+	return str_eq(m->model, "virtio-mem")  ? &type_virtio_mem :
+	       str_eq(m->model, "virtio-pmem") ? &type_virtio_pmem :
+						 NULL;
 }
 
 static const struct field memory_fields[] = {

@@ -177,6 +177,8 @@ static int plug_memory(struct hotplug *hp, const struct spec_memory *s,
 {
 	if (s->kind == MEMORY_VIRTIO)
 		return virtio_mem_add(hp->m, s, err);
+	if (s->kind == MEMORY_PERSISTENT)
+		return virtio_pmem_add(hp->m, s, err);
 	if (!hp->m->memhp)
 		return error_set(err, -ENOTSUP,
 				 "the machine was started without slots for memory");

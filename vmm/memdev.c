@@ -67,6 +67,7 @@ static int fill(struct memdev *d, uint64_t block, struct error *err)
 		.block = block,
 		.page_size = s->page_size,
 		.fd = s->fd,
+		.persistent = s->kind == MEMORY_PERSISTENT,
 	};
 	int r = free_slot(d->m, &d->slot);
 

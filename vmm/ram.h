@@ -110,6 +110,7 @@ struct ram_piece_options {
 	uint64_t block;	    /* a power of two; 0: all of it is there at once */
 	uint64_t page_size; /* of the host's huge pages; 0: as all memory */
 	int fd;		    /* a file for it, dup()ed; -1: none */
+	bool persistent;    /* what is written there is to be in the file */
 };
 int ram_reserve(struct ram *ram, uint64_t gpa, uint64_t size,
 		struct error *err);

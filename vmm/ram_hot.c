@@ -381,7 +381,7 @@ static int piece_file(const struct ram_piece_options *o, uint64_t page_size)
 	if (o->fd < 0)
 		return ram_make_file(o->size, page_size);
 	fd = fcntl(o->fd, F_DUPFD_CLOEXEC, 0);
-	if (fd >= 0 && ftruncate(fd, (off_t)o->size) < 0)
+	if (fd >= 0 && !o->persistent && ftruncate(fd, (off_t)o->size) < 0)
 		fd = fd_close(fd);
 	return fd;
 }
@@ -389,7 +389,7 @@ static int piece_file(const struct ram_piece_options *o, uint64_t page_size)
 static int map_piece(struct ram *ram, struct ram_piece *p,
 		     const struct ram_piece_options *o, struct error *err)
 {
-	bool shared = ram->options.shared;
+	bool shared = ram->options.shared || o->persistent;
 	bool in_file = shared || p->page_size || o->fd >= 0;
 	int flags = shared ? MAP_SHARED : MAP_PRIVATE;
 	int fd = in_file ? piece_file(o, p->page_size) : -1;

@@ -310,7 +310,8 @@ static const struct field cell[] = {
 };
 SHAPE(spec_cell, cell);
 
-static const char *const memory_words[] = { "dimm", "virtio", NULL };
+static const char *const memory_words[] = { "dimm", "virtio", "persistent",
+					   NULL };
 
 static const struct field memory[] = {
 	STR(spec_memory, id, true, NAME_LEN),

@@ -292,9 +292,9 @@ const char *vmm_spec_hyperv_name(enum spec_hyperv feature);
 /* A dirty ring's entries: a power of two from the first to the second. */
 enum { DIRTY_RING_MIN = 1024, DIRTY_RING_MAX = 65536 };
 
-/* Memory that may come and go: a module, or what a guest takes and gives block
- * by block. */
-enum spec_memory_kind { MEMORY_DIMM, MEMORY_VIRTIO };
+/* Memory that may come and go: a module, what a guest takes and gives block by
+ * block, or a file that a guest has in its memory. */
+enum spec_memory_kind { MEMORY_DIMM, MEMORY_VIRTIO, MEMORY_PERSISTENT };
 enum { SPEC_MEMORIES_MAX = 32 };
 
 struct spec_memory {
@@ -307,7 +307,7 @@ struct spec_memory {
 	uint64_t page_size; /* of the host's huge pages; 0: the machine's */
 	char *nodes;	    /* the host's that it comes from; NULL: any */
 	int fd;		    /* a file for it; -1: none */
-	struct spec_place pci; /* virtio */
+	struct spec_place pci; /* not of a DIMM */
 };
 
 struct vmm_spec {

@@ -78,5 +78,7 @@ int virtio_add_devices(struct machine *m, const struct vmm_spec *spec,
 	for (unsigned int i = 0; i < spec->n_memories && r >= 0; i++)
 		if (spec->memories[i].kind == MEMORY_VIRTIO)
 			r = virtio_mem_add(m, &spec->memories[i], err);
+		else if (spec->memories[i].kind == MEMORY_PERSISTENT)
+			r = virtio_pmem_add(m, &spec->memories[i], err);
 	return r;
 }

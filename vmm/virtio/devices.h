@@ -44,6 +44,8 @@ int virtio_rng_add(struct machine *m, const struct spec_rng *spec,
 		   struct error *err);
 int virtio_mem_add(struct machine *m, const struct spec_memory *spec,
 		   struct error *err);
+int virtio_pmem_add(struct machine *m, const struct spec_memory *spec,
+		    struct error *err);
 int virtio_blk_add(struct machine *m, const struct spec_disk *spec,
 		   unsigned int queues, struct error *err);
 int virtio_scsi_add(struct machine *m, const struct spec_controller *spec,

@@ -31,6 +31,7 @@ vmm_libvmm_la_SOURCES += \
 	%D%/net_frames.c \
 	%D%/net_vhost.c \
 	%D%/pci.c \
+	%D%/pmem.c \
 	%D%/rng.c \
 	%D%/scsi.c \
 	%D%/vhost.c \

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # Memory that comes to and goes from a guest while it runs, by stock clients:
-# a module, and a virtio-mem device of which more and less is requested.
+# a module, a virtio-mem device of which more and less is requested, and a file
+# in the guest's memory.
+import hashlib
+
 from functions import *
 
 V = libvirt
@@ -16,6 +19,10 @@ FILE = """<memoryBacking><source type='file'/><access mode='shared'/>
 MEM = """<memory model='virtio-mem'><target><size unit='MiB'>512</size>
   <block unit='MiB'>2</block><requested unit='MiB'>%d</requested></target>
   </memory>"""
+PMEM = """<memory model='virtio-pmem' access='shared'>
+  <source><path>%s</path></source>
+  <target><size unit='MiB'>64</size></target></memory>"""
+PMEM_MODULES = ["libnvdimm", "nd_btt", "nd_pmem", "nd_virtio", "virtio_pmem"]
 
 
 class MemoryEvents(DeviceEvents):
@@ -128,8 +135,38 @@ def after(g, con, ev, d):
     until("the sum", lambda: field(g, "currentMemory") == 192 * MIB)
 
 
+def file_md5(path):
+    with open(path, "rb") as f:
+        return hashlib.md5(f.read()).hexdigest()
+
+
+def persistent(g, con, ev, d):
+    """A file of 32 MiB that becomes 64 large; what either side writes, the
+    other reads, and the guest's flushes are answered."""
+    path = d.dir + "/pmem"
+    with open(path, "wb") as f:
+        f.write(os.urandom(32 << 20))
+    fails_with("path is required", g.attachDeviceFlags,
+               re.sub(r"(?s)<source>.*</source>", "", PMEM), LIVE)
+    g.attachDeviceFlags(PMEM % path, LIVE)
+    ev.expect("added", "virtiopmem0")
+    until("its driver", lambda: con.run("cat /sys/block/pmem0/size; true") ==
+          str((64 << 20) // 512))
+    assert os.path.getsize(path) == 64 << 20
+    assert con.run("md5sum </dev/pmem0").split()[0] == file_md5(path)
+    con.run("dd if=/dev/urandom of=/dev/pmem0 bs=1M seek=16 count=40 "
+            "conv=fsync 2>/dev/null")
+    there = con.run("md5sum </dev/pmem0").split()[0]
+    assert there == file_md5(path)
+    fails_with("virtiopmem0", g.managedSave)
+    assert g.isActive()
+    g.detachDeviceAlias("virtiopmem0", LIVE)
+    ev.expect("removed", "virtiopmem0")
+    assert "virtio-pmem" not in g.XMLDesc() and there == file_md5(path)
+
+
 def main():
-    with Daemon(["virtio_mem"]) as d:
+    with Daemon(["virtio_mem", *PMEM_MODULES]) as d:
         conn = d.open()
         ev = MemoryEvents(conn)
         config(d, conn)
@@ -151,6 +188,7 @@ def main():
         in_file(d, g)
         until("what it used", lambda: field(g, "current") == 256 * MIB)
         after(g, con, ev, d)
+        persistent(g, con, ev, d)
         assert "dimm" in g.XMLDesc(V.VIR_DOMAIN_XML_INACTIVE)
         con.close()
         g.destroy()
