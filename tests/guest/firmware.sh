@@ -4,7 +4,9 @@
 # shows a login prompt on the serial port.  So does OVMF's secure boot build,
 # which sets up system management mode, on the emulator; with Microsoft's keys
 # enrolled it refuses the unsigned GRUB.  SeaBIOS also boots Debian's
-# grub-rescue from a CD-ROM, and runs iPXE from a network card's option ROM.
+# grub-rescue from a CD-ROM, and runs iPXE from a network card's option ROM.  Of
+# the guests that log in, those of SeaBIOS and of the secure boot build suspend
+# themselves to RAM before, and wake up by a key.
 #
 # The disk is made once (DISK: where it is kept), and the guest writes to a
 # copy.  What OVMF learned must be in the file of its variables.  WHAT: some of
@@ -35,8 +37,8 @@ fi
 [ -n "${IN_NETNS-}" ] || [ "$(id -u)" != 0 ] ||
 	IN_NETNS=1 exec unshare -n sh "$0" "$@"
 tmp=$(mktemp -d "${TMPDIR:-/var/tmp}/firmware.XXXXXX") || exit 99
-pid=
-trap '[ -z "$pid" ] || kill $pid 2>/dev/null; ip link del vfw0 2>/dev/null
+pid= presses=
+trap '[ -z "$pid" ] || kill $pid $presses 2>/dev/null; ip link del vfw0 2>/dev/null
 	rm -rf "$tmp"' EXIT
 fail() {
 	echo "FAIL: $*"
@@ -83,10 +85,46 @@ fresh_disk() {
 	cp --sparse=always "$disk" "$tmp/disk" || exit 99
 }
 
+# A disk whose system sleeps as soon as it is up.
+sleepy_disk() {
+	fresh_disk
+	cat >"$tmp/sleepy" <<-'END'
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/sh -c 'grep -q .deep. /sys/power/mem_sleep'
+		ExecStart=/bin/sh -c 'echo mem >/sys/power/state'
+		ExecStart=/bin/sh -c 'echo slept and woke up >/dev/ttyS0'
+	END
+	set -- $(sfdisk -d "$tmp/disk" | tr -d , |
+		sed -n 's/.*disk3 : start= *\([0-9]*\) size= *\([0-9]*\) .*/\1 \2/p')
+	dd if="$tmp/disk" of="$tmp/root" bs=1M skip=$(($1 / 2048)) \
+		count=$(($2 / 2048)) conv=sparse status=none
+	e2fsck -fp "$tmp/root" >"$tmp/e2fsck" 2>&1 # or its journal undoes it
+	debugfs -w -f - "$tmp/root" >"$tmp/debugfs" 2>&1 <<-END
+		cd /etc/systemd/system
+		write $tmp/sleepy sleepy.service
+		cd multi-user.target.wants
+		symlink sleepy.service ../sleepy.service
+	END
+	dd if="$tmp/root" of="$tmp/disk" bs=1M seek=$(($1 / 2048)) \
+		conv=notrunc status=none
+	rm "$tmp/root"
+}
+
+# until_woken NAME OPTION...
+until_woken() {
+	rm -f "$tmp/vnc"
+	"$here/presses.py" "$tmp/vnc" &
+	presses=$!
+	UNTIL='slept and woke up' until_prompt "$@" --vnc "$tmp/vnc"
+	wait $presses
+	presses=
+}
+
 for engine in $engines; do
 	if wanted seabios; then
-		fresh_disk
-		until_prompt "SeaBIOS, $engine" --engine "$engine" \
+		sleepy_disk
+		until_woken "SeaBIOS, $engine" --engine "$engine" \
 			--firmware "$seabios" --disk "$tmp/disk"
 		grep -aq SeaBIOS "$tmp/out" || fail "SeaBIOS does not show"
 	fi
@@ -102,9 +140,9 @@ for engine in $engines; do
 			fail "no boot entry for the disk"
 	fi
 	if [ "${engine%%:*}" = emu ] && wanted secboot "$secboot"; then
-		fresh_disk
+		sleepy_disk
 		cp "$vars" "$tmp/vars" || exit 99
-		until_prompt "OVMF with system management mode, $engine" \
+		until_woken "OVMF with system management mode, $engine" \
 			--engine "$engine" --cpus 2 --firmware "$secboot" \
 			--nvram "$tmp/vars" --secure-loader --disk "$tmp/disk"
 	fi

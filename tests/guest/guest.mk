@@ -45,6 +45,7 @@ EXTRA_DIST += \
 	tests/guest/installer.sh \
 	tests/guest/mkdisk \
 	tests/guest/vmm.py \
+	tests/guest/presses.py \
 	tests/guest/vnc.py \
 	tests/guest/mkguest \
 	tests/guest/mkroot \
