@@ -178,6 +178,29 @@ static void tell_smbios(const struct dom_sysinfo *info, struct vmm_spec *s)
 	}
 }
 
+static void add_strings(struct vmm_spec *s, enum spec_smbios_of of,
+			unsigned int n, const struct dom_sysinfo_entry *e,
+			unsigned int n_entries)
+{
+	s->smbios = xrealloc(s->smbios, s->n_smbios + n_entries,
+			     sizeof(*s->smbios));
+	for (unsigned int i = 0; i < n_entries; i++)
+		s->smbios[s->n_smbios++] = (struct spec_smbios){
+			of, n, xstrdup(e[i].name),
+			xstrdup(e[i].value ? e[i].value : ""),
+		};
+}
+
+static void add_structures(const struct dom_sysinfo *info, struct vmm_spec *s)
+{
+	add_strings(s, SMBIOS_BIOS, 0, info->bios, info->n_bios);
+	for (unsigned int i = 0; i < info->n_boards; i++)
+		add_strings(s, SMBIOS_BOARD, i, info->boards[i].entries,
+			    info->boards[i].n_entries);
+	add_strings(s, SMBIOS_CHASSIS, 0, info->chassis, info->n_chassis);
+	add_strings(s, SMBIOS_OEM, 0, info->oem, info->n_oem);
+}
+
 static void tell(const struct domain_def *def, struct vmm_spec *s)
 {
 	const struct dom_os *os = &def->os;
@@ -189,8 +212,10 @@ static void tell(const struct domain_def *def, struct vmm_spec *s)
 		s->reboot_timeout = MAX(atoi(os->reboot_timeout), 0);
 	for (unsigned int i = 0; i < def->n_sysinfos; i++)
 		if (str_eq(os->smbios, "sysinfo") &&
-		    str_eq(def->sysinfos[i].type, "smbios"))
+		    str_eq(def->sysinfos[i].type, "smbios")) {
 			tell_smbios(&def->sysinfos[i], s);
+			add_structures(&def->sysinfos[i], s);
+		}
 }
 
 /* The boot menu's picture. */

@@ -142,6 +142,13 @@ struct dom_sysinfo {
 	char *type; /* "smbios", ... */
 	unsigned int n_entries; /* of <system> */
 	struct dom_sysinfo_entry *entries;
+	unsigned int n_bios, n_chassis, n_oem, n_boards;
+	struct dom_sysinfo_entry *bios, *chassis;
+	struct dom_sysinfo_entry *oem; /* values alone */
+	struct dom_sysinfo_board {
+		unsigned int n_entries;
+		struct dom_sysinfo_entry *entries;
+	} *boards;
 	char *extra;
 };
 

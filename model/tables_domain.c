@@ -145,10 +145,30 @@ static const struct field sysinfo_entry_fields[] = {
 	{ "", FIELD_STR, E(value), .flags = FIELD_EMPTY },
 	{ 0 },
 };
+static const struct field sysinfo_oem_fields[] = {
+	{ "", FIELD_STR, E(value), .flags = FIELD_EMPTY },
+	{ 0 },
+};
 #undef E
 static const struct xml_type type_sysinfo_entry = {
 	.size = sizeof(struct dom_sysinfo_entry),
 	.fields = sysinfo_entry_fields,
+};
+static const struct xml_type type_sysinfo_oem = {
+	.size = sizeof(struct dom_sysinfo_entry),
+	.fields = sysinfo_oem_fields,
+};
+
+#define B(m) offsetof(struct dom_sysinfo_board, m)
+static const struct field sysinfo_board_fields[] = {
+	{ "entry", FIELD_LIST, B(entries), .type = &type_sysinfo_entry,
+	  .n_off = B(n_entries) },
+	{ 0 },
+};
+#undef B
+static const struct xml_type type_sysinfo_board = {
+	.size = sizeof(struct dom_sysinfo_board),
+	.fields = sysinfo_board_fields,
 };
 
 #define I(m) offsetof(struct dom_sysinfo, m)
@@ -160,16 +180,45 @@ static const struct field sysinfo_system_fields[] = {
 static const struct xml_type type_sysinfo_system = {
 	.fields = sysinfo_system_fields,
 };
+static const struct field sysinfo_bios_fields[] = {
+	{ "entry", FIELD_LIST, I(bios), .type = &type_sysinfo_entry,
+	  .n_off = I(n_bios) },
+	{ 0 },
+};
+static const struct xml_type type_sysinfo_bios = {
+	.fields = sysinfo_bios_fields,
+};
+static const struct field sysinfo_chassis_fields[] = {
+	{ "entry", FIELD_LIST, I(chassis), .type = &type_sysinfo_entry,
+	  .n_off = I(n_chassis) },
+	{ 0 },
+};
+static const struct xml_type type_sysinfo_chassis = {
+	.fields = sysinfo_chassis_fields,
+};
+static const struct field sysinfo_oems_fields[] = {
+	{ "entry", FIELD_LIST, I(oem), .type = &type_sysinfo_oem,
+	  .n_off = I(n_oem) },
+	{ 0 },
+};
+static const struct xml_type type_sysinfo_oems = {
+	.fields = sysinfo_oems_fields,
+};
 static const struct field sysinfo_fields[] = {
 	{ "@type", FIELD_STR, I(type) },
+	{ "bios", FIELD_STRUCT, 0, .type = &type_sysinfo_bios },
 	{ "system", FIELD_STRUCT, 0, .type = &type_sysinfo_system },
+	{ "baseBoard", FIELD_LIST, I(boards), .type = &type_sysinfo_board,
+	  .n_off = I(n_boards) },
+	{ "chassis", FIELD_STRUCT, 0, .type = &type_sysinfo_chassis },
+	{ "oemStrings", FIELD_STRUCT, 0, .type = &type_sysinfo_oems },
 	{ 0 },
 };
 #undef I
 static const struct xml_type type_sysinfo = {
 	XML_TYPE_EXTRA(struct dom_sysinfo, extra),
 	.fields = sysinfo_fields,
-	.order = " bios system * ",
+	.order = " bios system baseBoard chassis oemStrings * ",
 };
 
 static const char *const tickpolicy_list[] = { "delay", "catchup", "merge",

@@ -329,6 +329,17 @@ static const struct field memory[] = {
 };
 SHAPE(spec_memory, memory);
 
+static const char *const smbios_words[] = { "bios", "board", "chassis", "oem",
+					    NULL };
+
+static const struct field smbios[] = {
+	ENUM(spec_smbios, of, smbios_words),
+	UINT(spec_smbios, n, 15),
+	STR(spec_smbios, name, false, NAME_LEN),
+	STR(spec_smbios, value, true, 2 * NAME_LEN),
+};
+SHAPE(spec_smbios, smbios);
+
 static const char *const hyperv_words[] = {
 	[SPEC_HV_RELAXED] = "relaxed",
 	[SPEC_HV_VAPIC] = "vapic",
@@ -410,6 +421,7 @@ static const struct field top[] = {
 	STR(vmm_spec, smbios_serial, false, NAME_LEN),
 	STR(vmm_spec, smbios_sku, false, NAME_LEN),
 	STR(vmm_spec, smbios_family, false, NAME_LEN),
+	ARRAY(vmm_spec, smbios, smbios_shape, DEVICES),
 	BOOL(vmm_spec, incoming),
 	BOOL(vmm_spec, postcopy),
 	FD(vmm_spec, userfault_fd),

@@ -310,6 +310,16 @@ struct spec_memory {
 	struct spec_place pci; /* not of a DIMM */
 };
 
+/* A string of an SMBIOS structure's, by the name that <sysinfo> has for it. */
+enum spec_smbios_of { SMBIOS_BIOS, SMBIOS_BOARD, SMBIOS_CHASSIS, SMBIOS_OEM };
+
+struct spec_smbios {
+	enum spec_smbios_of of;
+	unsigned int n; /* which of the boards */
+	char *name;	/* not an OEM's */
+	char *value;
+};
+
 struct vmm_spec {
 	char *name;
 	uint8_t uuid[16];
@@ -367,6 +377,8 @@ struct vmm_spec {
 	/* SMBIOS type 1; each may be NULL. */
 	char *smbios_manufacturer, *smbios_product, *smbios_version;
 	char *smbios_serial, *smbios_sku, *smbios_family;
+	unsigned int n_smbios; /* of structures but the system's */
+	struct spec_smbios *smbios;
 
 	enum spec_action on_poweroff, on_reboot, on_crash;
 	bool clock_localtime;

@@ -1,7 +1,7 @@
 /*
  * vmm/boot/smbios.c -- SMBIOS structures (DMTF DSP0134, version 2.8): system,
- * chassis, processors, memory.  Firmware adds its own (type 0) and places
- * them.
+ * boards, chassis, processors, memory, OEM strings.  Firmware adds its own
+ * (type 0) unless the definition has one, and places them.
  */
 #include "vmm/boot/smbios.h"
 
@@ -16,7 +16,8 @@
 #include "vmm/ram.h"
 #include "vmm/spec.h"
 
-enum { SYSTEM = 1, CHASSIS = 3, PROCESSOR = 4, MEMORY_ARRAY = 16,
+enum { BIOS = 0, SYSTEM = 1, BOARD = 2, CHASSIS = 3, PROCESSOR = 4,
+       OEM_STRINGS = 11, MEMORY_ARRAY = 16,
        MEMORY_DEVICE = 17, MEMORY_MAPPED = 19, BOOT_INFO = 32, END = 127 };
 enum { NO_ERROR_INFO = 0xfffe, ENTRY_SIZE = 31 };
 
@@ -99,20 +100,111 @@ static void system_info(struct smbios *s, const struct vmm_spec *spec)
 	end(s);
 }
 
-static void chassis(struct smbios *s)
+/* ---- what the definition says ---- */
+
+static unsigned int count(const struct vmm_spec *spec, enum spec_smbios_of of)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < spec->n_smbios; i++)
+		if (spec->smbios[i].of == of)
+			n = MAX(n, spec->smbios[i].n + 1);
+	return n;
+}
+
+static const char *text(const struct vmm_spec *spec, enum spec_smbios_of of,
+			unsigned int n, const char *name)
+{
+	const char *value = NULL;
+
+	for (unsigned int i = 0; i < spec->n_smbios; i++) {
+		const struct spec_smbios *t = &spec->smbios[i];
+
+		if (t->of == of && t->n == n && str_eq(t->name, name))
+			value = t->value;
+	}
+	return value;
+}
+
+/* 7.1 */
+static void bios(struct smbios *s, const struct vmm_spec *spec)
+{
+	const char *release = text(spec, SMBIOS_BIOS, 0, "release");
+	unsigned int major = 0, minor = 0;
+
+	if (!count(spec, SMBIOS_BIOS))
+		return;
+	if (release)
+		sscanf(release, "%3u.%3u", &major, &minor);
+	begin(s, BIOS, 0);
+	put_string(s, text(spec, SMBIOS_BIOS, 0, "vendor"));
+	put_string(s, text(spec, SMBIOS_BIOS, 0, "version"));
+	put(s, 0xe800, 2); /* 96 KiB below 1 MiB */
+	put_string(s, text(spec, SMBIOS_BIOS, 0, "date"));
+	put(s, 0, 1);
+	put(s, BIT(3), 8); /* characteristics: not supported */
+	put(s, 0x1400, 2); /* a virtual machine; content as is usual */
+	put(s, major, 1);
+	put(s, minor, 1);
+	put(s, 0xffff, 2); /* no embedded controller */
+	end(s);
+}
+
+/* 7.3 */
+static void board(struct smbios *s, const struct vmm_spec *spec,
+		  unsigned int n)
+{
+	static const char *const names[] = { "manufacturer", "product",
+					     "version", "serial", "asset" };
+
+	begin(s, BOARD, n);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		put_string(s, text(spec, SMBIOS_BOARD, n, names[i]));
+	put(s, 1, 1); /* it hosts the others */
+	put_string(s, text(spec, SMBIOS_BOARD, n, "location"));
+	put(s, CHASSIS << 8, 2);
+	put(s, 0x0a, 1); /* motherboard */
+	put(s, 0, 1);
+	end(s);
+}
+
+/* 7.12 */
+static void oem_strings(struct smbios *s, const struct vmm_spec *spec)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < spec->n_smbios; i++)
+		n += spec->smbios[i].of == SMBIOS_OEM && *spec->smbios[i].value;
+	if (!n)
+		return;
+	begin(s, OEM_STRINGS, 0);
+	put(s, n, 1);
+	for (unsigned int i = 0; i < spec->n_smbios; i++) {
+		const struct spec_smbios *t = &spec->smbios[i];
+
+		if (t->of != SMBIOS_OEM || !*t->value)
+			continue;
+		buf_add(&s->strings, t->value, strlen(t->value) + 1);
+		s->n_strings++;
+	}
+	end(s);
+}
+
+static void chassis(struct smbios *s, const struct vmm_spec *spec)
 {
 	begin(s, CHASSIS, 0);
-	put_string(s, "Vireo");
+	put_string(s, or_else(text(spec, SMBIOS_CHASSIS, 0, "manufacturer"),
+			      "Vireo"));
 	put(s, 1, 1); /* other */
-	put_string(s, NULL);
-	put_string(s, NULL);
-	put_string(s, NULL);
+	put_string(s, text(spec, SMBIOS_CHASSIS, 0, "version"));
+	put_string(s, text(spec, SMBIOS_CHASSIS, 0, "serial"));
+	put_string(s, text(spec, SMBIOS_CHASSIS, 0, "asset"));
 	put(s, 0x02030303, 4); /* states: safe; security: unknown */
 	put(s, 0, 4);
 	put(s, 0, 1); /* height */
 	put(s, 0, 1); /* power cords */
 	put(s, 0, 2); /* no contained elements */
-	put_string(s, NULL);
+	put_string(s, text(spec, SMBIOS_CHASSIS, 0, "sku"));
 	end(s);
 }
 
@@ -253,8 +345,12 @@ static void entry_point(const struct smbios *s, uint32_t addr,
 
 static void build(struct smbios *s, const struct machine *m)
 {
+	bios(s, m->spec);
 	system_info(s, m->spec);
-	chassis(s);
+	for (unsigned int i = 0; i < count(m->spec, SMBIOS_BOARD); i++)
+		board(s, m->spec, i);
+	chassis(s, m->spec);
+	oem_strings(s, m->spec);
 	processors(s, m->spec);
 	memory(s, ram_size(m->ram));
 	mapped(s, m->ram);

@@ -11,7 +11,12 @@ EFI = "<loader readonly='yes' type='pflash'>/usr/share/OVMF/OVMF_CODE_4M.fd" \
 NAMES = """<sysinfo type='smbios'><system>
     <entry name='manufacturer'>Vireo's maker</entry>
     <entry name='product'>Guest of a test</entry>
-    <entry name='serial'>12-34</entry></system></sysinfo>"""
+    <entry name='serial'>12-34</entry></system>
+  <baseBoard><entry name='product'>A board</entry>
+    <entry name='serial'>56-78</entry></baseBoard>
+  <chassis><entry name='asset'>Shelf 9</entry></chassis>
+  <oemStrings><entry>first string</entry><entry>second one</entry></oemStrings>
+  </sysinfo>"""
 
 if not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd") or \
         not os.path.exists("/usr/share/seabios/bios-256k.bin"):
@@ -93,9 +98,12 @@ def boots(d, c, ev, dom):
     con = StreamConsole(c, dom)
     con.wake()
     dmi = con.run("cd /sys/class/dmi/id; cat sys_vendor product_name "
-                  "product_serial product_uuid").split("\n")
-    assert dmi == ["Vireo's maker", "Guest of a test", "12-34",
-                   dom.UUIDString()], dmi
+                  "product_serial board_name board_serial chassis_asset_tag "
+                  "product_uuid").split("\n")
+    assert dmi == ["Vireo's maker", "Guest of a test", "12-34", "A board",
+                   "56-78", "Shelf 9", dom.UUIDString()], dmi
+    oem = con.run("strings /sys/firmware/dmi/entries/11-0/raw")
+    assert oem.split("\n") == ["first string", "second one"], oem
     assert con.run("test -d /sys/firmware/efi && echo efi; true") == \
         ("efi" if shown(dom).find("nvram") is not None else "")
     ev.until(dom.name(), STARTED)
