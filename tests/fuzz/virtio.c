@@ -451,6 +451,10 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 		.size = 64 * MIB, .block = 2 * MIB, .requested = 48 * MIB,
 		.fd = -1,
 	};
+	static struct spec_memory file = {
+		.id = "pmem0", .kind = MEMORY_PERSISTENT,
+		.base = RIG_HOT + 64 * MIB, .size = 2 * MIB,
+	};
 	const struct spec_disk *units[] = { &sd, &cd };
 	struct error err = { 0 };
 	struct spec_fd more;
@@ -475,14 +479,16 @@ static unsigned int add_devices(struct rig *rig, int *ret_peer)
 	rig->m.display = display_create();
 	assert(!virtio_gpu_add(&rig->m, &video, 0, &err));
 	assert(!virtio_mem_add(&rig->m, &memory, &err));
+	file.fd = rig_image(MIB);
+	assert(!virtio_pmem_add(&rig->m, &file, &err));
 	if (rig_taps(taps, 2) < 0)
-		return 9;
+		return 10;
 	nic.fd = taps[0];
 	more.fd = taps[1];
 	nic.more = &more;
 	nic.n_more = 1;
 	assert(!virtio_net_add(&rig->m, &nic, &err));
-	return 10;
+	return 11;
 }
 
 static void look(struct rig *rig)
