@@ -26,6 +26,7 @@ vireo_SOURCES = \
 	%D%/cmd-memory.c \
 	%D%/cmd-migrate.c \
 	%D%/cmd-net-define.c \
+	%D%/cmd-net-event.c \
 	%D%/cmd-net-info.c \
 	%D%/cmd-net-list.c \
 	%D%/cmd-net.c \
