@@ -17,6 +17,7 @@
 #include "daemon/filtered.h"
 #include "daemon/plugged.h"
 #include "daemon/registry.h"
+#include "model/network.h"
 
 /* As libvirt: that long a detach waits for the guest. */
 enum { DETACH_MS = 5000, DETACH_STEP_MS = 50 };
@@ -336,7 +337,7 @@ int domain_detach_alias(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		       detach_one(reg, uuid, NULL, alias, flags, false, err);
 }
 
-/* ---- changing a network card: its link and its bandwidth ---- */
+/* ---- changing a network card: its link, bandwidth and port ---- */
 
 static int find_iface(struct domain_def *def, const struct device_def *dev,
 		      struct dom_iface **ret_iface, struct error *err)
@@ -350,8 +351,17 @@ static int find_iface(struct domain_def *def, const struct device_def *dev,
 	*ret_iface = device_at(def, ref);
 	if (want->source && !str_eq(want->source, (*ret_iface)->source))
 		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-				  "of an interface only its link state and its bandwidth can be changed");
+				  "of an interface only its link state, bandwidth, VLANs and isolation can be changed");
 	return 0;
+}
+
+/* And the port, which DOMAIN_TUNE_NICS has, too. */
+static void set_rates(struct dom_iface *iface, const struct dom_iface *want)
+{
+	iface->bandwidth = want->bandwidth;
+	net_vlan_set(&iface->vlan, &want->vlan);
+	free(iface->isolated);
+	iface->isolated = xstrdup(want->isolated);
 }
 
 static void set_changes(struct dom_iface *iface, const struct device_def *dev)
@@ -360,7 +370,7 @@ static void set_changes(struct dom_iface *iface, const struct device_def *dev)
 
 	free(iface->link_state);
 	iface->link_state = xstrdup(want->link_state);
-	iface->bandwidth = want->bandwidth;
+	set_rates(iface, want);
 }
 
 static int edit_rates(struct domain_def *def, const struct device_def *dev,
@@ -371,7 +381,7 @@ static int edit_rates(struct domain_def *def, const struct device_def *dev,
 	int r = find_iface(def, dev, &iface, err);
 
 	if (r == 0)
-		iface->bandwidth = want->bandwidth;
+		set_rates(iface, want);
 	return r;
 }
 
@@ -390,7 +400,9 @@ static int rates_live(struct dom_obj *obj, const struct device_def *dev,
 
 static bool same_rates(const struct dom_iface *a, const struct dom_iface *b)
 {
-	return !memcmp(&a->bandwidth, &b->bandwidth, sizeof(a->bandwidth));
+	return !memcmp(&a->bandwidth, &b->bandwidth, sizeof(a->bandwidth)) &&
+	       net_vlan_same(&a->vlan, &b->vlan) &&
+	       str_eq(a->isolated, "yes") == str_eq(b->isolated, "yes");
 }
 
 static int link_live(struct dom_obj *obj, const struct device_def *dev,

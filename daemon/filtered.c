@@ -36,8 +36,8 @@ static bool meant(const struct dom_iface *i, const char *alias)
 
 static bool has_tap(const struct dom_iface *i)
 {
-	return i->type == IFACE_NETWORK || i->type == IFACE_BRIDGE ||
-	       i->type == IFACE_ETHERNET;
+	return (i->type == IFACE_NETWORK && !i->net_dev) ||
+	       i->type == IFACE_BRIDGE || i->type == IFACE_ETHERNET;
 }
 
 static char *binding_xml(const struct dom_obj *obj, const struct dom_iface *i,

@@ -14,6 +14,7 @@ vireod_SOURCES = \
 	%D%/host_filter.c \
 	%D%/host_filter.h \
 	%D%/host_network.c \
+	%D%/host_port.c \
 	%D%/host_network.h \
 	%D%/host_pci.c \
 	%D%/host_pool.c \
@@ -34,6 +35,7 @@ vireod_SOURCES = \
 	%D%/priv_fs.c \
 	%D%/priv_hook.c \
 	%D%/priv_net.c \
+	%D%/priv_direct.c \
 	%D%/priv_network.c \
 	%D%/priv_open.c \
 	%D%/priv_path.c \

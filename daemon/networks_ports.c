@@ -57,17 +57,8 @@ static void inherit(struct net_port *port, const struct network_def *def)
 	const struct net_vlan *vlan = g && g->vlan.n_tags ? &g->vlan :
 							     &def->vlan;
 
-	if (!port->vlan.n_tags && vlan->n_tags) {
-		port->vlan.tags = xcalloc(vlan->n_tags,
-					  sizeof(*port->vlan.tags));
-		for (unsigned int i = 0; i < vlan->n_tags; i++) {
-			port->vlan.tags[i] = vlan->tags[i];
-			port->vlan.tags[i].native_mode =
-				xstrdup(vlan->tags[i].native_mode);
-		}
-		port->vlan.n_tags = vlan->n_tags;
-		set(&port->vlan.trunk, vlan->trunk);
-	}
+	if (!port->vlan.n_tags && vlan->n_tags)
+		net_vlan_set(&port->vlan, vlan);
 	if (g && !port->bandwidth.in.present && !port->bandwidth.out.present)
 		port->bandwidth = g->bandwidth;
 	if (!port->isolated)

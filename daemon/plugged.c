@@ -22,6 +22,8 @@ static char *port_xml(const struct dom_obj *obj, const struct dom_iface *i)
 		.has_owner = true,
 		.group = i->portgroup,
 		.bandwidth = i->bandwidth,
+		.vlan = i->vlan,
+		.isolated = i->isolated,
 		.has_mac = true,
 	};
 
@@ -32,18 +34,27 @@ static char *port_xml(const struct dom_obj *obj, const struct dom_iface *i)
 	return net_port_format(&port);
 }
 
-/* What cannot be given to a tap yet is refused, not left out. */
+/* What a macvtap cannot have is refused, not left out. */
 static int check_port(const struct net_port *port, const char *network,
 		      struct error *err)
 {
-	const char *lacks =
-		!port->bridge	? "a forward mode without a bridge" :
-		port->vlan.n_tags ? "VLANs" :
-		str_eq(port->isolated, "yes") ? "isolated ports" : NULL;
+	const char *lacks = port->bridge		  ? NULL :
+			    !port->dev			  ? "no device" :
+			    port->vlan.n_tags		  ? "VLANs" :
+			    str_eq(port->isolated, "yes") ? "isolated ports" :
+							    NULL;
 
 	return !lacks ? 0 : error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
-				       "network '%s' has %s, which domains cannot use yet",
+				       "network '%s' has %s, which a macvtap cannot have",
 				       network, lacks);
+}
+
+static void set(char **member, const char *text)
+{
+	char *copy = xstrdup(text);
+
+	free(*member);
+	*member = copy;
 }
 
 static int plug(struct dom_obj *obj, struct dom_iface *i, struct error *err)
@@ -64,11 +75,14 @@ static int plug(struct dom_obj *obj, struct dom_iface *i, struct error *err)
 		network_port_delete(nets, ref.uuid, port->uuid, NULL);
 	} else {
 		uuid_format(port->uuid, uuid);
-		free(i->portid);
-		free(i->net_bridge);
-		i->portid = xstrdup(uuid);
-		i->net_bridge = xstrdup(port->bridge);
-		i->bandwidth = port->bandwidth; /* its portgroup's, perhaps */
+		set(&i->portid, uuid);
+		set(&i->net_bridge, port->bridge);
+		set(&i->net_dev, port->bridge ? NULL : port->dev);
+		set(&i->net_mode, port->bridge ? NULL : port->mode);
+		/* Its portgroup's or its network's, perhaps. */
+		i->bandwidth = port->bandwidth;
+		net_vlan_set(&i->vlan, &port->vlan);
+		set(&i->isolated, port->isolated);
 	}
 	net_port_free(port);
 	return r;
@@ -78,6 +92,15 @@ static bool meant(const struct dom_iface *i, const char *alias)
 {
 	return i->type == IFACE_NETWORK &&
 	       (!alias || str_eq(alias, i->info.alias));
+}
+
+/* With its process all of a domain's macvtaps go; this is for one card. */
+static void remove_direct(struct dom_obj *obj, const struct dom_iface *i,
+			  const char *alias)
+{
+	if (alias && str_eq(alias, i->info.alias) && i->target_dev &&
+	    (i->type == IFACE_DIRECT || i->net_dev))
+		host_remove_direct(obj->d.uuid, i->target_dev);
 }
 
 int plugged_in(struct dom_obj *obj, struct domain_def *def, const char *alias,
@@ -109,6 +132,8 @@ static void unplug(struct dom_obj *obj, const struct dom_iface *i)
 void plugged_out(struct dom_obj *obj, const struct domain_def *def,
 		 const char *alias)
 {
+	for (unsigned int i = 0; def && i < def->n_ifaces; i++)
+		remove_direct(obj, &def->ifaces[i], alias);
 	for (unsigned int i = 0; def && i < def->n_ifaces; i++)
 		if (meant(&def->ifaces[i], alias) && def->ifaces[i].portid)
 			unplug(obj, &def->ifaces[i]);

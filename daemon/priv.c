@@ -108,6 +108,8 @@ static const struct {
 	[PRIV_NET_VIEW] = OP(priv_net_view, priv_none),
 	[PRIV_NET_PORT] = OP(priv_net_port, bridge_port),
 	[PRIV_SET_RATES] = OP(priv_set_rates, priv_rates),
+	[PRIV_OPEN_DIRECT] = OP(priv_open_direct, direct_plan),
+	[PRIV_REMOVE_DIRECT] = OP_STR(priv_remove_direct, priv_net, bridge),
 	[PRIV_NET_FILE] = OP_STR(priv_net_file, priv_net_file, text),
 	[PRIV_NET_LEASES] = OP_STR(priv_net_leases, priv_net, bridge),
 	[PRIV_NET_FORGET] = OP_STR(priv_net_forget, priv_net, bridge),
@@ -276,6 +278,8 @@ int priv_run(struct priv *priv)
 		return EXIT_FAILURE;
 	}
 	polkit_keeper_start(&priv->polkit);
+	if (!priv->session)
+		direct_remove_half_made();
 	while (!reap(priv, &status)) {
 		struct pollfd p[] = {
 			{ signals, POLLIN, 0 },

@@ -20,6 +20,7 @@
 
 #include "daemon/polkit_keeper.h"
 #include "network/net/bridge.h"
+#include "network/net/direct.h"
 #include "network/net/filter.h"
 #include "network/net/plan.h"
 
@@ -82,6 +83,8 @@ enum priv_op {
 	PRIV_NET_VIEW,
 	PRIV_NET_PORT,
 	PRIV_SET_RATES,
+	PRIV_OPEN_DIRECT,
+	PRIV_REMOVE_DIRECT,
 	PRIV_NET_FILE,
 	PRIV_NET_LEASES,
 	PRIV_NET_FORGET,
@@ -270,6 +273,7 @@ struct priv_request {
 		struct priv_hook hook;
 		struct net_plan plan;
 		struct bridge_port port;
+		struct direct_plan direct;
 		struct priv_net net;
 		struct priv_rates rates;
 		struct priv_net_file net_file;
@@ -359,6 +363,7 @@ priv_fn priv_run_hook;
 priv_fn priv_filter_set, priv_filter_remove; /* priv_filter.c */
 priv_fn priv_net_up, priv_net_down, priv_net_view, priv_net_port;
 priv_fn priv_net_restore, priv_net_watch, priv_set_rates;
+priv_fn priv_open_direct, priv_remove_direct; /* priv_direct.c */
 priv_fn priv_net_file, priv_net_leases, priv_net_forget, priv_start_dnsmasq,
 	priv_stop_dnsmasq, priv_reload_dnsmasq;
 /* priv_probe.c */

@@ -467,12 +467,14 @@ int priv_forget_vmm(struct priv *priv, const void *arg,
 	_cleanup_close_ int pidfd = -1;
 	pid_t pid;
 
-	if (dir < 0)
-		return 0;
-	pidfd = priv_process_find(dir, &pid);
+	pidfd = dir < 0 ? -1 : priv_process_find(dir, &pid);
 	if (pidfd >= 0)
 		return error_set(err, -EBUSY, "process %d is still running",
 				 pid);
+	if (!priv->session)
+		direct_remove(a->uuid, "");
+	if (dir < 0)
+		return 0;
 	remove_dir(priv, a->uuid, dir);
 	priv_forget_vsock(priv, a->uuid);
 	priv_forget_limits(a->uuid);

@@ -419,6 +419,17 @@ int host_tap_stats(const char *ifname, struct host_tap_stats *ret_stats);
 struct net_bandwidth;
 int host_set_rates(const char *ifname, const struct net_bandwidth *bandwidth,
 		   struct error *err);
+/* What a tap that is a bridge's port may send and get. */
+int host_set_port(const char *ifname, const struct net_vlan *vlan,
+		  bool isolated, struct error *err);
+/*
+ * A macvtap on a device of the host's (tap->bridge is not used), which is that
+ * domain's until it is removed or the domain's process is forgotten.
+ */
+int host_open_direct(const uint8_t owner[UUID_LEN], const char *dev,
+		     const char *mode, struct host_tap *tap, struct error *err,
+		     int *ret_fd);
+void host_remove_direct(const uint8_t owner[UUID_LEN], const char *name);
 int host_open_vhost_net(struct error *err, int *ret_fd);
 /*
  * A guest's end of AF_VSOCK.  cid 0: a free one.  Where the host's kernel has

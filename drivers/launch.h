@@ -164,8 +164,10 @@ int launch_build_disk(const struct dom_disk *d, unsigned int i,
 void launch_build_controller(const struct dom_controller *c,
 			     struct spec_controller *to);
 enum { LAUNCH_NIC_QUEUES = 64 };
-int launch_build_nic(struct dom_iface *d, unsigned int i, struct spec_nic *s,
-		     struct error *err);
+int launch_build_nic(const uint8_t owner[UUID_LEN], struct dom_iface *d,
+		     unsigned int i, struct spec_nic *s, struct error *err);
+/* What its macvtap is on; NULL: it has none. */
+const char *launch_direct_dev(const struct dom_iface *d);
 /* launch_memory.c */
 int launch_check_memories(const struct domain_def *def, struct error *err);
 int launch_build_memories(struct domain_def *def, struct vmm_spec *s,

@@ -93,8 +93,14 @@ static int check_iface(const struct dom_iface *i, struct error *err)
 	if (i->type == IFACE_HOSTDEV)
 		return launch_check_hostdev_iface(i, err);
 	if (i->type != IFACE_ETHERNET && i->type != IFACE_BRIDGE &&
-	    i->type != IFACE_NETWORK && i->type != IFACE_VHOSTUSER)
-		return refuse(err, "<interface>: its type is not supported, use type='bridge', 'ethernet', 'vhostuser' or 'hostdev'");
+	    i->type != IFACE_NETWORK && i->type != IFACE_VHOSTUSER &&
+	    i->type != IFACE_DIRECT)
+		return refuse(err, "<interface>: its type is not supported, use type='network', 'bridge', 'direct', 'ethernet', 'vhostuser' or 'hostdev'");
+	if ((i->vlan.n_tags || str_eq(i->isolated, "yes")) &&
+	    i->type != IFACE_BRIDGE && i->type != IFACE_NETWORK)
+		return refuse(err, "<interface>: <vlan> and <port isolated> need a bridge");
+	if (i->type == IFACE_DIRECT && i->target_managed == TRI_OFF)
+		return refuse(err, "<interface type='direct'>: managed='no' is not supported");
 	if (i->type == IFACE_VHOSTUSER &&
 	    (!i->source || !str_eq(i->source_mode, "client") ||
 	     (i->source_type && !str_eq(i->source_type, "unix"))))

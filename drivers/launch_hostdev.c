@@ -10,6 +10,8 @@
 #include "drivers/launch.h"
 #include "vmm/spec.h"
 
+enum { VLAN_LAST = 4094 };
+
 static int refuse(struct error *err, const char *what)
 {
 	return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED, "%s", what);
@@ -32,7 +34,16 @@ int launch_check_hostdev_iface(const struct dom_iface *i, struct error *err)
 		return refuse(err, "<interface type='hostdev'>: its source can be on PCI only");
 	if (i->link_state || i->mtu || i->target_dev)
 		return refuse(err, "<interface type='hostdev'>: link state, MTU and target device are the card's own");
+	if (i->vlan.n_tags > 1 || i->vlan.trunk)
+		return refuse(err, "<interface type='hostdev'>: its <vlan> can have one tag only");
+	if (i->vlan.n_tags && i->vlan.tags[0].id > VLAN_LAST)
+		return refuse(err, "<interface type='hostdev'>: VLANs have numbers up to 4094");
 	return 0;
+}
+
+static unsigned int vlan_of(const struct dom_iface *i)
+{
+	return i->vlan.n_tags ? i->vlan.tags[0].id : 0;
 }
 
 static struct host_pci of(const struct dom_address *a)
@@ -48,7 +59,7 @@ static int prepare(const struct dom_host_pci *p, struct error *err)
 	int r = 0;
 
 	if (p->iface)
-		r = host_set_vf(&pci, p->iface->mac, p->iface->vlan, err);
+		r = host_set_vf(&pci, p->iface->mac, vlan_of(p->iface), err);
 	if (r == 0 && p->managed)
 		r = host_pci_detach(&pci, err);
 	return r;

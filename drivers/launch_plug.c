@@ -66,7 +66,8 @@ static int build_iface(struct domain *dom, struct domain_def *def,
 
 	if (i->type == IFACE_HOSTDEV)
 		return launch_plug_hostdev(dom, def, &i->info, s, err);
-	return launch_build_nic(i, dev.index, one(s->nics, s->n_nics), err);
+	return launch_build_nic(def->uuid, i, dev.index,
+				one(s->nics, s->n_nics), err);
 }
 
 static int build(struct domain *dom, struct domain_def *def,

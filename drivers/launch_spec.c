@@ -299,7 +299,7 @@ static int build_devices(struct domain_def *def, struct vmm_spec *s,
 	s->nics = xcalloc(def->n_ifaces, sizeof(*s->nics));
 	for (unsigned int i = 0; i < def->n_ifaces && r >= 0; i++)
 		if (def->ifaces[i].type != IFACE_HOSTDEV)
-			r = launch_build_nic(&def->ifaces[i], i,
+			r = launch_build_nic(def->uuid, &def->ifaces[i], i,
 					     &s->nics[s->n_nics++], err);
 	if (r >= 0)
 		r = launch_build_hostdevs(def, s, err);

@@ -86,12 +86,20 @@ static void take_nic(struct json_object *json, struct domain_nic_stats *n)
 }
 
 /* Frames that the kernel moves only the tap sees. */
-static void take_tap(const char *ifname, struct domain_nic_stats *n)
+static void take_tap(const struct dom_iface *d, struct domain_nic_stats *n)
 {
-	struct host_tap_stats tap;
+	struct host_tap_stats tap, its;
 
-	if (!ifname || host_tap_stats(ifname, &tap) < 0)
+	if (!d->target_dev || host_tap_stats(d->target_dev, &tap) < 0)
 		return;
+	/* What a macvtap receives is for the guest. */
+	if (launch_direct_dev(d)) {
+		its = tap;
+		tap = (struct host_tap_stats){
+			its.out_bytes, its.out_packets, its.out_drop,
+			its.in_bytes, its.in_packets, its.in_drop,
+		};
+	}
 	n->rx_bytes = tap.out_bytes;
 	n->rx_packets = tap.out_packets;
 	n->rx_drop = tap.out_drop;
@@ -127,7 +135,7 @@ static void take_devices(const struct domain_def *def,
 		if (!id || !json_object_object_get_ex(nics, id, &one))
 			continue;
 		if (number(one, "vhost"))
-			take_tap(def->ifaces[i].target_dev, &s->nics[i]);
+			take_tap(&def->ifaces[i], &s->nics[i]);
 		else
 			take_nic(one, &s->nics[i]);
 	}

@@ -10,6 +10,8 @@ EXTRA_DIST += \
 	%D%/memory.xml \
 	%D%/network.xml \
 	%D%/network/isolated.xml \
+	%D%/network/macvtap.xml \
+	%D%/network/ports.xml \
 	%D%/network/nat.xml \
 	%D%/nwfilter/no-mail.xml \
 	%D%/nwfilter/web-server.xml \

@@ -39,6 +39,18 @@ static const char *source_attr(const struct dom_iface *iface)
 	}
 }
 
+static int check_mode(const struct dom_iface *iface, struct error *err)
+{
+	const char *mode = iface->source_mode;
+
+	if (iface->type != IFACE_DIRECT || !mode || str_eq(mode, "vepa") ||
+	    str_eq(mode, "bridge") || str_eq(mode, "private") ||
+	    str_eq(mode, "passthrough"))
+		return 0;
+	return error_virt(err, VIR_ERR_INTERNAL_ERROR,
+			  "Unknown mode '%s' in interface <source>", mode);
+}
+
 static int check_source(const struct dom_iface *iface, struct error *err)
 {
 	const char *attr = source_attr(iface);
@@ -54,7 +66,8 @@ static int check_source(const struct dom_iface *iface, struct error *err)
 /* A tap's generated name is only good for one run. */
 static void drop_target(struct dom_iface *iface)
 {
-	if (iface->target_dev && str_startswith(iface->target_dev, "vnet")) {
+	if (iface->target_dev && (str_startswith(iface->target_dev, "vnet") ||
+				  str_startswith(iface->target_dev, "macvtap"))) {
 		free(iface->target_dev);
 		iface->target_dev = NULL;
 	}
@@ -67,10 +80,14 @@ int domain_complete_ifaces(struct domain_def *def, bool live,
 		struct dom_iface *iface = &def->ifaces[i];
 		int r = check_source(iface, err);
 
+		if (r == 0)
+			r = check_mode(iface, err);
 		if (r < 0)
 			return r;
 		if (!iface->mac_given)
 			generate_mac(iface);
+		if (iface->type == IFACE_DIRECT)
+			default_str(&iface->source_mode, "vepa");
 		if (!live)
 			drop_target(iface);
 		if (iface->type != IFACE_HOSTDEV)

@@ -190,6 +190,16 @@ struct net_bandwidth {
 	struct net_rate in, out;
 };
 
+struct net_tag {
+	unsigned int id;
+	char *native_mode; /* "tagged", "untagged" */
+};
+struct net_vlan {
+	char *trunk; /* "yes" */
+	unsigned int n_tags;
+	struct net_tag *tags;
+};
+
 struct dom_iface {
 	struct dom_info info;
 	enum dom_iface_type type;
@@ -197,10 +207,13 @@ struct dom_iface {
 	bool mac_given;	 /* false: generated when defined */
 	char *source;	 /* bridge, network or device name; vhostuser: path */
 	char *portgroup, *portid, *net_bridge; /* network; live but the first */
-	char *source_type, *source_mode; /* vhostuser: "unix", "client" */
+	char *net_dev, *net_mode; /* network, live: what its macvtap is on */
+	char *source_type; /* vhostuser: "unix" */
+	char *source_mode; /* vhostuser: "client"; direct: "vepa", ... */
 	struct dom_address source_pci;	 /* hostdev */
 	char *managed;			 /* hostdev: "yes" */
-	unsigned int vlan;		 /* hostdev: its one tag; 0: none */
+	struct net_vlan vlan;		 /* hostdev: one tag */
+	char *isolated; /* <port isolated>: "yes" */
 	char *target_dev; /* tap name */
 	enum dom_tristate target_managed;
 	char *model; /* "virtio", "e1000e" */

@@ -44,6 +44,7 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/rules.c \
 	%D%/rules.h \
 	%D%/net_addr.c \
+	%D%/net_vlan.c \
 	%D%/network.c \
 	%D%/network.h \
 	%D%/network_move.c \

@@ -16,16 +16,6 @@ enum net_mode {
 	NET_BRIDGE, NET_PRIVATE, NET_VEPA, NET_PASSTHROUGH, NET_HOSTDEV,
 };
 
-struct net_tag {
-	unsigned int id;
-	char *native_mode; /* "tagged", "untagged" */
-};
-struct net_vlan {
-	char *trunk; /* "yes" */
-	unsigned int n_tags;
-	struct net_tag *tags;
-};
-
 struct net_dev { /* <interface>, <pf> */
 	char *dev;
 	unsigned int connections;
@@ -179,6 +169,10 @@ static inline bool network_has_bridge(const struct network_def *def)
 /* A named portgroup, or with name NULL the default one; NULL: none. */
 const struct net_portgroup *network_portgroup(const struct network_def *def,
 					      const char *name);
+
+/* to's own tags are freed. */
+void net_vlan_set(struct net_vlan *to, const struct net_vlan *from);
+bool net_vlan_same(const struct net_vlan *a, const struct net_vlan *b);
 
 /* ---- addresses ---- */
 

@@ -64,7 +64,7 @@ static const struct field vlan_fields[] = {
 	LIST("tag", net_vlan, tags, n_tags, type_tag),
 	{ 0 },
 };
-static const struct xml_type type_vlan = { .fields = vlan_fields };
+const struct xml_type type_vlan = { .fields = vlan_fields };
 
 /* ---- <forward> ---- */
 

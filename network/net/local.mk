@@ -3,6 +3,9 @@ noinst_LTLIBRARIES += network/libnet.la
 network_libnet_la_SOURCES = \
 	%D%/bridge.c \
 	%D%/bridge.h \
+	%D%/bridge_port.c \
+	%D%/direct.c \
+	%D%/direct.h \
 	%D%/dnsmasq.c \
 	%D%/dnsmasq.h \
 	%D%/filter.h \

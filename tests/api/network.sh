@@ -52,7 +52,7 @@ up
 # ---- definitions ----
 for f in "$top"/examples/network/*.xml; do
 	v net-define --validate "$f" >/dev/null
-	has "$(v net-dumpxml "$(basename "$f" .xml)-example")" "<dhcp>"
+	has "$(v net-dumpxml "$(basename "$f" .xml)-example")" "<name>$(basename "$f" .xml)-example</name>"
 	v net-undefine "$(basename "$f" .xml)-example" >/dev/null
 done
 cat >"$dir/lab.xml" <<'XML'
@@ -103,11 +103,18 @@ our net-autostart lab
 has "$(v net-info lab)" "Autostart:      yes"
 
 # ---- running ----
-v net-event --all --loop --timestamp >"$dir/events" 2>&1 &
+our net-event --event lifecycle --loop >"$dir/events" 2>&1 &
 events=$!
 end_events() { kill $events 2>/dev/null; }
 cleanup_fn end_events
-sleep 1 # only so that the events below are seen, which nothing relies on
+# Again, until somebody listens.
+tells() {
+	v net-define <(echo "<network><name>told</name></network>") >/dev/null
+	v net-undefine told >/dev/null
+	grep -qx "event 'lifecycle' for network told: Undefined" "$dir/events"
+}
+wait_for 120 tells || fail "no events: $(cat "$dir/events")"
+kill $events
 our net-start lab
 same net-list
 same net-list --all
@@ -202,6 +209,100 @@ case $(v dumpxml limited) in *"<bandwidth"*) fail "a bandwidth stayed" ;; esac
 refused "floor" v domiftune limited "$tap" --live --inbound 100,0,0,50
 v destroy limited >/dev/null
 v undefine limited >/dev/null
+
+# ---- a guest's card: whom it reaches on the bridge ----
+cat >"$dir/ports.xml" <<'XML'
+<network><name>ports</name><bridge name='vports0'/><port isolated='yes'/>
+<portgroup name='red'><vlan><tag id='42'/></vlan></portgroup></network>
+XML
+card() { # GUEST SOURCE MORE
+	tiny_xml "$1" 16 | sed "s|<devices>|&<interface type='$2'>$3</interface>|" >"$dir/$1.xml"
+}
+tap_of() { v domiflist "$1" | grep -o '\(vnet\|macvtap\)[0-9]*'; }
+v net-create "$dir/ports.xml" >/dev/null
+card apart network "<source network='ports'/>"
+v create "$dir/apart.xml" >/dev/null
+tap=$(tap_of apart)
+port() { ip -d link show "$tap"; }
+has "$(port)" "isolated on"
+has "$(v dumpxml apart)" "<port isolated='yes'/>"
+v dumpxml apart | sed -n '/<interface/,/<.interface>/p' |
+	sed "s/isolated='yes'/isolated='no'/" >"$dir/card.xml"
+v update-device apart "$dir/card.xml" --live >/dev/null
+has "$(port)" "isolated off"
+sed -i "s|<port isolated='no'/>|<vlan><tag id='7'/></vlan>|" "$dir/card.xml"
+card red network "<source network='ports' portgroup='red'/>"
+if ip -d link show vports0 | grep -q 'vlan_filtering 1'; then
+	v update-device apart "$dir/card.xml" --live >/dev/null
+	has "$(bridge vlan show dev "$tap")" "7 PVID Egress Untagged"
+	v create "$dir/red.xml" >/dev/null
+	has "$(bridge vlan show dev "$(tap_of red)")" "42 PVID Egress Untagged"
+	has "$(v dumpxml red)" "<tag id='42'/>"
+	v destroy red >/dev/null
+else
+	refused "does not filter VLANs" v update-device apart "$dir/card.xml" --live
+	refused "does not filter VLANs" v create "$dir/red.xml"
+	has "$(port)" "isolated off"
+fi
+v destroy apart >/dev/null
+v net-destroy ports >/dev/null
+
+# ---- a guest's card on a device of the host's: macvtap ----
+macvtaps() { ip -o link show type macvtap | sed 's/^[0-9]*: \([^@]*\)@.*/\1/' | tr '\n' ' '; }
+no_macvtaps() { [ -z "$(macvtaps)" ]; }
+ip link add below0 type veth peer name peer0
+ip link add below1 type veth peer name peer1
+ip link set below0 up
+ip link set below1 up
+if grep -q macvtap /proc/devices && ip link add link below0 name macvtap0 type macvtap mode bridge 2>/dev/null; then
+	ip link del macvtap0
+	v net-create "$top/examples/network/macvtap.xml" >/dev/null
+	for n in 1 2 3; do
+		card direct$n network "<mac address='52:54:00:00:07:0$n'/><source network='macvtap-example'/>"
+		v create "$dir/direct$n.xml" >/dev/null
+	done
+	[ "$(macvtaps)" = "macvtap0 macvtap1 macvtap2 " ] || fail "macvtaps: $(macvtaps)"
+	has "$(ip -d link show macvtap0)" "macvtap mode private"
+	has "$(ip -d link show macvtap0)" "52:54:00:00:07:01"
+	has "$(ip link show macvtap0)" "@below0"
+	has "$(ip link show macvtap1)" "@below1"
+	has "$(v net-dumpxml macvtap-example)" "<interface dev='below0' connections='2'/>"
+	has "$(v net-dumpxml macvtap-example)" "<interface dev='below1' connections='1'/>"
+	has "$(v dumpxml direct2)" "dev='below1' mode='private'"
+	v destroy direct2 >/dev/null
+	[ "$(macvtaps)" = "macvtap0 macvtap2 " ] || fail "macvtaps: $(macvtaps)"
+	# Nothing stays of a guest that died while nobody looked.
+	vmm=$(vmm_pid direct1)
+	kill -9 "$(priv_pid)" "$vmm"
+	no_main() { [ -z "$(main_pid)" ]; }
+	wait_for 120 no_main || fail "the daemon's main half stayed"
+	up
+	only_third() { [ "$(macvtaps)" = "macvtap2 " ]; }
+	wait_for 120 only_third || fail "macvtaps: $(macvtaps)"
+	has "$(v domiflist direct3)" macvtap2
+	v destroy direct3 >/dev/null
+	no_macvtaps || fail "macvtaps stayed: $(macvtaps)"
+	v net-destroy macvtap-example >/dev/null
+
+	# Alone on a device, which gets the guest's address for that time.
+	address() { ip -o link show below0 | sed 's/.*link.ether \([^ ]*\).*/\1/'; }
+	was=$(address)
+	card alone direct "<mac address='52:54:00:00:07:09'/><source dev='below0' mode='passthrough'/>"
+	v create "$dir/alone.xml" >/dev/null
+	[ "$(address)" = 52:54:00:00:07:09 ] || fail "the device's address: $(address)"
+	card two direct "<source dev='below0' mode='passthrough'/>"
+	refused "below0" v create "$dir/two.xml"
+	[ "$(macvtaps)" = "macvtap0 " ] || fail "macvtaps: $(macvtaps)"
+	v destroy alone >/dev/null
+	no_macvtaps || fail "macvtaps stayed: $(macvtaps)"
+	[ "$(address)" = "$was" ] || fail "the device's address stayed: $(address)"
+	card none direct "<source dev='below9' mode='bridge'/>"
+	refused "no network device 'below9'" v create "$dir/none.xml"
+	sed "s/'bridge'/'brigde'/" "$dir/none.xml" >"$dir/odd.xml"
+	refused "mode" v create "$dir/odd.xml"
+fi
+ip link del below0
+ip link del below1
 
 # ---- clashes ----
 cat >"$dir/clash.xml" <<'XML'

@@ -193,6 +193,31 @@ def survives(d, con):
     return c, g, con
 
 
+def macvtaps():
+    return host("ip", "-o", "link", "show", "type", "macvtap")
+
+
+def on_a_device(c, g, con):
+    """A card on the host's device that leads outside, without a bridge."""
+    xml = ("<interface type='direct'><mac address='52:54:00:12:34:82'/>"
+           "<source dev='vout' mode='bridge'/><model type='virtio'/>"
+           "</interface>")
+    try:
+        host("ip", "link", "add", "link", "vout", "name", "try0", "type",
+             "macvtap", "mode", "bridge")
+    except subprocess.CalledProcessError:
+        return
+    host("ip", "link", "del", "try0")
+    g.attachDevice(xml)
+    until("a third card", lambda: con.run(
+        "ls -d /sys/class/net/eth2 2>/dev/null || true"))
+    con.run("ip addr add 203.0.113.9/24 dev eth2; ip link set eth2 up")
+    con.run("ping -c 1 -W 60 -I eth2 203.0.113.2 >/dev/null")
+    assert "macvtap0@vout" in macvtaps(), macvtaps()
+    g.detachDevice(xml)
+    until("the macvtap's end", lambda: "macvtap0" not in macvtaps())
+
+
 def unplugged(c, g):
     xml = re.findall(r"(?s)<interface.*?</interface>", g.XMLDesc())[1]
     g.detachDevice(xml)
@@ -211,7 +236,7 @@ with Daemon() as d:
         g = c.createXML(d.xml("g", "<controller type='pci' index='0' "
             "model='pcie-root'/>" + "".join(
             f"<controller type='pci' index='{n}' model='pcie-root-port'/>"
-            for n in (1, 2, 3)) + f"""<interface type='network'>
+            for n in (1, 2, 3, 4)) + f"""<interface type='network'>
               <mac address='{MAC}'/><source network='lab'/>
               <model type='virtio'/></interface>"""))
         con = StreamConsole(c, g)
@@ -220,6 +245,7 @@ with Daemon() as d:
         addresses(d, c, g)
         ip = in_isolated(d, c, g, con)
         from_the_other(con, outside, ip)
+        on_a_device(c, g, con)
         c, g, con = survives(d, con)
         unplugged(c, g)
         con.send("poweroff -f")
