@@ -276,6 +276,10 @@ int bridge_up(const struct net_plan *p, struct error *err)
 	made = r == 0;
 	if (made)
 		r = create(p);
+	if (r == -EOPNOTSUPP && p->vlans)
+		return error_set(err, r,
+				 "cannot create bridge '%s': its network has VLANs, which the host's kernel does not filter (CONFIG_BRIDGE_VLAN_FILTERING)",
+				 p->bridge);
 	if (r < 0)
 		return error_set(err, r, "cannot create bridge '%s': %m",
 				 p->bridge);
