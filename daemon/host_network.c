@@ -216,4 +216,5 @@ const struct network_host host_network = {
 	.forget = forget,
 	.watch = watch,
 	.unwatch = unwatch,
+	.remove_direct = host_remove_direct,
 };

@@ -77,6 +77,8 @@ struct network_host {
 	void *(*watch)(int pidfd, void (*fn)(void *arg, uint32_t events),
 		       void *arg);
 	void (*unwatch)(void *watch);
+	/* A macvtap of that domain's. */
+	void (*remove_direct)(const uint8_t owner[UUID_LEN], const char *name);
 };
 
 struct network_ref {
@@ -156,6 +158,9 @@ int network_port_get(struct networks *nets, const uint8_t uuid[UUID_LEN],
 		     struct error *err);
 int network_port_delete(struct networks *nets, const uint8_t uuid[UUID_LEN],
 			const uint8_t port[UUID_LEN], struct error *err);
+/* One macvtap of that domain's. */
+void networks_remove_direct(struct networks *nets,
+			    const uint8_t owner[UUID_LEN], const char *name);
 /* All that this domain owns, in whatever network. */
 void network_ports_forget(struct networks *nets,
 			  const uint8_t owner[UUID_LEN]);

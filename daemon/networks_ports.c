@@ -252,3 +252,10 @@ void network_ports_forget(struct networks *nets, const uint8_t owner[UUID_LEN])
 				drop(n, i, NULL);
 	pthread_mutex_unlock(&nets->lock);
 }
+
+void networks_remove_direct(struct networks *nets,
+			    const uint8_t owner[UUID_LEN], const char *name)
+{
+	if (nets)
+		nets->host->remove_direct(owner, name);
+}

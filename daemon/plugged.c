@@ -100,7 +100,8 @@ static void remove_direct(struct dom_obj *obj, const struct dom_iface *i,
 {
 	if (alias && str_eq(alias, i->info.alias) && i->target_dev &&
 	    (i->type == IFACE_DIRECT || i->net_dev))
-		host_remove_direct(obj->d.uuid, i->target_dev);
+		networks_remove_direct(registry_networks(obj->reg),
+				       obj->d.uuid, i->target_dev);
 }
 
 int plugged_in(struct dom_obj *obj, struct domain_def *def, const char *alias,
