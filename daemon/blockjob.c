@@ -13,6 +13,7 @@
 #include <libvirt/virterror.h>
 #include <unistd.h>
 
+#include "daemon/backup.h"
 #include "daemon/definition.h"
 #include "daemon/overlay.h"
 #include "daemon/snapshot_take.h"
@@ -27,6 +28,8 @@ static const int types[] = {
 	[DOMAIN_BLOCKJOB_COMMIT] = VIR_DOMAIN_BLOCK_JOB_TYPE_COMMIT,
 	[DOMAIN_BLOCKJOB_COPY] = VIR_DOMAIN_BLOCK_JOB_TYPE_COPY,
 	[DOMAIN_BLOCKJOB_ACTIVE] = VIR_DOMAIN_BLOCK_JOB_TYPE_ACTIVE_COMMIT,
+	[DOMAIN_BLOCKJOB_BACKUP] = VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,
+	[DOMAIN_BLOCKJOB_EXPORT] = VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP,
 };
 
 /* ---- definitions ---- */
@@ -182,6 +185,12 @@ void blockjob_over(struct dom_obj *obj, struct dom_disk *disk,
 	tell(obj, source, disk->target_dev, info->kind, status);
 }
 
+static bool is_backup(const struct domain_blockjob_info *info)
+{
+	return info->kind == DOMAIN_BLOCKJOB_BACKUP ||
+	       info->kind == DOMAIN_BLOCKJOB_EXPORT;
+}
+
 void blockjob_event(struct dom_obj *obj, const char *alias)
 {
 	struct dom_disk *disk = live_disk(obj, alias);
@@ -193,7 +202,9 @@ void blockjob_event(struct dom_obj *obj, const char *alias)
 		log_warn("domain '%s': %s", obj->d.name, err.message);
 	if (r <= 0)
 		return;
-	if (info.state == DOMAIN_BLOCKJOB_READY)
+	if (is_backup(&info))
+		backup_heard(obj, alias, &info);
+	else if (info.state == DOMAIN_BLOCKJOB_READY)
 		ready(obj, disk, info.kind);
 	else if (info.state > DOMAIN_BLOCKJOB_READY)
 		blockjob_over(obj, disk, &info);
@@ -367,6 +378,10 @@ static int end_job(struct dom_obj *obj, struct dom_disk *disk,
 	struct domain_blockjob_info info;
 	int r = need_job(obj, disk, &info, err);
 
+	if (r == 0 && is_backup(&info))
+		r = error_virt(err, VIR_ERR_OPERATION_INVALID,
+			       "disk '%s' is part of a backup, which is aborted as a whole",
+			       disk->target_dev);
 	if (r == 0 && pivot)
 		r = check_pivot(disk, &info, err);
 	if (r == 0)
@@ -417,7 +432,9 @@ int blockjob_check_free(struct dom_obj *obj, struct dom_disk *disk,
 					  VIR_ERR_OPERATION_UNSUPPORTED,
 				  "disk '%s' already in active block job",
 				  disk->target_dev);
-	if (r)
+	if (r && is_backup(&info))
+		backup_heard(obj, disk->info.alias, &info);
+	else if (r)
 		blockjob_over(obj, disk, &info);
 	if (!disk->source || disk->readonly ||
 	    disk->device != DISK_DEV_DISK || disk->type > DISK_BLOCK)

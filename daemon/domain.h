@@ -183,6 +183,12 @@ int domain_block_job_speed(struct registry *reg, const uint8_t uuid[UUID_LEN],
 int domain_block_job_abort(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			   const char *path, unsigned int flags,
 			   struct error *err);
+/* A backup of its disks; daemon/backup.c.  checkpoint: XML, NULL: none. */
+int domain_backup_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			const char *xml, const char *checkpoint,
+			unsigned int flags, struct error *err);
+char *domain_backup_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			unsigned int flags, struct error *err);
 /* base: NULL: everything. */
 int domain_block_pull(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		      const char *path, const char *base, uint64_t bandwidth,
@@ -335,6 +341,8 @@ int domain_core_dump(struct registry *reg, const uint8_t uuid[UUID_LEN],
 struct domain_job {
 	int type;      /* virDomainJobType */
 	int operation; /* virDomainJobOperation */
+	bool of_disks; /* its progress: of memory otherwise */
+	bool ended_badly;
 	struct domain_progress progress;
 };
 /* completed: the last one that ended well; keep: it is asked for again. */

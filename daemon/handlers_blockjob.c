@@ -1,6 +1,7 @@
 /*
  * daemon/handlers_blockjob.c -- jobs on the images of a running domain's disks.
  */
+#include <errno.h>
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
@@ -181,4 +182,24 @@ int handle_domain_block_copy(struct call *call,
 				      args->path, &to, args->flags, err);
 	target_finish(&t);
 	return r;
+}
+
+/* ---- backups ---- */
+
+int handle_domain_backup_begin(struct call *call,
+			       const wire_backup_begin_args *args,
+			       struct error *err)
+{
+	return domain_backup_begin(call->reg, wire_uuid_of(&args->dom),
+				   args->xml, opt(args->checkpoint),
+				   args->flags, err);
+}
+
+int handle_domain_backup_get_xml_desc(struct call *call,
+				      const wire_dom_flags *args,
+				      wire_str *reply, struct error *err)
+{
+	*reply = domain_backup_xml(call->reg, wire_uuid_of(&args->dom),
+				   args->flags, err);
+	return *reply ? 0 : -ENOENT;
 }

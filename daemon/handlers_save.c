@@ -250,12 +250,26 @@ int handle_domain_get_job_info(struct call *call, const wire_dom *args,
 	if (r <= 0)
 		return r;
 	reply->counters[0] = ms(p->elapsed_ns);
-	for (unsigned int i = 2; i <= 5; i += 3) {
+	for (unsigned int i = 2; i <= 8; i += 3) {
+		if (i != 2 && (i == 8) != job.of_disks)
+			continue;
 		reply->counters[i] = p->total;
 		reply->counters[i + 1] = p->done;
 		reply->counters[i + 2] = p->total - MIN(p->done, p->total);
 	}
 	return 0;
+}
+
+static void reply_disks(struct params *out, const struct domain_job *job)
+{
+	const struct domain_progress *p = &job->progress;
+
+	params_ullong(out, p->total, VIR_DOMAIN_JOB_DISK_TOTAL);
+	params_ullong(out, p->done, VIR_DOMAIN_JOB_DISK_PROCESSED);
+	params_ullong(out, p->total - MIN(p->done, p->total),
+		      VIR_DOMAIN_JOB_DISK_REMAINING);
+	if (job->type != VIR_DOMAIN_JOB_UNBOUNDED)
+		params_bool(out, !job->ended_badly, VIR_DOMAIN_JOB_SUCCESS);
 }
 
 void reply_job(struct params *out, const struct domain_job *job)
@@ -265,6 +279,10 @@ void reply_job(struct params *out, const struct domain_job *job)
 
 	params_int(out, job->operation, VIR_DOMAIN_JOB_OPERATION);
 	params_ullong(out, ms(p->elapsed_ns), VIR_DOMAIN_JOB_TIME_ELAPSED);
+	if (job->of_disks) {
+		reply_disks(out, job);
+		return;
+	}
 	if (p->downtime_ns)
 		params_ullong(out, ms(p->downtime_ns),
 			      VIR_DOMAIN_JOB_DOWNTIME);

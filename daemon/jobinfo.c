@@ -8,6 +8,7 @@
 #include <libvirt/libvirt.h>
 #include <libvirt/virterror.h>
 
+#include "daemon/backup.h"
 #include "daemon/registry.h"
 
 void async_begin(struct dom_obj *obj, int operation)
@@ -88,7 +89,7 @@ static int running_job(struct dom_obj *obj, struct domain_job *ret_job,
 	int operation = async_get(obj, &active), r = 0;
 
 	if (!operation)
-		return active ? 0 :
+		return active ? MIN(backup_progress(obj, ret_job, err), 0) :
 				error_virt(err, VIR_ERR_OPERATION_INVALID,
 					   "domain is not running");
 	ret_job->type = VIR_DOMAIN_JOB_UNBOUNDED;
@@ -147,6 +148,11 @@ static int abort_job(struct dom_obj *obj, bool postcopy, struct error *err)
 	bool active;
 	int r, operation = async_get(obj, &active);
 
+	if (!operation && active) {
+		r = backup_abort(obj, err);
+		if (r <= 0)
+			return r;
+	}
 	if (!operation)
 		return error_virt(err, VIR_ERR_OPERATION_INVALID, "%s",
 				  active ? "no job is active on the domain" :

@@ -108,6 +108,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/disk.c \
 	%D%/definition.h \
 	%D%/block.c \
+	%D%/backup.c \
+	%D%/backup.h \
 	%D%/blockjob.c \
 	%D%/blockjob.h \
 	%D%/blockjob_chain.c \

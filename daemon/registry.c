@@ -2,6 +2,7 @@
  * daemon/registry.c -- the set of domains: opening it, finding objects in it.
  */
 #include "daemon/autostart.h"
+#include "daemon/backup.h"
 #include "daemon/registry.h"
 #include "daemon/snapshot.h"
 
@@ -55,6 +56,7 @@ static void obj_free(struct dom_obj *obj)
 		free(ev);
 	}
 	snapshots_free(obj->snapshots);
+	backup_free(obj->backup);
 	domain_def_free(obj->config);
 	domain_def_free(obj->boot);
 	domain_def_free(obj->d.live);

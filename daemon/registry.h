@@ -93,6 +93,7 @@ struct dom_obj {
 	void *owner;	   /* the run ends with this connection */
 
 	struct snapshots *snapshots; /* daemon/snapshot.h; NULL: none */
+	struct backup *backup; /* daemon/backup.h; NULL: none */
 	struct migration migration;
 	/* MiB/s, ms; 0: not set */
 	uint64_t max_speed, max_speed_postcopy, max_downtime;

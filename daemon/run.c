@@ -6,6 +6,7 @@
  * leaves the store after the driver has ended it.  So whenever the daemon is
  * killed, every VMM that may exist has a row.
  */
+#include "daemon/backup.h"
 #include "daemon/guestcpu.h"
 #include "daemon/hostdev.h"
 #include "daemon/pools.h"
@@ -109,6 +110,7 @@ static void forget_run(struct dom_obj *obj, int reason)
 	obj->driver = NULL;
 	obj->owner = NULL;
 	obj->cpu_ns = 0;
+	backup_free(steal_ptr(&obj->backup));
 	obj->migration = (struct migration){ MIGRATION_NONE };
 	obj->max_speed = obj->max_downtime = 0;
 	obj->state = VIR_DOMAIN_SHUTOFF;

@@ -82,6 +82,7 @@ struct domain_progress {
  */
 enum domain_blockjob_kind { DOMAIN_BLOCKJOB_PULL, DOMAIN_BLOCKJOB_COMMIT,
 			    DOMAIN_BLOCKJOB_COPY, DOMAIN_BLOCKJOB_ACTIVE,
+			    DOMAIN_BLOCKJOB_BACKUP, DOMAIN_BLOCKJOB_EXPORT,
 			    DOMAIN_BLOCKJOB_KINDS };
 enum domain_blockjob_state { DOMAIN_BLOCKJOB_RUNNING, DOMAIN_BLOCKJOB_READY,
 			     DOMAIN_BLOCKJOB_COMPLETED, DOMAIN_BLOCKJOB_FAILED,
@@ -97,6 +98,7 @@ struct domain_blockjob {
 	const struct dom_layer *backing; /* what is above names; NULL: none */
 	bool synchronous;
 	uint64_t speed; /* bytes a second; 0: no limit */
+	const char *export; /* its name for NBD clients */
 };
 struct domain_blockjob_info {
 	enum domain_blockjob_kind kind;
@@ -273,6 +275,9 @@ struct driver {
 	int (*blockjob_change)(struct domain *dom, const char *alias,
 			       enum domain_blockjob_what what, uint64_t speed,
 			       struct error *err);
+	/* NBD clients of all exports, at a socket that listens. */
+	int (*nbd_start)(struct domain *dom, int fd, struct error *err);
+	int (*nbd_stop)(struct domain *dom, struct error *err);
 	int (*blockjob_info)(struct domain *dom, const char *alias,
 			     struct domain_blockjob_info *ret,
 			     struct error *err);
@@ -594,6 +599,8 @@ int launch_blockjob_change(struct domain *dom, const char *alias,
 			   struct error *err);
 int launch_blockjob_info(struct domain *dom, const char *alias,
 			 struct domain_blockjob_info *ret, struct error *err);
+int launch_nbd_start(struct domain *dom, int fd, struct error *err);
+int launch_nbd_stop(struct domain *dom, struct error *err);
 int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
 		       bool linear, int fd, struct error *err);
 int launch_set_memory(struct domain *dom, const char *alias, uint64_t bytes,

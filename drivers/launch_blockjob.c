@@ -15,6 +15,8 @@ static const char *const kinds[] = {
 	[DOMAIN_BLOCKJOB_COMMIT] = "commit",
 	[DOMAIN_BLOCKJOB_COPY] = "copy",
 	[DOMAIN_BLOCKJOB_ACTIVE] = "active-commit",
+	[DOMAIN_BLOCKJOB_BACKUP] = "backup",
+	[DOMAIN_BLOCKJOB_EXPORT] = "export",
 };
 static const char *const states[] = {
 	[DOMAIN_BLOCKJOB_RUNNING] = "running",
@@ -87,6 +89,9 @@ static struct json_object *arguments(const struct domain_blockjob *job,
 	json_object_object_add(o, "speed", json_object_new_int64(job->speed));
 	json_object_object_add(o, "synchronous",
 			       json_object_new_boolean(job->synchronous));
+	if (job->export)
+		json_object_object_add(o, "export",
+				       json_object_new_string(job->export));
 	if (!job->backing)
 		return o;
 	json_object_object_add(o, "backing",
@@ -205,4 +210,14 @@ void launch_find_blockjobs(struct domain *dom)
 			domain_event(dom, DOMAIN_EVENT_BLOCKJOB,
 				     drive_of(list, i));
 	json_object_put(ok);
+}
+
+int launch_nbd_start(struct domain *dom, int fd, struct error *err)
+{
+	return monitor_call_fds(dom->priv, "nbd-start", NULL, &fd, 1, err);
+}
+
+int launch_nbd_stop(struct domain *dom, struct error *err)
+{
+	return monitor_call(dom->priv, "nbd-stop", NULL, NULL, err);
 }

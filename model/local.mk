@@ -55,6 +55,8 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/nwfilter_standard.c \
 	%D%/schemas.c \
 	%D%/schemas.h \
+	%D%/backup.c \
+	%D%/backup.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/tables.h \

@@ -22,6 +22,7 @@ static struct schema {
 } schemas[] = {
 	{ "domain", NULL },
 	{ "domainsnapshot", NULL },
+	{ "domainbackup", NULL },
 	{ "pool", NULL },
 	{ "volume", NULL },
 	{ "secret", NULL },

@@ -3,6 +3,7 @@ dist_schemas_DATA += \
 	%D%/common.rng \
 	%D%/devices.rng \
 	%D%/domain.rng \
+	%D%/domainbackup.rng \
 	%D%/domainsnapshot.rng \
 	%D%/pool.rng \
 	%D%/secret.rng \

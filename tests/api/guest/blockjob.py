@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # Block jobs of a guest that writes: a copy with abort and pivot, also over the
 # daemon's end, pull, commit of what is below and of the disk's own image.
+import hashlib
 import signal
 
 from functions import *
@@ -45,6 +46,124 @@ def mirror_ready(g):
 def copy_to(d, name, kind="raw"):
     return (f"<disk type='file'><source file='{d.dir}/{name}'/>"
             f"<driver type='{kind}'/></disk>")
+
+
+class Jobs:
+    """What JOB_COMPLETED tells."""
+
+    def __init__(self, c):
+        self.got, self.cond = [], threading.Condition()
+        c.domainEventRegisterAny(None, V.VIR_DOMAIN_EVENT_ID_JOB_COMPLETED,
+                                 self.tell, None)
+
+    def tell(self, c, g, params, opaque):
+        with self.cond:
+            self.got.append(params)
+            self.cond.notify_all()
+
+    def next(self):
+        with self.cond:
+            assert self.cond.wait_for(lambda: self.got, SECONDS)
+            return self.got.pop(0)
+
+
+def tool(*args):
+    p = subprocess.run(args, capture_output=True, text=True, timeout=SECONDS)
+    assert p.returncode == 0, (args, p.stdout, p.stderr)
+    return p.stdout
+
+
+def raw_md5(*image):
+    """Of what qemu-img reads there."""
+    with tempfile.NamedTemporaryFile() as f:
+        tool("qemu-img", "convert", "-O", "raw", *image, f.name)
+        return hashlib.md5(f.read()).hexdigest()
+
+
+def no_job(g):
+    return g.jobStats()["type"] == V.VIR_DOMAIN_JOB_NONE
+
+
+def push(d, g, con, jobs):
+    """The disk as it was, while the guest writes."""
+    want = write(con, 10)
+    g.backupBegin(f"""
+    <domainbackup><disks><disk name='vda' type='file'>
+      <target file='{d.dir}/pushed'/><driver type='qcow2'/>
+    </disk></disks></domainbackup>""", None)
+    write(con, 11)
+    write(con, 1)
+    end = jobs.next()
+    assert end["operation"] == V.VIR_DOMAIN_JOB_OPERATION_BACKUP
+    assert end["success"] and end["disk_total"] == 8 * MIB, end
+    assert end["disk_processed"] == 8 * MIB and no_job(g)
+    assert raw_md5("-f", "qcow2", d.dir + "/pushed") == want
+    tool("qemu-img", "check", "-q", d.dir + "/pushed")
+    assert over(g)
+
+
+def pull(d, g, con, jobs):
+    """Clients read it, several at a time, while the guest writes."""
+    want = write(con, 12)
+    path = d.dir + "/backup.socket"
+    # A file that is there is not written over.
+    with open(d.dir + "/there", "w"):
+        pass
+    fails_with("/there", g.backupBegin, f"""
+    <domainbackup mode='pull'><server transport='unix' socket='{path}'/>
+    <disks><disk name='vda' type='file'><scratch file='{d.dir}/there'/>
+    </disk></disks></domainbackup>""", None)
+    fails(V.VIR_ERR_NO_DOMAIN_BACKUP, g.backupGetXMLDesc)
+    g.backupBegin(f"""
+    <domainbackup mode='pull'><server transport='unix' socket='{path}'/>
+    <disks><disk name='vda' type='file' exportname='disk'>
+      <scratch file='{d.dir}/scratch'/>
+    </disk></disks></domainbackup>""", None)
+    assert not os.path.exists(d.dir + "/scratch")
+    assert "exportname='disk'" in g.backupGetXMLDesc()
+    stats = g.jobStats()
+    assert stats["operation"] == V.VIR_DOMAIN_JOB_OPERATION_BACKUP
+    assert stats["disk_total"] == 8 * MIB
+    fails(V.VIR_ERR_OPERATION_INVALID, g.backupBegin, "<domainbackup/>",
+          None)
+    fails(V.VIR_ERR_OPERATION_INVALID, g.blockJobAbort, "vda")
+    uri = "nbd+unix:///disk?socket=" + path
+    for n in 13, 1, 14:
+        assert raw_md5(uri) == want
+        write(con, n)
+    assert raw_md5(uri) == want
+    if shutil.which("nbdinfo"):
+        assert tool("nbdinfo", "--size", uri).strip() == str(8 * MIB)
+        assert "base:allocation" in tool("nbdinfo", "--list", uri)
+        lines = tool("nbdinfo", "--map", uri).split("\n")
+        assert sum(int(l.split()[1]) for l in lines if l) == 8 * MIB
+        tool("nbdcopy", "--connections=4", uri, d.dir + "/copied")
+        with open(d.dir + "/copied", "rb") as f:
+            assert hashlib.md5(f.read()).hexdigest() == want
+    now = md5(con)
+    g.abortJob()
+    assert jobs.next()["success"] and no_job(g) and md5(con) == now
+    p = subprocess.run(["qemu-img", "info", uri], capture_output=True,
+                       timeout=SECONDS)
+    assert p.returncode != 0
+
+    # By TCP, at a port of the daemon's choice; the guest ends with it.
+    d.virsh("backup-begin", "g", file_of(d, f"""
+    <domainbackup mode='pull'><server name='127.0.0.1' port='0'/>
+    </domainbackup>"""))
+    port = ET.fromstring(g.backupGetXMLDesc()).find("server").get("port")
+    uri = f"nbd://127.0.0.1:{port}/vda"
+    assert raw_md5(uri) == now
+    write(con, 15)
+    assert raw_md5(uri) == now
+    d.virsh("domjobabort", "g")
+    jobs.next()
+
+
+def file_of(d, text):
+    with open(d.dir + "/backup.xml", "w") as f:
+        f.write(text)
+    return f.name
 
 
 def over(g):
@@ -105,6 +224,12 @@ def test(d):
     assert over(g) and source(g) == d.dir + "/copy"
     assert source(g, V.VIR_DOMAIN_XML_INACTIVE) == d.dir + "/copy"
     assert md5(con) == want
+
+    if shutil.which("qemu-img"):
+        jobs = Jobs(c)
+        push(d, g, con, jobs)
+        pull(d, g, con, jobs)
+        want = md5(con)
 
     # Images on top, of which the middle one goes down, then the last one.
     for name in "one", "two", "three":

@@ -267,6 +267,11 @@ NOT_HERE_INT(domain_block_commit, UUID, const char *path, const char *base,
 	     const char *top, uint64_t speed, unsigned int flags)
 NOT_HERE_INT(domain_block_copy, UUID, const char *path,
 	     const struct domain_block_copy *to, unsigned int flags)
+NOT_HERE_INT(domain_backup_begin, UUID, const char *xml,
+	     const char *checkpoint, unsigned int flags)
+NOT_HERE(char *, domain_backup_xml,
+	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
+	 NULL)
 NOT_HERE_INT(domain_block_resize, UUID, const char *path, uint64_t size,
 	     unsigned int flags)
 NOT_HERE_INT(domain_block_peek, UUID, const char *path, uint64_t offset,
