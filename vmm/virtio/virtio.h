@@ -147,7 +147,7 @@ struct virtio_dev {
 	bool resetting;
 	unsigned int complaints; /* about the driver, in the log */
 	unsigned int config_size;
-	uint8_t config[VIRTIO_CONFIG_MAX];
+	_Alignas(8) uint8_t config[VIRTIO_CONFIG_MAX]; /* a device's struct */
 	uint8_t config_generation;
 	uint16_t config_vector;
 	unsigned int n_queues; /* for the guest */
