@@ -69,12 +69,18 @@ static void put_packet(struct ps2_mouse *ms, struct ps2_queue *q)
 	ms->sent_buttons = ms->buttons;
 }
 
+static int add_up(int sum, int64_t by)
+{
+	by = MAX(MIN(by, BACKLOG), -BACKLOG);
+	return MAX(MIN(sum + by, BACKLOG), -BACKLOG);
+}
+
 /* Movements add up while the host does not read; buttons are never merged. */
 void ps2_mouse_move(struct ps2_mouse *ms, const struct input_pointer *p)
 {
-	ms->dx = MAX(MIN(ms->dx + p->dx, BACKLOG), -BACKLOG);
-	ms->dy = MAX(MIN(ms->dy - p->dy, BACKLOG), -BACKLOG);
-	ms->dz = MAX(MIN(ms->dz - p->wheel, BACKLOG), -BACKLOG);
+	ms->dx = add_up(ms->dx, p->dx);
+	ms->dy = add_up(ms->dy, -(int64_t)p->dy);
+	ms->dz = add_up(ms->dz, -(int64_t)p->wheel);
 	ms->buttons = p->buttons & 0x1f;
 	if (!ms->enabled || ms->remote || ms->wrap)
 		return;
