@@ -149,6 +149,9 @@ char *domain_get_xml(struct registry *reg, const uint8_t uuid[UUID_LEN],
 /* The same from memory alone: processor time as last heard. */
 int domain_peek_info(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     struct domain_info *ret, struct error *err);
+/* log: every page that is written counts, otherwise some are looked at. */
+int domain_measure_dirty(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 unsigned int seconds, bool log, struct error *err);
 int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     struct domain_stats *ret, struct error *err);
 /* The same, with -EBUSY for one that another call is about. */

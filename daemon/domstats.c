@@ -182,6 +182,22 @@ static void add_vm(struct params *p, const struct subject *s)
 			      s->stats.counters[i].name);
 }
 
+static void add_dirty_rate(struct params *p, const struct subject *s)
+{
+	const struct domain_dirty_rate *d = &s->stats.dirty_rate;
+
+	if (!s->def)
+		return;
+	params_int(p, (int)d->status, "dirtyrate.calc_status");
+	params_llong(p, (int64_t)d->start, "dirtyrate.calc_start_time");
+	params_int(p, (int)d->seconds, "dirtyrate.calc_period");
+	params_string(p, d->log ? "dirty-bitmap" : "page-sampling",
+		      "dirtyrate.calc_mode");
+	if (d->status == VIR_DOMAIN_DIRTYRATE_MEASURED)
+		params_llong(p, (int64_t)(d->bytes_per_second / MIB),
+			     "dirtyrate.megabytes_per_second");
+}
+
 /* NULL: nothing of the kind is ever counted here, and it may be asked for. */
 static const struct {
 	unsigned int group;
@@ -196,6 +212,7 @@ static const struct {
 	{ VIR_DOMAIN_STATS_PERF, NULL },
 	{ VIR_DOMAIN_STATS_IOTHREAD, add_iothreads },
 	{ VIR_DOMAIN_STATS_MEMORY, NULL },
+	{ VIR_DOMAIN_STATS_DIRTYRATE, add_dirty_rate },
 	{ VIR_DOMAIN_STATS_VM, add_vm },
 };
 

@@ -10,13 +10,13 @@ struct params;
 
 /* VIR_DOMAIN_STATS_*: those that may be asked for. */
 unsigned int domstats_groups(void);
+/* What the domain costs the host: stands still only when nobody asks. */
+uint64_t domstats_cpu_ns(const struct domain_stats *stats);
+
 /*
  * Adds the wanted groups of one domain; false: there is no such domain.
  * nowait: of one that is busy, only what is known without its VMM.
  */
-/* What the domain costs the host: stands still only when nobody asks. */
-uint64_t domstats_cpu_ns(const struct domain_stats *stats);
-
 bool domstats_add(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		  unsigned int wanted, bool nowait, struct params *p);
 

@@ -273,6 +273,32 @@ int handle_domain_get_cpu_stats(struct call *call,
 	return 0;
 }
 
+/* ---- how fast memory is written ---- */
+
+enum { DIRTY_SECONDS_MAX = 60 };
+
+int handle_domain_start_dirty_rate_calc(struct call *call,
+					const wire_dom_int_flags *args,
+					struct error *err)
+{
+	const unsigned int log = VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_BITMAP;
+	const unsigned int ring = VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_RING;
+	int r = call_flags(call, args->flags, log | ring, err);
+
+	if (r < 0)
+		return r;
+	if (args->value < 1 || args->value > DIRTY_SECONDS_MAX)
+		return error_virt(err, VIR_ERR_CONFIG_UNSUPPORTED,
+				  "seconds=%d is invalid, please choose value within [1, %d].",
+				  args->value, DIRTY_SECONDS_MAX);
+	if (args->flags & ring)
+		return error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
+				  "rates of single vCPUs (dirty-ring) are not measured: ask for dirty-bitmap");
+	return domain_measure_dirty(call->reg, wire_uuid_of(&args->dom),
+				    (unsigned int)args->value,
+				    args->flags & log, err);
+}
+
 /* ---- all at once ---- */
 
 static void add_record(struct call *call, const struct domain_ref *ref,

@@ -190,6 +190,21 @@ int domain_get_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 	return r;
 }
 
+int domain_measure_dirty(struct registry *reg, const uint8_t uuid[UUID_LEN],
+			 unsigned int seconds, bool log, struct error *err)
+{
+	struct dom_obj *obj;
+	int r = obj_begin(reg, uuid, "dirty-rate", &obj, err);
+
+	if (r < 0)
+		return r;
+	r = run_check_active(obj, err);
+	if (r == 0)
+		r = driver_call(obj, err, measure_dirty, seconds, log);
+	obj_end(obj);
+	return r;
+}
+
 int domain_try_stats(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     struct domain_stats *ret, struct error *err)
 {

@@ -144,6 +144,12 @@ struct domain_stats {
 	uint64_t cpu_ns; /* all vCPUs */
 	uint64_t user_ns, system_ns; /* the whole process; 0: not known */
 	uint64_t balloon_bytes;
+	struct domain_dirty_rate {
+		unsigned int status; /* virDomainDirtyRateStatus */
+		unsigned int seconds;
+		bool log;
+		uint64_t start, bytes_per_second;
+	} dirty_rate;
 	/* As virDomainMemoryStatTags counts and measures; bits: which. */
 	unsigned int memory_has;
 	uint64_t memory[VIR_DOMAIN_MEMORY_STAT_NR];
@@ -288,6 +294,9 @@ struct driver {
 			   struct error *err);
 	int (*set_balloon_period)(struct domain *dom, unsigned int seconds,
 				  struct error *err);
+	/* Measures from now on; stats() tells.  log: every page counts. */
+	int (*measure_dirty)(struct domain *dom, unsigned int seconds,
+			     bool log, struct error *err);
 	/*
 	 * What 'want' says of the host's resources takes the place of what
 	 * dom->live says: those that 'what' names.  dom->live is changed by
@@ -606,6 +615,8 @@ int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,
 int launch_set_memory(struct domain *dom, const char *alias, uint64_t bytes,
 		      struct error *err);
 int launch_set_balloon(struct domain *dom, uint64_t bytes, struct error *err);
+int launch_measure_dirty(struct domain *dom, unsigned int seconds, bool log,
+			 struct error *err);
 int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
 			      struct error *err);
 int launch_tune(struct domain *dom, const struct domain_def *want,

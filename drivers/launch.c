@@ -292,6 +292,17 @@ int launch_set_balloon_period(struct domain *dom, unsigned int seconds,
 	return monitor_call(dom->priv, "balloon-period", args, NULL, err);
 }
 
+int launch_measure_dirty(struct domain *dom, unsigned int seconds, bool log,
+			 struct error *err)
+{
+	struct json_object *args = json_object_new_object();
+
+	json_object_object_add(args, "seconds",
+			       json_object_new_int64(seconds));
+	json_object_object_add(args, "log", json_object_new_boolean(log));
+	return monitor_call(dom->priv, "dirtyrate", args, NULL, err);
+}
+
 /* ---- consoles ---- */
 
 static const struct dom_char *find_console(const struct domain_def *def,

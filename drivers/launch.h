@@ -249,6 +249,7 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.follow_break = launch_follow_break, \
 	.migrate_limits = launch_migrate_limits, .set_balloon = launch_set_balloon, \
 	.set_balloon_period = launch_set_balloon_period, \
+	.measure_dirty = launch_measure_dirty, \
 	.change_medium = launch_change_medium, \
 	.resize_disk = launch_resize_disk, \
 	.switch_disks = launch_switch_disks, \

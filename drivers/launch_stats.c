@@ -47,6 +47,22 @@ static void take_process(struct json_object *json, struct domain_stats *s)
 	s->system_ns = number(json, "system_ns");
 }
 
+static void take_dirty_rate(struct json_object *json, struct domain_stats *s)
+{
+	struct json_object *o = NULL;
+
+	if (!json_object_object_get_ex(json, "dirty_rate", &o))
+		return;
+	s->dirty_rate = (struct domain_dirty_rate){
+		.status = MIN(number(o, "status"),
+			      (uint64_t)VIR_DOMAIN_DIRTYRATE_MEASURED),
+		.seconds = (unsigned int)number(o, "seconds"),
+		.log = number(o, "log"),
+		.start = number(o, "start"),
+		.bytes_per_second = number(o, "bytes_per_second"),
+	};
+}
+
 /* A machine cannot see for itself what it did not get. */
 static void take_waits(struct domain *dom, struct domain_stats *s)
 {
@@ -211,6 +227,7 @@ int launch_stats(struct domain *dom, struct domain_stats *ret_stats,
 	*ret_stats = (struct domain_stats){ 0 };
 	take_vcpus(dom->live, json, ret_stats);
 	take_process(json, ret_stats);
+	take_dirty_rate(json, ret_stats);
 	take_waits(dom, ret_stats);
 	take_devices(dom->live, json, ret_stats);
 	take_counters(json, ret_stats);

@@ -16,6 +16,7 @@
 
 #include "storage/format/block.h"
 #include "vmm/announce.h"
+#include "vmm/dirtyrate.h"
 #include "vmm/hotplug.h"
 #include "vmm/loop.h"
 #include "vmm/missing.h"
@@ -387,6 +388,7 @@ static const struct request {
 	{ "memory", STATES_BUILT, control_memory },
 	{ "nodes", STATES_BUILT, control_nodes },
 	{ "balloon-period", STATES_BUILT, control_balloon_period },
+	{ "dirtyrate", STATES_BUILT, control_dirtyrate },
 	{ "link", STATES_BUILT, control_link },
 	{ "insert", STATES_BUILT | NO_BLOCKJOBS, control_insert },
 	{ "plug", STATES_BUILT, control_plug },
@@ -643,6 +645,7 @@ void control_destroy(struct control *c)
 		return;
 	job_destroy(c->job);
 	numa_move_destroy(c->numa_move);
+	dirtyrate_destroy(c->dirtyrate);
 	control_forget_job(c);
 	handover_destroy(c->handover);
 	announce_stop(c->announce);

@@ -36,7 +36,10 @@
  *		   "balloon": bytes the guest keeps,
  *		   "cpu_ns": [per vCPU thread], "first_run_ns": time from exec
  *		   to the first guest instruction}
- *	"stats"    {"cpu_ns": [...], "user_ns", "system_ns", "disks": {id: {"rd_req", "rd_bytes",
+ *	"stats"    {"cpu_ns": [...], "user_ns", "system_ns", "dirty_rate":
+ *		   {"status": enum dirtyrate_status, "log": 0 or 1, "seconds",
+ *		   "start": of the epoch, "bytes_per_second"},
+ *		   "disks": {id: {"rd_req", "rd_bytes",
  *		   "wr_req", "wr_bytes", "flush_req", "rd_ns", "wr_ns",
  *		   "flush_ns"}}, "nics": {id: {"rx_bytes", "rx_packets",
  *		   "rx_drop", "tx_bytes", "tx_packets", "tx_drop"}},
@@ -49,6 +52,8 @@
  *	"nodes"    {"nodes": set}: the host's that memory without nodes of its
  *		   own is to come from; what is elsewhere moves by and by
  *	"balloon-period" {"seconds": between statistics, 0: only when read}
+ *	"dirtyrate" {"seconds", "log": bool}: "stats" tells it from then on; a
+ *		   migration ends it
  *	"link"     {"nic": id, "up": bool}
  *	"insert"   {"drive": id, "format", "force": bool} and a descriptor, or
  *		   none: the CD-ROM drive is empty then

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+#include "vmm/dirtyrate.h"
 #include "vmm/display.h"
 #include "vmm/hotplug.h"
 #include "vmm/input.h"
@@ -58,6 +59,19 @@ static void add_process(struct control *c, struct json_object *ok)
 	control_add_u64(ok, "system_ns", ns_of(&u.ru_stime));
 }
 
+static void add_dirtyrate(struct control *c, struct json_object *ok)
+{
+	struct json_object *o = member_object(ok, "dirty_rate");
+	struct dirtyrate_result d;
+
+	dirtyrate_get(c->dirtyrate, &d);
+	control_add_u64(o, "status", d.status);
+	control_add_u64(o, "log", d.log);
+	control_add_u64(o, "seconds", d.seconds);
+	control_add_u64(o, "start", d.start);
+	control_add_u64(o, "bytes_per_second", d.bytes_per_second);
+}
+
 int control_stats(struct control *c, struct json_object *req,
 		  struct json_object *ok, struct error *err)
 {
@@ -66,6 +80,7 @@ int control_stats(struct control *c, struct json_object *req,
 
 	json_object_object_add(ok, "cpu_ns", control_cpu_ns(c));
 	add_process(c, ok);
+	add_dirtyrate(c, ok);
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		member_object(ok, groups[i]);
 	machine_stats(c->m, control_emit, ok);
@@ -123,6 +138,25 @@ int control_nodes(struct control *c, struct json_object *req,
 	free(c->spec.mem_nodes);
 	c->spec.mem_nodes = xstrdup(json_object_get_string(v));
 	return 0;
+}
+
+int control_dirtyrate(struct control *c, struct json_object *req,
+		      struct json_object *ok, struct error *err)
+{
+	struct json_object *v = json_object_object_get(req, "seconds");
+	bool log = json_object_get_boolean(json_object_object_get(req, "log"));
+
+	if (!json_object_is_type(v, json_type_int) ||
+	    json_object_get_int64(v) < 1 || json_object_get_int64(v) > 60)
+		return error_set(err, -EINVAL, "\"seconds\" is not 1 to 60");
+	if (c->in && postcopy_in_state(c->in) != POSTCOPY_DONE)
+		return error_set(err, -EBUSY,
+				 "the guest's memory is still coming");
+	if (!c->dirtyrate)
+		c->dirtyrate = dirtyrate_create(c->m);
+	return dirtyrate_begin(c->dirtyrate,
+			       (unsigned int)json_object_get_int64(v), log,
+			       err);
 }
 
 int control_balloon_period(struct control *c, struct json_object *req,

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#include "vmm/dirtyrate.h"
+
 static int migrate_work(void *arg, struct progress *p, struct error *err)
 {
 	struct control *c = arg;
@@ -176,6 +178,7 @@ int control_migrate(struct control *c, struct json_object *req,
 	if (r < 0)
 		return r;
 	c->job_paused = false;
+	dirtyrate_give_up(c->dirtyrate);
 	c->migrate = (struct migrate_options){
 		.more = c->more,
 		.n_more = c->n_more,

@@ -59,6 +59,7 @@ struct control {
 	int page_fd, rescue_fd, missing_fd;
 	struct announce *announce;
 	struct numa_move *numa_move; /* its memory moves among nodes */
+	struct dirtyrate *dirtyrate; /* NULL: never measured */
 	struct blockjobs *blockjobs; /* on disks' images, and over */
 	struct control_nbd *nbd; /* who reads exports; or NULL */
 	int64_t take_id;
@@ -108,7 +109,7 @@ void control_tell_device(struct control *c, const char *event, const char *id);
 /* ---- control_devices.c ---- */
 
 control_request_fn control_stats, control_balloon, control_memory, control_nodes,
-	control_balloon_period, control_link, control_keys,
+	control_balloon_period, control_dirtyrate, control_link, control_keys,
 	control_screenshot, control_vnc_client, control_vsock_connected,
 	control_vnc_password, control_vcpus, control_insert, control_resize,
 	control_peek, control_plug, control_switch, control_limit,

@@ -56,6 +56,8 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/hyperv.h \
 	%D%/numa.c \
 	%D%/numa.h \
+	%D%/dirtyrate.c \
+	%D%/dirtyrate.h \
 	%D%/numa_move.c \
 	%D%/dev/acpi_pm.c \
 	%D%/dev/acpi_pm.h \

@@ -152,6 +152,27 @@ def limits(a, b):
     fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.migrateSetCompressionCache,
           1 << 20)
 
+    # How fast the guest writes, and that a migration comes first.
+    def measured(of):
+        s = ca.domainListGetStats([of], V.VIR_DOMAIN_STATS_DIRTYRATE)[0][1]
+        return s if s["dirtyrate.calc_status"] == \
+            V.VIR_DOMAIN_DIRTYRATE_MEASURED else None
+
+    for mode, name in ((V.VIR_DOMAIN_DIRTYRATE_MODE_PAGE_SAMPLING,
+                        "page-sampling"),
+                       (V.VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_BITMAP,
+                        "dirty-bitmap")):
+        g.startDirtyRateCalc(1, mode)
+        until("a rate of " + name, lambda: measured(g))
+        assert measured(g)["dirtyrate.calc_mode"] == name, measured(g)
+        assert measured(g)["dirtyrate.calc_period"] == 1, measured(g)
+    assert measured(g)["dirtyrate.megabytes_per_second"] > 0, measured(g)
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.startDirtyRateCalc, 1,
+          V.VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_RING)
+    fails(V.VIR_ERR_CONFIG_UNSUPPORTED, g.startDirtyRateCalc, 61, 0)
+    g.startDirtyRateCalc(60, V.VIR_DOMAIN_DIRTYRATE_MODE_DIRTY_BITMAP)
+    fails_any(g.startDirtyRateCalc, 1, 0)
+
     # At 1 MiB/s it does not end by itself.
     def begin(flags=LIVE):
         out = []

@@ -335,6 +335,7 @@ NOT_HERE_INT(domain_tune, UUID, const char *job, unsigned int flags,
 NOT_HERE_INT(domain_set_memory, UUID, uint64_t bytes, unsigned int flags)
 NOT_HERE_INT(domain_set_memory_stats_period, UUID, int period,
 	     unsigned int flags)
+NOT_HERE_INT(domain_measure_dirty, UUID, unsigned int seconds, bool log)
 NOT_HERE_INT(domain_update_disk, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_attach_device, UUID, const char *xml, unsigned int flags)
 NOT_HERE_INT(domain_detach_device, UUID, const char *xml, unsigned int flags)
