@@ -126,7 +126,9 @@ FIELDS = {
     "iothread.count": "iothreads",
 }
 NOT_FIGURES = {"block.count", "net.count", "block.*.name", "block.*.path",
-               "net.*.name"}
+               "net.*.name", "dirtyrate.calc_status",
+               "dirtyrate.calc_start_time", "dirtyrate.calc_period",
+               "dirtyrate.calc_mode"}
 
 
 def expected(dom, stats):

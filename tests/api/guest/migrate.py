@@ -500,7 +500,8 @@ def broken_up(a, b, kills):
                                   stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, text=True)
         if what == "machine":
-            until("a machine that waits", lambda: lives(dst.open()))
+            until("a machine that waits", lambda: lives(dst.open()) and
+                  os.path.exists(f"{dst.dir}/run/vmm/{g.UUIDString()}/pid"))
         delay = rng.random() * 2.5
         time.sleep(delay)
         kill(what, src, dst, client, g)
