@@ -16,7 +16,7 @@ seconds+='; s/(<creationTime>)[0-9]+/\1TIME/'
 
 while read -r line; do
 	line=${line//@srcdir@/${srcdir:-.}}
-	virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err" < /dev/null &
+	timeout 300 virsh -c test:///default "$line" > "$t/virsh" 2> "$t/virsh.err" < /dev/null &
 	"$vireo" -c test:///default "$line" > "$t/vireo" 2> "$t/vireo.err" < /dev/null; b=$?
 	wait $!; a=$?
 	# The test driver's CPU time is the clock's.
