@@ -13,7 +13,7 @@
 
 /* #syscalls:vmm clock_nanosleep nanosleep */
 
-enum { NAP_US = 20000 };
+enum { PACE_US = 20000, NAP_NS = 50 * 1000 * 1000 };
 
 const char *const blockjob_kinds[] = {
 	[BLOCKJOB_PULL] = "pull",
@@ -65,7 +65,20 @@ void blockjob_pace(struct blockjob *j, uint64_t bytes)
 
 	blockjob_charge(j, bytes);
 	while (j->speed && !j->stop && !j->order && now_ns() < j->due)
-		usleep(MIN((j->due - now) / 1000 + 1, (uint64_t)NAP_US));
+		usleep(MIN((j->due - now) / 1000 + 1, (uint64_t)PACE_US));
+}
+
+void blockjob_nap(struct blockjob *j, bool (*some)(const struct gate *))
+{
+	pthread_mutex_t *lock = drive_lock(j->drive);
+	struct gate *g = drive_gate(j->drive);
+	uint64_t until = now_ns() + NAP_NS;
+	struct timespec ts = { until / 1000000000, until % 1000000000 };
+
+	pthread_mutex_lock(lock);
+	if (!some(g) && !j->stop && !j->order)
+		pthread_cond_timedwait(&g->changed, lock, &ts);
+	pthread_mutex_unlock(lock);
 }
 
 static int is_zero_there(struct block *to, uint64_t offset, uint64_t length,

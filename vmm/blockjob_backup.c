@@ -17,7 +17,7 @@
 #include "vmm/blockjob_priv.h"
 #include "vmm/nbd/nbd.h"
 
-enum { NAP_NS = 50 * 1000 * 1000, YIELD_US = 500 };
+enum { YIELD_US = 500 };
 
 struct blockjob_backup {
 	pthread_mutex_t lock;
@@ -89,17 +89,9 @@ static int save_next(struct blockjob *j, bool any)
 	return r;
 }
 
-static void nap(struct blockjob *j)
+static bool has_held(const struct gate *g)
 {
-	pthread_mutex_t *lock = drive_lock(j->drive);
-	struct gate *g = drive_gate(j->drive);
-	uint64_t until = now_ns() + NAP_NS;
-	struct timespec ts = { until / 1000000000, until % 1000000000 };
-
-	pthread_mutex_lock(lock);
-	if (!g->held && !j->stop && !j->order)
-		pthread_cond_timedwait(&g->changed, lock, &ts);
-	pthread_mutex_unlock(lock);
+	return g->held != NULL;
 }
 
 /* What was out when it began is of before. */
@@ -124,7 +116,7 @@ static int save_some(struct blockjob *j)
 
 	if (r <= 0 || any)
 		return r;
-	nap(j);
+	blockjob_nap(j, has_held);
 	return 0;
 }
 
@@ -147,7 +139,7 @@ static int save_changes(struct blockjob *j)
 	while (r >= 0 && !blockjob_stopped(j)) {
 		r = save_next(j, false);
 		if (r > 0)
-			nap(j);
+			blockjob_nap(j, has_held);
 	}
 	return r < 0 ? r : -ECANCELED;
 }

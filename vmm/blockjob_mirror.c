@@ -11,7 +11,7 @@
 
 #include "vmm/blockjob_priv.h"
 
-enum { BRAKE_PIECES = 64, NAP_NS = 50 * 1000 * 1000 };
+enum { BRAKE_PIECES = 64 };
 
 struct mirror {
 	struct block *from, *to;
@@ -67,17 +67,9 @@ static int step(struct blockjob *j, struct mirror *m)
 	return r;
 }
 
-static void nap(struct blockjob *j)
+static bool has_dirty(const struct gate *g)
 {
-	pthread_mutex_t *lock = drive_lock(j->drive);
-	struct gate *g = drive_gate(j->drive);
-	uint64_t until = now_ns() + NAP_NS;
-	struct timespec ts = { until / 1000000000, until % 1000000000 };
-
-	pthread_mutex_lock(lock);
-	if (!g->n_dirty && !j->order && !j->stop)
-		pthread_cond_timedwait(&g->changed, lock, &ts);
-	pthread_mutex_unlock(lock);
+	return g->n_dirty != 0;
 }
 
 static void set_brake(struct blockjob *j, uint64_t pieces)
@@ -105,7 +97,7 @@ static int follow(struct blockjob *j, struct mirror *m)
 				set_brake(j, BRAKE_PIECES);
 			blockjob_tell_ready(j);
 		} else {
-			nap(j);
+			blockjob_nap(j, has_dirty);
 		}
 	}
 	return -ECANCELED;

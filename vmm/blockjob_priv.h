@@ -64,6 +64,9 @@ bool blockjob_stopped(const struct blockjob *j);
 void blockjob_charge(struct blockjob *j, uint64_t bytes);
 /* The same, and waits. */
 void blockjob_pace(struct blockjob *j, uint64_t bytes);
+/* A moment, or until there is something to do (the drive's lock is held), or
+ * an order. */
+void blockjob_nap(struct blockjob *j, bool (*some)(const struct gate *));
 /* What two images have in common need not be moved. */
 int blockjob_move(struct blockjob *j, struct block *from, struct block *to,
 		  uint64_t offset, uint64_t length, bool zero);

@@ -28,15 +28,7 @@ int foreign_open(struct block *blk, struct foreign **ret, struct error *err)
 				 "an image of format '%s' is only read",
 				 blk->format->name);
 	f = xcalloc(1, sizeof(*f));
-	f->file = (struct block){
-		.format = &block_raw,
-		.options = blk->options,
-		.fd = blk->fd,
-		.io_align = 1,
-		.mem_align = 1,
-		.best_align = BLOCK_SECTOR,
-	};
-	r = block_raw.open(&f->file, err);
+	r = block_open_file(blk, &f->file, err);
 	if (r < 0) {
 		free(f);
 		return r;
