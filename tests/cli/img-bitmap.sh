@@ -2,17 +2,8 @@
 # tests/cli/img-bitmap.sh -- dirty bitmaps in images: made, changed and kept
 # up by vireo-img and by stock qemu in turn.  What is in them is always read
 # by qemu-nbd.
-set -eu
-command -v qemu-img >/dev/null && command -v qemu-nbd >/dev/null || exit 77
-img=$(realpath "${VIREO_IMG:-./vireo-img}")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-	echo "$*" >&2
-	exit 1
-}
+. "$(dirname "$0")/img-functions.sh"
+needs qemu-img qemu-nbd
 
 # The places that are dirty, as qemu reads them.
 bits() {

@@ -1,17 +1,8 @@
 #!/bin/bash
 # tests/cli/img-chain.sh -- vireo-img commit, rebase, dd and measure on images
 # that are based on others; qemu-img reads what comes out.
-set -eu
-command -v qemu-img >/dev/null || exit 77
-img=$(realpath "${VIREO_IMG:-./vireo-img}")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-	echo "$*" >&2
-	exit 1
-}
+. "$(dirname "$0")/img-functions.sh"
+needs qemu-img
 
 # Three images, in all of which something is hidden by the next.
 chain() {

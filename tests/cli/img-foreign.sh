@@ -1,17 +1,8 @@
 #!/bin/bash
 # tests/cli/img-foreign.sh -- images of other programs' formats, as qemu-img
 # writes them, are read; what cannot be read is an error that says why.
-set -eu
-command -v qemu-img >/dev/null || exit 77
-img=$(realpath "${VIREO_IMG:-./vireo-img}")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-	echo "$*" >&2
-	exit 1
-}
+. "$(dirname "$0")/img-functions.sh"
+needs qemu-img
 
 seq 1 400000 >disk
 truncate -s 40M disk

@@ -1,17 +1,8 @@
 #!/bin/bash
 # tests/cli/img-luks.sh -- encrypted images: what vireo-img made is read and
 # written by stock qemu, and the other way round.
-set -eu
-command -v qemu-img >/dev/null && command -v qemu-io >/dev/null || exit 77
-img=$(realpath "${VIREO_IMG:-./vireo-img}")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-	echo "$*" >&2
-	exit 1
-}
+. "$(dirname "$0")/img-functions.sh"
+needs qemu-img qemu-io
 
 # QEMU counts its CPU time to choose PBKDF2's rounds, and gives up where a busy
 # machine gave it too little.

@@ -2,17 +2,8 @@
 # tests/cli/img-snapshot.sh -- internal snapshots: made, gone back to and
 # dropped by vireo-img and by qemu-img in turn on the same image; each of
 # them, and the disk, stays what it was.
-set -eu
-command -v qemu-img >/dev/null || exit 77
-img=$(realpath "${VIREO_IMG:-./vireo-img}")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-	echo "$*" >&2
-	exit 1
-}
+. "$(dirname "$0")/img-functions.sh"
+needs qemu-img
 
 sound() {
 	qemu-img check -q $1 || fail "$what: damaged"

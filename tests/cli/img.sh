@@ -1,17 +1,8 @@
 #!/bin/bash
 # tests/cli/img.sh -- vireo-img beside qemu-img: images of the one in the hands
 # of the other, and the same answers about them.
-set -eu
-command -v qemu-img >/dev/null || exit 77
-img=$(realpath "${VIREO_IMG:-./vireo-img}")
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-cd "$dir"
-
-fail() {
-	echo "$*" >&2
-	exit 1
-}
+. "$(dirname "$0")/img-functions.sh"
+needs qemu-img
 
 # The fields that both have, of a JSON object or list of them.
 same() {
