@@ -40,7 +40,7 @@ EXTRA_DIST += \
 	tests/lab/vfio.init \
 	tests/lab/vfio.inside \
 	tests/lab/vfio.sh \
-	tests/api/functions.sh \
+	tests/api/functions.sh tests/api/network-functions.sh \
 	tests/api/kill9.sh \
 	tests/api/pools.sh \
 	tests/api/network.sh \

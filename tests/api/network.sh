@@ -7,6 +7,7 @@ if [ -z "${NETWORK_TEST_INSIDE-}" ]; then
 	NETWORK_TEST_INSIDE=1 exec unshare -n "$0" "$@"
 fi
 . "$(dirname "$0")/functions.sh"
+. "$(dirname "$0")/network-functions.sh"
 requires virsh python3 busybox ip tc gcc dnsmasq nsenter ping ss
 ip link set lo up
 
@@ -20,24 +21,6 @@ end_nets() {
 }
 cleanup_fn end_nets
 
-wait_for() { # SECONDS COMMAND...
-	local n=$(($1 * 10))
-	shift
-	until "$@"; do
-		n=$((n - 1))
-		[ $n -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
-has() { # TEXT PART
-	case $1 in *"$2"*) ;; *) fail "no '$2' in: $1" ;; esac
-}
-refused() { # PART COMMAND...
-	local part=$1 out
-	shift
-	out=$("$@" 2>&1) && fail "not refused: $*"
-	has "$out" "$part"
-}
 dnsmasqs() {
 	local pid n=0
 	for pid in $(cat "$dir"/state/net/*/pid 2>/dev/null | cut -d' ' -f1); do

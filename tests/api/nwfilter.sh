@@ -7,28 +7,11 @@ if [ -z "${NWFILTER_TEST_INSIDE-}" ]; then
 	NWFILTER_TEST_INSIDE=1 exec unshare -n "$0" "$@"
 fi
 . "$(dirname "$0")/functions.sh"
+. "$(dirname "$0")/network-functions.sh"
 requires virsh python3 ip nft
 nft 'add table bridge x; delete table bridge x' 2>/dev/null || skip "no nftables of bridges"
 ip link set lo up
 
-wait_for() { # SECONDS COMMAND...
-	local n=$(($1 * 10))
-	shift
-	until "$@"; do
-		n=$((n - 1))
-		[ $n -gt 0 ] || return 1
-		sleep 0.1
-	done
-}
-has() { # TEXT PART
-	case $1 in *"$2"*) ;; *) fail "no '$2' in: $1" ;; esac
-}
-refused() { # PART COMMAND...
-	local part=$1 out
-	shift
-	out=$("$@" 2>&1) && fail "not refused: $*"
-	has "$out" "$part"
-}
 same() { # COMMAND...: our command line prints what virsh prints
 	"$BUILD/vireo" -c "$uri" "$@" >"$dir/ours" 2>&1 || true
 	virsh -c "$uri" "$@" >"$dir/virshs" 2>&1 || true

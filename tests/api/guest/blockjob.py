@@ -2,7 +2,6 @@
 # Block jobs of a guest that writes: a copy with abort and pivot, also over the
 # daemon's end, pull, commit of what is below and of the disk's own image.
 import hashlib
-import signal
 
 from functions import *
 
@@ -208,10 +207,7 @@ def test(d):
     write(con, 3)
 
     # A daemon that is killed finds it again.
-    pids = d.pids()
-    os.kill(pids[1], signal.SIGKILL)
-    until("the end of the daemon",
-          lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in pids))
+    d.kill_main()
     d.up()
     c = d.open()
     g = c.lookupByName("g")

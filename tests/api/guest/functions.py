@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import socket
+import signal
 import shutil
 import subprocess
 import sys
@@ -155,6 +156,13 @@ class Daemon:
         p = subprocess.run(["pgrep", "-P", str(priv), "vireod-main"],
                            stdout=subprocess.PIPE, text=True)
         return priv, int(p.stdout.split()[0])
+
+    def kill_main(self):
+        """kill -9; its parent ends, too, and the guests stay."""
+        pids = self.pids()
+        os.kill(pids[1], signal.SIGKILL)
+        until("the end of the daemon", lambda: not any(
+            os.path.exists(f"/proc/{p}/exe") for p in pids))
 
     def vmm_pid(self, dom):
         with open(f"{self.dir}/run/vmm/{dom.UUIDString()}/pid") as f:

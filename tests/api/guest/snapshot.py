@@ -4,7 +4,6 @@
 # by one, without losing what the disks have.
 import hashlib
 import json
-import signal
 
 from functions import *
 
@@ -212,10 +211,7 @@ def test(d):
                 for n in ("a", "b")] == want, layer
 
     # A daemon that is killed finds it all again.
-    pids = d.pids()
-    os.kill(pids[1], signal.SIGKILL)
-    until("the end of the daemon",
-          lambda: not any(os.path.exists(f"/proc/{p}/exe") for p in pids))
+    d.kill_main()
     d.up()
     c = d.open()
     g = c.lookupByName("g")
