@@ -99,6 +99,9 @@ struct domain_blockjob {
 	bool synchronous;
 	uint64_t speed; /* bytes a second; 0: no limit */
 	const char *export; /* its name for NBD clients */
+	/* Only what is dirty in that bitmap; an export: clients are told what
+	 * is, by the name of context. */
+	const char *bitmap, *context;
 };
 struct domain_blockjob_info {
 	enum domain_blockjob_kind kind;
@@ -287,6 +290,16 @@ struct driver {
 	int (*blockjob_info)(struct domain *dom, const char *alias,
 			     struct domain_blockjob_info *ret,
 			     struct error *err);
+	/*
+	 * A dirty bitmap in the disk's image, marked from now on, or one gone.
+	 * info: how many bytes are dirty; -ESTALE: there is none that can be
+	 * relied on.
+	 */
+	int (*bitmap_change)(struct domain *dom, const char *alias,
+			     const char *name, bool add, struct error *err);
+	int (*bitmap_info)(struct domain *dom, const char *alias,
+			   const char *name, uint64_t *ret_dirty,
+			   struct error *err);
 	/* Guest memory to fd; linear: as the first vCPU sees it. */
 	int (*peek_memory)(struct domain *dom, uint64_t at, uint64_t len,
 			   bool linear, int fd, struct error *err);
@@ -608,6 +621,11 @@ int launch_blockjob_change(struct domain *dom, const char *alias,
 			   struct error *err);
 int launch_blockjob_info(struct domain *dom, const char *alias,
 			 struct domain_blockjob_info *ret, struct error *err);
+int launch_bitmap_change(struct domain *dom, const char *alias,
+			 const char *name, bool add, struct error *err);
+int launch_bitmap_info(struct domain *dom, const char *alias,
+		       const char *name, uint64_t *ret_dirty,
+		       struct error *err);
 int launch_nbd_start(struct domain *dom, int fd, struct error *err);
 int launch_nbd_stop(struct domain *dom, struct error *err);
 int launch_peek_memory(struct domain *dom, uint64_t at, uint64_t len,

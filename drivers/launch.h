@@ -256,6 +256,8 @@ int launch_build_tpm(const struct domain_def *def, struct vmm_spec *s,
 	.blockjob_begin = launch_blockjob_begin, \
 	.blockjob_change = launch_blockjob_change, \
 	.blockjob_info = launch_blockjob_info, \
+	.bitmap_change = launch_bitmap_change, \
+	.bitmap_info = launch_bitmap_info, \
 	.nbd_start = launch_nbd_start, \
 	.nbd_stop = launch_nbd_stop, \
 	.peek_memory = launch_peek_memory, \

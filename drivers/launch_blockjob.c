@@ -75,6 +75,12 @@ static int build(const struct domain_blockjob *job, struct vmm_spec *s,
 	return r;
 }
 
+static void add_text(struct json_object *o, const char *key, const char *text)
+{
+	if (text)
+		json_object_object_add(o, key, json_object_new_string(text));
+}
+
 static struct json_object *arguments(const struct domain_blockjob *job,
 				     const char *devices)
 {
@@ -89,9 +95,9 @@ static struct json_object *arguments(const struct domain_blockjob *job,
 	json_object_object_add(o, "speed", json_object_new_int64(job->speed));
 	json_object_object_add(o, "synchronous",
 			       json_object_new_boolean(job->synchronous));
-	if (job->export)
-		json_object_object_add(o, "export",
-				       json_object_new_string(job->export));
+	add_text(o, "export", job->export);
+	add_text(o, "bitmap", job->bitmap);
+	add_text(o, "context", job->context);
 	if (!job->backing)
 		return o;
 	json_object_object_add(o, "backing",

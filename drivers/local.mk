@@ -9,6 +9,7 @@ noinst_LTLIBRARIES += %D%/liblaunch.la
 	%D%/driver.h \
 	%D%/launch.c \
 	%D%/launch.h \
+	%D%/launch_bitmap.c \
 	%D%/launch_blockjob.c \
 	%D%/launch_chain.c \
 	%D%/launch_channel.c \

@@ -228,7 +228,10 @@ void blockjob_destroy(struct blockjob *j)
 	blockjob_chain_finish(&j->during);
 	vmm_spec_finish(&j->spec);
 	blockjob_backup_free(j);
+	blockjob_since_free(j);
 	free((char *)j->plan.export);
+	free((char *)j->plan.bitmap);
+	free((char *)j->plan.context);
 	free((char *)j->plan.backing);
 	free((char *)j->plan.backing_format);
 	free(j->buffer);
@@ -250,6 +253,8 @@ static struct blockjob *create(struct loop *loop, const char *id,
 	j->plan.backing = xstrdup(plan->backing);
 	j->plan.backing_format = xstrdup(plan->backing_format);
 	j->plan.export = xstrdup(plan->export);
+	j->plan.bitmap = xstrdup(plan->bitmap);
+	j->plan.context = xstrdup(plan->context);
 	j->speed = plan->speed;
 	return j;
 }

@@ -54,6 +54,9 @@ struct blockjob_plan {
 	bool synchronous; /* writes wait for a copy that falls behind */
 	uint64_t speed;	  /* bytes a second, 0: as fast as it goes */
 	const char *export; /* its name; NULL: the disk's */
+	/* A backup: only what that bitmap of the disk's has as dirty; an
+	 * export: clients are told, in a context of that name. */
+	const char *bitmap, *context;
 };
 
 struct blockjob_progress {

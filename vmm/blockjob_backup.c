@@ -6,7 +6,8 @@
  * (vmm/gate.h).  A backup saves all by itself, and ends; an export saves only
  * what is written to, into an image that is of use for nothing else, shows
  * clients that or the disk's own (vmm/nbd/nbd.h), and goes on until it is told
- * to end.
+ * to end.  By a bitmap, a backup saves only what is dirty in it, and an export
+ * tells clients what is (vmm/blockjob_since.c).
  *
  * Locks: the export's, held over saving and reading; then the drive's.
  */
@@ -29,6 +30,8 @@ struct blockjob_backup {
 
 /* ---- saving ---- */
 
+/* What a part of a disk does not have shows what is behind it: zeroes are
+ * written there. */
 static int save_range(struct blockjob *j, const struct gate_range *range)
 {
 	struct block *from = drive_block(j->drive);
@@ -42,6 +45,7 @@ static int save_range(struct blockjob *j, const struct gate_range *range)
 				 &e);
 		if (r == 0 && !e.length)
 			r = -EIO;
+		e.zero = e.zero && !j->since;
 		if (r == 0)
 			r = blockjob_copy_out(j, from, j->target, at,
 					      e.length, e.zero);
@@ -253,6 +257,10 @@ static int export_extent(void *arg, unsigned int context, uint64_t offset,
 	struct blockjob *j = arg;
 	int r;
 
+	if (context) {
+		blockjob_since_extent(j, offset, length, ret);
+		return 0;
+	}
 	enter(j->backup);
 	r = j->backup->closed ? -ESHUTDOWN :
 				allocation(j, offset, length, ret);
@@ -277,8 +285,8 @@ static struct blockjob_backup *create(struct blockjob *j)
 	b->export = (struct nbd_export){
 		.name = xstrdup(j->plan.export ? j->plan.export : j->id),
 		.size = drive_size(j->drive),
-		.n_contexts = 1,
-		.contexts = { "base:allocation" },
+		.n_contexts = j->since ? 2 : 1,
+		.contexts = { "base:allocation", j->plan.context },
 		.read = export_read,
 		.extent = export_extent,
 		.arg = j,
@@ -289,13 +297,17 @@ static struct blockjob_backup *create(struct blockjob *j)
 /* From here on the guest's writes wait. */
 static int prepare(struct blockjob *j, struct error *err)
 {
-	int r = blockjob_open_target(j, err);
+	int r = blockjob_since_read(j, err);
 
+	if (r == 0)
+		r = blockjob_open_target(j, err);
 	if (r < 0)
 		return r;
 	j->backup = create(j);
 	pthread_mutex_lock(drive_lock(j->drive));
 	gate_keep(drive_gate(j->drive), drive_size(j->drive));
+	if (j->since && j->plan.kind == BLOCKJOB_BACKUP)
+		blockjob_since_leave_out(j);
 	pthread_mutex_unlock(drive_lock(j->drive));
 	return 0;
 }

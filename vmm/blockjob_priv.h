@@ -39,6 +39,7 @@ struct blockjob {
 	const struct blockjob_chain *at; /* that the disk has; NULL: before */
 	struct block *target; /* a copy's, while it is not the drive's */
 	struct blockjob_backup *backup; /* or NULL */
+	struct dirty_bitmap *since; /* the plan's, as it was; NULL: all */
 	void *buffer;
 	uint64_t due; /* now_ns() of the next step */
 
@@ -104,6 +105,17 @@ int blockjob_rename(struct blockjob *j, int fd, struct error *err);
 
 void blockjob_backup_close(struct blockjob *j); /* clients read no more */
 void blockjob_backup_free(struct blockjob *j);
+
+/* ---- blockjob_since.c: what has changed, by the plan's bitmap ---- */
+
+struct nbd_extent;
+/* j->since is there, if a bitmap is in the plan. */
+int blockjob_since_read(struct blockjob *j, struct error *err);
+/* Everything else is saved already: the drive's lock held. */
+void blockjob_since_leave_out(struct blockjob *j);
+void blockjob_since_extent(const struct blockjob *j, uint64_t offset,
+			   uint64_t length, struct nbd_extent *ret);
+void blockjob_since_free(struct blockjob *j);
 
 /* ---- blockjob_mirror.c ---- */
 

@@ -402,6 +402,8 @@ static const struct request {
 	  control_blockjobs },
 	{ "blockjob-change", STATES_ALL | WHILE_BUSY | WHILE_AWAY,
 	  control_blockjob_change },
+	{ "bitmaps", STATES_BUILT, control_bitmaps },
+	{ "bitmap-change", STATES_BUILT, control_bitmap_change },
 	{ "peek", STATES_BUILT, control_peek },
 	{ "unplug", STATES_BUILT, control_unplug },
 	{ "devices", STATES_ALL | WHILE_BUSY, control_devices },

@@ -69,6 +69,7 @@
  *		   descriptors go with it
  *	"blockjob" {"kind": "pull", "commit", "copy", "active-commit",
  *		   "backup" or "export", "export": its name,
+ *		   "bitmap", "context": only what is dirty, or so told;
  *		   "devices": {"disks": [...]}, "top", "bottom", "backing",
  *		   "backing_format", "synchronous", "speed": bytes/s} +
  *		   descriptors: long work on a disk's images begins
@@ -82,6 +83,10 @@
  *	"nbd-start" + a socket that listens: clients may read all exports
  *		   (vmm/nbd/nbd.h) until "nbd-stop", or until one is forgotten
  *	"nbd-stop"
+ *	"bitmaps" {"drive"}: {"bitmaps": [{"name", "inconsistent", "dirty"}]}:
+ *		   of the disk's own image (storage/format/bitmaps.h)
+ *	"bitmap-change" {"drive", "name", "what": "add" or "remove"}: one that
+ *		   is kept in the image and marked from now on
  *	"unplug"   {"device": id}: asks the guest to let go of it; the event
  *		   "unplugged" follows when it has, "kept" when it will not.
  *		   Refused when nothing in the guest listens.

@@ -68,6 +68,15 @@ bool control_has_blockjobs(const struct control *c)
 	return false;
 }
 
+bool control_moves_images(struct control *c, const char *disk)
+{
+	const struct blockjobs *b = *find(c, disk);
+
+	return b && !blockjob_is_over(b->job) &&
+	       blockjob_kind(b->job) != BLOCKJOB_BACKUP &&
+	       blockjob_kind(b->job) != BLOCKJOB_EXPORT;
+}
+
 static void describe(struct json_object *o, const struct blockjob *job)
 {
 	struct blockjob_progress p;
@@ -106,7 +115,7 @@ static void on_changed(void *arg, struct blockjob *job)
 
 /* ---- requests ---- */
 
-static const char *text(struct json_object *req, const char *key)
+const char *control_text(struct json_object *req, const char *key)
 {
 	struct json_object *v = json_object_object_get(req, key);
 
@@ -127,7 +136,7 @@ static int64_t number(struct json_object *req, const char *key)
 static int read_plan(struct json_object *req, struct blockjob_plan *p,
 		     struct error *err)
 {
-	const char *kind = text(req, "kind");
+	const char *kind = control_text(req, "kind");
 	int64_t top = number(req, "top"), bottom = number(req, "bottom");
 	int64_t speed = number(req, "speed");
 	unsigned int i = 0;
@@ -142,12 +151,14 @@ static int read_plan(struct json_object *req, struct blockjob_plan *p,
 		.kind = i,
 		.top = top,
 		.bottom = bottom,
-		.backing = text(req, "backing"),
-		.backing_format = text(req, "backing_format"),
+		.backing = control_text(req, "backing"),
+		.backing_format = control_text(req, "backing_format"),
 		.synchronous = json_object_get_boolean(
 			json_object_object_get(req, "synchronous")),
 		.speed = speed,
-		.export = text(req, "export"),
+		.export = control_text(req, "export"),
+		.bitmap = control_text(req, "bitmap"),
+		.context = control_text(req, "context"),
 	};
 	return 0;
 }
@@ -259,7 +270,7 @@ static int change(struct control *c, struct blockjobs **link,
 int control_blockjob_change(struct control *c, struct json_object *req,
 			    struct json_object *ok, struct error *err)
 {
-	const char *id = text(req, "drive"), *what = text(req, "what");
+	const char *id = control_text(req, "drive"), *what = control_text(req, "what");
 	struct blockjobs **link = find(c, id ? id : "");
 
 	if (!*link)

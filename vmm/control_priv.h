@@ -133,6 +133,15 @@ bool control_has_blockjobs(const struct control *c);
 control_request_fn control_blockjob, control_blockjobs,
 	control_blockjob_change, control_nbd_start, control_nbd_stop;
 
+/* NULL: it is no text. */
+const char *control_text(struct json_object *req, const char *key);
+/* The disk's images are others when its job is over. */
+bool control_moves_images(struct control *c, const char *disk);
+
+/* ---- control_bitmaps.c ---- */
+
+control_request_fn control_bitmaps, control_bitmap_change;
+
 /* ---- control_migrate.c ---- */
 
 /* Memory that follows the guest has arrived, or does not. */

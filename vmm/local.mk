@@ -37,6 +37,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/connector.h \
 	%D%/control.c \
 	%D%/control.h \
+	%D%/control_bitmaps.c \
 	%D%/control_blockjobs.c \
 	%D%/control_devices.c \
 	%D%/control_events.c \
@@ -157,6 +158,7 @@ noinst_LTLIBRARIES += %D%/libvmm.la
 	%D%/blockjob_mirror.c \
 	%D%/blockjob_priv.h \
 	%D%/blockjob_pull.c \
+	%D%/blockjob_since.c \
 	%D%/display.c \
 	%D%/display.h \
 	%D%/engine.h \

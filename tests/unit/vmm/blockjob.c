@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "storage/format/bitmaps.h"
 #include "storage/format/block.h"
 #include "tests/fuzz/random.h"
 #include "vmm/blockjob.h"
@@ -583,6 +584,141 @@ static void test_export(void)
 	sound("copy");
 }
 
+/* ---- what has changed since a bitmap began ---- */
+
+/* Here and there, while the guest is quiet; some of it zeroes. */
+static void write_some(struct block *blk)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		uint64_t at = below(UNITS - LONGEST) * UNIT;
+		uint64_t length = (1 + below(LONGEST)) * UNIT;
+
+		memset(shadow + at, i % 2 ? 0 : 1 + below(255), length);
+		run(blk, i % 2 ? BLOCK_WRITE_ZEROES : BLOCK_WRITE,
+		    i % 2 ? NULL : shadow + at, at, length);
+	}
+}
+
+/* The disk before anything was marked: was; when the job begins: then. */
+static struct blockjob *begin_since(struct blockjob_plan *plan,
+				    unsigned int cluster_bits, uint8_t *was,
+				    uint8_t *then)
+{
+	const struct block_bitmap_add add = { .name = "b",
+					      .persistent = true };
+	const struct layer copy = { "copy", "qcow2" };
+	struct error err = { 0 };
+	struct blockjob *job;
+
+	set_up(16);
+	let_it_write(&guest);
+	create("copy", "qcow2", NULL, cluster_bits);
+	add_disk(&after, "disk", &copy, 1);
+	guest_quiet(&guest, true);
+	memcpy(was, shadow, SIZE);
+	ok(block_bitmap_add(drive_block(guest.drive), &add, &err), &err);
+	write_some(drive_block(guest.drive));
+	memcpy(then, shadow, SIZE);
+	plan->bitmap = "b";
+	job = begin(plan);
+	guest_quiet(&guest, false);
+	return job;
+}
+
+/* A full backup of then, which the part is based on. */
+static void create_full(uint8_t *was)
+{
+	const struct layer full = { "full", "qcow2" };
+	_cleanup_free_ char *path = path_of("full");
+	struct error err = { 0 };
+	struct block *blk;
+	int fd = open_file("copy", O_RDWR);
+
+	ok(block_set_backing(fd, path, "qcow2", &err), &err);
+	close(fd);
+	create("full", "qcow2", NULL, 16);
+	blk = open_layers(&full, 1, true);
+	run(blk, BLOCK_WRITE, was, 0, SIZE);
+	block_close(blk);
+}
+
+/* What changed is in it, zeroes too, and nothing that hides the rest. */
+static void test_incremental(unsigned int cluster_bits)
+{
+	static const struct layer both[] = { { "copy", "qcow2" },
+					     { "full", "qcow2" } };
+	struct blockjob_plan plan = { .kind = BLOCKJOB_BACKUP };
+	_cleanup_free_ uint8_t *was = malloc(SIZE), *then = malloc(SIZE);
+	struct blockjob *job = begin_since(&plan, cluster_bits, was, then);
+	struct blockjob_progress p;
+
+	wait_for(job, BLOCKJOB_COMPLETED);
+	blockjob_progress(job, &p);
+	assert(p.end && p.end < SIZE && p.current == p.end);
+	end(job);
+	create_full(was);
+	expect(both, 2, then);
+	expect(top, 3, shadow);
+	sound("top");
+	sound("copy");
+}
+
+/* What is said to be clean is as it was. */
+static void check_dirty(const struct nbd_export *e, const uint8_t *was,
+			const uint8_t *then)
+{
+	struct nbd_extent extent;
+	uint64_t dirty = 0;
+
+	for (uint64_t at = 0; at < SIZE; at += extent.length) {
+		assert(!e->extent(e->arg, 1, at, SIZE - at, &extent));
+		assert(extent.length && extent.length <= SIZE - at);
+		if (extent.flags & NBD_DIRTY)
+			dirty += extent.length;
+		else
+			assert(!memcmp(was + at, then + at, extent.length));
+	}
+	assert(dirty && dirty < SIZE);
+}
+
+static void test_dirty_export(void)
+{
+	struct blockjob_plan plan = { .kind = BLOCKJOB_EXPORT,
+				      .context = "qemu:dirty-bitmap:c" };
+	_cleanup_free_ uint8_t *was = malloc(SIZE), *then = malloc(SIZE);
+	struct blockjob *job = begin_since(&plan, 16, was, then);
+	const struct nbd_export *e = blockjob_export(job);
+
+	assert(e->n_contexts == 2 && str_eq(e->contexts[1], plan.context));
+	let_it_write(&guest);
+	check_dirty(e, was, then);
+	read_export(e, then);
+	blockjob_abort(job);
+	wait_for(job, BLOCKJOB_CANCELED);
+	end(job);
+	sound("top");
+}
+
+/* A bitmap that is not there. */
+static void test_no_bitmap(void)
+{
+	struct blockjob_plan plan = { .kind = BLOCKJOB_BACKUP,
+				      .bitmap = "none" };
+	const struct layer copy = { "copy", "qcow2" };
+	struct error err = { 0 };
+	struct blockjob *job;
+
+	set_up(16);
+	plan.now = &now.disks[0];
+	create("copy", "qcow2", NULL, 16);
+	add_disk(&after, "disk", &copy, 1);
+	assert(blockjob_begin(main_loop, guest.drive, &after, &plan, changed,
+			      NULL, &job, &err) == -ENOENT);
+	assert(!drive_has_job(guest.drive));
+	let_it_write(&guest);
+	tear_down();
+}
+
 /* In the middle, slowly. */
 static void test_cancel(enum blockjob_kind kind)
 {
@@ -654,7 +790,8 @@ static void test_refused(void)
 
 static void remove_all(void)
 {
-	static const char *const names[] = { "base", "mid", "top", "copy" };
+	static const char *const names[] = { "base", "mid", "top", "copy",
+					     "full" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_cleanup_free_ char *path = path_of(names[i]);
@@ -684,6 +821,11 @@ int main(int argc, char **argv)
 	test_backup("raw");
 	test_backup("qcow2");
 	test_export();
+	test_incremental(16);
+	test_incremental(12);
+	test_incremental(18);
+	test_dirty_export();
+	test_no_bitmap();
 	test_cancel(BLOCKJOB_BACKUP);
 	test_cancel(BLOCKJOB_PULL);
 	test_cancel(BLOCKJOB_COMMIT);
