@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "daemon/blockjob.h"
+#include "daemon/checkpoint.h"
 #include "daemon/overlay.h"
 #include "daemon/snapshot_take.h"
 #include "model/backup.h"
@@ -275,6 +276,10 @@ static int create_files(struct dom_obj *obj, const struct backup_def *def,
 static int begin_one(struct dom_obj *obj, const struct backup_def *def,
 		     const struct backup_disk *d, struct error *err)
 {
+	_cleanup_free_ char *context =
+		d->export_bitmap ?
+			xasprintf("qemu:dirty-bitmap:%s", d->export_bitmap) :
+			NULL;
 	struct domain_def *copy = domain_def_copy(obj->d.live);
 	struct dom_disk *disk = snapshot_find_disk(copy, d->name);
 	struct domain_blockjob job = {
@@ -282,6 +287,8 @@ static int begin_one(struct dom_obj *obj, const struct backup_def *def,
 				    DOMAIN_BLOCKJOB_BACKUP,
 		.after = disk,
 		.export = d->export,
+		.bitmap = d->incremental,
+		.context = context,
 	};
 	struct image image = image_of(d);
 	int r;
@@ -292,18 +299,37 @@ static int begin_one(struct dom_obj *obj, const struct backup_def *def,
 	return r;
 }
 
-/* All at one moment: the guest does nothing between the first and the last. */
-static int begin_all(struct dom_obj *obj, const struct backup_def *def,
-		     struct error *err)
+/* What is written from here on is marked by the checkpoint, first: so it is in
+ * this backup or in the next, or in both. */
+static int begin_paused(struct dom_obj *obj, const struct backup_def *def,
+			const struct checkpoint_def *checkpoint,
+			struct error *err)
 {
-	bool stop = obj->state == VIR_DOMAIN_RUNNING && def->n_disks > 1;
 	struct error ignored = { 0 };
-	int r = stop ? driver_call(obj, err, pause) : 0;
+	int r = checkpoint ? checkpoint_mark(obj, checkpoint, err) : 0;
 
 	if (r < 0)
 		return r;
 	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++)
 		r = begin_one(obj, def, &def->disks[i], err);
+	if (r < 0 && checkpoint)
+		checkpoint_unmark(obj, checkpoint, &ignored);
+	return r;
+}
+
+/* All at one moment: the guest does nothing between the first and the last. */
+static int begin_all(struct dom_obj *obj, const struct backup_def *def,
+		     const struct checkpoint_def *checkpoint,
+		     struct error *err)
+{
+	bool stop = obj->state == VIR_DOMAIN_RUNNING &&
+		    (def->n_disks > 1 || checkpoint);
+	struct error ignored = { 0 };
+	int r = stop ? driver_call(obj, err, pause) : 0;
+
+	if (r < 0)
+		return r;
+	r = begin_paused(obj, def, checkpoint, err);
 	if (stop && driver_call(obj, r < 0 ? &ignored : err, resume) < 0 &&
 	    r >= 0)
 		r = -EIO;
@@ -334,7 +360,26 @@ static int serve(struct dom_obj *obj, struct backup_def *def,
 	return r < 0 ? r : driver_call(obj, err, nbd_start, fd);
 }
 
-static int start(struct dom_obj *obj, struct backup *b, bool reuse,
+/* The jobs and their clients; a checkpoint is taken over on success. */
+static int begin_work(struct dom_obj *obj, struct backup_def *def,
+		      struct checkpoint_def *checkpoint, struct error *err)
+{
+	struct error ignored = { 0 };
+	int r = begin_all(obj, def, checkpoint, err);
+
+	if (r < 0)
+		return r;
+	if (def->pull)
+		r = serve(obj, def, err);
+	if (r >= 0 && checkpoint)
+		r = checkpoint_record(obj, checkpoint, err);
+	if (r < 0 && checkpoint)
+		checkpoint_unmark(obj, checkpoint, &ignored);
+	return r;
+}
+
+static int start(struct dom_obj *obj, struct backup *b,
+		 struct checkpoint_def *checkpoint, bool reuse,
 		 struct error *err)
 {
 	int r = reuse ? 0 : create_files(obj, b->def, err);
@@ -342,9 +387,7 @@ static int start(struct dom_obj *obj, struct backup *b, bool reuse,
 	if (r < 0)
 		return r;
 	b->started = now_ns();
-	r = begin_all(obj, b->def, err);
-	if (r >= 0 && b->def->pull)
-		r = serve(obj, b->def, err);
+	r = begin_work(obj, b->def, checkpoint, err);
 	if (r < 0)
 		change_all(obj, b->def, DOMAIN_BLOCKJOB_ABORT);
 	if (!reuse && (r < 0 || b->def->pull))
@@ -352,18 +395,37 @@ static int start(struct dom_obj *obj, struct backup *b, bool reuse,
 	return r;
 }
 
+/* The checkpoint is there, and so is the bitmap. */
+static int check_since(struct dom_obj *obj, const struct backup_disk *d,
+		       struct error *err)
+{
+	const struct checkpoint *c;
+	uint64_t size;
+
+	if (!d->incremental)
+		return 0;
+	c = checkpoints_get(obj->checkpoints, d->incremental, err);
+	return c ? checkpoint_measure(obj, c->def, d->name, &size, err) :
+		   -ENOENT;
+}
+
 static int check(struct dom_obj *obj, const struct backup_def *def,
-		 struct error *err)
+		 struct checkpoint_def *checkpoint, struct error *err)
 {
 	int r = 0;
 
-	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++)
+	for (unsigned int i = 0; i < def->n_disks && r >= 0; i++) {
 		r = blockjob_check_free(obj, disk_of(obj, &def->disks[i]),
 					err);
-	return r;
+		if (r >= 0)
+			r = check_since(obj, &def->disks[i], err);
+	}
+	return r < 0 || !checkpoint ? r :
+				      checkpoint_prepare(obj, checkpoint, err);
 }
 
-static int begin(struct dom_obj *obj, struct backup_def *def, bool reuse,
+static int begin(struct dom_obj *obj, struct backup_def *def,
+		 struct checkpoint_def *checkpoint, bool reuse,
 		 struct error *err)
 {
 	_cleanup_free_ char *suffix =
@@ -381,12 +443,12 @@ static int begin(struct dom_obj *obj, struct backup_def *def, bool reuse,
 	if (r == 0)
 		r = backup_align(def, obj->d.live, suffix, err);
 	if (r == 0)
-		r = check(obj, def, err);
+		r = check(obj, def, checkpoint, err);
 	if (r < 0)
 		return r;
 	b = xcalloc(1, sizeof(*b));
 	b->def = def;
-	r = start(obj, b, reuse, err);
+	r = start(obj, b, checkpoint, reuse, err);
 	if (r < 0) {
 		free(b);
 		return r;
@@ -401,25 +463,28 @@ int domain_backup_begin(struct registry *reg, const uint8_t uuid[UUID_LEN],
 			const char *xml, const char *checkpoint,
 			unsigned int flags, struct error *err)
 {
-	struct backup_def *def;
+	struct checkpoint_def *mark = NULL;
+	struct backup_def *def = NULL;
 	struct dom_obj *obj;
 	int r = check_flags(flags, VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL,
 			    __func__, err);
 
-	if (r == 0 && checkpoint)
-		r = error_virt(err, VIR_ERR_OPERATION_UNSUPPORTED,
-			       "checkpoints are not supported");
 	if (r == 0)
 		r = backup_def_parse(xml, &def, err);
-	if (r < 0)
-		return r;
-	r = obj_begin(reg, uuid, "backup", &obj, err);
+	if (r == 0 && checkpoint)
+		r = checkpoint_def_parse(checkpoint,
+					 CHECKPOINT_PARSE_VALIDATE, &mark,
+					 err);
+	if (r == 0)
+		r = obj_begin(reg, uuid, "backup", &obj, err);
 	if (r == 0) {
-		r = begin(obj, def, flags, err);
+		r = begin(obj, def, mark, flags, err);
 		obj_end(obj);
 	}
-	if (r < 0)
+	if (r < 0) {
+		checkpoint_def_free(mark);
 		backup_def_free(def);
+	}
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/backup.h"
+#include "daemon/checkpoint.h"
 #include "daemon/definition.h"
 #include "daemon/overlay.h"
 #include "daemon/snapshot_take.h"
@@ -462,8 +463,10 @@ static int begin(struct dom_obj *obj, struct dom_disk *disk,
 		 const struct domain_blockjob *job,
 		 const struct dom_mirror *mirror, struct error *err)
 {
-	int r;
+	int r = checkpoints_refuse_images(obj, "change images", err);
 
+	if (r < 0)
+		return r;
 	if (mirror) {
 		set_mirror(obj, disk, mirror);
 		r = run_record(obj, err);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/autostart.h"
+#include "daemon/checkpoint.h"
 #include "daemon/nvram.h"
 #include "daemon/tpm.h"
 #include "daemon/registry.h"
@@ -202,6 +203,8 @@ static int undefine(struct dom_obj *obj, unsigned int flags,
 				  "save image exists");
 	r = snapshots_undefine(obj, flags, err);
 	if (r >= 0)
+		r = checkpoints_undefine(obj, flags, err);
+	if (r >= 0)
 		r = nvram_forget(obj, flags, err);
 	if (r >= 0)
 		r = tpm_forget(obj, flags, err);
@@ -366,6 +369,8 @@ static int rename_to(struct dom_obj *obj, const char *name, struct error *err)
 
 	if (r == 0)
 		r = snapshots_refuse(obj, "rename", err);
+	if (r == 0)
+		r = checkpoints_refuse(obj, "rename", err);
 	if (r == 0)
 		r = reserve_name(reg, name, &place, err);
 	if (r < 0)

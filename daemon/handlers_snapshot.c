@@ -1,20 +1,12 @@
 /*
- * daemon/handlers_snapshot.c -- procedures about snapshots; and about
- * checkpoints, which cannot be made: their lists are empty.
+ * daemon/handlers_snapshot.c -- procedures about snapshots.
  */
 #include <errno.h>
 #include <libvirt/virterror.h>
 
 #include "daemon/reply.h"
+#include "daemon/reply_moment.h"
 #include "daemon/snapshot.h"
-
-static void reply_snapshot(wire_snapshot *reply, const wire_dom *dom,
-			   const char *name)
-{
-	reply->name = xstrdup(name);
-	reply->dom = *dom;
-	reply->dom.name = xstrdup(dom->name);
-}
 
 /* ---- lists ---- */
 
@@ -62,14 +54,7 @@ static int list_all(struct call *call, const wire_dom *dom, const char *of,
 
 	if (r < 0)
 		return r;
-	if (wanted && n <= WIRE_LIST_MAX) {
-		reply->snaps.snaps_val = xcalloc(n, sizeof(wire_snapshot));
-		reply->snaps.snaps_len = n;
-		for (unsigned int i = 0; i < n; i++)
-			reply_snapshot(&reply->snaps.snaps_val[i], dom,
-				       names[i]);
-	}
-	reply->ret = (int)n;
+	reply_moments(reply, dom, names, n, wanted);
 	snapshot_names_free(names, n);
 	return 0;
 }
@@ -122,16 +107,6 @@ int handle_domain_snapshot_list_all_children(
 
 /* ---- one ---- */
 
-/* Takes the name over; NULL: err says why. */
-static int reply_named(wire_snapshot *reply, const wire_dom *dom, char *name)
-{
-	if (!name)
-		return -ENOENT;
-	reply_snapshot(reply, dom, name);
-	free(name);
-	return 0;
-}
-
 /* A yes or no, or an error. */
 static int reply_bool(int r, wire_int *reply)
 {
@@ -180,7 +155,7 @@ int handle_domain_snapshot_lookup_by_name(struct call *call,
 			       args->flags, err);
 
 	if (r == 0)
-		reply_snapshot(reply, &args->dom, args->str);
+		reply_moment(reply, &args->dom, args->str);
 	return r;
 }
 
@@ -188,7 +163,7 @@ int handle_domain_snapshot_current(struct call *call,
 				   const wire_dom_flags *args,
 				   wire_snapshot *reply, struct error *err)
 {
-	return reply_named(reply, &args->dom,
+	return reply_named_moment(reply, &args->dom,
 			   snapshot_current(call->reg,
 					    wire_uuid_of(&args->dom),
 					    args->flags, err));
@@ -198,7 +173,7 @@ int handle_domain_snapshot_get_parent(struct call *call,
 				      const wire_snap_flags *args,
 				      wire_snapshot *reply, struct error *err)
 {
-	return reply_named(reply, &args->snap.dom,
+	return reply_named_moment(reply, &args->snap.dom,
 			   snapshot_parent(call->reg,
 					   wire_uuid_of(&args->snap.dom),
 					   args->snap.name, args->flags, err));
@@ -223,7 +198,7 @@ int handle_domain_snapshot_create_xml(struct call *call,
 	int r = snapshot_create(call->reg, wire_uuid_of(&args->dom), args->str,
 				args->flags, &name, err);
 
-	return r < 0 ? r : reply_named(reply, &args->dom, name);
+	return r < 0 ? r : reply_named_moment(reply, &args->dom, name);
 }
 
 int handle_domain_revert_to_snapshot(struct call *call,
@@ -240,35 +215,4 @@ int handle_domain_snapshot_delete(struct call *call,
 {
 	return snapshot_delete(call->reg, wire_uuid_of(&args->snap.dom),
 			       args->snap.name, args->flags, err);
-}
-
-/* ---- checkpoints ---- */
-
-/* Only whether the domain exists. */
-static int check_dom(struct call *call, const wire_dom *dom, struct error *err)
-{
-	struct domain_ref ref;
-
-	return domain_lookup_uuid(call->reg, wire_uuid_of(dom), &ref, err);
-}
-
-int handle_domain_list_all_checkpoints(struct call *call,
-				       const wire_dom_list_args *args,
-				       wire_snapshots *reply, struct error *err)
-{
-	return check_dom(call, &args->dom, err);
-}
-
-int handle_domain_checkpoint_lookup_by_name(struct call *call,
-					    const wire_dom_str_flags *args,
-					    wire_snapshot *reply,
-					    struct error *err)
-{
-	int r = check_dom(call, &args->dom, err);
-
-	return r < 0 ? r
-		     : error_virt(err, VIR_ERR_NO_DOMAIN_CHECKPOINT,
-				  "no domain checkpoint with matching name "
-				  "'%s'",
-				  args->str);
 }

@@ -173,6 +173,12 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/secret_key.h \
 	%D%/secrets.c \
 	%D%/secrets.h \
+	%D%/checkpoint.c \
+	%D%/checkpoint.h \
+	%D%/checkpoint_bitmaps.c \
+	%D%/checkpoint_create.c \
+	%D%/checkpoint_delete.c \
+	%D%/checkpoint_query.c \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/snapshot_create.c \

@@ -5,6 +5,7 @@
  * Once the guest was sent, its machine and the destination's settle which of
  * them has it; this file asks, and acts on the answer.
  */
+#include "daemon/checkpoint.h"
 #include "daemon/migrate_priv.h"
 
 #include <errno.h>
@@ -88,6 +89,8 @@ static int check_can_go(const struct dom_obj *obj, struct error *err)
 		r = check_folders(obj, err);
 	if (r == 0)
 		r = snapshots_refuse(obj, "migrate", err);
+	if (r == 0)
+		r = checkpoints_refuse(obj, "migrate", err);
 	if (r < 0)
 		return r;
 	if (obj->state != VIR_DOMAIN_RUNNING && obj->state != VIR_DOMAIN_PAUSED)

@@ -4,6 +4,7 @@
 #include "daemon/autostart.h"
 #include "daemon/backup.h"
 #include "daemon/registry.h"
+#include "daemon/checkpoint.h"
 #include "daemon/snapshot.h"
 
 #include <libvirt/libvirt.h>
@@ -56,6 +57,7 @@ static void obj_free(struct dom_obj *obj)
 		free(ev);
 	}
 	snapshots_free(obj->snapshots);
+	checkpoints_free(obj->checkpoints);
 	backup_free(obj->backup);
 	domain_def_free(obj->config);
 	domain_def_free(obj->boot);
@@ -473,9 +475,9 @@ static bool listed_by(const struct dom_obj *obj, unsigned int f)
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_HAS_SNAPSHOT,
 		      VIR_CONNECT_LIST_DOMAINS_NO_SNAPSHOT,
 		      obj->snapshots && obj->snapshots->n) &&
-	       /* What no domain has yet. */
 	       passes(f, VIR_CONNECT_LIST_DOMAINS_HAS_CHECKPOINT,
-		      VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT, false);
+		      VIR_CONNECT_LIST_DOMAINS_NO_CHECKPOINT,
+		      obj->checkpoints && obj->checkpoints->n);
 }
 
 int domain_list(struct registry *reg, unsigned int flags,
@@ -611,8 +613,11 @@ int registry_open(const char *path, struct store *store,
 	}
 	if (r == 0)
 		r = store_domain_each(reg->store, load_row, reg, err);
-	for (struct dom_obj *obj = reg->first; r == 0 && obj; obj = obj->next)
+	for (struct dom_obj *obj = reg->first; r == 0 && obj;
+	     obj = obj->next) {
 		snapshots_load(obj);
+		checkpoints_load(obj);
+	}
 	if (r == 0)
 		r = job_worker_start(reg, err);
 	if (r < 0) {

@@ -68,6 +68,7 @@ struct migration {
 
 struct incoming;
 struct snapshots;
+struct checkpoints;
 
 struct dom_obj {
 	struct domain d; /* what drivers see */
@@ -93,6 +94,7 @@ struct dom_obj {
 	void *owner;	   /* the run ends with this connection */
 
 	struct snapshots *snapshots; /* daemon/snapshot.h; NULL: none */
+	struct checkpoints *checkpoints; /* daemon/checkpoint.h; the same */
 	struct backup *backup; /* daemon/backup.h; NULL: none */
 	struct migration migration;
 	/* MiB/s, ms; 0: not set */

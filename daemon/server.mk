@@ -88,7 +88,10 @@ nodist_%C%_libserver_la_SOURCES = \
 	%D%/handlers_nwfilter.c \
 	%D%/handlers_save.c \
 	%D%/handlers_secret.c \
+	%D%/handlers_checkpoint.c \
 	%D%/handlers_snapshot.c \
+	%D%/reply_moment.c \
+	%D%/reply_moment.h \
 	%D%/handlers_stats.c \
 	%D%/handlers_storage.c \
 	%D%/handlers_volume.c \

@@ -140,17 +140,17 @@ bool snapshots_is_below(const struct snapshots *s, const struct snapshot *snap,
 static int store(struct dom_obj *obj, const struct snapshots *s,
 		 struct error *err)
 {
-	struct store_snapshot *rows = xcalloc(s->n, sizeof(*rows));
+	struct store_moment *rows = xcalloc(s->n, sizeof(*rows));
 	int r;
 
 	for (unsigned int i = 0; i < s->n; i++)
-		rows[i] = (struct store_snapshot){
+		rows[i] = (struct store_moment){
 			s->list[i]->def->name,
 			s->list[i]->xml,
 			s->list[i] == s->current,
 		};
-	r = store_snapshots_replace(obj->reg->store, obj->d.uuid, rows, s->n,
-				    err);
+	r = store_moments_replace(obj->reg->store, STORE_SNAPSHOTS,
+				  obj->d.uuid, rows, s->n, err);
 	free(rows);
 	return r;
 }
@@ -177,7 +177,7 @@ struct loading {
 	struct snapshots *list;
 };
 
-static void load_one(void *arg, const struct store_snapshot *row)
+static void load_one(void *arg, const struct store_moment *row)
 {
 	struct loading *l = arg;
 	struct snapshot_def *def;
@@ -199,8 +199,8 @@ void snapshots_load(struct dom_obj *obj)
 	struct loading l = { obj, xcalloc(1, sizeof(struct snapshots)) };
 	struct error err = { 0 };
 
-	if (store_snapshots_each(obj->reg->store, obj->d.uuid, load_one, &l,
-				 &err) < 0)
+	if (store_moments_each(obj->reg->store, STORE_SNAPSHOTS, obj->d.uuid,
+			       load_one, &l, &err) < 0)
 		log_error("domain '%s': %s", obj->d.name, err.message);
 	obj->snapshots = l.list;
 }

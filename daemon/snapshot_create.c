@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/checkpoint.h"
 #include "daemon/registry.h"
 #include "daemon/snapshot_take.h"
 
@@ -259,8 +260,10 @@ static enum snap_where fallback(const struct snapshot_def *def,
 static int take(struct dom_obj *obj, struct snapshot_def *def,
 		unsigned int flags, struct error *err)
 {
-	int r = fill(obj, def, flags, err);
+	int r = checkpoints_refuse_images(obj, "create snapshot", err);
 
+	if (r == 0)
+		r = fill(obj, def, flags, err);
 	if (r == 0)
 		r = check_fresh(obj, def, err);
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/blockjob.h"
+#include "daemon/checkpoint.h"
 #include "daemon/definition.h"
 #include "daemon/registry.h"
 #include "daemon/snapshot_take.h"
@@ -348,7 +349,10 @@ int snapshot_delete(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = obj_begin(reg, uuid, "snapshot-delete", &obj, err);
 	if (r < 0)
 		return r;
-	r = delete(obj, name, flags, err);
+	if (!(flags & METADATA_ONLY))
+		r = checkpoints_refuse_images(obj, "delete snapshot", err);
+	if (r == 0)
+		r = delete(obj, name, flags, err);
 	obj_end(obj);
 	return r;
 }

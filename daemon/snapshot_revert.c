@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/checkpoint.h"
 #include "daemon/definition.h"
 #include "daemon/registry.h"
 #include "daemon/savefile.h"
@@ -340,7 +341,9 @@ int snapshot_revert(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = obj_begin(reg, uuid, "snapshot-revert", &obj, err);
 	if (r < 0)
 		return r;
-	r = revert(obj, name, flags, err);
+	r = checkpoints_refuse_images(obj, "revert to snapshot", err);
+	if (r == 0)
+		r = revert(obj, name, flags, err);
 	obj_unclaim(obj);
 	return r;
 }

@@ -108,6 +108,16 @@ static const char *const migrations[] = {
 	"	port TEXT NOT NULL PRIMARY KEY,"
 	"	xml TEXT NOT NULL"
 	") WITHOUT ROWID;",
+	/* 7: checkpoints, in the order of their rows. */
+	"CREATE TABLE checkpoint ("
+	"	place INTEGER PRIMARY KEY,"
+	"	domain BLOB NOT NULL REFERENCES domain (uuid)"
+	"		ON DELETE CASCADE,"
+	"	name TEXT NOT NULL,"
+	"	xml TEXT NOT NULL,"
+	"	current INTEGER NOT NULL,"
+	"	UNIQUE (domain, name)"
+	");",
 };
 
 enum stmt {
@@ -123,6 +133,9 @@ enum stmt {
 	STMT_SNAPSHOTS_DROP,
 	STMT_SNAPSHOT_ADD,
 	STMT_SNAPSHOTS_EACH,
+	STMT_CHECKPOINTS_DROP,
+	STMT_CHECKPOINT_ADD,
+	STMT_CHECKPOINTS_EACH,
 	STMT_NET_PUT,
 	STMT_NET_DELETE,
 	STMT_NET_EACH,
@@ -166,6 +179,12 @@ static const char *const stmt_sql[] = {
 			      " VALUES (?1, ?2, ?3, ?4)",
 	[STMT_SNAPSHOTS_EACH] = "SELECT name, xml, current FROM snapshot"
 				" WHERE domain = ?1 ORDER BY place",
+	[STMT_CHECKPOINTS_DROP] = "DELETE FROM checkpoint WHERE domain = ?1",
+	[STMT_CHECKPOINT_ADD] = "INSERT INTO checkpoint"
+				" (domain, name, xml, current)"
+				" VALUES (?1, ?2, ?3, ?4)",
+	[STMT_CHECKPOINTS_EACH] = "SELECT name, xml, current FROM checkpoint"
+				  " WHERE domain = ?1 ORDER BY place",
 	[STMT_NET_PUT] = "INSERT INTO network (uuid, name, xml, live_xml,"
 			 " autostart, changing)"
 			 " VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
@@ -588,42 +607,59 @@ int store_domain_each(struct store *s,
 	return r;
 }
 
-static int add_snapshot(struct store *s, const uint8_t uuid[UUID_LEN],
-			const struct store_snapshot *snap, struct error *err)
+/* ---- snapshots and checkpoints ---- */
+
+static const struct moment_stmts {
+	enum stmt drop, add, each;
+	const char *no_write, *no_read;
+} moments[] = {
+	[STORE_SNAPSHOTS] = { STMT_SNAPSHOTS_DROP, STMT_SNAPSHOT_ADD,
+			      STMT_SNAPSHOTS_EACH, "cannot record snapshots",
+			      "cannot read the snapshots" },
+	[STORE_CHECKPOINTS] = { STMT_CHECKPOINTS_DROP, STMT_CHECKPOINT_ADD,
+				STMT_CHECKPOINTS_EACH,
+				"cannot record checkpoints",
+				"cannot read the checkpoints" },
+};
+
+static int add_moment(struct store *s, const struct moment_stmts *of,
+		      const uint8_t uuid[UUID_LEN],
+		      const struct store_moment *m, struct error *err)
 {
-	sqlite3_stmt *q = s->stmt[STMT_SNAPSHOT_ADD];
+	sqlite3_stmt *q = s->stmt[of->add];
 
 	bind_uuid(q, 1, uuid);
-	bind_text(q, 2, snap->name);
-	bind_text(q, 3, snap->xml);
-	sqlite3_bind_int(q, 4, snap->current);
-	return run(s, q, "cannot record a snapshot", err);
+	bind_text(q, 2, m->name);
+	bind_text(q, 3, m->xml);
+	sqlite3_bind_int(q, 4, m->current);
+	return run(s, q, of->no_write, err);
 }
 
-static int replace_snapshots(struct store *s, const uint8_t uuid[UUID_LEN],
-			     const struct store_snapshot *list, unsigned int n,
-			     struct error *err)
+static int replace_moments(struct store *s, const struct moment_stmts *of,
+			   const uint8_t uuid[UUID_LEN],
+			   const struct store_moment *list, unsigned int n,
+			   struct error *err)
 {
 	int r;
 
-	bind_uuid(s->stmt[STMT_SNAPSHOTS_DROP], 1, uuid);
-	r = run(s, s->stmt[STMT_SNAPSHOTS_DROP], "cannot record snapshots",
-		err);
+	bind_uuid(s->stmt[of->drop], 1, uuid);
+	r = run(s, s->stmt[of->drop], of->no_write, err);
 	for (unsigned int i = 0; i < n && r == 0; i++)
-		r = add_snapshot(s, uuid, &list[i], err);
+		r = add_moment(s, of, uuid, &list[i], err);
 	return r;
 }
 
-int store_snapshots_replace(struct store *s, const uint8_t uuid[UUID_LEN],
-			    const struct store_snapshot *list, unsigned int n,
-			    struct error *err)
+int store_moments_replace(struct store *s, enum store_moments kind,
+			  const uint8_t uuid[UUID_LEN],
+			  const struct store_moment *list, unsigned int n,
+			  struct error *err)
 {
 	int r;
 
 	pthread_mutex_lock(&s->lock);
 	r = exec(s, "BEGIN IMMEDIATE", err);
 	if (r == 0)
-		r = replace_snapshots(s, uuid, list, n, err);
+		r = replace_moments(s, &moments[kind], uuid, list, n, err);
 	if (r == 0)
 		r = exec(s, "COMMIT", err);
 	if (!sqlite3_get_autocommit(s->db))
@@ -632,25 +668,24 @@ int store_snapshots_replace(struct store *s, const uint8_t uuid[UUID_LEN],
 	return r;
 }
 
-int store_snapshots_each(struct store *s, const uint8_t uuid[UUID_LEN],
-			 void (*fn)(void *arg, const struct store_snapshot *s),
-			 void *arg, struct error *err)
+int store_moments_each(struct store *s, enum store_moments kind,
+		       const uint8_t uuid[UUID_LEN],
+		       void (*fn)(void *arg, const struct store_moment *m),
+		       void *arg, struct error *err)
 {
-	sqlite3_stmt *q = s->stmt[STMT_SNAPSHOTS_EACH];
+	sqlite3_stmt *q = s->stmt[moments[kind].each];
 	int rc, r = 0;
 
 	pthread_mutex_lock(&s->lock);
 	bind_uuid(q, 1, uuid);
 	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
-		struct store_snapshot snap = {
-			column_text(q, 0), column_text(q, 1),
-			sqlite3_column_int(q, 2)
-		};
+		struct store_moment m = { column_text(q, 0), column_text(q, 1),
+					  sqlite3_column_int(q, 2) };
 
-		fn(arg, &snap);
+		fn(arg, &m);
 	}
 	if (rc != SQLITE_DONE)
-		r = db_error(s, err, "cannot read the snapshots");
+		r = db_error(s, err, moments[kind].no_read);
 	sqlite3_reset(q);
 	sqlite3_clear_bindings(q);
 	pthread_mutex_unlock(&s->lock);

@@ -54,19 +54,22 @@ int store_domain_each(struct store *store,
 		      void *arg, struct error *err);
 
 /*
- * A domain's snapshots, which go with its row: all of them at once, parents
- * before children, because a change may concern several.
+ * A domain's snapshots, or its checkpoints, which go with its row: all of them
+ * at once, parents before children, because a change may concern several.
  */
-struct store_snapshot {
+enum store_moments { STORE_SNAPSHOTS, STORE_CHECKPOINTS };
+struct store_moment {
 	const char *name, *xml;
 	bool current;
 };
-int store_snapshots_replace(struct store *store, const uint8_t uuid[UUID_LEN],
-			    const struct store_snapshot *list, unsigned int n,
-			    struct error *err);
-int store_snapshots_each(struct store *store, const uint8_t uuid[UUID_LEN],
-			 void (*fn)(void *arg, const struct store_snapshot *s),
-			 void *arg, struct error *err);
+int store_moments_replace(struct store *store, enum store_moments kind,
+			  const uint8_t uuid[UUID_LEN],
+			  const struct store_moment *list, unsigned int n,
+			  struct error *err);
+int store_moments_each(struct store *store, enum store_moments kind,
+		       const uint8_t uuid[UUID_LEN],
+		       void (*fn)(void *arg, const struct store_moment *m),
+		       void *arg, struct error *err);
 
 /* Virtual networks and their ports, as daemon/networks.h has them: the
  * functions take the store as their arg. */

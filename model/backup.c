@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "model/moment.h"
 #include "model/schemas.h"
 #include "model/snapshot.h"
 #include "model/xml.h"
@@ -68,12 +69,23 @@ static int read_image(const xmlNode *node, const char *element,
 	return 0;
 }
 
+/* The schema has nothing else. */
+static void read_mode(const xmlNode *node, struct backup_disk *d)
+{
+	_cleanup_free_ char *mode = xml_attr(node, "backupmode");
+
+	d->mode = str_eq(mode, "full")	      ? BACKUP_FULL :
+		  str_eq(mode, "incremental") ? BACKUP_INCREMENTAL :
+						BACKUP_AS_ALL;
+	d->incremental = xml_attr(node, "incremental");
+	d->export_bitmap = xml_attr(node, "exportbitmap");
+}
+
 static int read_disk(const xmlNode *node, bool pull, struct backup_disk *d,
 		     struct error *err)
 {
 	_cleanup_free_ char *type = xml_attr(node, "type");
 	_cleanup_free_ char *backup = xml_attr(node, "backup");
-	_cleanup_free_ char *mode = xml_attr(node, "backupmode");
 
 	d->name = xml_attr(node, "name");
 	if (!d->name)
@@ -85,9 +97,7 @@ static int read_disk(const xmlNode *node, bool pull, struct backup_disk *d,
 	if (type && !d->is_device && !str_eq(type, "file"))
 		return xml_error(err, VIR_ERR_CONFIG_UNSUPPORTED, node,
 				 "only type='file' and 'block' are supported");
-	if (mode && !str_eq(mode, "full"))
-		return xml_error(err, VIR_ERR_CONFIG_UNSUPPORTED, node,
-				 "incremental backups are not supported");
+	read_mode(node, d);
 	return read_image(node, pull ? "scratch" : "target", d, err);
 }
 
@@ -118,9 +128,7 @@ static int read_root(const xmlNode *root, struct backup_def *def,
 	int r = 0;
 
 	def->pull = str_eq(mode, "pull");
-	if (xml_child(root, "incremental"))
-		return xml_error(err, VIR_ERR_CONFIG_UNSUPPORTED, root,
-				 "incremental backups are not supported");
+	def->incremental = moment_text(root, "incremental");
 	if (def->pull && !server)
 		return xml_error(err, VIR_ERR_CONFIG_UNSUPPORTED, root,
 				 "pull backups need a server");
@@ -155,6 +163,8 @@ static void finish_disk(struct backup_disk *d)
 	free(d->file);
 	free(d->format);
 	free(d->export);
+	free(d->incremental);
+	free(d->export_bitmap);
 }
 
 void backup_def_free(struct backup_def *def)
@@ -164,6 +174,7 @@ void backup_def_free(struct backup_def *def)
 	for (unsigned int i = 0; i < def->n_disks; i++)
 		finish_disk(&def->disks[i]);
 	free(def->disks);
+	free(def->incremental);
 	free(def->socket);
 	free(def->address);
 	free(def);
@@ -199,8 +210,10 @@ static void write_disk(xmlNode *list, const struct backup_def *def,
 	if (d->skip)
 		return;
 	set_opt(node, "type", d->is_device ? "block" : "file");
-	set_opt(node, "backupmode", "full");
+	set_opt(node, "backupmode", d->incremental ? "incremental" : "full");
+	set_opt(node, "incremental", d->incremental);
 	set_opt(node, "exportname", d->export);
+	set_opt(node, "exportbitmap", d->export_bitmap);
 	set_opt(xml_add(node, "driver", NULL), "type", d->format);
 	set_opt(xml_add(node, def->pull ? "scratch" : "target", NULL),
 		d->is_device ? "dev" : "file", d->file);
@@ -211,6 +224,8 @@ char *backup_def_format(const struct backup_def *def)
 	xmlNode *root = xml_new("domainbackup"), *list;
 
 	set_opt(root, "mode", def->pull ? "pull" : "push");
+	if (def->incremental)
+		xml_add(root, "incremental", def->incremental);
 	if (def->pull)
 		write_server(root, def);
 	list = xml_add(root, "disks", NULL);
@@ -263,6 +278,25 @@ static int check_names(const struct backup_def *def,
 	return 0;
 }
 
+/* From here on incremental says it all. */
+static int choose_mode(struct backup_disk *d, const struct backup_def *def,
+		       const struct dom_disk *disk, struct error *err)
+{
+	if (d->mode == BACKUP_FULL)
+		free(steal_ptr(&d->incremental));
+	else if (!d->incremental)
+		d->incremental = xstrdup(def->incremental);
+	if (d->mode == BACKUP_INCREMENTAL && !d->incremental)
+		return error_virt(err, VIR_ERR_XML_ERROR,
+				  "disk backup mode 'incremental' requires setting 'incremental' field for disk '%s' or the backup",
+				  disk->target_dev);
+	if (!def->pull || !d->incremental)
+		free(steal_ptr(&d->export_bitmap));
+	else if (!d->export_bitmap)
+		d->export_bitmap = xasprintf("backup-%s", disk->target_dev);
+	return 0;
+}
+
 static int complete(struct backup_disk *d, const struct dom_disk *disk,
 		    bool pull, const char *suffix, struct error *err)
 {
@@ -309,7 +343,10 @@ int backup_align(struct backup_def *def, const struct domain_def *domain,
 		if (d ? d->skip : !all || !can(disk))
 			continue;
 		list[n] = take(d);
-		r = complete(&list[n++], disk, def->pull, suffix, err);
+		r = choose_mode(&list[n], def, disk, err);
+		if (r >= 0)
+			r = complete(&list[n], disk, def->pull, suffix, err);
+		n++;
 	}
 	for (unsigned int i = 0; i < def->n_disks; i++)
 		finish_disk(&def->disks[i]);

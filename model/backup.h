@@ -17,10 +17,14 @@ struct backup_disk {
 	char *file;   /* where it goes; pull: where what it was is kept */
 	char *format; /* of that; NULL: qcow2 */
 	char *export; /* pull: its name for clients; NULL: the target */
+	enum { BACKUP_AS_ALL, BACKUP_FULL, BACKUP_INCREMENTAL } mode;
+	char *incremental; /* the checkpoint since which; NULL: full */
+	char *export_bitmap; /* pull: what clients call what has changed */
 };
 
 struct backup_def {
 	bool pull;
+	char *incremental; /* for disks that do not say; NULL: full */
 	char *socket;	   /* pull: of clients, ... */
 	char *address;	   /* ... or so, */
 	unsigned int port; /* and 0: any */

@@ -212,7 +212,8 @@ static void add_features(xmlNode *root)
 	xmlNode *features = xml_add(root, "features", NULL);
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		add_supported(features, names[i], str_eq(names[i], "genid"));
+		add_supported(features, names[i], str_eq(names[i], "genid") ||
+				      str_eq(names[i], "backup"));
 }
 
 char *domcaps_format(const struct domcaps *caps)

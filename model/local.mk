@@ -57,6 +57,10 @@ noinst_LTLIBRARIES += %D%/libmodel.la
 	%D%/schemas.h \
 	%D%/backup.c \
 	%D%/backup.h \
+	%D%/checkpoint.c \
+	%D%/checkpoint.h \
+	%D%/moment.c \
+	%D%/moment.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/tables.h \

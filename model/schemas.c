@@ -23,6 +23,7 @@ static struct schema {
 	{ "domain", NULL },
 	{ "domainsnapshot", NULL },
 	{ "domainbackup", NULL },
+	{ "domaincheckpoint", NULL },
 	{ "pool", NULL },
 	{ "volume", NULL },
 	{ "secret", NULL },

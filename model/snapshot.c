@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/util.h"
+#include "model/moment.h"
 #include "model/names.h"
 #include "model/schemas.h"
 #include "model/xml.h"
@@ -29,13 +30,6 @@ static const char *const states[] = {
 };
 
 /* ---- reading ---- */
-
-static char *child_text(const xmlNode *parent, const char *name)
-{
-	const xmlNode *node = xml_child(parent, name);
-
-	return node ? xml_text(node) : NULL;
-}
 
 /* An attribute of words_where, or what it is when it is not there. */
 static int read_where(const xmlNode *node, enum snap_where absent,
@@ -145,7 +139,7 @@ static int read_memory(const xmlNode *root, struct snapshot_def *def,
 static int read_state(const xmlNode *root, struct snapshot_def *def,
 		      struct error *err)
 {
-	def->state = child_text(root, "state");
+	def->state = moment_text(root, "state");
 	for (size_t i = 0; def->state && i < ARRAY_SIZE(states); i++)
 		if (str_eq(def->state, states[i]))
 			return 0;
@@ -155,62 +149,20 @@ static int read_state(const xmlNode *root, struct snapshot_def *def,
 				       def->state);
 }
 
-static int read_created(const xmlNode *root, struct snapshot_def *def,
-			struct error *err)
-{
-	_cleanup_free_ char *text = child_text(root, "creationTime");
-	uint64_t value = 0;
-
-	if (text && parse_u64(text, 10, INT64_MAX, &value) < 0)
-		return xml_error(err, VIR_ERR_XML_ERROR, root,
-				 "invalid creationTime '%s'", text);
-	def->created = (int64_t)value;
-	return 0;
-}
-
-static int check_name(const xmlNode *root, const char *name, struct error *err)
-{
-	if (name && (strchr(name, '/') || name[0] == '.'))
-		return xml_error(err, VIR_ERR_XML_DETAIL, root,
-				 "invalid domain snapshot name '%s': name can't contain '/' or begin with '.'",
-				 name);
-	return 0;
-}
-
-/* A definition inside; one that has nothing but a uuid is none. */
-static int read_domain(const xmlNode *root, const char *element,
-		       struct domain_def **ret_def, struct error *err)
-{
-	xmlNode *node = xml_child(root, element);
-	_cleanup_buf_ struct buf text = { 0 };
-	_cleanup_free_ char *copy = NULL;
-	_cleanup_xml_ xmlDoc *doc = NULL;
-
-	if (!node || !xml_child(node, "name"))
-		return 0;
-	doc = xmlNewDoc(BAD_CAST "1.0");
-	node = xmlDocCopyNode(node, doc, 1);
-	xmlDocSetRootElement(doc, node);
-	xmlNodeSetName(node, BAD_CAST "domain");
-	xml_write(&text, node, 0);
-	copy = buf_steal(&text);
-	return domain_def_parse(copy, 0, ret_def, err);
-}
-
 static int read_root(const xmlNode *root, struct snapshot_def *def,
 		     struct error *err)
 {
 	const xmlNode *parent = xml_child(root, "parent");
 	int r;
 
-	def->name = child_text(root, "name");
-	def->description = child_text(root, "description");
-	def->parent = parent ? child_text(parent, "name") : NULL;
-	r = check_name(root, def->name, err);
+	def->name = moment_text(root, "name");
+	def->description = moment_text(root, "description");
+	def->parent = parent ? moment_text(parent, "name") : NULL;
+	r = moment_check_name(root, "snapshot", def->name, err);
 	if (r >= 0)
 		r = read_state(root, def, err);
 	if (r >= 0)
-		r = read_created(root, def, err);
+		r = moment_read_created(root, &def->created, err);
 	if (r >= 0)
 		r = read_memory(root, def, err);
 	if (r >= 0)
@@ -220,9 +172,9 @@ static int read_root(const xmlNode *root, struct snapshot_def *def,
 		r = read_disks(xml_child(root, "revertDisks"), &def->reverted,
 			       &def->n_reverted, err);
 	if (r >= 0)
-		r = read_domain(root, "domain", &def->domain, err);
+		r = moment_read_domain(root, "domain", &def->domain, err);
 	return r < 0 ? r :
-		       read_domain(root, "inactiveDomain", &def->inactive,
+		       moment_read_domain(root, "inactiveDomain", &def->inactive,
 				   err);
 }
 
@@ -345,21 +297,6 @@ static void write_disks(xmlNode *root, const char *name,
 		write_disk(list, &disks[i]);
 }
 
-static void write_domain(xmlNode *root, const char *element,
-			 const struct domain_def *domain, unsigned int flags)
-{
-	_cleanup_free_ char *text = domain_def_format(domain, flags);
-	_cleanup_xml_ xmlDoc *doc = NULL;
-	struct error err = { 0 };
-	xmlNode *node;
-
-	if (xml_parse(text, "domain", &doc, &err) < 0)
-		return;
-	node = xmlDocCopyNode(xmlDocGetRootElement(doc), root->doc, 1);
-	xmlNodeSetName(node, BAD_CAST element);
-	xmlAddChild(root, node);
-}
-
 static void write_memory(xmlNode *root, const struct snapshot_def *def)
 {
 	xmlNode *node;
@@ -373,18 +310,12 @@ static void write_memory(xmlNode *root, const struct snapshot_def *def)
 
 static void write_head(xmlNode *root, const struct snapshot_def *def)
 {
-	char created[32];
-
 	add_opt(root, "name", def->name);
 	add_opt(root, "description", def->description);
 	add_opt(root, "state", def->state);
 	if (def->parent)
 		xml_add(xml_add(root, "parent", NULL), "name", def->parent);
-	if (def->created) {
-		snprintf(created, sizeof(created), "%lld",
-			 (long long)def->created);
-		xml_add(root, "creationTime", created);
-	}
+	moment_write_created(root, def->created);
 }
 
 char *snapshot_def_format(const struct snapshot_def *def,
@@ -398,13 +329,13 @@ char *snapshot_def_format(const struct snapshot_def *def,
 	write_disks(root, "disks", def->disks, def->n_disks);
 	write_disks(root, "revertDisks", def->reverted, def->n_reverted);
 	if (def->domain) {
-		write_domain(root, "domain", def->domain, flags);
+		moment_write_domain(root, "domain", def->domain, flags);
 	} else if (uuid) {
 		uuid_format(uuid, text);
 		xml_add(xml_add(root, "domain", NULL), "uuid", text);
 	}
 	if (def->inactive)
-		write_domain(root, "inactiveDomain", def->inactive, flags);
+		moment_write_domain(root, "inactiveDomain", def->inactive, flags);
 	return xml_finish(root);
 }
 

@@ -4,6 +4,7 @@ dist_schemas_DATA += \
 	%D%/devices.rng \
 	%D%/domain.rng \
 	%D%/domainbackup.rng \
+	%D%/domaincheckpoint.rng \
 	%D%/domainsnapshot.rng \
 	%D%/pool.rng \
 	%D%/secret.rng \

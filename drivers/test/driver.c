@@ -209,6 +209,21 @@ static int test_reconnect(struct domain *dom, bool *ret_paused,
 	return error_set(err, -ESRCH, "test guests do not outlive the daemon");
 }
 
+/* Bitmaps that nothing is ever written to; those of one name are broken. */
+static int test_bitmap_change(struct domain *dom, const char *alias,
+			      const char *name, bool add, struct error *err)
+{
+	return 0;
+}
+
+static int test_bitmap_info(struct domain *dom, const char *alias,
+			    const char *name, uint64_t *ret_dirty,
+			    struct error *err)
+{
+	*ret_dirty = 0;
+	return str_eq(name, "broken") ? -ESTALE : 0;
+}
+
 static const enum dom_virt test_virt[] = { DOM_VIRT_TEST, -1 };
 
 extern const struct driver vireo_driver;
@@ -228,6 +243,8 @@ const struct driver vireo_driver = {
 	.interrupt = test_interrupt,
 	.set_balloon = test_set_balloon,
 	.tune = test_tune,
+	.bitmap_change = test_bitmap_change,
+	.bitmap_info = test_bitmap_info,
 	.stats = test_stats,
 	.open_console = test_open_console,
 	.reconnect = test_reconnect,

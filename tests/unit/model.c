@@ -9,10 +9,13 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "model/backup.h"
 #include "model/capabilities.h"
+#include "model/checkpoint.h"
 #include "model/domcaps.h"
 #include "model/domain.h"
 #include "model/names.h"
+#include "model/schemas.h"
 #include "model/snapshot.h"
 #include "model/units.h"
 
@@ -238,6 +241,7 @@ static void test_domcaps(void)
 		     "good");
 	expect_xpath(xml, "string(//model[@usable='no'])", "bad");
 	expect_xpath(xml, "count(//blockers[@model='bad']/feature)", "2");
+	expect_xpath(xml, "string(//backup/@supported)", "yes");
 }
 
 #define SNAPSHOT(rest) \
@@ -328,12 +332,144 @@ static void test_snapshot_errors(void)
 	       VIR_ERR_XML_ERROR);
 }
 
+#define CHECKPOINT(rest) \
+	"<domaincheckpoint><name>c</name>" rest "</domaincheckpoint>"
+
+static struct domain_def *two_disks(void)
+{
+	return parse(DOC(
+		"<devices><disk type='file'><driver type='qcow2'/>"
+		"<source file='/a.qcow2'/>"
+		"<target dev='vda' bus='virtio'/></disk>"
+		"<disk type='file'><driver type='raw'/>"
+		"<source file='/b.raw'/>"
+		"<target dev='vdb' bus='virtio'/></disk></devices>"));
+}
+
+static void test_checkpoint_document(void)
+{
+	static const char xml[] = CHECKPOINT(
+		"<description>d</description><parent><name>p</name></parent>"
+		"<creationTime>7</creationTime>"
+		"<disks><disk name='vda'/>"
+		"<disk name='vdb' checkpoint='no'/></disks>");
+	const uint64_t sizes[] = { 65536, 0 };
+	const struct checkpoint_shown how = { "p", sizes };
+	struct domain_def *domain = two_disks();
+	struct checkpoint_def *def = NULL, *again = NULL;
+	_cleanup_free_ char *first = NULL, *second = NULL;
+	struct error err = { 0 };
+
+	assert(!checkpoint_def_parse(xml, CHECKPOINT_PARSE_VALIDATE, &def,
+				     &err));
+	assert(!checkpoint_align_disks(def, domain, &err));
+	first = checkpoint_def_format(def, &how);
+	assert(!checkpoint_def_parse(first, 0, &again, &err));
+	second = checkpoint_def_format(again, &how);
+	assert(!strcmp(first, second));
+	expect_xpath(first, "string(//parent/name)", "p");
+	expect_xpath(first, "string(//disk[@name='vda']/@bitmap)", "c");
+	expect_xpath(first, "string(//disk[@name='vda']/@size)", "65536");
+	expect_xpath(first, "string(//disk[@name='vdb']/@checkpoint)", "no");
+	checkpoint_def_free(def);
+	checkpoint_def_free(again);
+	domain_def_free(domain);
+}
+
+static int checkpoint_error(const char *xml, const char *text)
+{
+	struct domain_def *domain = two_disks();
+	struct checkpoint_def *def = NULL;
+	struct error err = { 0 };
+	int r = checkpoint_def_parse(xml, CHECKPOINT_PARSE_VALIDATE, &def,
+				     &err);
+
+	if (r >= 0)
+		r = checkpoint_align_disks(def, domain, &err);
+	assert(r < 0 && strstr(err.message, text));
+	checkpoint_def_free(def);
+	domain_def_free(domain);
+	return err.code;
+}
+
+static void test_checkpoint_errors(void)
+{
+	assert(checkpoint_error(CHECKPOINT(""),
+				"vdb unsupported for storage type raw") ==
+	       VIR_ERR_CONFIG_UNSUPPORTED);
+	assert(checkpoint_error(CHECKPOINT("<disks><disk name='x'/></disks>"),
+				"no disk named 'x'") ==
+	       VIR_ERR_CONFIG_UNSUPPORTED);
+	assert(checkpoint_error(CHECKPOINT("<disks><disk name='vda'/>"
+					   "<disk name='vda'/></disks>"),
+				"specified twice") ==
+	       VIR_ERR_CONFIG_UNSUPPORTED);
+	assert(checkpoint_error(CHECKPOINT("<disks><disk name='vda' "
+					   "bitmap='other'/></disks>"),
+				"must match checkpoint name") ==
+	       VIR_ERR_CONFIG_UNSUPPORTED);
+	assert(checkpoint_error("<domaincheckpoint><name>.c</name>"
+				"</domaincheckpoint>",
+				"") == VIR_ERR_XML_INVALID_SCHEMA);
+	assert(checkpoint_error(CHECKPOINT("<disks><disk name='vda' "
+					   "checkpoint='no' bitmap='c'/>"
+					   "</disks>"),
+				"") == VIR_ERR_XML_INVALID_SCHEMA);
+}
+
+/* What is asked of one disk goes before what is asked of all. */
+static void test_backup_incremental(void)
+{
+	static const char xml[] =
+		"<domainbackup mode='pull'><incremental>c</incremental>"
+		"<server transport='unix' socket='/s'/><disks>"
+		"<disk name='vda' type='file'><scratch file='/x'/></disk>"
+		"<disk name='vdb' type='file' backupmode='full'>"
+		"<scratch file='/y'/></disk></disks></domainbackup>";
+	struct domain_def *domain = two_disks();
+	_cleanup_free_ char *text = NULL;
+	struct backup_def *def = NULL;
+	struct error err = { 0 };
+
+	assert(!backup_def_parse(xml, &def, &err));
+	assert(!backup_align(def, domain, "t", &err));
+	text = backup_def_format(def);
+	expect_xpath(text, "string(/domainbackup/incremental)", "c");
+	expect_xpath(text, "string(//disk[@name='vda']/@incremental)", "c");
+	expect_xpath(text, "string(//disk[@name='vda']/@exportbitmap)",
+		     "backup-vda");
+	expect_xpath(text, "string(//disk[@name='vdb']/@backupmode)", "full");
+	expect_xpath(text, "count(//disk[@name='vdb']/@incremental)", "0");
+	backup_def_free(def);
+	assert(!backup_def_parse("<domainbackup><disks><disk name='vda' "
+				 "backupmode='incremental'/></disks>"
+				 "</domainbackup>",
+				 &def, &err));
+	assert(backup_align(def, domain, "t", &err) < 0 &&
+	       err.code == VIR_ERR_XML_ERROR);
+	backup_def_free(def);
+	domain_def_free(domain);
+}
+
+static void load_schemas(void)
+{
+	const char *dir = getenv("srcdir");
+	_cleanup_free_ char *path =
+		xasprintf("%s/xml-schemas", dir ? dir : ".");
+
+	assert(!model_schemas_load(path, NULL));
+}
+
 int main(void)
 {
+	load_schemas();
 	test_snapshot_names();
 	test_snapshot_document();
 	test_snapshot_disks();
 	test_snapshot_errors();
+	test_checkpoint_document();
+	test_checkpoint_errors();
+	test_backup_incremental();
 	test_uuid();
 	test_units();
 	test_generated();

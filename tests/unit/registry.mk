@@ -3,6 +3,7 @@ registry_tests = \
 	tests/unit/agent \
 	tests/unit/pools-store \
 	tests/unit/registry-calls \
+	tests/unit/registry-checkpoint \
 	tests/unit/registry-reconnect \
 	tests/unit/registry-store \
 	tests/unit/registry-threads \
@@ -37,6 +38,13 @@ tests_unit_registry_calls_CPPFLAGS = $(registry_test_cppflags)
 tests_unit_registry_calls_CFLAGS = $(registry_test_cflags)
 tests_unit_registry_calls_LDFLAGS = $(registry_test_ldflags)
 tests_unit_registry_calls_LDADD = $(registry_test_ldadd)
+
+tests_unit_registry_checkpoint_SOURCES = \
+	tests/unit/registry-checkpoint.c tests/unit/registry-test.h
+tests_unit_registry_checkpoint_CPPFLAGS = $(registry_test_cppflags)
+tests_unit_registry_checkpoint_CFLAGS = $(registry_test_cflags)
+tests_unit_registry_checkpoint_LDFLAGS = $(registry_test_ldflags)
+tests_unit_registry_checkpoint_LDADD = $(registry_test_ldadd)
 
 tests_unit_registry_reconnect_SOURCES = \
 	tests/unit/registry-reconnect.c tests/unit/registry-test.h

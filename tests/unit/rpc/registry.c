@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "daemon/agent.h"
+#include "daemon/checkpoint.h"
 #include "daemon/migrate.h"
 #include "daemon/snapshot.h"
 #include "daemon/tune.h"
@@ -250,6 +251,18 @@ NOT_HERE(char *, snapshot_parent,
 NOT_HERE(char *, snapshot_current,
 	 (struct registry * reg, UUID, unsigned int flags, struct error *err),
 	 NULL)
+NOT_HERE_INT(checkpoint_names, UUID, const char *of, unsigned int flags,
+	     char ***ret_names, unsigned int *ret_n)
+NOT_HERE_INT(checkpoint_check, UUID, const char *name, unsigned int flags)
+NOT_HERE_INT(checkpoint_create, UUID, const char *xml, unsigned int flags,
+	     char **ret_name)
+NOT_HERE_INT(checkpoint_delete, UUID, const char *name, unsigned int flags)
+NOT_HERE(char *, checkpoint_xml,
+	 (struct registry * reg, UUID, const char *name, unsigned int flags,
+	  struct error *err), NULL)
+NOT_HERE(char *, checkpoint_parent,
+	 (struct registry * reg, UUID, const char *name, unsigned int flags,
+	  struct error *err), NULL)
 void snapshot_names_free(char **names, unsigned int n)
 {
 }
