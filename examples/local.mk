@@ -1,5 +1,9 @@
 # examples/local.mk -- documents to start from; `make check` reads them all.
 EXTRA_DIST += \
+	%D%/backup/checkpoint.xml \
+	%D%/backup/incremental.xml \
+	%D%/backup/pull.xml \
+	%D%/backup/push.xml \
 	%D%/devices.xml \
 	%D%/disk-tap.xml \
 	%D%/first.xml \

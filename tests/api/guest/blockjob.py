@@ -159,6 +159,84 @@ def pull(d, g, con, jobs):
     jobs.next()
 
 
+def pushed_to(path, since=""):
+    return f"""<domainbackup>{since}<disks><disk name='vda' type='file'>
+      <target file='{path}'/><driver type='qcow2'/>
+    </disk></disks></domainbackup>"""
+
+
+def checkpoint(name):
+    return f"<domaincheckpoint><name>{name}</name></domaincheckpoint>"
+
+
+def marked(c):
+    """How much of the disk has been written since."""
+    xml = c.getXMLDesc(V.VIR_DOMAIN_CHECKPOINT_XML_SIZE)
+    return int(ET.fromstring(xml).find("disks/disk").get("size"))
+
+
+def dirty(uri, context):
+    lines = tool("nbdinfo", "--map=" + context, uri).split("\n")
+    lines = [l.split() for l in lines if l]
+    assert sum(int(l[1]) for l in lines) == 8 * MIB
+    return sum(int(l[1]) for l in lines if l[2] != "0")
+
+
+def incremental(d, g, con, jobs):
+    """A full backup and what has changed since: together, the disk."""
+    write(con, 10)
+    g.backupBegin(pushed_to(d.dir + "/full"), checkpoint("one"))
+    assert jobs.next()["success"]
+    one = g.checkpointLookupByName("one")
+    assert marked(one) == 0
+    write(con, 12)
+    con.run("dd if=/dev/zero of=/dev/vda bs=64k count=2 seek=71 "
+            "conv=notrunc,fsync 2>/dev/null")
+    want = md5(con)
+    assert 11 * 65536 <= marked(one) < 4 * MIB
+
+    # What is written during it is in the next one.
+    g.backupBegin(pushed_to(d.dir + "/part",
+                            "<incremental>one</incremental>"),
+                  checkpoint("two"))
+    write(con, 3)
+    end = jobs.next()
+    assert end["success"] and end["disk_total"] < 4 * MIB, end
+    tool("qemu-img", "check", "-q", d.dir + "/part")
+    tool("qemu-img", "rebase", "-u", "-b", d.dir + "/full", "-F", "qcow2",
+         d.dir + "/part")
+    assert raw_md5("-f", "qcow2", d.dir + "/part") == want
+    two = g.checkpointLookupByName("two")
+    assert two.getParent().getName() == "one"
+    assert 9 * 65536 <= marked(two) < marked(one)
+
+    # Clients are told.
+    path = d.dir + "/since.socket"
+    g.backupBegin(f"""
+    <domainbackup mode='pull'><incremental>two</incremental>
+    <server transport='unix' socket='{path}'/>
+    <disks><disk name='vda' type='file'>
+      <scratch file='{d.dir}/scratch'/>
+    </disk></disks></domainbackup>""", None)
+    if shutil.which("nbdinfo"):
+        assert dirty("nbd+unix:///vda?socket=" + path,
+                     "qemu:dirty-bitmap:backup-vda") == marked(two)
+    g.abortJob()
+    assert jobs.next()["success"]
+
+    # They are in the image, and keep others from taking its place.
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.snapshotCreateXML,
+          "<domainsnapshot/>", V.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.blockPull, "vda")
+    fails(V.VIR_ERR_NO_DOMAIN_CHECKPOINT, g.backupBegin,
+          pushed_to(d.dir + "/none", "<incremental>x</incremental>"), None)
+    assert not os.path.exists(d.dir + "/none")
+    d.virsh("checkpoint-delete", "g", "one")
+    assert two.listAllChildren() == [] and marked(two)
+    d.virsh("checkpoint-delete", "g", "two")
+    assert not g.listAllCheckpoints()
+
+
 def file_of(d, text):
     with open(d.dir + "/backup.xml", "w") as f:
         f.write(text)
@@ -225,6 +303,7 @@ def test(d):
         jobs = Jobs(c)
         push(d, g, con, jobs)
         pull(d, g, con, jobs)
+        incremental(d, g, con, jobs)
         want = md5(con)
 
     # Images on top, of which the middle one goes down, then the last one.
