@@ -227,7 +227,9 @@ def incremental(d, g, con, jobs):
     # They are in the image, and keep others from taking its place.
     fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.snapshotCreateXML,
           "<domainsnapshot/>", V.VIR_DOMAIN_SNAPSHOT_CREATE_DISK_ONLY)
-    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.blockPull, "vda")
+    fails(V.VIR_ERR_OPERATION_UNSUPPORTED, g.blockCopy, "vda",
+          copy_to(d, "other"), {})
+    assert not os.path.exists(d.dir + "/other")
     fails(V.VIR_ERR_NO_DOMAIN_CHECKPOINT, g.backupBegin,
           pushed_to(d.dir + "/none", "<incremental>x</incremental>"), None)
     assert not os.path.exists(d.dir + "/none")
@@ -235,6 +237,23 @@ def incremental(d, g, con, jobs):
     assert two.listAllChildren() == [] and marked(two)
     d.virsh("checkpoint-delete", "g", "two")
     assert not g.listAllCheckpoints()
+
+
+def broken(d, g, con, kept):
+    """Nobody relies on the bitmaps of a VMM that was killed."""
+    write(con, 1)
+    os.kill(d.vmm_pid(g), signal.SIGKILL)
+    until("the end of the guest", lambda: not g.isActive())
+    g.createWithFlags(V.VIR_DOMAIN_START_PAUSED)
+    text = fails(V.VIR_ERR_CHECKPOINT_INCONSISTENT, marked, kept)
+    assert "'kept' for disk 'vda'" in text, text
+    fails(V.VIR_ERR_CHECKPOINT_INCONSISTENT, g.backupBegin,
+          pushed_to(d.dir + "/none", "<incremental>kept</incremental>"),
+          None)
+    kept.delete()
+    g.checkpointCreateXML(checkpoint("kept"))
+    g.destroy()
+    fails(V.VIR_ERR_OPERATION_INVALID, g.undefine)
 
 
 def file_of(d, text):
@@ -328,13 +347,18 @@ def test(d):
     until("the end of the pull", lambda: over(g))
     want = write(con, 8)
     assert disk(g).find(".//backingStore/source") is None
+    kept = g.checkpointCreateXML(checkpoint("kept"))
+    want = write(con, 2)
+    size = marked(kept)
     g.destroy()
     image_tool("check", "-q", d.dir + "/copy.one")
     assert "backing" not in image_tool("info", d.dir + "/copy.one")
     g.create()
-    assert md5(console(c, g)) == want
-    g.destroy()
-    g.undefine()
+    assert size >= 9 * 65536 and marked(kept) == size
+    con = console(c, g)
+    assert md5(con) == want
+    broken(d, g, con, kept)
+    g.undefineFlags(V.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA)
 
 
 with Daemon() as d:
