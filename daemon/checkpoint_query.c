@@ -7,6 +7,7 @@
 #include <libvirt/virterror.h>
 
 #include "daemon/checkpoint.h"
+#include "daemon/moments.h"
 #include "daemon/registry.h"
 
 /* ---- lists ---- */
@@ -23,55 +24,34 @@ _Static_assert((int)VIR_DOMAIN_CHECKPOINT_LIST_ROOTS ==
 		       (int)VIR_DOMAIN_CHECKPOINT_LIST_DESCENDANTS,
 	       "one bit, two meanings");
 
-static bool is_leaf(const struct checkpoints *s, const char *name)
+static const char *name_of(const void *tree, unsigned int i)
 {
-	for (unsigned int i = 0; i < s->n; i++)
-		if (str_eq(s->list[i].parent, name))
-			return false;
-	return true;
+	return ((const struct checkpoints *)tree)->list[i].def->name;
 }
 
-static bool listed_by(const struct checkpoints *s, const char *name,
+static const char *parent_of(const void *tree, unsigned int i)
+{
+	return ((const struct checkpoints *)tree)->list[i].parent;
+}
+
+static bool listed_by(const struct moments *m, unsigned int i,
 		      unsigned int flags)
 {
 	return !(flags & (LIST_LEAVES | LIST_NO_LEAVES)) ||
-	       (flags & (is_leaf(s, name) ? LIST_LEAVES : LIST_NO_LEAVES));
+	       (flags & (moments_is_leaf(m, i) ? LIST_LEAVES :
+						 LIST_NO_LEAVES));
 }
 
-struct listing {
-	const struct checkpoints *s;
-	unsigned int flags;
-	bool deep;
-	char **names;
-	unsigned int n;
-};
-
-static void list_below(struct listing *l, const char *parent)
+static int list(struct dom_obj *obj, const char *of, unsigned int flags,
+		char ***ret_names, unsigned int *ret_n, struct error *err)
 {
-	for (unsigned int i = 0; i < l->s->n; i++) {
-		const char *name = l->s->list[i].def->name;
+	const struct checkpoints *s = obj->checkpoints;
+	struct moments m = { s, s ? s->n : 0, name_of, parent_of, listed_by };
+	bool bit = flags & LIST_DEPTH;
 
-		if (!str_eq(l->s->list[i].parent, parent))
-			continue;
-		if (listed_by(l->s, name, l->flags))
-			l->names[l->n++] = xstrdup(name);
-		if (l->deep)
-			list_below(l, name);
-	}
-}
-
-static int list(struct dom_obj *obj, const char *of, struct listing *l,
-		struct error *err)
-{
-	const struct checkpoints none = { 0 };
-	bool bit = l->flags & LIST_DEPTH;
-
-	l->s = obj->checkpoints ? obj->checkpoints : &none;
-	if (of && !checkpoints_get(l->s, of, err))
+	if (of && !checkpoints_get(s, of, err))
 		return -ENOENT;
-	l->deep = of ? bit : !bit;
-	l->names = xcalloc(l->s->n, sizeof(char *));
-	list_below(l, of);
+	*ret_names = moments_list(&m, of, of ? bit : !bit, flags, ret_n);
 	return 0;
 }
 
@@ -79,7 +59,6 @@ int checkpoint_names(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		     const char *of, unsigned int flags, char ***ret_names,
 		     unsigned int *ret_n, struct error *err)
 {
-	struct listing l = { .flags = flags };
 	struct dom_obj *obj;
 	int r = check_flags(flags, LIST_FLAGS, __func__, err);
 
@@ -87,10 +66,8 @@ int checkpoint_names(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = obj_look(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
-	r = list(obj, of, &l, err);
+	r = list(obj, of, flags, ret_names, ret_n, err);
 	obj_looked(obj);
-	*ret_names = l.names;
-	*ret_n = l.n;
 	return r;
 }
 

@@ -179,6 +179,8 @@ noinst_LTLIBRARIES += %D%/libdaemon-core.la
 	%D%/checkpoint_create.c \
 	%D%/checkpoint_delete.c \
 	%D%/checkpoint_query.c \
+	%D%/moments.c \
+	%D%/moments.h \
 	%D%/snapshot.c \
 	%D%/snapshot.h \
 	%D%/snapshot_create.c \

@@ -7,6 +7,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "daemon/moments.h"
 #include "daemon/registry.h"
 #include "daemon/snapshot.h"
 
@@ -42,14 +43,6 @@ static bool passes(unsigned int flags, unsigned int yes, unsigned int no,
 	return !(flags & (yes | no)) || (flags & (value ? yes : no));
 }
 
-static bool has_children(const struct snapshots *s, const char *name)
-{
-	for (unsigned int i = 0; i < s->n; i++)
-		if (snapshots_is_child(s->list[i], name))
-			return true;
-	return false;
-}
-
 static unsigned int state_bit(const char *state)
 {
 	if (str_eq(state, "disk-snapshot"))
@@ -69,56 +62,42 @@ static bool is_external(const struct snapshot_def *def)
 	return false;
 }
 
-static bool listed_by(const struct snapshots *s, const struct snapshot *snap,
-		      unsigned int f)
+static const char *name_of(const void *tree, unsigned int i)
 {
-	const struct snapshot_def *def = snap->def;
+	return ((const struct snapshots *)tree)->list[i]->def->name;
+}
+
+static const char *parent_of(const void *tree, unsigned int i)
+{
+	return ((const struct snapshots *)tree)->list[i]->def->parent;
+}
+
+static bool listed_by(const struct moments *m, unsigned int i, unsigned int f)
+{
+	const struct snapshot_def *def =
+		((const struct snapshots *)m->tree)->list[i]->def;
 
 	if ((f & LIST_METADATA) == VIR_DOMAIN_SNAPSHOT_LIST_NO_METADATA)
 		return false; /* one of that kind is not known here */
 	if (f & LIST_STATES && !(f & state_bit(def->state)))
 		return false;
-	return passes(f, VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES,
-		      VIR_DOMAIN_SNAPSHOT_LIST_LEAVES,
-		      has_children(s, def->name)) &&
+	return passes(f, VIR_DOMAIN_SNAPSHOT_LIST_LEAVES,
+		      VIR_DOMAIN_SNAPSHOT_LIST_NO_LEAVES,
+		      moments_is_leaf(m, i)) &&
 	       passes(f, VIR_DOMAIN_SNAPSHOT_LIST_EXTERNAL,
 		      VIR_DOMAIN_SNAPSHOT_LIST_INTERNAL, is_external(def));
 }
 
-struct listing {
-	const struct snapshots *s;
-	unsigned int flags;
-	bool deep;
-	char **names;
-	unsigned int n;
-};
-
-static void list_below(struct listing *l, const char *parent)
+static int list(struct dom_obj *obj, const char *of, unsigned int flags,
+		char ***ret_names, unsigned int *ret_n, struct error *err)
 {
-	for (unsigned int i = 0; i < l->s->n; i++) {
-		const struct snapshot *snap = l->s->list[i];
+	const struct snapshots *s = obj->snapshots;
+	struct moments m = { s, s ? s->n : 0, name_of, parent_of, listed_by };
+	bool bit = flags & LIST_DEPTH;
 
-		if (!snapshots_is_child(snap, parent))
-			continue;
-		if (listed_by(l->s, snap, l->flags))
-			l->names[l->n++] = xstrdup(snap->def->name);
-		if (l->deep)
-			list_below(l, snap->def->name);
-	}
-}
-
-static int list(struct dom_obj *obj, const char *of, struct listing *l,
-		struct error *err)
-{
-	const struct snapshots none = { 0 };
-	bool bit = l->flags & LIST_DEPTH;
-
-	l->s = obj->snapshots ? obj->snapshots : &none;
-	if (of && !snapshots_get(l->s, of, err))
+	if (of && !snapshots_get(s, of, err))
 		return -ENOENT;
-	l->deep = of ? bit : !bit;
-	l->names = xcalloc(l->s->n, sizeof(char *));
-	list_below(l, of);
+	*ret_names = moments_list(&m, of, of ? bit : !bit, flags, ret_n);
 	return 0;
 }
 
@@ -126,7 +105,6 @@ int snapshot_names(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		   const char *of, unsigned int flags, char ***ret_names,
 		   unsigned int *ret_n, struct error *err)
 {
-	struct listing l = { .flags = flags };
 	struct dom_obj *obj;
 	int r = check_flags(flags, LIST_FLAGS, __func__, err);
 
@@ -134,10 +112,8 @@ int snapshot_names(struct registry *reg, const uint8_t uuid[UUID_LEN],
 		r = obj_look(reg, uuid, &obj, err);
 	if (r < 0)
 		return r;
-	r = list(obj, of, &l, err);
+	r = list(obj, of, flags, ret_names, ret_n, err);
 	obj_looked(obj);
-	*ret_names = l.names;
-	*ret_n = l.n;
 	return r;
 }
 

@@ -229,6 +229,8 @@ static void test_life(void)
 	refused(fd, "balloon", ",\"target\":4096");
 	refused(fd, "balloon", ",\"target\":\"all\"");
 	refused(fd, "link", ",\"nic\":\"net0\",\"up\":true");
+	refused(fd, "bitmaps", ",\"drive\":\"none\"");
+	refused(fd, "bitmap-change", ",\"drive\":1,\"what\":\"add\"");
 
 	/* A restarted daemon takes over. */
 	other = vmm_connect("running");
