@@ -70,3 +70,38 @@ with Daemon() as d:
     ok("create", file)
     ok("destroy", "one")
     assert "one" not in ok("list", "--all")
+
+    # Checkpoints, as people make and look at them.
+    with open(file, "w") as f:
+        f.write(xml("two", """<devices><disk type='file'>
+        <driver type='qcow2'/><source file='/none/disk'/>
+        <target dev='vda' bus='virtio'/></disk></devices>"""))
+    ok("define", file)
+    refused("inactive domain", "checkpoint-create", "two")
+    ok("start", "two")
+    for name in "monday", "tuesday", "friday":
+        ok("checkpoint-create-as", "two", name, "--description", "weekly")
+    refused("already exists", "checkpoint-create-as", "two", "monday")
+    refused("bitmap for disk 'vda' must match", "checkpoint-create-as",
+            "two", "x", "--diskspec", "vda,bitmap=y")
+    assert ok("checkpoint-list", "two", "--name").split() == \
+        ["friday", "monday", "tuesday"]
+    assert ok("checkpoint-list", "two", "--tree").split() == \
+        ["monday", "|", "+-", "tuesday", "|", "+-", "friday"]
+    assert ok("checkpoint-list", "two", "--leaves", "--name").split() == \
+        ["friday"]
+    assert ok("checkpoint-list", "two", "--from", "monday",
+              "--name").split() == ["tuesday"]
+    assert ok("checkpoint-parent", "two", "friday").strip() == "tuesday"
+    assert "Children:       1" in ok("checkpoint-info", "two", "monday")
+    out = ok("checkpoint-dumpxml", "two", "tuesday", "--size", "--no-domain")
+    assert "size='0'" in out and "<domain " not in out
+    assert "two" in ok("list", "--all", "--with-checkpoint", "--name")
+    ok("checkpoint-delete", "two", "tuesday")
+    assert ok("checkpoint-parent", "two", "friday").strip() == "monday"
+    ok("checkpoint-delete", "two", "monday", "--children-only")
+    ok("checkpoint-delete", "two", "monday", "--metadata")
+    refused("no domain checkpoint with matching name", "checkpoint-dumpxml",
+            "two", "monday")
+    ok("destroy", "two")
+    ok("undefine", "two")
