@@ -295,7 +295,7 @@ def main(d):
     assert g.jobInfo()[0] == V.VIR_DOMAIN_JOB_NONE
     fails(V.VIR_ERR_OPERATION_INVALID, g.abortJob)
     codes, seen = [], []
-    for i in range(10):
+    for i in range(60):
         saver = threading.Thread(
             target=lambda: codes.append(code_of(g.save, file)))
         saver.start()
